@@ -1,0 +1,16 @@
+-- Capture triggers. Their names, arguments and C symbols never change (rule J28).
+
+CREATE OR REPLACE FUNCTION pgtrickle.capture_statement() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_capture_statement';
+COMMENT ON FUNCTION pgtrickle.capture_statement() IS 'internal: AFTER STATEMENT and TRUNCATE trigger of captured tables';
+REVOKE ALL ON FUNCTION pgtrickle.capture_statement() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION pgtrickle.capture_before() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_capture_before';
+COMMENT ON FUNCTION pgtrickle.capture_before() IS 'internal: BEFORE STATEMENT trigger of captured tables';
+REVOKE ALL ON FUNCTION pgtrickle.capture_before() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION pgtrickle.capture_row() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_capture_row';
+COMMENT ON FUNCTION pgtrickle.capture_row() IS 'internal: AFTER ROW trigger of captured tables that apply workers or a parent write';
+REVOKE ALL ON FUNCTION pgtrickle.capture_row() FROM PUBLIC;

@@ -1,0 +1,85 @@
+-- What stream tables are and how they are doing. All read-only.
+
+CREATE OR REPLACE FUNCTION pgtrickle.version()
+RETURNS text LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'st_sql_version';
+COMMENT ON FUNCTION pgtrickle.version() IS 'Version of the loaded library.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.explain_stream_table(name text)
+RETURNS text LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_explain_stream_table';
+COMMENT ON FUNCTION pgtrickle.explain_stream_table(text) IS
+    'How a stream table is maintained: mode and reason, identity, sources, states, and every generated statement. Errors: 42P01 unknown, 42501 not the owner.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.explain_delta(name text, format text DEFAULT 'text')
+RETURNS SETOF text LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_explain_delta';
+COMMENT ON FUNCTION pgtrickle.explain_delta(text, text) IS
+    'Plans of the statements that compute the delta of a stream table, for one changed row. Errors: 42P01 unknown, 42501 not the owner, 0A000 if it has no delta, 22023 for a format other than text.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.validate_query(query text)
+RETURNS TABLE(check_name text, result text, severity text)
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_validate_query';
+COMMENT ON FUNCTION pgtrickle.validate_query(text) IS
+    'What create_stream_table would make of a query: mode, reason, volatility. Creates nothing; raises what it would raise.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.change_log_bytes(source oid)
+RETURNS bigint LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_change_log_bytes';
+COMMENT ON FUNCTION pgtrickle.change_log_bytes(oid) IS 'Size of a source''s change log in bytes.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.pgt_status()
+RETURNS TABLE(name text, status text, refresh_mode text, is_populated boolean, consecutive_errors integer,
+              schedule text, data_timestamp timestamptz, staleness interval, scc_id integer)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT t.pgt_schema || '.' || t.pgt_name, t.status, t.refresh_mode, t.is_populated, t.consecutive_errors,
+           t.schedule, t.data_timestamp, clock_timestamp() - t.data_timestamp, t.scc_id
+      FROM pgtrickle.pgt_stream_tables t
+     ORDER BY t.pgt_schema, t.pgt_name;
+END;
+COMMENT ON FUNCTION pgtrickle.pgt_status() IS 'One row per stream table: status, mode, schedule and age of its data.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.stream_table_id(name text)
+RETURNS bigint LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'st_sql_stream_table_id';
+COMMENT ON FUNCTION pgtrickle.stream_table_id(text) IS 'Identifier of a stream table by its name. Error: 42P01 unknown.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.get_refresh_history(name text, max_rows integer DEFAULT 20)
+RETURNS TABLE(refresh_id bigint, data_timestamp timestamptz, start_time timestamptz, end_time timestamptz,
+              action text, status text, rows_inserted bigint, rows_deleted bigint, duration_ms double precision,
+              error_message text)
+LANGUAGE sql STABLE STRICT
+BEGIN ATOMIC
+    SELECT h.refresh_id, h.data_timestamp, h.start_time, h.end_time, h.action, h.status, h.rows_inserted,
+           h.rows_deleted, (extract(epoch FROM h.end_time - h.start_time) * 1000)::double precision, h.error_message
+      FROM pgtrickle.pgt_refresh_history h
+     WHERE h.pgt_id = pgtrickle.stream_table_id(get_refresh_history.name)
+     ORDER BY h.refresh_id DESC
+     LIMIT max_rows;
+END;
+COMMENT ON FUNCTION pgtrickle.get_refresh_history(text, integer) IS
+    'The last refreshes of a stream table that changed it, newest first; durations in milliseconds. Needs SELECT on pgt_refresh_history.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.list_sources(name text)
+RETURNS TABLE(source_table text, source_oid bigint, source_type text, cdc_mode text, columns_used text)
+LANGUAGE sql STABLE STRICT
+BEGIN ATOMIC
+    SELECT n.nspname || '.' || c.relname, d.source_relid::bigint, d.source_type, d.cdc_mode, d.columns_used::text
+      FROM pgtrickle.pgt_dependencies d
+      JOIN pg_catalog.pg_class c ON c.oid = d.source_relid
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE d.pgt_id = pgtrickle.stream_table_id(list_sources.name)
+     ORDER BY 1;
+END;
+COMMENT ON FUNCTION pgtrickle.list_sources(text) IS 'What a stream table reads, and which columns of it. Error: 42P01 unknown.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.change_buffer_sizes()
+RETURNS TABLE(stream_table text, source_table text, source_oid bigint, cdc_mode text, pending_rows bigint, buffer_bytes bigint)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT t.pgt_schema || '.' || t.pgt_name, n.nspname || '.' || c.relname, d.source_relid::bigint, d.cdc_mode, NULL::bigint,
+           pgtrickle.change_log_bytes(d.source_relid)
+      FROM pgtrickle.pgt_dependencies d
+      JOIN pgtrickle.pgt_stream_tables t USING (pgt_id)
+      JOIN pg_catalog.pg_class c ON c.oid = d.source_relid
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     ORDER BY 1, 2;
+END;
+COMMENT ON FUNCTION pgtrickle.change_buffer_sizes() IS
+    'Bytes of the change log behind each source of each stream table. pending_rows is NULL: counting it would read the log.';

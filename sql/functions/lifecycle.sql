@@ -1,0 +1,52 @@
+-- Creating, refreshing, altering and dropping stream tables.
+
+CREATE OR REPLACE FUNCTION pgtrickle.create_stream_table(
+    name text, query text, schedule text DEFAULT 'calculated', refresh_mode text DEFAULT 'AUTO',
+    initialize boolean DEFAULT true, diamond_consistency text DEFAULT NULL,
+    diamond_schedule_policy text DEFAULT NULL, cdc_mode text DEFAULT NULL,
+    append_only boolean DEFAULT false, pooler_compatibility_mode boolean DEFAULT false,
+    partition_by text DEFAULT NULL, max_differential_joins integer DEFAULT NULL,
+    max_delta_fraction double precision DEFAULT NULL, output_distribution_column text DEFAULT NULL,
+    temporal boolean DEFAULT false, storage_backend text DEFAULT NULL)
+RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_create_stream_table';
+COMMENT ON FUNCTION pgtrickle.create_stream_table(text, text, text, text, boolean, text, text, text, boolean, boolean, text, integer, double precision, text, boolean, text) IS
+    'Creates a table defined by a query, fills it and captures the changes of its sources. Writers of the sources wait until the transaction ends. Errors: 42601 and 42000 for anything but one SELECT over tables, 42P07 if the name is taken, 42501 without rights on the sources, 0A000 if mode DIFFERENTIAL is asked for and the query has no delta.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.refresh_stream_table(name text)
+RETURNS void LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_refresh_stream_table';
+COMMENT ON FUNCTION pgtrickle.refresh_stream_table(text) IS
+    'Brings a stream table, and the stream tables that it reads, up to date in this transaction. A NOTICE, and nothing done, if another session refreshes it. Errors: 42P01 unknown, 42501 not the owner, 22023 suspended.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.refresh_if_stale(p_name text, p_max_age interval DEFAULT '00:05:00'::interval)
+RETURNS boolean LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_refresh_if_stale';
+COMMENT ON FUNCTION pgtrickle.refresh_if_stale(text, interval) IS
+    'Refreshes a stream table whose last successful refresh ended longer ago than p_max_age and returns true, else false.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.alter_stream_table(
+    name text, query text DEFAULT NULL, schedule text DEFAULT NULL, refresh_mode text DEFAULT NULL,
+    status text DEFAULT NULL, diamond_consistency text DEFAULT NULL,
+    diamond_schedule_policy text DEFAULT NULL, cdc_mode text DEFAULT NULL, append_only boolean DEFAULT NULL,
+    pooler_compatibility_mode boolean DEFAULT NULL, tier text DEFAULT NULL, fuse text DEFAULT NULL,
+    fuse_ceiling bigint DEFAULT NULL, fuse_sensitivity integer DEFAULT NULL, partition_by text DEFAULT NULL,
+    max_differential_joins integer DEFAULT NULL, max_delta_fraction double precision DEFAULT NULL)
+RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_alter_stream_table';
+COMMENT ON FUNCTION pgtrickle.alter_stream_table(text, text, text, text, text, text, text, text, boolean, boolean, text, text, bigint, integer, text, integer, double precision) IS
+    'Changes schedule, status or requested mode of a stream table; NULL leaves a property as it is. The other parameters are 0A000 in this release. Errors: 42P01 unknown, 42501 not the owner, 22023 bad value.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.drop_stream_table(name text, cascade boolean DEFAULT false)
+RETURNS void LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_drop_stream_table';
+COMMENT ON FUNCTION pgtrickle.drop_stream_table(text, boolean) IS
+    'Drops a stream table with its states, and the capture of sources that nobody else reads. Errors: 22023 if other stream tables read it and cascade is false, 2BP01 if other objects depend on it.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.verify_stream_table(
+    name text, OUT exact boolean, OUT missing bigint, OUT unexpected bigint, OUT sample jsonb)
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_verify_stream_table';
+COMMENT ON FUNCTION pgtrickle.verify_stream_table(text) IS
+    'Runs the query of a stream table as it is now and compares it with the contents, row image by row image: rows that are missing, rows that should not be there, and one of them. Changes since the last refresh count as differences.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.on_drop()
+RETURNS event_trigger LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_on_drop';
+COMMENT ON FUNCTION pgtrickle.on_drop() IS 'Removes from the catalog what plain DROP has dropped. Internal.';
+REVOKE ALL ON FUNCTION pgtrickle.on_drop() FROM PUBLIC;
+
+CREATE EVENT TRIGGER pg_trickle_on_drop ON sql_drop EXECUTE FUNCTION pgtrickle.on_drop();

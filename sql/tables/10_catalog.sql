@@ -1,0 +1,218 @@
+-- The contract's catalog, and what the engine keeps beside it.
+
+CREATE TABLE pgtrickle.pgt_stream_tables (
+    pgt_id bigserial PRIMARY KEY,
+    pgt_relid oid NOT NULL UNIQUE,
+    pgt_name text NOT NULL,
+    pgt_schema text NOT NULL,
+    defining_query text NOT NULL,
+    original_query text,
+    schedule text,
+    refresh_mode text NOT NULL DEFAULT 'DIFFERENTIAL' CHECK (refresh_mode IN ('FULL', 'DIFFERENTIAL', 'IMMEDIATE')),
+    status text NOT NULL DEFAULT 'INITIALIZING' CHECK (status IN ('INITIALIZING', 'ACTIVE', 'SUSPENDED', 'ERROR')),
+    is_populated boolean NOT NULL DEFAULT false,
+    data_timestamp timestamptz,
+    frontier jsonb,
+    last_refresh_at timestamptz,
+    consecutive_errors integer NOT NULL DEFAULT 0,
+    needs_reinit boolean NOT NULL DEFAULT false,
+    auto_threshold double precision,
+    last_full_ms double precision,
+    functions_used text[],
+    topk_limit integer,
+    topk_offset integer,
+    topk_order_by text,
+    diamond_consistency text NOT NULL DEFAULT 'atomic' CHECK (diamond_consistency IN ('none', 'atomic')),
+    diamond_schedule_policy text NOT NULL DEFAULT 'fastest' CHECK (diamond_schedule_policy IN ('fastest', 'slowest')),
+    has_keyless_source boolean NOT NULL DEFAULT false,
+    function_hashes text,
+    requested_cdc_mode text CHECK (requested_cdc_mode IN ('auto', 'trigger', 'wal')),
+    is_append_only boolean NOT NULL DEFAULT false,
+    scc_id integer,
+    last_fixpoint_iterations integer,
+    max_differential_joins integer,
+    max_delta_fraction double precision,
+    pooler_compatibility_mode boolean NOT NULL DEFAULT false,
+    refresh_tier text NOT NULL DEFAULT 'hot' CHECK (refresh_tier IN ('hot', 'warm', 'cold', 'frozen')),
+    effective_refresh_mode text,
+    fuse_mode text NOT NULL DEFAULT 'off' CHECK (fuse_mode IN ('off', 'on', 'auto')),
+    fuse_state text NOT NULL DEFAULT 'armed' CHECK (fuse_state IN ('armed', 'blown', 'disabled')),
+    fuse_ceiling bigint,
+    fuse_sensitivity integer,
+    blown_at timestamptz,
+    blow_reason text,
+    last_error_message text,
+    last_error_at timestamptz,
+    downstream_publication_name text,
+    freshness_deadline_ms bigint,
+    st_partition_key text,
+    st_placement text NOT NULL DEFAULT 'local',
+    temporal_mode boolean NOT NULL DEFAULT false,
+    storage_backend text NOT NULL DEFAULT 'heap',
+    column_lineage jsonb,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 50);
+COMMENT ON TABLE pgtrickle.pgt_stream_tables IS 'One row per stream table.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.pgt_id IS 'Identifier of the stream table, used everywhere.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.pgt_relid IS 'The stream table itself (pg_class.oid).';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.pgt_name IS 'Its name.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.pgt_schema IS 'Its schema.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.defining_query IS 'The query as the user wrote it.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.original_query IS 'NULL: the defining query is stored as written.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.schedule IS 'Duration or cron expression; NULL: calculated from dependants.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.refresh_mode IS 'How it is refreshed.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.status IS 'Whether it is refreshed.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.is_populated IS 'It has been filled once.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.data_timestamp IS 'Every commit that returned before this time is contained.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.frontier IS 'Unused: frontiers are kept per source in source_frontier.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.last_refresh_at IS 'End of the last successful refresh, including those that found nothing to do.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.consecutive_errors IS 'Failed refreshes since the last successful one.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.needs_reinit IS 'The next refresh recomputes.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.auto_threshold IS 'Learned ratio of changes above which a recompute is cheaper.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.last_full_ms IS 'Duration of the last recompute in milliseconds.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.functions_used IS 'Names of the functions that the query calls.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.topk_limit IS 'LIMIT of a top-N query.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.topk_offset IS 'OFFSET of a top-N query.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.topk_order_by IS 'ORDER BY of a top-N query.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.diamond_consistency IS 'Whether the stream tables of a diamond are refreshed together.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.diamond_schedule_policy IS 'Which schedule a diamond follows.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.has_keyless_source IS 'Some source has no primary key.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.function_hashes IS 'Digest of the functions used.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.requested_cdc_mode IS 'Capture mode asked for; NULL: the setting pg_trickle.cdc_mode.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.is_append_only IS 'The caller promised insert-only sources.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.scc_id IS 'Cycle component.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.last_fixpoint_iterations IS 'Rounds that the last refresh of a cycle took.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.max_differential_joins IS 'More joins than this: recompute.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.max_delta_fraction IS 'Larger change than this share of the source: recompute.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.pooler_compatibility_mode IS 'No NOTIFY and no prepared statements for this stream table.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.refresh_tier IS 'Scheduling tier.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.effective_refresh_mode IS 'What the last refresh did.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.fuse_mode IS 'Fuse setting.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.fuse_state IS 'Fuse state.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.fuse_ceiling IS 'Changes above which the fuse blows.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.fuse_sensitivity IS 'Sensitivity of an automatic fuse.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.blown_at IS 'When the fuse blew.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.blow_reason IS 'Why it did.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.last_error_message IS 'Message of the last failed refresh.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.last_error_at IS 'When it failed.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.downstream_publication_name IS 'Publication that carries the stream table.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.freshness_deadline_ms IS 'Service level: greatest allowed lag in milliseconds.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.st_partition_key IS 'Partitioning as given at creation.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.st_placement IS 'Placement of the table.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.temporal_mode IS 'Validity columns are kept.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.storage_backend IS 'Storage of the table.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.column_lineage IS 'Lineage of the result columns.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.created_at IS 'When it was created.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.updated_at IS 'When its definition was last changed.';
+
+CREATE UNIQUE INDEX idx_pgt_name ON pgtrickle.pgt_stream_tables (pgt_schema, pgt_name);
+CREATE INDEX idx_pgt_status ON pgtrickle.pgt_stream_tables (status);
+CREATE INDEX idx_pgt_relid ON pgtrickle.pgt_stream_tables (pgt_relid);
+
+CREATE TABLE pgtrickle.pgt_dependencies (
+    pgt_id bigint NOT NULL REFERENCES pgtrickle.pgt_stream_tables ON DELETE CASCADE,
+    source_relid oid NOT NULL,
+    source_type text NOT NULL CHECK (source_type IN ('TABLE', 'STREAM_TABLE', 'VIEW', 'MATVIEW', 'FOREIGN_TABLE')),
+    columns_used text[],
+    column_snapshot jsonb,
+    schema_fingerprint text,
+    cdc_mode text NOT NULL DEFAULT 'TRIGGER' CHECK (cdc_mode IN ('TRIGGER', 'TRANSITIONING', 'WAL')),
+    slot_name text,
+    decoder_confirmed_lsn pg_lsn,
+    transition_started_at timestamptz,
+    source_stable_name text,
+    source_placement text NOT NULL DEFAULT 'local',
+    PRIMARY KEY (pgt_id, source_relid)
+);
+COMMENT ON TABLE pgtrickle.pgt_dependencies IS 'What each stream table reads.';
+COMMENT ON COLUMN pgtrickle.pgt_dependencies.pgt_id IS 'The stream table.';
+COMMENT ON COLUMN pgtrickle.pgt_dependencies.source_relid IS 'The source: a table, a stream table, a view.';
+COMMENT ON COLUMN pgtrickle.pgt_dependencies.source_type IS 'Kind of source.';
+COMMENT ON COLUMN pgtrickle.pgt_dependencies.columns_used IS 'Columns that the query reads; NULL: all.';
+COMMENT ON COLUMN pgtrickle.pgt_dependencies.column_snapshot IS 'The source''s columns when the stream table was created.';
+COMMENT ON COLUMN pgtrickle.pgt_dependencies.schema_fingerprint IS 'Digest of column_snapshot.';
+COMMENT ON COLUMN pgtrickle.pgt_dependencies.cdc_mode IS 'How changes are captured.';
+COMMENT ON COLUMN pgtrickle.pgt_dependencies.slot_name IS 'Replication slot, in WAL mode.';
+COMMENT ON COLUMN pgtrickle.pgt_dependencies.decoder_confirmed_lsn IS 'Decoded up to here, in WAL mode.';
+COMMENT ON COLUMN pgtrickle.pgt_dependencies.transition_started_at IS 'When the change of capture mode began.';
+COMMENT ON COLUMN pgtrickle.pgt_dependencies.source_stable_name IS 'Name of the source in generated object names.';
+COMMENT ON COLUMN pgtrickle.pgt_dependencies.source_placement IS 'Placement of the source.';
+
+CREATE INDEX idx_deps_source ON pgtrickle.pgt_dependencies (source_relid);
+CREATE INDEX idx_deps_pgt_id ON pgtrickle.pgt_dependencies (pgt_id);
+
+CREATE TABLE pgtrickle.pgt_refresh_history (
+    refresh_id bigserial PRIMARY KEY,
+    pgt_id bigint NOT NULL REFERENCES pgtrickle.pgt_stream_tables ON DELETE CASCADE,
+    data_timestamp timestamptz NOT NULL,
+    start_time timestamptz NOT NULL,
+    end_time timestamptz,
+    action text NOT NULL CHECK (action IN ('NO_DATA', 'FULL', 'DIFFERENTIAL', 'REINITIALIZE', 'SKIP')),
+    rows_inserted bigint DEFAULT 0,
+    rows_deleted bigint DEFAULT 0,
+    delta_row_count bigint DEFAULT 0,
+    merge_strategy_used text,
+    was_full_fallback boolean NOT NULL DEFAULT false,
+    error_message text,
+    status text NOT NULL CHECK (status IN ('RUNNING', 'COMPLETED', 'FAILED', 'SKIPPED')),
+    initiated_by text CHECK (initiated_by IN ('SCHEDULER', 'MANUAL', 'INITIAL', 'SELF_MONITOR')),
+    freshness_deadline timestamptz,
+    tick_watermark_lsn pg_lsn,
+    fixpoint_iteration integer,
+    refresh_reason text,
+    rows_updated bigint DEFAULT 0,
+    read_ms double precision,
+    delta_ms double precision,
+    apply_ms double precision
+);
+COMMENT ON TABLE pgtrickle.pgt_refresh_history IS 'One row per refresh that did something.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_history.refresh_id IS 'Number of the run.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_history.pgt_id IS 'The stream table.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_history.data_timestamp IS 'Every commit that returned before this time was considered.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_history.start_time IS 'Clock time of the start.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_history.end_time IS 'Clock time of the end.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_history.action IS 'What the run did.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_history.rows_inserted IS 'Rows inserted into the stream table.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_history.rows_deleted IS 'Rows deleted from it.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_history.delta_row_count IS 'Changed source rows read, updates counted twice (old and new).';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_history.merge_strategy_used IS 'How the difference was applied.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_history.was_full_fallback IS 'Planned differential, executed as a recompute.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_history.error_message IS 'Error, or reason of a skip.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_history.status IS 'Outcome.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_history.initiated_by IS 'Who asked for it.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_history.freshness_deadline IS 'Deadline of the service level.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_history.tick_watermark_lsn IS 'Unused with snapshot frontiers.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_history.fixpoint_iteration IS 'Round within a cycle.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_history.refresh_reason IS 'Why it was a recompute; NULL for a differential run.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_history.rows_updated IS 'Rows updated in place.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_history.read_ms IS 'Milliseconds spent reading change logs.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_history.delta_ms IS 'Milliseconds spent computing the delta.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_history.apply_ms IS 'Milliseconds spent writing the stream table and its states.';
+
+CREATE INDEX idx_hist_pgt_ts ON pgtrickle.pgt_refresh_history (pgt_id, data_timestamp);
+CREATE INDEX idx_hist_pgt_start ON pgtrickle.pgt_refresh_history (pgt_id, start_time);
+
+CREATE TABLE pgtrickle.stream_table_internals (
+    pgt_id bigint PRIMARY KEY REFERENCES pgtrickle.pgt_stream_tables ON DELETE CASCADE,
+    query_tree text NOT NULL,
+    requested_refresh_mode text NOT NULL,
+    full_reason text,
+    settings text[] NOT NULL,
+    search_path text NOT NULL,
+    states oid[] NOT NULL,
+    identity_kind smallint NOT NULL,
+    key_columns smallint[] NOT NULL
+);
+COMMENT ON TABLE pgtrickle.stream_table_internals IS 'The engine''s half of a stream table''s definition. Internal.';
+COMMENT ON COLUMN pgtrickle.stream_table_internals.pgt_id IS 'The stream table.';
+COMMENT ON COLUMN pgtrickle.stream_table_internals.query_tree IS 'The analysed query, as PostgreSQL prints node trees.';
+COMMENT ON COLUMN pgtrickle.stream_table_internals.requested_refresh_mode IS 'The mode asked for; AUTO becomes differential as soon as that is possible.';
+COMMENT ON COLUMN pgtrickle.stream_table_internals.full_reason IS 'Why the query has no delta; NULL: it has.';
+COMMENT ON COLUMN pgtrickle.stream_table_internals.settings IS 'Settings that the result depends on, name and value in turn, as they were at creation.';
+COMMENT ON COLUMN pgtrickle.stream_table_internals.search_path IS 'The search_path under which the query was written.';
+COMMENT ON COLUMN pgtrickle.stream_table_internals.states IS 'State tables, inputs first (pg_class.oid).';
+COMMENT ON COLUMN pgtrickle.stream_table_internals.identity_kind IS '0: unique key, 1: hash of the key, 2: hash of the row image.';
+COMMENT ON COLUMN pgtrickle.stream_table_internals.key_columns IS 'Attribute numbers of the key.';
+
+GRANT SELECT ON pgtrickle.pgt_stream_tables, pgtrickle.pgt_dependencies TO PUBLIC;

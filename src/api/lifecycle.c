@@ -1,0 +1,383 @@
+/*-------------------------------------------------------------------------
+ *
+ * lifecycle.c
+ *	  Refreshing, altering and dropping stream tables.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "commands/event_trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/formatting.h"
+#include "utils/fmgrprotos.h"
+#include "utils/inval.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "api/name.h"
+#include "capture/capture.h"
+#include "catalog/extension.h"
+#include "compat.h"
+#include "query/query.h"
+#include "store/store.h"
+
+PG_FUNCTION_INFO_V1(st_sql_refresh_stream_table);
+PG_FUNCTION_INFO_V1(st_sql_refresh_if_stale);
+PG_FUNCTION_INFO_V1(st_sql_alter_stream_table);
+PG_FUNCTION_INFO_V1(st_sql_drop_stream_table);
+PG_FUNCTION_INFO_V1(st_sql_on_drop);
+PG_FUNCTION_INFO_V1(st_sql_verify_stream_table);
+
+/* ----- refresh ----- */
+
+static void
+refresh(Oid relid)
+{
+	StStreamTable *table;
+	StRefreshOutcome outcome;
+
+	if (RecoveryInProgress())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid argument: a stream table cannot be refreshed on a standby")));
+	PreventCommandIfReadOnly("refresh_stream_table()");
+	st_require_owner(relid);
+	table = st_stream_table_get(relid);
+	if (strcmp(table->status, "SUSPENDED") == 0 || strcmp(table->status, "ERROR") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid argument: stream table \"%s.%s\" is %s",
+						table->schema, table->name, table->status),
+				 errhint("Call pgtrickle.alter_stream_table('%s.%s', status => 'ACTIVE') first.",
+						 table->schema, table->name)));
+	if (!st_refresh(relid, "MANUAL", false, &outcome))
+	{
+		ereport(NOTICE,
+				(errmsg("stream table \"%s.%s\" is being refreshed by another session, nothing was done",
+						table->schema, table->name)));
+		return;
+	}
+	ereport(INFO,
+			(errmsg("stream table \"%s.%s\" refreshed: %s, %lld inserted, %lld updated, %lld deleted",
+					table->schema, table->name, outcome.action, (long long) outcome.applied.inserted,
+					(long long) outcome.applied.updated, (long long) outcome.applied.deleted),
+			 outcome.reason ? errdetail("It was recomputed: %s.", outcome.reason) : 0));
+}
+
+Datum
+st_sql_refresh_stream_table(PG_FUNCTION_ARGS)
+{
+	refresh(st_resolve_stream_table(PG_GETARG_TEXT_PP(0)));
+	PG_RETURN_VOID();
+}
+
+Datum
+st_sql_refresh_if_stale(PG_FUNCTION_ARGS)
+{
+	Oid			relid;
+	Oid			types[] = {OIDOID, INTERVALOID};
+	Datum		values[2];
+	bool		fresh;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("invalid argument: name must not be NULL")));
+	relid = st_resolve_stream_table(PG_GETARG_TEXT_PP(0));
+	if (PG_ARGISNULL(1))
+		PG_RETURN_BOOL(false);
+	values[0] = ObjectIdGetDatum(relid);
+	values[1] = PG_GETARG_DATUM(1);
+	SPI_connect();
+	fresh = st_catalog_execute("SELECT 1 FROM pgtrickle.pgt_stream_tables WHERE pgt_relid = $1"
+							   " AND last_refresh_at >= pg_catalog.clock_timestamp() - $2",
+							   2, types, values, NULL) > 0;
+	SPI_finish();
+	if (fresh)
+		PG_RETURN_BOOL(false);
+	refresh(relid);
+	PG_RETURN_BOOL(true);
+}
+
+/* ----- alter ----- */
+
+static void
+set_column(Oid relid, const char *sql, const char *value)
+{
+	Oid			types[] = {OIDOID, TEXTOID};
+	Datum		values[2] = {ObjectIdGetDatum(relid), value ? CStringGetTextDatum(value) : (Datum) 0};
+
+	(void) st_catalog_execute(sql, 2, types, values, value ? NULL : " n");
+}
+
+static void
+alter_status(Oid relid, const char *status)
+{
+	static const char *const statuses[] = {"INITIALIZING", "ACTIVE", "SUSPENDED", "ERROR"};
+
+	for (int i = 0; i < lengthof(statuses); i++)
+		if (pg_strcasecmp(status, statuses[i]) == 0)
+		{
+			set_column(relid, "UPDATE pgtrickle.pgt_stream_tables SET status = $2, updated_at = pg_catalog.now(),"
+					   " consecutive_errors = CASE WHEN $2 = 'ACTIVE' THEN 0 ELSE consecutive_errors END"
+					   " WHERE pgt_relid = $1", statuses[i]);
+			return;
+		}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid argument: unknown status \"%s\"", status),
+			 errhint("Use INITIALIZING, ACTIVE, SUSPENDED or ERROR.")));
+}
+
+/* A mode that the stream table was not made for needs other states and capture. */
+static void
+alter_mode(Oid relid, const char *mode)
+{
+	StStreamTable *table = st_stream_table_get(relid);
+	char	   *wanted = st_parse_mode(mode);
+
+	if (strcmp(wanted, table->refresh_mode) == 0 ||
+		(strcmp(wanted, "AUTO") == 0 && table->reason && strcmp(table->reason, "refresh mode FULL") != 0) ||
+		(strcmp(wanted, "AUTO") == 0 && table->reason == NULL))
+	{
+		set_column(relid, "UPDATE pgtrickle.stream_table_internals i SET requested_refresh_mode = $2"
+				   " FROM pgtrickle.pgt_stream_tables t WHERE t.pgt_relid = $1 AND t.pgt_id = i.pgt_id", wanted);
+		return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("the refresh mode of a stream table cannot be changed from %s to %s in this release",
+					table->refresh_mode, wanted),
+			 errhint("Drop the stream table and create it with the other mode.")));
+}
+
+Datum
+st_sql_alter_stream_table(PG_FUNCTION_ARGS)
+{
+	static const char *const later[] = {
+		NULL, "query", NULL, NULL, NULL, "diamond_consistency", "diamond_schedule_policy", "cdc_mode",
+		"append_only", "pooler_compatibility_mode", "tier", "fuse", "fuse_ceiling", "fuse_sensitivity",
+		"partition_by", "max_differential_joins", "max_delta_fraction"
+	};
+	Oid			relid;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("invalid argument: name must not be NULL")));
+	relid = st_resolve_stream_table(PG_GETARG_TEXT_PP(0));
+	st_require_owner(relid);
+	for (int i = 0; i < lengthof(later); i++)
+		if (later[i] && !PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("parameter \"%s\" of alter_stream_table() is not available in this release", later[i])));
+	SPI_connect();
+	if (!PG_ARGISNULL(2))
+		set_column(relid, "UPDATE pgtrickle.pgt_stream_tables SET schedule = $2, updated_at = pg_catalog.now()"
+				   " WHERE pgt_relid = $1", st_parse_schedule(text_to_cstring(PG_GETARG_TEXT_PP(2))));
+	if (!PG_ARGISNULL(3))
+		alter_mode(relid, text_to_cstring(PG_GETARG_TEXT_PP(3)));
+	if (!PG_ARGISNULL(4))
+		alter_status(relid, text_to_cstring(PG_GETARG_TEXT_PP(4)));
+	SPI_finish();
+	CacheInvalidateRelcacheByRelid(relid);
+	PG_RETURN_VOID();
+}
+
+/* ----- drop ----- */
+
+/* Stream tables that read a relation. */
+static List *
+dependants_of(Oid relid)
+{
+	Oid			types[] = {OIDOID};
+	Datum		values[] = {ObjectIdGetDatum(relid)};
+	List	   *result = NIL;
+	bool		isnull;
+	MemoryContext context = CurrentMemoryContext;
+
+	SPI_connect();
+	(void) st_catalog_execute("SELECT t.pgt_relid FROM pgtrickle.pgt_dependencies d"
+							  " JOIN pgtrickle.pgt_stream_tables t USING (pgt_id)"
+							  " WHERE d.source_relid = $1 ORDER BY t.pgt_schema, t.pgt_name",
+							  1, types, values, NULL);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		Oid			dependant = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		result = lappend_oid(result, dependant);
+		MemoryContextSwitchTo(old);
+	}
+	SPI_finish();
+	return result;
+}
+
+/*
+ * Take a stream table out of the catalog with everything that only it needs:
+ * its states, and the capture of sources that nobody else reads.
+ */
+static void
+forget_stream_table(StStreamTable *table)
+{
+	Oid			types[] = {INT8OID};
+	Datum		values[] = {Int64GetDatum(table->pgt_id)};
+	List	   *sources = NIL;
+	bool		isnull;
+	ListCell   *lc;
+	MemoryContext context = CurrentMemoryContext;
+
+	SPI_connect();
+	(void) st_catalog_execute("SELECT source_relid FROM pgtrickle.pgt_dependencies WHERE pgt_id = $1"
+							  " ORDER BY source_relid", 1, types, values, NULL);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		sources = lappend_oid(sources, DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull)));
+		MemoryContextSwitchTo(old);
+	}
+	(void) st_catalog_execute("DELETE FROM pgtrickle.pgt_stream_tables WHERE pgt_id = $1", 1, types, values, NULL);
+	SPI_finish();
+	st_frontier_delete(table->pgt_id);
+	CommandCounterIncrement();
+	for (int i = 0; i < table->nstates; i++)
+		st_extension_drop_relation(table->states[i]);
+	foreach(lc, sources)
+		st_capture_remove(lfirst_oid(lc));
+}
+
+static void
+drop(Oid relid, bool cascade)
+{
+	StStreamTable *table = st_stream_table_get(relid);
+	List	   *dependants = dependants_of(relid);
+	ObjectAddress address;
+	ListCell   *lc;
+
+	check_stack_depth();
+	st_require_owner(relid);
+	if (dependants != NIL && !cascade)
+	{
+		StringInfoData names;
+
+		initStringInfo(&names);
+		foreach(lc, dependants)
+			appendStringInfo(&names, "%s%s", names.len ? ", " : "", get_rel_name(lfirst_oid(lc)));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid argument: other stream tables read \"%s.%s\": %s",
+						table->schema, table->name, names.data),
+				 errhint("Drop them first, or pass cascade => true.")));
+	}
+	foreach(lc, dependants)
+		if (st_is_stream_table(lfirst_oid(lc)))
+			drop(lfirst_oid(lc), true);
+
+	LockRelationOid(relid, AccessExclusiveLock);
+	forget_stream_table(table);
+	CommandCounterIncrement();
+	ObjectAddressSet(address, RelationRelationId, relid);
+	performDeletion(&address, cascade ? DROP_CASCADE : DROP_RESTRICT, 0);
+}
+
+Datum
+st_sql_drop_stream_table(PG_FUNCTION_ARGS)
+{
+	drop(st_resolve_stream_table(PG_GETARG_TEXT_PP(0)), PG_GETARG_BOOL(1));
+	PG_RETURN_VOID();
+}
+
+/*
+ * Event trigger on sql_drop: a stream table that plain SQL dropped leaves the
+ * catalog, and a dropped source's log goes with it.
+ */
+Datum
+st_sql_on_drop(PG_FUNCTION_ARGS)
+{
+	List	   *tables = NIL;
+	ListCell   *lc;
+	MemoryContext context = CurrentMemoryContext;
+
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("not called by an event trigger")));
+	/* the extension itself is being dropped */
+	if (!OidIsValid(st_internal_relation("pgt_stream_tables", true)))
+		PG_RETURN_NULL();
+	SPI_connect();
+	if (SPI_execute("SELECT objid FROM pg_catalog.pg_event_trigger_dropped_objects()"
+					" WHERE classid = 1259 AND objsubid = 0", true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the dropped objects");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		Oid			relid = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		tables = lappend_oid(tables, relid);
+		MemoryContextSwitchTo(old);
+	}
+	SPI_finish();
+	foreach(lc, tables)
+	{
+		StStreamTable *table = st_stream_table_get(lfirst_oid(lc));
+
+		if (table)
+			forget_stream_table(table);
+	}
+	foreach(lc, tables)
+		if (st_log_exists(lfirst_oid(lc)))
+			st_log_drop_unused(lfirst_oid(lc));
+	PG_RETURN_NULL();
+}
+
+/* ----- verify ----- */
+
+Datum
+st_sql_verify_stream_table(PG_FUNCTION_ARGS)
+{
+	Oid			relid = st_resolve_stream_table(PG_GETARG_TEXT_PP(0));
+	TupleDesc	desc;
+	Datum		values[4];
+	bool		nulls[4] = {false, false, false, false};
+	int64		missing;
+	int64		unexpected;
+	char	   *sample;
+
+	st_require_owner(relid);
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	values[0] = BoolGetDatum(st_verify(relid, &missing, &unexpected, &sample));
+	values[1] = Int64GetDatum(missing);
+	values[2] = Int64GetDatum(unexpected);
+	if (sample)
+	{
+		StringInfoData json;
+
+		initStringInfo(&json);
+		escape_json(&json, sample);
+		values[3] = DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
+	}
+	else
+		nulls[3] = true;
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}

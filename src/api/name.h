@@ -1,0 +1,32 @@
+/*-------------------------------------------------------------------------
+ *
+ * name.h
+ *	  Reading the arguments of SQL functions.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ST_API_NAME_H
+#define ST_API_NAME_H
+
+#include "postgres.h"
+#include "nodes/primnodes.h"
+#include "refresh/refresh.h"
+
+/* A name by the server's identifier rules, at most schema.table; 42601/42602. */
+extern RangeVar *st_parse_name(text *name);
+
+/* The stream table of that name, by search_path; 42P01. */
+extern Oid	st_resolve_stream_table(text *name);
+
+/* Raises 42501 unless the current user owns the relation or is a member of its owner. */
+extern void st_require_owner(Oid relid);
+
+/*
+ * Check a schedule and return what is stored: NULL for 'calculated'. 22023.
+ */
+extern char *st_parse_schedule(const char *schedule);
+
+/* AUTO, FULL, DIFFERENTIAL or IMMEDIATE in upper case; 22023. */
+extern char *st_parse_mode(const char *mode);
+
+#endif							/* ST_API_NAME_H */

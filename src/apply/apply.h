@@ -1,0 +1,84 @@
+/*-------------------------------------------------------------------------
+ *
+ * apply.h
+ *	  Writes a node's netted delta to its table as the smallest difference.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ST_APPLY_APPLY_H
+#define ST_APPLY_APPLY_H
+
+#include "postgres.h"
+#include "access/tupdesc.h"
+#include "executor/tuptable.h"
+#include "nodes/primnodes.h"
+#include "utils/snapshot.h"
+
+#include "util/zset.h"
+
+/* How a row of the node is found again. */
+typedef enum StIdentityKind
+{
+	ST_IDENTITY_KEY,			/* unique index on NOT NULL key columns */
+	ST_IDENTITY_KEY_HASH,		/* index on hash_record_extended(ROW(keys), 0) */
+	ST_IDENTITY_IMAGE			/* index on pgtrickle.row_image_hash(ROW(columns)) */
+} StIdentityKind;
+
+typedef struct StIdentity
+{
+	StIdentityKind kind;
+	int			nkeys;			/* 0 for IMAGE */
+	AttrNumber *keys;			/* attribute numbers in the node's table */
+} StIdentity;
+
+typedef struct StApplyResult
+{
+	int64		inserted;
+	int64		updated;
+	int64		deleted;
+	bool		inconsistent;	/* a row to delete or update was not there as
+								 * expected: the caller rolls back and recomputes */
+} StApplyResult;
+
+/* Called for every row image that leaves (-1) or enters (+1) the node. */
+typedef void (*StApplyCallback) (TupleTableSlot *slot, int weight, void *arg);
+
+typedef struct StApplier StApplier;
+
+/*
+ * Create the identity's index on a new, empty node table. As the extension's
+ * or the table's owner; no utility statement (rule J18).
+ */
+extern Oid st_identity_create_index(Oid relid, const StIdentity *identity);
+
+/*
+ * Prepare to apply deltas to a node's table: statements are built and kept in
+ * "context". columns: the attribute numbers of the table's live columns in the
+ * order of the Z-sets' columns.
+ */
+extern StApplier *st_applier_create(MemoryContext context, Oid relid, int natts, const AttrNumber *columns,
+									const StIdentity *identity);
+
+/*
+ * Apply a delta. The Z-set was begun with the identity's keys as pairing keys
+ * (translated to its column positions). Deletes, updates, inserts in this
+ * order (rules G1). "fill": the table is known to be empty, insert only.
+ * Runs under a copy of "snapshot" with the current command id.
+ */
+extern StApplyResult st_apply(StApplier *applier, StZset *delta, bool fill, Snapshot snapshot,
+							  StApplyCallback callback, void *arg);
+
+/*
+ * Add every row of the table as seen by "snapshot" to the Z-set with weight
+ * -1: with the new contents added at +1 it holds their difference.
+ */
+extern void st_applier_subtract_contents(StApplier *applier, StZset *zset, Snapshot snapshot);
+
+/* The guard (rule G4): engine code writes between enter and leave. */
+extern void st_guard_init(void);	/* once, from _PG_init */
+extern void st_guard_install(Oid relid);
+extern void st_guard_enter(void);
+extern void st_guard_leave(void);
+extern void st_guard_reset(void);	/* at transaction and subtransaction abort */
+
+#endif							/* ST_APPLY_APPLY_H */

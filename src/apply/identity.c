@@ -1,0 +1,136 @@
+/*-------------------------------------------------------------------------
+ *
+ * identity.c
+ *	  The index by which a row of a node is found again.
+ *
+ * NOTES
+ *	  Made by index_create, never by a utility statement (rules J18). Indexed
+ *	  expressions are built as the parser would build them, so that a generated
+ *	  statement finds them again:
+ *	  hash_record_extended(ROW(keys), 0::bigint) and
+ *	  pgtrickle.row_image_hash(ROW(columns)), columns in attribute order.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/index.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_am_d.h"
+#include "catalog/pg_opclass_d.h"
+#include "catalog/pg_type_d.h"
+#include "commands/defrem.h"
+#include "nodes/makefuncs.h"
+#include "nodes/value.h"
+#include "parser/parse_func.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "apply/applier.h"
+#include "compat.h"
+
+/* The function in the expression of a hashed identity's index. */
+Oid
+st_identity_hash_function(StIdentityKind kind)
+{
+	Oid			record = RECORDOID;
+
+	if (kind == ST_IDENTITY_KEY_HASH)
+		return F_HASH_RECORD_EXTENDED;
+	return LookupFuncName(list_make2(makeString("pgtrickle"), makeString("row_image_hash")),
+						  1, &record, false);
+}
+
+static Expr *
+make_hash_expression(Relation rel, const StIdentity *identity)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	RowExpr    *row = makeNode(RowExpr);
+	List	   *args;
+	bool		by_key = identity->kind == ST_IDENTITY_KEY_HASH;
+	int			count = by_key ? identity->nkeys : desc->natts;
+
+	row->row_typeid = RECORDOID;
+	row->row_format = COERCE_IMPLICIT_CAST;
+	row->location = -1;
+	for (int i = 0; i < count; i++)
+	{
+		AttrNumber	attno = by_key ? identity->keys[i] : i + 1;
+		Form_pg_attribute att = TupleDescAttr(desc, attno - 1);
+
+		if (att->attisdropped)
+			continue;
+		row->args = lappend(row->args, makeVar(1, attno, att->atttypid, att->atttypmod,
+											   att->attcollation, 0));
+		row->colnames = lappend(row->colnames,
+								makeString(psprintf("f%d", list_length(row->args))));
+	}
+
+	args = list_make1(row);
+	if (by_key)
+		args = lappend(args, makeConst(INT8OID, -1, InvalidOid, sizeof(int64),
+									   Int64GetDatum(0), false, FLOAT8PASSBYVAL));
+	return (Expr *) makeFuncExpr(st_identity_hash_function(identity->kind), INT8OID, args,
+								 InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
+}
+
+Oid
+st_identity_create_index(Oid relid, const StIdentity *identity)
+{
+	Relation	rel = table_open(relid, ShareLock);
+	bool		by_key = identity->kind == ST_IDENTITY_KEY;
+	bool		partitioned = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+	int			count = by_key ? identity->nkeys : 1;
+	IndexInfo  *info;
+	Oid		   *collations = palloc0(sizeof(Oid) * count);
+	Oid		   *classes = palloc0(sizeof(Oid) * count);
+	int16	   *options = palloc0(sizeof(int16) * count);
+	List	   *names = NIL;
+	StringInfoData addition;
+	Oid			index;
+
+	initStringInfo(&addition);
+	info = StMakeIndexInfo(count, BTREE_AM_OID,
+						   by_key ? NIL : list_make1(make_hash_expression(rel, identity)), by_key);
+	if (by_key)
+	{
+		for (int i = 0; i < count; i++)
+		{
+			Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), identity->keys[i] - 1);
+
+			info->ii_IndexAttrNumbers[i] = identity->keys[i];
+			collations[i] = att->attcollation;
+			classes[i] = GetDefaultOpClass(att->atttypid, BTREE_AM_OID);
+			if (!OidIsValid(classes[i]))
+				ereport(ERROR,
+						(errcode(ERRCODE_UNDEFINED_OBJECT),
+						 errmsg("data type %s has no default operator class for access method \"%s\"",
+								format_type_be(att->atttypid), "btree")));
+			names = lappend(names, pstrdup(NameStr(att->attname)));
+			if (addition.len < NAMEDATALEN)
+				appendStringInfo(&addition, "%s%s", i > 0 ? "_" : "", NameStr(att->attname));
+		}
+	}
+	else
+	{
+		info->ii_IndexAttrNumbers[0] = 0;
+		classes[0] = GetDefaultOpClass(INT8OID, BTREE_AM_OID);
+		names = list_make1(pstrdup(identity->kind == ST_IDENTITY_KEY_HASH ? "key_hash" : "row_hash"));
+		appendStringInfoString(&addition, linitial(names));
+	}
+
+	index = StIndexCreate(rel,
+						  ChooseRelationName(RelationGetRelationName(rel), addition.data, "idx",
+											 RelationGetNamespace(rel), false),
+						  info, names, BTREE_AM_OID, rel->rd_rel->reltablespace, collations, classes,
+						  options,
+						  partitioned ? INDEX_CREATE_PARTITIONED | INDEX_CREATE_SKIP_BUILD : 0);
+	table_close(rel, NoLock);
+	CommandCounterIncrement();
+	return index;
+}

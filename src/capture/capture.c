@@ -1,0 +1,464 @@
+/*-------------------------------------------------------------------------
+ *
+ * capture.c
+ *	  Installs and removes capture, and tells whether it is as it was.
+ *
+ * NOTES
+ *	  Triggers are internal (tgisinternal) and ENABLE ALWAYS; their names and
+ *	  arguments hold no OIDs, their functions find the logs by the relation
+ *	  (rule B17). A source is captured by statement triggers, or by row
+ *	  triggers if it has a parent (a statement on the parent fires none of
+ *	  its statement triggers) or if an apply worker may write it (rule B5).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/catcache.h"
+#include "utils/fmgroids.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "capture/capture.h"
+#include "capture/internal.h"
+#include "catalog/extension.h"
+#include "compat.h"
+#include "store/store.h"
+
+/* Bits of what a relation has, or needs. */
+#define HAS_INSERT		0x01
+#define HAS_UPDATE		0x02
+#define HAS_DELETE		0x04
+#define HAS_TRUNCATE	0x08
+#define HAS_BEFORE		0x10
+#define HAS_ROW			0x20
+#define HAS_STATEMENT	(HAS_INSERT | HAS_UPDATE | HAS_DELETE | HAS_TRUNCATE | HAS_BEFORE)
+
+List *
+st_capture_tree(Oid source)
+{
+	List	   *tree = find_all_inheritors(source, NoLock, NULL);
+	ListCell   *lc;
+
+	foreach(lc, tree)
+		st_watch_relation(lfirst_oid(lc));
+	return tree;
+}
+
+static bool
+is_subscribed(Oid relid)
+{
+	CatCList   *list = SearchSysCacheList1(SUBSCRIPTIONRELMAP, ObjectIdGetDatum(relid));
+	bool		result = list->n_members > 0;
+
+	ReleaseCatCacheList(list);
+	return result;
+}
+
+bool
+st_capture_by_row(Oid source)
+{
+	ListCell   *lc;
+
+	if (has_superclass(source))
+		return true;
+	foreach(lc, st_capture_tree(source))
+	{
+		if (is_subscribed(lfirst_oid(lc)))
+			return true;
+	}
+	return false;
+}
+
+/* --- our triggers on a relation --- */
+
+typedef struct OwnTrigger
+{
+	Oid			oid;
+	TransactionId xmin;			/* raw */
+	char		enabled;
+	int			bits;
+} OwnTrigger;
+
+static int
+trigger_bits(Form_pg_trigger form, Oid statement, Oid before, Oid row)
+{
+	if (form->tgfoid == before)
+		return HAS_BEFORE;
+	if (form->tgfoid == row)
+		return HAS_ROW;
+	if (form->tgfoid != statement)
+		return 0;
+	if (TRIGGER_FOR_INSERT(form->tgtype))
+		return HAS_INSERT;
+	if (TRIGGER_FOR_UPDATE(form->tgtype))
+		return HAS_UPDATE;
+	return TRIGGER_FOR_DELETE(form->tgtype) ? HAS_DELETE : HAS_TRUNCATE;
+}
+
+/* List of OwnTrigger, in the order of their names. */
+static List *
+own_triggers(Oid relid)
+{
+	Oid			statement = st_internal_function("capture_statement", true);
+	Oid			before = st_internal_function("capture_before", true);
+	Oid			row = st_internal_function("capture_row", true);
+	Relation	rel = table_open(TriggerRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	List	   *result = NIL;
+
+	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, TriggerRelidNameIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
+		int			bits = form->tgisinternal ? trigger_bits(form, statement, before, row) : 0;
+		OwnTrigger *trigger;
+
+		if (bits == 0)
+			continue;
+		trigger = palloc(sizeof(OwnTrigger));
+		trigger->oid = form->oid;
+		trigger->xmin = HeapTupleHeaderGetRawXmin(tuple->t_data);
+		trigger->enabled = form->tgenabled;
+		trigger->bits = bits;
+		result = lappend(result, trigger);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return result;
+}
+
+static int
+present_bits(List *triggers)
+{
+	int			bits = 0;
+	ListCell   *lc;
+
+	foreach(lc, triggers)
+	{
+		OwnTrigger *trigger = lfirst(lc);
+
+		if (trigger->enabled == TRIGGER_FIRES_ALWAYS)
+			bits |= trigger->bits;
+	}
+	return bits;
+}
+
+static int
+needed_bits(bool by_row, char relkind)
+{
+	if (!by_row)
+		return HAS_STATEMENT;
+	/* rows lie in the leaves */
+	return relkind == RELKIND_PARTITIONED_TABLE ? HAS_TRUNCATE : HAS_ROW | HAS_TRUNCATE;
+}
+
+/* --- installing --- */
+
+static TriggerTransition *
+transition(const char *name, bool isnew)
+{
+	TriggerTransition *result = makeNode(TriggerTransition);
+
+	result->name = pstrdup(name);
+	result->isNew = isnew;
+	result->isTable = true;
+	return result;
+}
+
+static void
+create_trigger(Oid relid, int bit)
+{
+	CreateTrigStmt *stmt = makeNode(CreateTrigStmt);
+	const char *function = "capture_statement";
+
+	stmt->trigname = "pgtrickle_capture";
+	stmt->timing = TRIGGER_TYPE_AFTER;
+	switch (bit)
+	{
+		case HAS_INSERT:
+			stmt->events = TRIGGER_TYPE_INSERT;
+			stmt->transitionRels = list_make1(transition("pgtrickle_new", true));
+			break;
+		case HAS_UPDATE:
+			stmt->events = TRIGGER_TYPE_UPDATE;
+			stmt->transitionRels = list_make2(transition("pgtrickle_old", false), transition("pgtrickle_new", true));
+			break;
+		case HAS_DELETE:
+			stmt->events = TRIGGER_TYPE_DELETE;
+			stmt->transitionRels = list_make1(transition("pgtrickle_old", false));
+			break;
+		case HAS_TRUNCATE:
+			stmt->events = TRIGGER_TYPE_TRUNCATE;
+			break;
+		case HAS_BEFORE:
+			function = "capture_before";
+			stmt->timing = TRIGGER_TYPE_BEFORE;
+			stmt->events = TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE;
+			break;
+		case HAS_ROW:
+			function = "capture_row";
+			stmt->row = true;
+			stmt->events = TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE;
+			break;
+	}
+	(void) CreateTriggerFiringOn(stmt, NULL, relid, InvalidOid, InvalidOid, InvalidOid,
+								 st_internal_function(function, false), InvalidOid, NULL,
+								 true, false, TRIGGER_FIRES_ALWAYS);
+	CommandCounterIncrement();
+}
+
+static void
+drop_trigger(Oid trigger)
+{
+	ObjectAddress address;
+
+	ObjectAddressSet(address, TriggerRelationId, trigger);
+	performDeletion(&address, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
+}
+
+/* Raise an error unless the current user may capture this table (rule J16). */
+static void
+check_capturable(Oid relid)
+{
+	char		relkind = get_rel_relkind(relid);
+	const char *name = get_rel_name(relid);
+
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", relid)));
+	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("changes of \"%s\" cannot be captured", name),
+				 errdetail("Only tables can carry capture triggers.")));
+	if (get_rel_persistence(relid) == RELPERSISTENCE_TEMP)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("changes of temporary table \"%s\" cannot be captured", name)));
+	if (!StRelationOwnerCheck(relid, GetUserId()) &&
+		pg_class_aclcheck(relid, GetUserId(), ACL_TRIGGER) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for table %s", name),
+				 errdetail("Capturing its changes needs the TRIGGER privilege on the table.")));
+}
+
+void
+st_capture_install(Oid source, const Bitmapset *attnums)
+{
+	List	   *tree;
+	ListCell   *lc;
+	bool		by_row;
+
+	/* rights before locks: nobody may stop writers of a table not his (J16) */
+	check_capturable(source);
+	LockRelationOid(source, ShareRowExclusiveLock);
+	foreach(lc, find_all_inheritors(source, NoLock, NULL))
+		check_capturable(lfirst_oid(lc));
+	tree = find_all_inheritors(source, ShareRowExclusiveLock, NULL);
+	foreach(lc, tree)
+		check_capturable(lfirst_oid(lc));
+
+	st_log_ensure(source, attnums);
+	by_row = st_capture_by_row(source);
+	foreach(lc, tree)
+	{
+		Oid			relid = lfirst_oid(lc);
+		List	   *triggers = own_triggers(relid);
+		int			needed = needed_bits(by_row, get_rel_relkind(relid));
+		int			missing = needed & ~present_bits(triggers);
+		ListCell   *lc2;
+
+		CHECK_FOR_INTERRUPTS();
+		/* one that somebody disabled is replaced */
+		foreach(lc2, triggers)
+		{
+			OwnTrigger *trigger = lfirst(lc2);
+
+			if (trigger->bits & missing)
+				drop_trigger(trigger->oid);
+		}
+		for (int bit = HAS_INSERT; bit <= HAS_ROW; bit <<= 1)
+		{
+			if (missing & bit)
+				create_trigger(relid, bit);
+		}
+		CacheInvalidateRelcacheByRelid(relid);
+	}
+	CommandCounterIncrement();
+}
+
+void
+st_capture_remove(Oid source)
+{
+	List	   *tree;
+	ListCell   *lc;
+
+	if (get_rel_name(source) == NULL)
+	{
+		st_log_drop_unused(source);
+		return;
+	}
+	LockRelationOid(source, ShareRowExclusiveLock);
+	tree = find_all_inheritors(source, ShareRowExclusiveLock, NULL);
+	st_log_drop_unused(source);
+	if (st_log_exists(source))
+		return;
+	foreach(lc, tree)
+	{
+		const StTarget *targets;
+		ListCell   *lc2;
+
+		CHECK_FOR_INTERRUPTS();
+		/* a log of an ancestor, or of the relation itself, needs them */
+		if (st_capture_targets(lfirst_oid(lc), &targets) > 0)
+			continue;
+		foreach(lc2, own_triggers(lfirst_oid(lc)))
+			drop_trigger(((OwnTrigger *) lfirst(lc2))->oid);
+	}
+	CommandCounterIncrement();
+}
+
+/* --- the generation --- */
+
+typedef struct GenerationEntry
+{
+	Oid			source;			/* hash key */
+	uint64		counter;
+	char		text[40];
+} GenerationEntry;
+
+static HTAB *generations = NULL;
+
+/* Describe one relation of the tree; false if its triggers are incomplete. */
+static bool
+describe_relation(StringInfo buf, Oid relid, bool by_row, bool node, bool *unlogged)
+{
+	Relation	rel = try_relation_open(relid, AccessShareLock);
+	List	   *triggers;
+	ListCell   *lc;
+	int			needed;
+
+	if (rel == NULL)
+		return false;
+	appendStringInfo(buf, "%u:%u:%c", relid, (unsigned) RelationGetFileNumber(rel), rel->rd_rel->relpersistence);
+	if (rel->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED)
+		*unlogged = true;
+	needed = node ? 0 : needed_bits(by_row, rel->rd_rel->relkind);
+	triggers = own_triggers(relid);
+	foreach(lc, triggers)
+	{
+		OwnTrigger *trigger = lfirst(lc);
+
+		/* triggers for another source's sake come and go */
+		if (trigger->bits & needed)
+			appendStringInfo(buf, ",%u:%u:%c", trigger->oid, trigger->xmin, trigger->enabled);
+	}
+	appendStringInfoChar(buf, ';');
+	relation_close(rel, AccessShareLock);
+	return (needed & ~present_bits(triggers)) == 0;
+}
+
+static void
+compute_generation(GenerationEntry *entry)
+{
+	StringInfoData buf;
+	bool		complete = st_log_exists(entry->source);
+	bool		node = st_store_hooks.is_node && st_store_hooks.is_node(entry->source);
+	bool		by_row = st_capture_by_row(entry->source);
+	bool		unlogged = false;
+	ListCell   *lc;
+
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "%s %d;", st_install_fingerprint(), by_row);
+	foreach(lc, st_capture_tree(entry->source))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!describe_relation(&buf, lfirst_oid(lc), by_row, node, &unlogged))
+			complete = false;
+	}
+	if (unlogged || st_log_is_unlogged(entry->source))
+	{
+		char	   *mark = st_crash_mark();
+
+		if (mark == NULL)
+		{
+			st_crash_mark_ensure();
+			mark = st_crash_mark();
+		}
+		appendStringInfo(&buf, "crash %s;", mark ? mark : "none");
+	}
+	snprintf(entry->text, sizeof(entry->text), "%s%016llx%016llx", complete ? "" : "!",
+			 (unsigned long long) DatumGetUInt64(hash_any_extended((unsigned char *) buf.data, buf.len, 0)),
+			 (unsigned long long) DatumGetUInt64(hash_any_extended((unsigned char *) buf.data, buf.len, 7919)));
+	pfree(buf.data);
+}
+
+char *
+st_capture_generation(Oid source)
+{
+	GenerationEntry *entry;
+	bool		found;
+	uint64		counter;
+
+	if (generations == NULL)
+	{
+		HASHCTL		ctl;
+
+		ctl.keysize = sizeof(Oid);
+		ctl.entrysize = sizeof(GenerationEntry);
+		generations = hash_create("pg_trickle capture generations", 32, &ctl, HASH_ELEM | HASH_BLOBS);
+	}
+	st_watch_relation(source);
+	/* what others have committed since our last lock */
+	AcceptInvalidationMessages();
+	counter = st_watch_counter();
+	entry = hash_search(generations, &source, HASH_ENTER, &found);
+	if (!found || entry->counter != counter)
+	{
+		entry->counter = 0;		/* not valid if we fail */
+		compute_generation(entry);
+		entry->counter = counter;
+	}
+	return pstrdup(entry->text);
+}
+
+bool
+st_capture_is_complete(Oid source)
+{
+	return st_capture_generation(source)[0] != '!';
+}
+
+void
+st_capture_init(void)
+{
+	st_store_hooks.generation = st_capture_generation;
+	st_store_hooks.is_open = st_book_is_open;
+	st_store_hooks.tree = st_capture_tree;
+	st_book_init();
+}

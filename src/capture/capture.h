@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ *
+ * capture.h
+ *	  Capture triggers: from a writer's statement to the change log.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ST_CAPTURE_CAPTURE_H
+#define ST_CAPTURE_CAPTURE_H
+
+#include "postgres.h"
+#include "nodes/bitmapset.h"
+
+/*
+ * Install (or complete) capture on a table, its partitions and inheritance
+ * children: log with these columns and internal ENABLE ALWAYS triggers. Takes
+ * ShareRowExclusiveLock on all of them, held to the end of transaction.
+ * Raises 42501 unless the current user owns them or has TRIGGER (rule J16).
+ */
+extern void st_capture_install(Oid source, const Bitmapset *attnums);
+
+/* Remove triggers and log when nobody consumes the source any more. */
+extern void st_capture_remove(Oid source);
+
+/* Rules B7, B5: text that changes whenever capture was tampered with. */
+extern char *st_capture_generation(Oid source);
+
+/* Is every trigger that the source needs in place and enabled? */
+extern bool st_capture_is_complete(Oid source);
+
+/*
+ * Rule B18: true if a statement of this transaction wrote the source and its
+ * AFTER trigger has not come (yet).
+ */
+extern bool st_capture_is_open(Oid source);
+
+/* Rule C4: capture calls for this source in this transaction so far. */
+extern uint64 st_capture_calls(Oid source);
+
+/* Register transaction callbacks; once, from _PG_init. */
+extern void st_capture_init(void);
+
+#endif							/* ST_CAPTURE_CAPTURE_H */

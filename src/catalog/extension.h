@@ -1,0 +1,46 @@
+/*-------------------------------------------------------------------------
+ *
+ * extension.h
+ *	  The extension itself: its owner, its schemas, its member tables.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ST_CATALOG_EXTENSION_H
+#define ST_CATALOG_EXTENSION_H
+
+#include "postgres.h"
+
+#define ST_SCHEMA			"pgtrickle"
+#define ST_CHANGES_SCHEMA	"pgtrickle_changes"
+
+/* All raise 55000 if the extension is not installed in this database. */
+extern Oid	st_extension_oid(void);
+extern Oid	st_extension_owner(void);
+extern Oid	st_internal_namespace(void);
+extern Oid	st_changes_namespace(void);
+
+/* A table, view or index of schema pgtrickle; InvalidOid if missing_ok. */
+extern Oid	st_internal_relation(const char *name, bool missing_ok);
+
+/* The function pgtrickle.name() without arguments; InvalidOid if missing_ok. */
+extern Oid	st_internal_function(const char *name, bool missing_ok);
+
+/*
+ * Make a relation a member of the extension by a direct pg_depend row, and
+ * take away its rows about types, collations and operator classes, so that no
+ * user's object is tied to it (rules B17, J5).
+ */
+extern void st_extension_adopt_relation(Oid relid);
+
+/* Drop a member relation that st_extension_adopt_relation() registered. */
+extern void st_extension_drop_relation(Oid relid);
+
+/* Rule C8's install mark with system and catalogue version; lives in cache. */
+extern const char *st_install_fingerprint(void);
+
+/* Rule C8's crash mark: NULL if there is none (a crash emptied its table). */
+extern char *st_crash_mark(void);
+/* Give it a uuid if it has none. */
+extern void st_crash_mark_ensure(void);
+
+#endif							/* ST_CATALOG_EXTENSION_H */

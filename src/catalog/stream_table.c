@@ -1,0 +1,166 @@
+/*-------------------------------------------------------------------------
+ *
+ * stream_table.c
+ *	  Rows of pgt_stream_tables and what belongs to them.
+ *
+ * The contract's table and the engine's own stream_table_definition share the
+ * primary key. Both are read with a catalog snapshot, never with the user's:
+ * under REPEATABLE READ that would show a mode that is no longer true (L7).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/rel.h"
+
+#include "catalog/extension.h"
+#include "catalog/stream_table.h"
+#include "compat.h"
+
+/* An attribute by name: the tables are wide, and updates may append columns. */
+static Datum
+attribute(HeapTuple tuple, TupleDesc desc, const char *name, bool *isnull)
+{
+	for (int i = 0; i < desc->natts; i++)
+		if (strcmp(NameStr(TupleDescAttr(desc, i)->attname), name) == 0)
+			return heap_getattr(tuple, i + 1, desc, isnull);
+	elog(ERROR, "column \"%s\" of the catalog is missing", name);
+}
+
+static char *
+text_attribute(HeapTuple tuple, TupleDesc desc, const char *name)
+{
+	bool		isnull;
+	Datum		value = attribute(tuple, desc, name, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+static int
+array_attribute(HeapTuple tuple, TupleDesc desc, const char *name, Oid type, int16 length, bool byval,
+				char align, Datum **values)
+{
+	bool		isnull;
+	Datum		array = attribute(tuple, desc, name, &isnull);
+	int			count = 0;
+
+	*values = NULL;
+	if (!isnull)
+		deconstruct_array(DatumGetArrayTypeP(array), type, length, byval, align, values, NULL, &count);
+	return count;
+}
+
+static HeapTuple
+find_row(Relation rel, const char *index, AttrNumber attnum, Oid procedure, Datum value)
+{
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, attnum, BTEqualStrategyNumber, procedure, value);
+	scan = systable_beginscan(rel, st_internal_relation(index, false), true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		tuple = heap_copytuple(tuple);
+	systable_endscan(scan);
+	return tuple;
+}
+
+StStreamTable *
+st_stream_table_get(Oid relid)
+{
+	Relation	rel;
+	HeapTuple	tuple;
+	TupleDesc	desc;
+	StStreamTable *result;
+	Datum	   *values;
+	bool		isnull;
+	int			count;
+
+	rel = table_open(st_internal_relation("pgt_stream_tables", false), AccessShareLock);
+	desc = RelationGetDescr(rel);
+	tuple = find_row(rel, "idx_pgt_relid", 2, F_OIDEQ, ObjectIdGetDatum(relid));
+	if (!HeapTupleIsValid(tuple))
+	{
+		table_close(rel, AccessShareLock);
+		return NULL;
+	}
+	result = palloc0(sizeof(StStreamTable));
+	result->relid = relid;
+	result->pgt_id = DatumGetInt64(attribute(tuple, desc, "pgt_id", &isnull));
+	result->schema = text_attribute(tuple, desc, "pgt_schema");
+	result->name = text_attribute(tuple, desc, "pgt_name");
+	result->query = text_attribute(tuple, desc, "defining_query");
+	result->refresh_mode = text_attribute(tuple, desc, "refresh_mode");
+	result->status = text_attribute(tuple, desc, "status");
+	result->populated = DatumGetBool(attribute(tuple, desc, "is_populated", &isnull));
+	result->needs_reinit = DatumGetBool(attribute(tuple, desc, "needs_reinit", &isnull));
+	table_close(rel, AccessShareLock);
+
+	rel = table_open(st_internal_relation("stream_table_internals", false), AccessShareLock);
+	desc = RelationGetDescr(rel);
+	tuple = find_row(rel, "stream_table_internals_pkey", 1, F_INT8EQ, Int64GetDatum(result->pgt_id));
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("stream table \"%s.%s\" has no internal definition", result->schema, result->name)));
+	result->tree = text_attribute(tuple, desc, "query_tree");
+	result->reason = text_attribute(tuple, desc, "full_reason");
+	result->identity_kind = DatumGetInt16(attribute(tuple, desc, "identity_kind", &isnull));
+	count = array_attribute(tuple, desc, "settings", TEXTOID, -1, false, TYPALIGN_INT, &values);
+	for (int i = 0; i < count; i++)
+		result->settings = lappend(result->settings, TextDatumGetCString(values[i]));
+	result->nstates = array_attribute(tuple, desc, "states", OIDOID, 4, true, TYPALIGN_INT, &values);
+	result->states = palloc(sizeof(Oid) * Max(result->nstates, 1));
+	for (int i = 0; i < result->nstates; i++)
+		result->states[i] = DatumGetObjectId(values[i]);
+	result->nkeys = array_attribute(tuple, desc, "key_columns", INT2OID, 2, true, TYPALIGN_SHORT, &values);
+	result->keys = palloc(sizeof(AttrNumber) * Max(result->nkeys, 1));
+	for (int i = 0; i < result->nkeys; i++)
+		result->keys[i] = DatumGetInt16(values[i]);
+	table_close(rel, AccessShareLock);
+	return result;
+}
+
+bool
+st_is_stream_table(Oid relid)
+{
+	Oid			catalog = st_internal_relation("pgt_stream_tables", true);
+	Relation	rel;
+	HeapTuple	tuple;
+
+	if (!OidIsValid(catalog))
+		return false;
+	rel = table_open(catalog, AccessShareLock);
+	tuple = find_row(rel, "idx_pgt_relid", 2, F_OIDEQ, ObjectIdGetDatum(relid));
+	table_close(rel, AccessShareLock);
+	return HeapTupleIsValid(tuple);
+}
+
+uint64
+st_catalog_execute(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls)
+{
+	Oid			user;
+	int			context;
+	int			level = NewGUCNestLevel();
+	int			code;
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(st_extension_owner(), context | SECURITY_LOCAL_USERID_CHANGE);
+	RestrictSearchPath();
+	code = SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0);
+	if (code < 0)
+		elog(ERROR, "catalog statement failed: %s", SPI_result_code_string(code));
+	AtEOXact_GUC(false, level);
+	SetUserIdAndSecContext(user, context);
+	return SPI_processed;
+}

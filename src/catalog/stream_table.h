@@ -1,0 +1,48 @@
+/*-------------------------------------------------------------------------
+ *
+ * stream_table.h
+ *	  Rows of pgt_stream_tables and what belongs to them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ST_CATALOG_STREAM_TABLE_H
+#define ST_CATALOG_STREAM_TABLE_H
+
+#include "postgres.h"
+#include "executor/spi.h"
+#include "nodes/pg_list.h"
+
+typedef struct StStreamTable
+{
+	int64		pgt_id;
+	Oid			relid;
+	char	   *schema;
+	char	   *name;
+	char	   *query;			/* as typed */
+	char	   *tree;			/* nodeToString of the rewritten query */
+	char	   *refresh_mode;	/* FULL or DIFFERENTIAL */
+	char	   *status;
+	char	   *reason;			/* why there is no delta, or NULL */
+	bool		populated;
+	bool		needs_reinit;
+	List	   *settings;		/* of char *: name, value, name, value */
+	int			nstates;
+	Oid		   *states;
+	int			identity_kind;	/* StIdentityKind */
+	int			nkeys;
+	AttrNumber *keys;
+} StStreamTable;
+
+/* The row of a stream table by its relation; NULL if it is none. Not under the user's snapshot. */
+extern StStreamTable *st_stream_table_get(Oid relid);
+extern bool st_is_stream_table(Oid relid);
+
+/*
+ * Run a statement on the extension's own tables as their owner, with a pinned
+ * search_path. Returns SPI's code; raises on anything but success. Results
+ * are read by the caller from SPI_tuptable before SPI_finish; this function
+ * neither connects nor finishes.
+ */
+extern uint64 st_catalog_execute(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls);
+
+#endif							/* ST_CATALOG_STREAM_TABLE_H */

@@ -1,0 +1,138 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *	  What differs between PostgreSQL 15, 16, 17 and 18.
+ *
+ * The only file that may name PG_VERSION_NUM.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ST_COMPAT_H
+#define ST_COMPAT_H
+
+#include "postgres.h"
+
+#if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 190000
+#error "pg_trickle supports PostgreSQL 15 to 18"
+#endif
+
+/* 16 renamed relfilenode numbers */
+#if PG_VERSION_NUM < 160000
+typedef Oid RelFileNumber;
+#define InvalidRelFileNumber InvalidOid
+#define RelationGetFileNumber(rel) ((rel)->rd_node.relNode)
+#define RelationSetNewRelfilenumber(rel, persistence) RelationSetNewRelfilenode(rel, persistence)
+#else
+#define RelationGetFileNumber(rel) ((rel)->rd_locator.relNumber)
+#endif
+
+/* 18 dropped execute_once */
+#if PG_VERSION_NUM >= 180000
+#define StExecutorRun(qd, dir, count) ExecutorRun(qd, dir, count)
+#else
+#define StExecutorRun(qd, dir, count) ExecutorRun(qd, dir, count, true)
+#endif
+
+/* 16 moved permissions out of the range table */
+#if PG_VERSION_NUM >= 160000
+#define ST_HAVE_PERMINFOS 1
+#define StExecCheckPermissions(stmt) \
+	ExecCheckPermissions((stmt)->rtable, (stmt)->permInfos, true)
+#else
+#define StExecCheckPermissions(stmt) ExecCheckRTPerms((stmt)->rtable, true)
+#endif
+
+/* 18 added RTE_GROUP entries and virtual generated columns */
+#if PG_VERSION_NUM >= 180000
+#define ST_HAVE_RTE_GROUP 1
+#define ST_HAVE_VIRTUAL_GENERATED 1
+#endif
+
+#if PG_VERSION_NUM >= 180000
+#define ST_HAVE_SEPARATE_EXPLAIN_HEADERS 1
+#else
+#define ST_HAVE_SEPARATE_EXPLAIN_HEADERS 0
+#endif
+
+/* 17 gave security-restricted operations their own search_path helper */
+#if PG_VERSION_NUM < 170000
+#define RestrictSearchPath() \
+	((void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, \
+							  PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false))
+#endif
+
+/* 16 replaced per-object ownership tests by one */
+#if PG_VERSION_NUM < 160000
+#define StRelationOwnerCheck(relid, role) pg_class_ownercheck(relid, role)
+#else
+#define StRelationOwnerCheck(relid, role) object_ownercheck(RelationRelationId, relid, role)
+#endif
+
+/* 17 added the statement to reindex_relation */
+#if PG_VERSION_NUM >= 170000
+#define StReindexRelationParts(relid, flags, params) reindex_relation(NULL, relid, flags, params)
+#else
+#define StReindexRelationParts(relid, flags, params) reindex_relation(relid, flags, params)
+#endif
+
+/* index_create and makeIndexInfo gain arguments in 16, 17 and 18 */
+#if PG_VERSION_NUM >= 180000
+#define StMakeIndexInfo(natts, am, expressions, unique) \
+	makeIndexInfo(natts, natts, am, expressions, NIL, unique, false, true, false, false, false)
+#elif PG_VERSION_NUM >= 160000
+#define StMakeIndexInfo(natts, am, expressions, unique) \
+	makeIndexInfo(natts, natts, am, expressions, NIL, unique, false, true, false, false)
+#else
+#define StMakeIndexInfo(natts, am, expressions, unique) \
+	makeIndexInfo(natts, natts, am, expressions, NIL, unique, false, true, false)
+#endif
+#if PG_VERSION_NUM >= 170000
+#define StIndexCreate(rel, name, info, columns, am, space, collations, classes, options, flags) \
+	index_create(rel, name, InvalidOid, InvalidOid, InvalidOid, InvalidRelFileNumber, info, columns, \
+				 am, space, collations, classes, NULL, options, NULL, (Datum) 0, flags, 0, \
+				 false, true, NULL)
+#else
+#define StIndexCreate(rel, name, info, columns, am, space, collations, classes, options, flags) \
+	index_create(rel, name, InvalidOid, InvalidOid, InvalidOid, InvalidRelFileNumber, info, columns, \
+				 am, space, collations, classes, options, (Datum) 0, flags, 0, \
+				 false, true, NULL)
+#endif
+
+/* 18 counts index searches per scan */
+#if PG_VERSION_NUM >= 180000
+#define StIndexBeginScan(rel, index, snapshot, nkeys) \
+	index_beginscan(rel, index, snapshot, NULL, nkeys, 0)
+#else
+#define StIndexBeginScan(rel, index, snapshot, nkeys) index_beginscan(rel, index, snapshot, nkeys, 0)
+#endif
+
+/* a range table of the one relation "rte", for row-wise writes to it */
+#if PG_VERSION_NUM >= 180000
+#define StExecInitOneRelation(estate, rte, perminfos) \
+	(addRTEPermissionInfo(&(perminfos), rte), \
+	 ExecInitRangeTable(estate, list_make1(rte), perminfos, bms_make_singleton(1)))
+#elif PG_VERSION_NUM >= 160000
+#define StExecInitOneRelation(estate, rte, perminfos) \
+	(addRTEPermissionInfo(&(perminfos), rte), \
+	 ExecInitRangeTable(estate, list_make1(rte), perminfos))
+#else
+#define StExecInitOneRelation(estate, rte, perminfos) \
+	((void) (perminfos), ExecInitRangeTable(estate, list_make1(rte)))
+#endif
+
+/* the updated columns of a range table entry made by StExecInitOneRelation */
+#if PG_VERSION_NUM >= 160000
+#define StSetUpdatedCols(rte, perminfos, columns) \
+	(linitial_node(RTEPermissionInfo, perminfos)->updatedCols = (columns))
+#else
+#define StSetUpdatedCols(rte, perminfos, columns) ((rte)->updatedCols = (columns))
+#endif
+
+/* 16 told EvalPlanQual which relations are written */
+#if PG_VERSION_NUM >= 160000
+#define StEvalPlanQualInit(epqstate, estate) EvalPlanQualInit(epqstate, estate, NULL, NIL, -1, NIL)
+#else
+#define StEvalPlanQualInit(epqstate, estate) EvalPlanQualInit(epqstate, estate, NULL, NIL, -1)
+#endif
+
+#endif							/* ST_COMPAT_H */

@@ -1,0 +1,555 @@
+/*-------------------------------------------------------------------------
+ *
+ * aggregate.c
+ *	  Text of the statements that keep grouped states.
+ *
+ * NOTES
+ *	  A state table holds per group: the keys k1.., the row count n, and per
+ *	  aggregate i, by its strategy:
+ *
+ *		count			c<i>	non-null arguments
+ *		sum, avg		s<i>	the sum, c<i> non-null arguments, and where the
+ *						scale of a numeric varies m<i> the largest
+ *						scale and q<i> how many arguments have it
+ *		min, max		v<i>	the extreme
+ *		bool_and, _or	c<i>	non-null arguments, t<i> true ones
+ *		recomputed		v<i>	the result
+ *
+ *	  The delta of a group is added to its row. Where that cannot be right, the
+ *	  group is marked and computed again from the block: the extreme left, the
+ *	  last argument of the largest scale left, a sum is or becomes NaN or
+ *	  infinite, or a row left a group whose shown key is one of several equal
+ *	  images (rules A3, E7).
+ *
+ *	  All names in here are the engine's own; user expressions come printed
+ *	  from trees.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_aggregate.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "access/htup_details.h"
+#include "delta/aggregate.h"
+#include "util/sqlbuf.h"
+
+/* Type of the block column that an aggregate takes. */
+static Oid
+argument_type(StNode *node, StAggregate *aggregate)
+{
+	TargetEntry *tle = list_nth_node(TargetEntry, node->block->targetList,
+									 node->nkeys + aggregate->argument - 1);
+
+	return exprType((Node *) tle->expr);
+}
+
+/* int8 holds the sum of int2 and int4 exactly; wider types are summed as numeric. */
+static bool
+sums_as_int8(StNode *node, StAggregate *aggregate)
+{
+	Oid			type = argument_type(node, aggregate);
+
+	return type == INT2OID || type == INT4OID;
+}
+
+static bool
+is_sum(StAggregate *aggregate)
+{
+	return aggregate->strategy == ST_AGGREGATE_SUM || aggregate->strategy == ST_AGGREGATE_AVG;
+}
+
+static bool
+is_extreme(StAggregate *aggregate)
+{
+	return aggregate->strategy == ST_AGGREGATE_MIN || aggregate->strategy == ST_AGGREGATE_MAX;
+}
+
+static bool
+is_boolean(StAggregate *aggregate)
+{
+	return aggregate->strategy == ST_AGGREGATE_BOOL_AND ||
+		aggregate->strategy == ST_AGGREGATE_BOOL_OR;
+}
+
+typedef struct StateColumn
+{
+	char		kind;			/* the first letter of its name */
+	int			position;		/* of the aggregate, 1-based */
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+} StateColumn;
+
+static List *
+add_column(List *columns, char kind, int position, Oid type, int32 typmod, Oid collation)
+{
+	StateColumn *column = palloc(sizeof(StateColumn));
+
+	column->kind = kind;
+	column->position = position;
+	column->type = type;
+	column->typmod = typmod;
+	column->collation = collation;
+	return lappend(columns, column);
+}
+
+/* The state's columns behind the keys. */
+static List *
+state_columns(StNode *node)
+{
+	List	   *columns = add_column(NIL, 'n', 0, INT8OID, -1, InvalidOid);
+	ListCell   *lc;
+	int			position = 0;
+
+	foreach(lc, node->aggregates)
+	{
+		StAggregate *aggregate = lfirst(lc);
+
+		position++;
+		if (node->recompute || is_extreme(aggregate))
+		{
+			columns = add_column(columns, 'v', position, aggregate->aggref->aggtype, -1,
+								 aggregate->aggref->aggcollid);
+			continue;
+		}
+		if (is_sum(aggregate))
+			columns = add_column(columns, 's', position,
+								 sums_as_int8(node, aggregate) ? INT8OID : NUMERICOID, -1, InvalidOid);
+		if (aggregate->strategy != ST_AGGREGATE_COUNT_ROWS)
+			columns = add_column(columns, 'c', position, INT8OID, -1, InvalidOid);
+		if (is_boolean(aggregate))
+			columns = add_column(columns, 't', position, INT8OID, -1, InvalidOid);
+		if (aggregate->track_scale)
+		{
+			columns = add_column(columns, 'm', position, INT4OID, -1, InvalidOid);
+			columns = add_column(columns, 'q', position, INT8OID, -1, InvalidOid);
+		}
+	}
+	return columns;
+}
+
+static char *
+column_name(const StateColumn *column)
+{
+	return column->kind == 'n' ? pstrdup("n") : psprintf("%c%d", column->kind, column->position);
+}
+
+TupleDesc
+st_state_desc(StNode *node)
+{
+	List	   *columns = state_columns(node);
+	TupleDesc	desc = CreateTemplateTupleDesc(node->nkeys + list_length(columns));
+	AttrNumber	attnum = 0;
+	ListCell   *lc;
+
+	for (int i = 0; i < node->nkeys; i++)
+	{
+		Node	   *key = (Node *) list_nth_node(TargetEntry, node->block->targetList, i)->expr;
+
+		TupleDescInitEntry(desc, ++attnum, psprintf("k%d", i + 1), exprType(key), exprTypmod(key), 0);
+		TupleDescInitEntryCollation(desc, attnum, exprCollation(key));
+	}
+	foreach(lc, columns)
+	{
+		StateColumn *column = lfirst(lc);
+
+		TupleDescInitEntry(desc, ++attnum, column_name(column), column->type, column->typmod, 0);
+		TupleDescInitEntryCollation(desc, attnum, column->collation);
+	}
+	return desc;
+}
+
+void
+st_state_print_input_columns(StringInfo sql, StNode *node, bool weighted)
+{
+	const char *separator = "";
+
+	appendStringInfoChar(sql, '(');
+	for (int i = 1; i <= node->nkeys; i++, separator = ", ")
+		st_sql_format(sql, "%sk%d", separator, i);
+	for (int i = 1; i <= node->narguments; i++, separator = ", ")
+		st_sql_format(sql, "%sa%d", separator, i);
+	if (weighted)
+		st_sql_format(sql, "%s" ST_WEIGHT_COLUMN, separator);
+	appendStringInfoChar(sql, ')');
+}
+
+void
+st_state_print_values(StringInfo sql, StNode *node, const char *alias)
+{
+	const char *separator = "";
+	ListCell   *lc;
+	int			i = 0;
+
+	for (int k = 1; k <= node->nkeys; k++, separator = ", ")
+		st_sql_format(sql, "%s%s.k%d", separator, alias, k);
+	foreach(lc, node->aggregates)
+	{
+		StAggregate *aggregate = lfirst(lc);
+
+		i++;
+		st_sql_text(sql, separator);
+		separator = ", ";
+		if (node->recompute || is_extreme(aggregate))
+			st_sql_format(sql, "%s.v%d", alias, i);
+		else if (aggregate->strategy == ST_AGGREGATE_COUNT_ROWS)
+			st_sql_format(sql, "%s.n AS v%d", alias, i);
+		else if (aggregate->strategy == ST_AGGREGATE_COUNT)
+			st_sql_format(sql, "%s.c%d AS v%d", alias, i, i);
+		else if (aggregate->strategy == ST_AGGREGATE_SUM)
+			st_sql_format(sql, "CASE WHEN %s.c%d > 0 THEN %s.s%d END AS v%d", alias, i, alias, i, i);
+		else if (aggregate->strategy == ST_AGGREGATE_AVG)
+			st_sql_format(sql, "CASE WHEN %s.c%d > 0 THEN %s.s%d::numeric / %s.c%d::numeric END AS v%d",
+						  alias, i, alias, i, alias, i, i);
+		else if (aggregate->strategy == ST_AGGREGATE_BOOL_AND)
+			st_sql_format(sql, "CASE WHEN %s.c%d > 0 THEN %s.t%d = %s.c%d END AS v%d",
+						  alias, i, alias, i, alias, i, i);
+		else
+			st_sql_format(sql, "CASE WHEN %s.c%d > 0 THEN %s.t%d > 0 END AS v%d",
+						  alias, i, alias, i, i);
+	}
+	if (node->nkeys == 0 && node->aggregates == NIL)
+		st_sql_format(sql, "%s.n", alias);
+}
+
+/*
+ * An aggregate's own text over __pgt_in: printed by ruleutils as the only
+ * column of a query, whose FROM clause is what stands last.
+ */
+static char *
+print_aggref(StNode *node, Aggref *aggref)
+{
+	Query	   *query = makeNode(Query);
+	RangeTblEntry *rte = makeNode(RangeTblEntry);
+	RangeTblRef *ref = makeNode(RangeTblRef);
+	List	   *names = NIL;
+	char	   *text;
+	char	   *from = NULL;
+
+	for (int i = 1; i <= node->nkeys; i++)
+		names = lappend(names, makeString(psprintf("k%d", i)));
+	for (int i = 1; i <= node->narguments; i++)
+		names = lappend(names, makeString(psprintf("a%d", i)));
+	rte->rtekind = RTE_CTE;
+	rte->ctename = pstrdup("__pgt_in");
+	rte->alias = makeAlias("i", NIL);
+	rte->eref = makeAlias("i", names);
+	rte->inFromCl = true;
+	ref->rtindex = 1;
+	query->commandType = CMD_SELECT;
+	query->rtable = list_make1(rte);
+	query->jointree = makeFromExpr(list_make1(ref), NULL);
+	query->hasAggs = true;
+	query->targetList = list_make1(makeTargetEntry((Expr *) copyObject(aggref), 1, "v", false));
+	text = st_query_print(query);
+	for (char *next = strstr(text, "FROM __pgt_in i"); next; next = strstr(next + 1, "FROM __pgt_in i"))
+		from = next;
+	if (from == NULL)
+		elog(ERROR, "could not print an aggregate: %s", text);
+	*from = '\0';
+	from = strstr(text, "SELECT ");
+	text = from + strlen("SELECT ");
+	/* the column alias */
+	from = NULL;
+	for (char *next = strstr(text, " AS v"); next; next = strstr(next + 1, " AS v"))
+		from = next;
+	if (from)
+		*from = '\0';
+	return text;
+}
+
+void
+st_state_print_fill(StringInfo sql, StNode *node)
+{
+	ListCell   *lc;
+	int			i = 0;
+
+	st_sql_text(sql, "SELECT ");
+	for (int k = 1; k <= node->nkeys; k++)
+		st_sql_format(sql, "i.k%d, ", k);
+	st_sql_text(sql, "pg_catalog.count(*) AS n");
+	foreach(lc, node->aggregates)
+	{
+		StAggregate *aggregate = lfirst(lc);
+		int			a = aggregate->argument;
+
+		i++;
+		if (node->recompute)
+		{
+			if (aggregate->strategy == ST_AGGREGATE_RECOMPUTE)
+				st_sql_format(sql, ", %s AS v%d", print_aggref(node, aggregate->aggref), i);
+			else if (aggregate->strategy == ST_AGGREGATE_COUNT_ROWS)
+				st_sql_format(sql, ", pg_catalog.count(*) AS v%d", i);
+			else
+				/* a FILTER is folded into the argument, which these ignore when NULL */
+				st_sql_format(sql, ", pg_catalog.%s(i.a%d) AS v%d",
+							  quote_identifier(get_func_name(aggregate->aggref->aggfnoid)), a, i);
+			continue;
+		}
+		if (is_extreme(aggregate))
+			st_sql_format(sql, ", pg_catalog.%s(i.a%d) AS v%d",
+						  aggregate->strategy == ST_AGGREGATE_MIN ? "min" : "max", a, i);
+		if (is_sum(aggregate))
+			st_sql_format(sql, ", COALESCE(pg_catalog.sum(i.a%d), 0)::%s AS s%d", a,
+						  sums_as_int8(node, aggregate) ? "int8" : "numeric", i);
+		if (aggregate->strategy != ST_AGGREGATE_COUNT_ROWS && !is_extreme(aggregate))
+			st_sql_format(sql, ", pg_catalog.count(i.a%d) AS c%d", a, i);
+		if (is_boolean(aggregate))
+			st_sql_format(sql, ", pg_catalog.count(*) FILTER (WHERE i.a%d) AS t%d", a, i);
+		if (aggregate->track_scale)
+			st_sql_format(sql, ", pg_catalog.max(pg_catalog.scale(i.a%d)) AS m%d"
+						  ", pg_catalog.count(*) FILTER (WHERE pg_catalog.scale(i.a%d) = i.m%d) AS q%d",
+						  a, i, a, i, i);
+	}
+	st_sql_text(sql, " FROM ");
+	/* the largest scale of a group is needed beside each of its rows */
+	{
+		bool		windows = false;
+
+		i = 0;
+		foreach(lc, node->aggregates)
+		{
+			StAggregate *aggregate = lfirst(lc);
+
+			i++;
+			if (!aggregate->track_scale || node->recompute)
+				continue;
+			st_sql_text(sql, windows ? ", " : "(SELECT j.*, ");
+			windows = true;
+			st_sql_format(sql, "pg_catalog.max(pg_catalog.scale(j.a%d)) OVER (", aggregate->argument);
+			for (int k = 1; k <= node->nkeys; k++)
+				st_sql_format(sql, "%sj.k%d", k == 1 ? "PARTITION BY " : ", ", k);
+			st_sql_format(sql, ") AS m%d", i);
+		}
+		st_sql_text(sql, windows ? " FROM __pgt_in j) i" : "__pgt_in i");
+	}
+	for (int k = 1; k <= node->nkeys; k++)
+		st_sql_format(sql, "%si.k%d", k == 1 ? " GROUP BY " : ", ", k);
+}
+
+/* name of the operator that orders the values of min (<) or max (>) */
+static char *
+extreme_operator(StAggregate *aggregate)
+{
+	HeapTuple	tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate->aggref->aggfnoid));
+	Oid			operator;
+	StringInfoData sql;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for aggregate %u", aggregate->aggref->aggfnoid);
+	operator = ((Form_pg_aggregate) GETSTRUCT(tuple))->aggsortop;
+	ReleaseSysCache(tuple);
+	initStringInfo(&sql);
+	st_sql_format(&sql, "OPERATOR(pg_catalog.%s)", get_opname(operator));
+	return sql.data;
+}
+
+/* The groups' own deltas: __pgt_t, one row per touched group. */
+static void
+print_group_deltas(StringInfo sql, StNode *node)
+{
+	ListCell   *lc;
+	int			i = 0;
+	bool		windows = false;
+
+	st_sql_text(sql, "SELECT ");
+	for (int k = 1; k <= node->nkeys; k++)
+		st_sql_format(sql, "i.k%d, ", k);
+	st_sql_text(sql, "COALESCE(pg_catalog.sum(i." ST_WEIGHT_COLUMN "), 0)::int8 AS n"
+				", COALESCE(pg_catalog.bool_or(i." ST_WEIGHT_COLUMN " < 0), false) AS leaves"
+				", pg_catalog.count(*) AS rows");
+	foreach(lc, node->aggregates)
+	{
+		StAggregate *aggregate = lfirst(lc);
+		int			a = aggregate->argument;
+
+		i++;
+		if (node->recompute)
+			continue;
+		if (is_extreme(aggregate))
+		{
+			const char *function = aggregate->strategy == ST_AGGREGATE_MIN ? "min" : "max";
+
+			st_sql_format(sql, ", pg_catalog.%s(i.a%d) FILTER (WHERE i." ST_WEIGHT_COLUMN " > 0) AS p%d",
+						  function, a, i);
+			st_sql_format(sql, ", pg_catalog.%s(i.a%d) FILTER (WHERE i." ST_WEIGHT_COLUMN " < 0) AS x%d",
+						  function, a, i);
+		}
+		if (is_sum(aggregate))
+		{
+			bool		int8 = sums_as_int8(node, aggregate);
+
+			st_sql_format(sql, ", COALESCE(pg_catalog.sum(i." ST_WEIGHT_COLUMN "%s * i.a%d), 0)::%s AS s%d",
+						  int8 ? "" : "::numeric", a, int8 ? "int8" : "numeric", i);
+		}
+		if (aggregate->strategy != ST_AGGREGATE_COUNT_ROWS && !is_extreme(aggregate))
+			st_sql_format(sql, ", COALESCE(pg_catalog.sum(i." ST_WEIGHT_COLUMN ") FILTER (WHERE i.a%d IS NOT NULL), 0)::int8 AS c%d",
+						  a, i);
+		if (is_boolean(aggregate))
+			st_sql_format(sql, ", COALESCE(pg_catalog.sum(i." ST_WEIGHT_COLUMN ") FILTER (WHERE i.a%d), 0)::int8 AS t%d",
+						  a, i);
+		if (aggregate->track_scale)
+			st_sql_format(sql, ", pg_catalog.max(pg_catalog.scale(i.a%d)) AS m%d"
+						  ", COALESCE(pg_catalog.sum(i." ST_WEIGHT_COLUMN ") FILTER (WHERE pg_catalog.scale(i.a%d) = i.m%d), 0)::int8 AS q%d",
+						  a, i, a, i, i);
+	}
+	st_sql_text(sql, " FROM ");
+	i = 0;
+	foreach(lc, node->aggregates)
+	{
+		StAggregate *aggregate = lfirst(lc);
+
+		i++;
+		if (!aggregate->track_scale || node->recompute)
+			continue;
+		st_sql_text(sql, windows ? ", " : "(SELECT j.*, ");
+		windows = true;
+		st_sql_format(sql, "pg_catalog.max(pg_catalog.scale(j.a%d)) OVER (", aggregate->argument);
+		for (int k = 1; k <= node->nkeys; k++)
+			st_sql_format(sql, "%sj.k%d", k == 1 ? "PARTITION BY " : ", ", k);
+		st_sql_format(sql, ") AS m%d", i);
+	}
+	st_sql_text(sql, windows ? " FROM __pgt_in j) i" : "__pgt_in i");
+	for (int k = 1; k <= node->nkeys; k++)
+		st_sql_format(sql, "%si.k%d", k == 1 ? " GROUP BY " : ", ", k);
+}
+
+/* Conditions under which a group must be computed again. */
+static void
+print_recompute_condition(StringInfo sql, StNode *node)
+{
+	ListCell   *lc;
+	int			i = 0;
+
+	if (node->recompute)
+	{
+		st_sql_text(sql, "true");
+		return;
+	}
+	st_sql_text(sql, node->inexact_keys ? "t.leaves" : "false");
+	foreach(lc, node->aggregates)
+	{
+		StAggregate *aggregate = lfirst(lc);
+
+		i++;
+		if (is_extreme(aggregate))
+		{
+			char	   *before = extreme_operator(aggregate);
+
+			/* the leaving value is not behind the extreme, and no entering one is before it */
+			st_sql_format(sql, " OR (t.x%d IS NOT NULL AND (s.v%d IS NULL OR NOT (s.v%d %s t.x%d))"
+						  " AND NOT COALESCE(t.p%d %s t.x%d, false))",
+						  i, i, i, before, i, i, before, i);
+		}
+		if (is_sum(aggregate) && !sums_as_int8(node, aggregate) &&
+			argument_type(node, aggregate) == NUMERICOID)
+			st_sql_format(sql, " OR (COALESCE(s.s%d, 0) + t.s%d) IN ('NaN', 'Infinity', '-Infinity')", i, i);
+		if (aggregate->track_scale)
+			st_sql_format(sql, " OR (COALESCE(s.c%d, 0) + t.c%d > 0 AND s.m%d IS NOT NULL"
+						  " AND t.m%d = s.m%d AND s.q%d + t.q%d <= 0)", i, i, i, i, i, i, i);
+	}
+}
+
+/* The state row after the change, column by column, behind the keys. */
+static void
+print_new_state(StringInfo sql, StNode *node)
+{
+	ListCell   *lc;
+	int			i = 0;
+
+	st_sql_text(sql, ", COALESCE(s.n, 0) + t.n");
+	foreach(lc, node->aggregates)
+	{
+		StAggregate *aggregate = lfirst(lc);
+
+		i++;
+		if (node->recompute)
+		{
+			st_sql_text(sql, ", NULL::");
+			st_sql_type(sql, aggregate->aggref->aggtype, -1);
+			continue;
+		}
+		if (is_extreme(aggregate))
+		{
+			char	   *before = extreme_operator(aggregate);
+
+			st_sql_format(sql, ", CASE WHEN s.v%d IS NULL OR t.p%d %s s.v%d THEN t.p%d ELSE s.v%d END",
+						  i, i, before, i, i, i);
+		}
+		if (is_sum(aggregate))
+			st_sql_format(sql, ", CASE WHEN COALESCE(s.c%d, 0) + t.c%d = 0 THEN 0::%s ELSE COALESCE(s.s%d, 0) + t.s%d END",
+						  i, i, sums_as_int8(node, aggregate) ? "int8" : "numeric", i, i);
+		if (aggregate->strategy != ST_AGGREGATE_COUNT_ROWS && !is_extreme(aggregate))
+			st_sql_format(sql, ", COALESCE(s.c%d, 0) + t.c%d", i, i);
+		if (is_boolean(aggregate))
+			st_sql_format(sql, ", COALESCE(s.t%d, 0) + t.t%d", i, i);
+		if (aggregate->track_scale)
+		{
+			st_sql_format(sql, ", CASE WHEN COALESCE(s.c%d, 0) + t.c%d = 0 THEN NULL ELSE GREATEST(s.m%d, t.m%d) END",
+						  i, i, i, i);
+			st_sql_format(sql, ", CASE WHEN COALESCE(s.c%d, 0) + t.c%d = 0 THEN 0"
+						  " WHEN t.m%d IS NULL OR t.m%d < s.m%d THEN COALESCE(s.q%d, 0)"
+						  " WHEN s.m%d IS NULL OR t.m%d > s.m%d THEN t.q%d ELSE s.q%d + t.q%d END",
+						  i, i, i, i, i, i, i, i, i, i, i, i);
+		}
+	}
+}
+
+void
+st_state_print_delta(StringInfo sql, StNode *node, Oid state)
+{
+	ListCell   *lc;
+	const char *separator;
+
+	st_sql_text(sql, "SELECT s.n IS NOT NULL, ");
+	print_recompute_condition(sql, node);
+	for (int k = 1; k <= node->nkeys; k++)
+		st_sql_format(sql, ", s.k%d", k);
+	foreach(lc, state_columns(node))
+		st_sql_format(sql, ", s.%s", column_name(lfirst(lc)));
+	for (int k = 1; k <= node->nkeys; k++)
+		st_sql_format(sql, ", CASE WHEN s.n IS NULL THEN t.k%d ELSE s.k%d END", k, k);
+	print_new_state(sql, node);
+	st_sql_text(sql, " FROM (");
+	print_group_deltas(sql, node);
+	st_sql_text(sql, ") t LEFT JOIN LATERAL (SELECT o.* FROM ");
+	st_sql_relation(sql, state);
+	st_sql_text(sql, " o");
+	if (node->nkeys > 0)
+	{
+		static const char *const sides[] = {"o", "t"};
+
+		/* null-safe, for any number of keys of any length (rule E9) */
+		st_sql_text(sql, " WHERE ");
+		for (int side = 0; side < 2; side++)
+		{
+			st_sql_text(sql, side ? " = pg_catalog.hash_record_extended(ROW(" :
+						"pg_catalog.hash_record_extended(ROW(");
+			separator = "";
+			for (int k = 1; k <= node->nkeys; k++, separator = ", ")
+				st_sql_format(sql, "%s%s.k%d", separator, sides[side], k);
+			st_sql_text(sql, "), 0::int8)");
+		}
+		for (int side = 0; side < 2; side++)
+		{
+			st_sql_text(sql, side ? " OPERATOR(pg_catalog.=) ROW(" : " AND ROW(");
+			separator = "";
+			for (int k = 1; k <= node->nkeys; k++, separator = ", ")
+				st_sql_format(sql, "%s%s.k%d", separator, sides[side], k);
+			st_sql_text(sql, ")::record");
+		}
+	}
+	st_sql_text(sql, ") s ON true");
+	/* one group without keys is there always, and must not be touched for nothing */
+	if (node->nkeys == 0)
+		st_sql_text(sql, " WHERE t.rows > 0");
+}

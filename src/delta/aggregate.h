@@ -1,0 +1,27 @@
+/*-------------------------------------------------------------------------
+ *
+ * aggregate.h
+ *	  Text of the statements that keep grouped states.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ST_DELTA_AGGREGATE_H
+#define ST_DELTA_AGGREGATE_H
+
+#include "lib/stringinfo.h"
+
+#include "delta/delta.h"
+
+/* The result columns of a state (k.., v..) over its raw columns of "alias". */
+extern void st_state_print_values(StringInfo sql, StNode *node, const char *alias);
+
+/* SELECT of state rows from __pgt_in, which holds the block's columns. */
+extern void st_state_print_fill(StringInfo sql, StNode *node);
+
+/* SELECT of touched groups, joined with the state, from a weighted __pgt_in. */
+extern void st_state_print_delta(StringInfo sql, StNode *node, Oid state);
+
+/* Column list of __pgt_in, in parentheses; weighted: with the weight. */
+extern void st_state_print_input_columns(StringInfo sql, StNode *node, bool weighted);
+
+#endif							/* ST_DELTA_AGGREGATE_H */

@@ -1,0 +1,345 @@
+/*-------------------------------------------------------------------------
+ *
+ * program.c
+ *	  From the nodes of a query to the statements that maintain them.
+ *
+ * A program is made once per session and stream table and kept until a
+ * relation that it reads changes. Making it parses every statement; plans are
+ * made at their first use.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "parser/parsetree.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/typcache.h"
+
+#include "delta/aggregate.h"
+#include "delta/block.h"
+#include "delta/delta.h"
+#include "query/source_facts.h"
+#include "util/sqlbuf.h"
+
+/* ----- columns read of each source ----- */
+
+typedef struct ColumnsContext
+{
+	List	   *sources;
+	Query	   *query;
+} ColumnsContext;
+
+static StSource *
+find_source(List **sources, Oid relid)
+{
+	StSource   *source;
+	ListCell   *lc;
+
+	foreach(lc, *sources)
+		if (((StSource *) lfirst(lc))->relid == relid)
+			return lfirst(lc);
+	source = palloc0(sizeof(StSource));
+	source->relid = relid;
+	*sources = lappend(*sources, source);
+	return source;
+}
+
+/* Blocks hold no Vars of outer levels, so each level stands for itself. */
+static bool
+columns_walker(Node *node, void *arg)
+{
+	ColumnsContext *context = arg;
+
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, Query))
+	{
+		ColumnsContext inner = {context->sources, (Query *) node};
+		ListCell   *lc;
+
+		foreach(lc, inner.query->rtable)
+		{
+			RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+			if (rte->rtekind == RTE_RELATION)
+				(void) find_source(&inner.sources, rte->relid);
+		}
+		(void) query_tree_walker(inner.query, columns_walker, &inner, 0);
+		context->sources = inner.sources;
+		return false;
+	}
+	if (IsA(node, Var) && context->query)
+	{
+		Var		   *var = (Var *) node;
+		RangeTblEntry *rte = rt_fetch(var->varno, context->query->rtable);
+
+		if (rte->rtekind == RTE_RELATION)
+		{
+			StSource   *source = find_source(&context->sources, rte->relid);
+
+			source->attnums = bms_add_member(source->attnums, var->varattno);
+		}
+		return false;
+	}
+	return expression_tree_walker(node, columns_walker, arg);
+}
+
+static int
+compare_sources(const ListCell *a, const ListCell *b)
+{
+	Oid			left = ((StSource *) lfirst(a))->relid;
+	Oid			right = ((StSource *) lfirst(b))->relid;
+
+	return left < right ? -1 : left > right;
+}
+
+List *
+st_tree_sources(StTree *tree)
+{
+	ColumnsContext context = {NIL, NULL};
+	ListCell   *lc;
+
+	foreach(lc, tree->nodes)
+		(void) columns_walker((Node *) ((StNode *) lfirst(lc))->block, &context);
+	(void) columns_walker((Node *) tree->final, &context);
+	list_sort(context.sources, compare_sources);
+	return context.sources;
+}
+
+/* ----- statements ----- */
+
+static StStatement *
+make_statement(MemoryContext context, StringInfo sql, List *leaves, const StInput *extra)
+{
+	StInput    *inputs = palloc0(sizeof(StInput) * (list_length(leaves) + 1));
+	int			n = 0;
+	ListCell   *lc;
+
+	foreach(lc, leaves)
+	{
+		StLeaf	   *leaf = lfirst(lc);
+
+		inputs[n].name = leaf->input;
+		inputs[n++].desc = leaf->desc;
+	}
+	if (extra)
+		inputs[n++] = *extra;
+	return st_statement_create(context, sql->data, n, inputs);
+}
+
+static void
+strip_trailing_comma(StringInfo sql)
+{
+	while (sql->len > 0 && (sql->data[sql->len - 1] == ' ' || sql->data[sql->len - 1] == ','))
+		sql->data[--sql->len] = '\0';
+	appendStringInfoChar(sql, ' ');
+}
+
+/* Through subqueries to the source's column behind a block column; false if there is none. */
+static bool
+source_column(Query *query, int column, Oid *relid, AttrNumber *attnum)
+{
+	TargetEntry *tle;
+	RangeTblEntry *rte;
+	Var		   *var;
+
+	check_stack_depth();
+	if (query->setOperations || query->hasTargetSRFs)
+		return false;
+	tle = list_nth_node(TargetEntry, query->targetList, column - 1);
+	if (!IsA(tle->expr, Var))
+		return false;
+	var = (Var *) tle->expr;
+	rte = rt_fetch(var->varno, query->rtable);
+	if (rte->rtekind == RTE_SUBQUERY)
+		return source_column(rte->subquery, var->varattno, relid, attnum);
+	if (rte->rtekind != RTE_RELATION)
+		return false;
+	*relid = rte->relid;
+	*attnum = var->varattno;
+	return true;
+}
+
+/* Can the groups' rows be found by an index of the source? */
+static bool
+keys_are_indexed(StNode *node)
+{
+	Bitmapset  *attnums = NULL;
+	Oid			relid = InvalidOid;
+
+	for (int k = 1; k <= node->nkeys; k++)
+	{
+		AttrNumber	attnum;
+
+		if (source_column(node->block, k, &relid, &attnum))
+			attnums = bms_add_member(attnums, attnum);
+	}
+	return attnums && st_relation_has_index_on(relid, attnums);
+}
+
+static void
+print_key_equality(StringInfo sql, StNode *node, int k)
+{
+	Node	   *key = (Node *) list_nth_node(TargetEntry, node->block->targetList, k - 1)->expr;
+	TypeCacheEntry *entry = lookup_type_cache(exprType(key), TYPECACHE_EQ_OPR);
+	StringInfoData equality;
+	char	   *namespace;
+
+	initStringInfo(&equality);
+	st_sql_format(&equality, "b.k%d OPERATOR(", k);
+	namespace = get_namespace_name(get_func_namespace(get_opcode(entry->eq_opr)));
+	st_sql_identifier(&equality, namespace);
+	st_sql_format(&equality, ".%s) g.k%d", get_opname(entry->eq_opr), k);
+	if (node->key_not_null[k - 1])
+		st_sql_text(sql, equality.data);
+	else
+		st_sql_format(sql, "(%s OR (b.k%d IS NULL AND g.k%d IS NULL))", equality.data, k, k);
+}
+
+/*
+ * The block's rows of the listed groups: by index, group by group, if there is
+ * one; else in one pass over the block, hashed and null-safe.
+ */
+static void
+print_recompute(StringInfo sql, StProgram *program, StNode *node, List *leaves)
+{
+	char	   *block = st_block_print(node->block);
+
+	st_sql_text(sql, "WITH ");
+	st_block_print_states(sql, program, leaves, false);
+	if (node->nkeys > 0 && keys_are_indexed(node))
+	{
+		strip_trailing_comma(sql);
+		if (strcmp(sql->data, "WITH ") == 0)
+			resetStringInfo(sql);
+		st_sql_text(sql, "SELECT x.* FROM " ST_GROUPS_INPUT " g CROSS JOIN LATERAL (WITH __pgt_in");
+		st_state_print_input_columns(sql, node, false);
+		st_sql_format(sql, " AS NOT MATERIALIZED (SELECT b.* FROM (%s) b", block);
+		st_state_print_input_columns(sql, node, false);
+		for (int k = 1; k <= node->nkeys; k++)
+		{
+			st_sql_text(sql, k == 1 ? " WHERE " : " AND ");
+			print_key_equality(sql, node, k);
+		}
+		st_sql_text(sql, ") ");
+		st_state_print_fill(sql, node);
+		st_sql_text(sql, ") x");
+		return;
+	}
+	st_sql_text(sql, "__pgt_in");
+	st_state_print_input_columns(sql, node, false);
+	st_sql_format(sql, " AS NOT MATERIALIZED (SELECT b.* FROM (%s) b", block);
+	st_state_print_input_columns(sql, node, false);
+	if (node->nkeys > 0)
+	{
+		st_sql_text(sql, " JOIN " ST_GROUPS_INPUT " g ON ROW(");
+		for (int k = 1; k <= node->nkeys; k++)
+			st_sql_format(sql, "%sb.k%d", k == 1 ? "" : ", ", k);
+		st_sql_text(sql, ")::record OPERATOR(pg_catalog.=) ROW(");
+		for (int k = 1; k <= node->nkeys; k++)
+			st_sql_format(sql, "%sg.k%d", k == 1 ? "" : ", ", k);
+		st_sql_text(sql, ")::record");
+	}
+	st_sql_text(sql, ") ");
+	st_state_print_fill(sql, node);
+}
+
+static TupleDesc
+key_desc(StNodeProgram *program)
+{
+	TupleDesc	desc = CreateTemplateTupleDesc(program->node->nkeys);
+
+	for (AttrNumber i = 1; i <= program->node->nkeys; i++)
+		TupleDescCopyEntry(desc, i, program->desc, i);
+	return desc;
+}
+
+static void
+make_node_program(MemoryContext context, StProgram *program, StNodeProgram *target)
+{
+	StNode	   *node = target->node;
+	List	   *leaves;
+	StringInfoData sql;
+
+	leaves = target->block.leaves = st_block_leaves(node->block, program);
+
+	initStringInfo(&sql);
+	st_sql_text(&sql, "WITH ");
+	st_block_print_states(&sql, program, leaves, false);
+	st_sql_text(&sql, "__pgt_in");
+	st_state_print_input_columns(&sql, node, false);
+	st_sql_format(&sql, " AS NOT MATERIALIZED (%s) ", st_block_print(node->block));
+	st_state_print_fill(&sql, node);
+	target->block.fill = make_statement(context, &sql, NIL, NULL);
+
+	resetStringInfo(&sql);
+	st_sql_text(&sql, "WITH ");
+	st_block_print_states(&sql, program, leaves, true);
+	st_sql_text(&sql, "__pgt_in");
+	st_state_print_input_columns(&sql, node, true);
+	st_sql_format(&sql, " AS NOT MATERIALIZED (%s) ", st_block_print_delta(node->block));
+	st_state_print_delta(&sql, node, target->state);
+	target->block.delta = make_statement(context, &sql, leaves, NULL);
+
+	if (node->nkeys > 0)
+	{
+		StInput		groups = {.name = ST_GROUPS_INPUT, .desc = target->key_desc};
+
+		resetStringInfo(&sql);
+		print_recompute(&sql, program, node, leaves);
+		target->recompute = make_statement(context, &sql, NIL, &groups);
+	}
+	else
+		target->recompute = target->block.fill;
+	pfree(sql.data);
+}
+
+StProgram *
+st_program_create(MemoryContext context, StTree *tree, const Oid *states)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	StProgram  *program = palloc0(sizeof(StProgram));
+	StringInfoData sql;
+
+	program->tree = tree;
+	program->nnodes = list_length(tree->nodes);
+	program->nodes = palloc0(sizeof(StNodeProgram) * Max(program->nnodes, 1));
+	program->sources = st_tree_sources(tree);
+	for (int i = 0; i < program->nnodes; i++)
+	{
+		StNodeProgram *target = &program->nodes[i];
+
+		target->node = list_nth(tree->nodes, i);
+		target->state = states[i];
+		target->desc = st_state_desc(target->node);
+		target->key_desc = key_desc(target);
+		make_node_program(context, program, target);
+	}
+
+	program->final.leaves = st_block_leaves(tree->final, program);
+	initStringInfo(&sql);
+	st_sql_text(&sql, "WITH ");
+	st_block_print_states(&sql, program, program->final.leaves, false);
+	strip_trailing_comma(&sql);
+	if (strcmp(sql.data, "WITH ") == 0)
+		resetStringInfo(&sql);
+	st_sql_text(&sql, st_block_print(tree->final));
+	program->final.fill = make_statement(context, &sql, NIL, NULL);
+
+	resetStringInfo(&sql);
+	st_sql_text(&sql, "WITH ");
+	st_block_print_states(&sql, program, program->final.leaves, true);
+	strip_trailing_comma(&sql);
+	if (strcmp(sql.data, "WITH ") == 0)
+		resetStringInfo(&sql);
+	st_sql_text(&sql, st_block_print_delta(tree->final));
+	program->final.delta = make_statement(context, &sql, program->final.leaves, NULL);
+	MemoryContextSwitchTo(old);
+	return program;
+}

@@ -1,0 +1,42 @@
+/*-------------------------------------------------------------------------
+ *
+ * guc.c
+ *	  Every setting, in alphabetical order.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/guc.h"
+
+#include "guc.h"
+
+bool		st_guc_log_refresh = false;
+bool		st_guc_unlogged_buffers = false;
+int			st_guc_volatile_function_policy = ST_VOLATILE_REJECT;
+
+static const struct config_enum_entry volatile_function_policies[] = {
+	{"reject", ST_VOLATILE_REJECT, false},
+	{"warn", ST_VOLATILE_WARN, false},
+	{"allow", ST_VOLATILE_ALLOW, false},
+	{NULL, 0, false}
+};
+
+void
+st_guc_init(void)
+{
+	DefineCustomBoolVariable("pg_trickle.log_refresh",
+							 "Writes each refresh to the server log.",
+							 "One line per refreshed stream table: what it did, rows, and the time of each step.",
+							 &st_guc_log_refresh, false, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("pg_trickle.unlogged_buffers",
+							 "Creates change logs UNLOGGED.",
+							 "Capture writes less WAL; after a crash the stream tables that read such a log are recomputed.",
+							 &st_guc_unlogged_buffers, false, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("pg_trickle.volatile_function_policy",
+							 "What happens to a query that calls volatile functions.",
+							 "reject: an error, except for refresh mode FULL; warn: a warning and a recompute at each refresh; allow: the same without the warning.",
+							 &st_guc_volatile_function_policy, ST_VOLATILE_REJECT,
+							 volatile_function_policies, PGC_SUSET, 0, NULL, NULL, NULL);
+	MarkGUCPrefixReserved("pg_trickle");
+}

@@ -1,0 +1,31 @@
+/*-------------------------------------------------------------------------
+ *
+ * guc.h
+ *	  Settings.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ST_GUC_H
+#define ST_GUC_H
+
+#include "postgres.h"
+
+/* Change logs that are created from now on are UNLOGGED. */
+extern bool st_guc_unlogged_buffers;
+
+/* Each refresh is written to the server log. */
+extern bool st_guc_log_refresh;
+
+/* What a query with volatile functions is: one of ST_VOLATILE_*. */
+enum
+{
+	ST_VOLATILE_REJECT,
+	ST_VOLATILE_WARN,
+	ST_VOLATILE_ALLOW
+};
+extern int	st_guc_volatile_function_policy;
+
+/* Register all settings; from _PG_init only. */
+extern void st_guc_init(void);
+
+#endif							/* ST_GUC_H */

@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ *
+ * init.c
+ *	  Loading of the library.
+ *
+ * The library is loaded by the first call of one of its functions, capture
+ * triggers included, or by shared_preload_libraries; nothing depends on the
+ * latter.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+
+#include "apply/apply.h"
+#include "capture/capture.h"
+#include "guc.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+	st_guc_init();
+	/* a cluster being upgraded captures and refreshes nothing */
+	if (IsBinaryUpgrade)
+		return;
+	st_capture_init();
+	st_guard_init();
+}

@@ -1,0 +1,277 @@
+/*-------------------------------------------------------------------------
+ *
+ * analyze.c
+ *	  Text to analysed query: what is refused in every mode, what is stable.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#include "commands/extension.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/analyze.h"
+#include "parser/parser.h"
+#include "tcop/tcopprot.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/ruleutils.h"
+
+#include "compat.h"
+#include "query/query.h"
+
+/* Point PostgreSQL's error position into the query text that the user gave. */
+typedef struct TextCallback
+{
+	const char *text;
+} TextCallback;
+
+static void
+query_error_callback(void *arg)
+{
+	TextCallback *callback = arg;
+	int			position = geterrposition();
+
+	if (position > 0)
+	{
+		errposition(0);
+		internalerrposition(position);
+		internalerrquery(callback->text);
+	}
+}
+
+Query *
+st_query_analyze(const char *text)
+{
+	ErrorContextCallback callback;
+	TextCallback argument = {text};
+	List	   *raw;
+	List	   *rewritten;
+	Query	   *query;
+
+	callback.callback = query_error_callback;
+	callback.arg = &argument;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+
+	raw = raw_parser(text, RAW_PARSE_DEFAULT);
+	if (list_length(raw) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION),
+				 errmsg("query parse error: a stream table is defined by one SELECT"),
+				 errdetail("The text holds %d statements.", list_length(raw))));
+	if (!IsA(linitial_node(RawStmt, raw)->stmt, SelectStmt) ||
+		((SelectStmt *) linitial_node(RawStmt, raw)->stmt)->intoClause)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("query parse error: a stream table is defined by a SELECT"),
+				 errhint("WITH, set operations and subqueries are allowed; data-modifying statements and SELECT INTO are not.")));
+	rewritten = pg_analyze_and_rewrite_fixedparams(linitial_node(RawStmt, raw), text, NULL, 0, NULL);
+	query = linitial_node(Query, rewritten);
+	if (query->commandType != CMD_SELECT || query->hasModifyingCTE)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("query parse error: the query modifies data"),
+				 errhint("A stream table is defined by a SELECT that only reads.")));
+	error_context_stack = callback.previous;
+	return query;
+}
+
+/* ----- sources ----- */
+
+typedef struct SourceContext
+{
+	List	   *relids;
+	bool		rowmarks;
+	bool		sample;
+	bool		limit_without_order;
+} SourceContext;
+
+static bool
+sources_walker(Node *node, void *arg)
+{
+	SourceContext *context = arg;
+
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, RangeTblEntry))
+	{
+		RangeTblEntry *rte = (RangeTblEntry *) node;
+
+		/* a view's own entry stays in the range table for its rights */
+		if (rte->rtekind == RTE_RELATION && rte->relkind != RELKIND_VIEW)
+		{
+			context->relids = list_append_unique_oid(context->relids, rte->relid);
+			if (rte->tablesample)
+				context->sample = true;
+		}
+		return false;
+	}
+	if (IsA(node, Query))
+	{
+		Query	   *query = (Query *) node;
+
+		if (query->rowMarks)
+			context->rowmarks = true;
+		return query_tree_walker(query, sources_walker, arg, QTW_EXAMINE_RTES_BEFORE);
+	}
+	return expression_tree_walker(node, sources_walker, arg);
+}
+
+List *
+st_query_sources(Query *query)
+{
+	SourceContext context = {0};
+
+	(void) sources_walker((Node *) query, &context);
+	list_sort(context.relids, list_oid_cmp);
+	return context.relids;
+}
+
+static void
+check_limit(Query *query)
+{
+	if ((query->limitCount || query->limitOffset) && query->sortClause == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("unsupported operator for DIFFERENTIAL mode: LIMIT or OFFSET without ORDER BY"),
+				 errdetail("Which rows such a query returns is arbitrary, in every refresh mode."),
+				 errhint("Add an ORDER BY clause.")));
+	if (query->limitOffset && query->limitCount == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("unsupported operator for DIFFERENTIAL mode: OFFSET without LIMIT"),
+				 errhint("Add a LIMIT, or leave out the OFFSET.")));
+	if ((query->limitCount && !IsA(eval_const_expressions(NULL, query->limitCount), Const)) ||
+		(query->limitOffset && !IsA(eval_const_expressions(NULL, query->limitOffset), Const)))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("unsupported operator for DIFFERENTIAL mode: LIMIT and OFFSET must be constants")));
+}
+
+void
+st_query_check(Query *query)
+{
+	SourceContext context = {0};
+	ListCell   *lc;
+
+	(void) sources_walker((Node *) query, &context);
+	if (context.rowmarks)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("unsupported operator for DIFFERENTIAL mode: row-level locking (FOR UPDATE or FOR SHARE)"),
+				 errhint("Remove the locking clause: a stream table only reads its sources.")));
+	check_limit(query);
+	if (context.relids == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION),
+				 errmsg("query parse error: the query references no table"),
+				 errdetail("A stream table follows the changes of at least one table.")));
+	if (ExecCleanTargetListLength(query->targetList) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION),
+				 errmsg("query parse error: the query returns no column")));
+	foreach(lc, context.relids)
+	{
+		Oid			relid = lfirst_oid(lc);
+
+		if (relid < FirstNormalObjectId)
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("permission denied: \"%s\" is a system catalog", get_rel_name(relid)),
+					 errdetail("Changes of system catalogs cannot be captured.")));
+		if (get_rel_persistence(relid) == RELPERSISTENCE_TEMP)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("unsupported operator for DIFFERENTIAL mode: \"%s\" is a temporary table", get_rel_name(relid)),
+					 errdetail("A temporary table is seen by one session only and ends with it.")));
+	}
+}
+
+/* ----- volatility ----- */
+
+const char *
+st_query_volatile(Query *query)
+{
+	return contain_volatile_functions((Node *) query) ?
+		"the query calls a volatile function" : NULL;
+}
+
+/*
+ * Stable functions of pg_catalog whose result depends on its arguments and on
+ * settings only; those settings are pinned at creation (rule E15, class a).
+ */
+static const char *const settings_only[] = {
+	"age", "array_to_json", "array_to_string", "concat", "concat_ws", "date", "date_part",
+	"date_trunc", "extract", "format", "json_build_array", "json_build_object",
+	"jsonb_build_array", "jsonb_build_object", "row_to_json", "textanycat", "anytextcat", "time",
+	"timestamp", "timestamptz", "timetz", "timezone", "to_char", "to_date", "to_json", "to_jsonb",
+	"to_timestamp", "to_tsvector", "to_tsquery", "plainto_tsquery", "phraseto_tsquery",
+	"websearch_to_tsquery", "json_agg", "jsonb_agg", "json_object_agg", "jsonb_object_agg",
+	"json_agg_transfn", "quote_literal", "quote_nullable", "make_timestamptz", "to_number",
+	"money", "numeric", "timestamptz_pl_interval", "timestamptz_mi_interval",
+	"interval_pl_timestamptz", "generate_series", "to_ascii", "regexp_matches"
+};
+
+static bool
+stable_beyond_settings(Oid function, void *arg)
+{
+	char	   *name;
+	size_t		length;
+
+	if (func_volatile(function) == PROVOLATILE_IMMUTABLE)
+		return false;
+	if (get_func_namespace(function) != PG_CATALOG_NAMESPACE)
+		return true;
+	name = get_func_name(function);
+	if (name == NULL)
+		return true;
+	length = strlen(name);
+	/* input and output functions, and comparisons of dates with timestamps */
+	if ((length > 4 && strcmp(name + length - 4, "_out") == 0) ||
+		(length > 3 && strcmp(name + length - 3, "_in") == 0 && strncmp(name, "reg", 3) != 0) ||
+		strstr(name, "timestamptz_") == name || strstr(name, "_timestamptz") != NULL)
+		return false;
+	for (int i = 0; i < lengthof(settings_only); i++)
+		if (strcmp(name, settings_only[i]) == 0)
+			return false;
+	return true;
+}
+
+static bool
+stable_walker(Node *node, void *arg)
+{
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (check_functions_in_node(node, stable_beyond_settings, arg))
+		return true;
+	if (IsA(node, SQLValueFunction))
+		return true;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, stable_walker, arg, 0);
+	return expression_tree_walker(node, stable_walker, arg);
+}
+
+bool
+st_query_stable(Query *query)
+{
+	return stable_walker((Node *) query, NULL);
+}
+
+/* ----- printing ----- */
+
+char *
+st_query_print(Query *query)
+{
+	/* printing changes the tree's lists of names: work on a copy */
+	return pg_get_querydef(copyObject(query), false);
+}

@@ -1,0 +1,808 @@
+/*-------------------------------------------------------------------------
+ *
+ * build.c
+ *	  Decompose a rewritten query into linear blocks and states.
+ *
+ * NOTES
+ *	  Input: the analysed query with its views expanded. Output: a tree of
+ *	  nodes, inputs first, and the final linear block. A block is a Query in
+ *	  which every level reads one relation, subquery or state, or is a UNION ALL
+ *	  of such: a delta of its leaves, put in the leaves' place, gives the delta
+ *	  of the block (it is linear, architecture decision 6). Grouping and
+ *	  DISTINCT end a block: their result is a state, which the block above
+ *	  reads as a leaf.
+ *
+ *	  A query outside this language is no error here: "reason" says in one
+ *	  line why it has no delta, and the caller recomputes or refuses.
+ *
+ *	  The input is copied, not changed. Everything lives in
+ *	  CurrentMemoryContext.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/nbtree.h"
+#include "catalog/pg_aggregate.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+
+#include "compat.h"
+#include "query/numeric_scale.h"
+#include "query/query.h"
+#include "query/source_facts.h"
+
+typedef struct BuildContext
+{
+	List	   *nodes;
+	const char *reason;
+} BuildContext;
+
+static Query *linearize(Query *query, BuildContext *context);
+
+/* Remember why; the first reason stays. */
+static void *
+decline(BuildContext *context, const char *reason)
+{
+	if (context->reason == NULL)
+		context->reason = reason;
+	return NULL;
+}
+
+const char *
+st_node_leaf_name(int ordinal)
+{
+	return psprintf("__pgt_s%d", ordinal);
+}
+
+/* ----- common table expressions ----- */
+
+typedef struct InlineContext
+{
+	const char *name;
+	Query	   *query;
+	int			levelsup;
+} InlineContext;
+
+/* As inline_cte_walker in PostgreSQL's subselect.c. */
+static bool
+inline_cte_walker(Node *node, void *arg)
+{
+	InlineContext *context = arg;
+
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, Query))
+	{
+		context->levelsup++;
+		(void) query_tree_walker((Query *) node, inline_cte_walker, arg, QTW_EXAMINE_RTES_AFTER);
+		context->levelsup--;
+		return false;
+	}
+	if (IsA(node, RangeTblEntry))
+	{
+		RangeTblEntry *rte = (RangeTblEntry *) node;
+
+		if (rte->rtekind == RTE_CTE && rte->ctelevelsup == context->levelsup &&
+			strcmp(rte->ctename, context->name) == 0)
+		{
+			Query	   *copy = copyObject(context->query);
+
+			if (context->levelsup > 0)
+				IncrementVarSublevelsUp((Node *) copy, context->levelsup, 1);
+			rte->rtekind = RTE_SUBQUERY;
+			rte->subquery = copy;
+			rte->security_barrier = false;
+			rte->ctename = NULL;
+			rte->ctelevelsup = 0;
+			rte->self_reference = false;
+			rte->coltypes = NIL;
+			rte->coltypmods = NIL;
+			rte->colcollations = NIL;
+		}
+		return false;
+	}
+	return expression_tree_walker(node, inline_cte_walker, arg);
+}
+
+/* Is a result of the query a free choice, so that evaluating it twice may differ? */
+static bool
+has_choice(Query *query)
+{
+	return query->hasAggs || query->groupClause || query->distinctClause ||
+		query->limitCount || query->limitOffset || query->setOperations;
+}
+
+static bool
+inline_ctes(Query *query, BuildContext *context)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->cteList)
+	{
+		CommonTableExpr *cte = lfirst_node(CommonTableExpr, lc);
+		InlineContext inlining = {cte->ctename, castNode(Query, cte->ctequery), -1};
+
+		if (cte->cterecursive)
+			return decline(context, "WITH RECURSIVE has no delta rule yet") != NULL;
+		if (inlining.query->commandType != CMD_SELECT)
+			return decline(context, "WITH contains a data-modifying statement") != NULL;
+		/* rule A5: a choice that is read twice must be made once */
+		if (cte->cterefcount > 1 && has_choice(inlining.query))
+			return decline(context, "a WITH query with grouping or DISTINCT that is read more than once has no delta rule yet") != NULL;
+		(void) inline_cte_walker((Node *) query, &inlining);
+	}
+	query->cteList = NIL;
+	return true;
+}
+
+/* ----- exactness of keys (rule A3) ----- */
+
+static bool
+key_type_is_exact(Oid type, Oid collation)
+{
+	TypeCacheEntry *entry;
+	Oid			proc;
+
+	type = getBaseType(type);
+	if (type == BPCHAROID)
+		return false;			/* claims equalimage, wrongly for our purpose */
+	entry = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY);
+	if (!OidIsValid(entry->btree_opf))
+		return false;
+	proc = get_opfamily_proc(entry->btree_opf, entry->btree_opintype, entry->btree_opintype,
+							 BTEQUALIMAGE_PROC);
+	return OidIsValid(proc) &&
+		DatumGetBool(OidFunctionCall1Coll(proc, collation, ObjectIdGetDatum(entry->btree_opintype)));
+}
+
+static bool
+key_type_is_hashable(Oid type)
+{
+	TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_HASH_EXTENDED_PROC | TYPECACHE_EQ_OPR);
+
+	return OidIsValid(entry->hash_extended_proc) && OidIsValid(entry->eq_opr);
+}
+
+/* ----- aggregates ----- */
+
+/* The strategy for one of PostgreSQL's own aggregates. */
+static StAggregateStrategy
+classify_aggregate(Aggref *aggref)
+{
+	char	   *name = get_func_name(aggref->aggfnoid);
+	Oid			type;
+
+	if (get_func_namespace(aggref->aggfnoid) != PG_CATALOG_NAMESPACE || name == NULL ||
+		aggref->aggdistinct != NIL || aggref->aggdirectargs != NIL ||
+		aggref->aggkind != AGGKIND_NORMAL || list_length(aggref->args) > 1)
+		return ST_AGGREGATE_RECOMPUTE;
+	if (aggref->aggstar)
+		return aggref->aggfilter ? ST_AGGREGATE_COUNT : ST_AGGREGATE_COUNT_ROWS;
+	if (list_length(aggref->args) != 1)
+		return ST_AGGREGATE_RECOMPUTE;
+	if (strcmp(name, "count") == 0)
+		return ST_AGGREGATE_COUNT;
+	type = linitial_oid(aggref->aggargtypes);
+	if (strcmp(name, "sum") == 0 || strcmp(name, "avg") == 0)
+	{
+		if (type == INT2OID || type == INT4OID || type == INT8OID || type == NUMERICOID)
+			return strcmp(name, "sum") == 0 ? ST_AGGREGATE_SUM : ST_AGGREGATE_AVG;
+		return ST_AGGREGATE_RECOMPUTE;
+	}
+	/* min and max of floats: NaN and -0.0 compare totally, nothing special */
+	if (strcmp(name, "min") == 0)
+		return ST_AGGREGATE_MIN;
+	if (strcmp(name, "max") == 0)
+		return ST_AGGREGATE_MAX;
+	if (strcmp(name, "bool_and") == 0 || strcmp(name, "every") == 0)
+		return ST_AGGREGATE_BOOL_AND;
+	if (strcmp(name, "bool_or") == 0)
+		return ST_AGGREGATE_BOOL_OR;
+	return ST_AGGREGATE_RECOMPUTE;
+}
+
+typedef struct GroupContext
+{
+	BuildContext *build;
+	Query	   *inner;			/* the block in the making */
+	StNode	   *node;
+	List	   *keys;			/* expressions over the query's FROM */
+	List	   *arguments;		/* expressions of the block after the keys */
+	List	   *originals;		/* Aggrefs as they stand in the query */
+} GroupContext;
+
+/* The block column of an argument expression; numbered from 1 among arguments. */
+static int
+argument_column(GroupContext *context, Expr *expr)
+{
+	ListCell   *lc;
+	int			position = 1;
+
+	foreach(lc, context->arguments)
+	{
+		if (equal(lfirst(lc), expr))
+			return position;
+		position++;
+	}
+	context->arguments = lappend(context->arguments, expr);
+	return position;
+}
+
+/* A Var of the block; argument numbers become attribute numbers in finish_aggregates. */
+static Var *
+argument_var(GroupContext *context, Expr *expr)
+{
+	int			position = argument_column(context, expr);
+
+	return makeVar(1, -position, exprType((Node *) expr), exprTypmod((Node *) expr),
+				   exprCollation((Node *) expr), 0);
+}
+
+static Expr *
+fold_filter(Expr *argument, Expr *filter)
+{
+	CaseExpr   *result = makeNode(CaseExpr);
+	CaseWhen   *when = makeNode(CaseWhen);
+
+	when->expr = filter;
+	when->result = argument;
+	when->location = -1;
+	result->casetype = exprType((Node *) argument);
+	result->casecollid = exprCollation((Node *) argument);
+	result->args = list_make1(when);
+	result->defresult = (Expr *) makeNullConst(exprType((Node *) argument),
+											   exprTypmod((Node *) argument),
+											   exprCollation((Node *) argument));
+	result->location = -1;
+	return (Expr *) result;
+}
+
+static Node *key_mutator(Node *node, void *arg);
+
+/* Find or add the aggregate; returns its 1-based number. */
+static int
+add_aggregate(GroupContext *context, Aggref *aggref)
+{
+	StAggregate *aggregate;
+	ListCell   *lc;
+	int			position = 1;
+
+	foreach(lc, context->originals)
+	{
+		if (equal(lfirst(lc), aggref))
+			return position;
+		position++;
+	}
+	context->originals = lappend(context->originals, aggref);
+
+	aggregate = palloc0(sizeof(StAggregate));
+	aggregate->strategy = classify_aggregate(aggref);
+	aggregate->aggref = copyObject(aggref);
+	if (aggregate->strategy == ST_AGGREGATE_RECOMPUTE)
+	{
+		Aggref	   *copy = aggregate->aggref;
+
+		context->node->recompute = true;
+		foreach(lc, copy->args)
+		{
+			TargetEntry *tle = lfirst_node(TargetEntry, lc);
+
+			tle->expr = (Expr *) argument_var(context, tle->expr);
+		}
+		copy->aggdirectargs = (List *) key_mutator((Node *) copy->aggdirectargs, context);
+		if (copy->aggfilter)
+			copy->aggfilter = (Expr *) argument_var(context, copy->aggfilter);
+	}
+	else if (aggregate->strategy != ST_AGGREGATE_COUNT_ROWS)
+	{
+		Expr	   *argument = aggref->aggstar ? (Expr *) makeBoolConst(true, false) :
+			linitial_node(TargetEntry, aggref->args)->expr;
+
+		aggregate->track_scale =
+			(aggregate->strategy == ST_AGGREGATE_SUM || aggregate->strategy == ST_AGGREGATE_AVG) &&
+			exprType((Node *) argument) == NUMERICOID &&
+			st_numeric_scale((Node *) argument, context->inner->rtable) < 0;
+		if (aggref->aggfilter)
+			argument = fold_filter(argument, aggref->aggfilter);
+		aggregate->argument = argument_column(context, argument);
+	}
+	context->node->aggregates = lappend(context->node->aggregates, aggregate);
+	return position;
+}
+
+/*
+ * An expression above the grouping, over the query's FROM, becomes one over
+ * the state: keys are k columns, aggregates v columns (negative attribute
+ * numbers mark those until the number of keys is known). A column that is
+ * functionally dependent on the keys becomes one more key.
+ */
+static Node *
+key_mutator(Node *node, void *arg)
+{
+	GroupContext *context = arg;
+	ListCell   *lc;
+	int			position = 1;
+
+	if (node == NULL || context->build->reason)
+		return node;
+	check_stack_depth();
+	if (!IsA(node, List) && !IsA(node, Const))
+		foreach(lc, context->keys)
+		{
+			Node	   *key = lfirst(lc);
+
+			if (equal(key, node))
+				return (Node *) makeVar(1, position, exprType(key), exprTypmod(key),
+										exprCollation(key), 0);
+			position++;
+		}
+	if (IsA(node, Aggref))
+	{
+		Aggref	   *aggref = (Aggref *) node;
+
+		return (Node *) makeVar(1, -add_aggregate(context, aggref), aggref->aggtype, -1,
+								aggref->aggcollid, 0);
+	}
+	if (IsA(node, GroupingFunc))
+		return decline(context->build, "GROUPING() has no delta rule yet");
+	if (IsA(node, Var))
+	{
+		Var		   *var = (Var *) node;
+
+		if (var->varlevelsup > 0)
+			return decline(context->build, "a reference to an outer query has no delta rule yet");
+		context->keys = lappend(context->keys, copyObject(var));
+		return (Node *) makeVar(1, list_length(context->keys), var->vartype, var->vartypmod,
+								var->varcollid, 0);
+	}
+	return expression_tree_mutator(node, key_mutator, arg);
+}
+
+/* Negative attribute numbers count from the columns behind the keys. */
+static bool
+renumber_walker(Node *node, void *arg)
+{
+	int			nkeys = *(int *) arg;
+
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, Var))
+	{
+		Var		   *var = (Var *) node;
+
+		if (var->varattno < 0)
+		{
+			var->varattno = nkeys - var->varattno;
+			var->varattnosyn = var->varattno;
+		}
+		return false;
+	}
+	return expression_tree_walker(node, renumber_walker, arg);
+}
+
+/* The range table entry of a state, as read by the block above it. */
+static RangeTblEntry *
+make_leaf(StNode *node)
+{
+	RangeTblEntry *rte = makeNode(RangeTblEntry);
+	List	   *names = NIL;
+	ListCell   *lc;
+	int			i;
+
+	for (i = 1; i <= node->nkeys; i++)
+	{
+		Node	   *key = (Node *) list_nth_node(TargetEntry, node->block->targetList, i - 1)->expr;
+
+		names = lappend(names, makeString(psprintf("k%d", i)));
+		rte->coltypes = lappend_oid(rte->coltypes, exprType(key));
+		rte->coltypmods = lappend_int(rte->coltypmods, exprTypmod(key));
+		rte->colcollations = lappend_oid(rte->colcollations, exprCollation(key));
+	}
+	i = 1;
+	foreach(lc, node->aggregates)
+	{
+		Aggref	   *aggref = ((StAggregate *) lfirst(lc))->aggref;
+
+		names = lappend(names, makeString(psprintf("v%d", i++)));
+		rte->coltypes = lappend_oid(rte->coltypes, aggref->aggtype);
+		rte->coltypmods = lappend_int(rte->coltypmods, -1);
+		rte->colcollations = lappend_oid(rte->colcollations, aggref->aggcollid);
+	}
+	rte->rtekind = RTE_CTE;
+	rte->ctename = pstrdup(st_node_leaf_name(node->ordinal));
+	rte->alias = makeAlias(psprintf("s%d", node->ordinal), NIL);
+	rte->eref = makeAlias(psprintf("s%d", node->ordinal), names);
+	rte->inFromCl = true;
+	return rte;
+}
+
+static Query *
+make_query(List *rtable, Node *quals, List *targets)
+{
+	Query	   *query = makeNode(Query);
+	RangeTblRef *ref = makeNode(RangeTblRef);
+
+	ref->rtindex = 1;
+	query->commandType = CMD_SELECT;
+	query->querySource = QSRC_ORIGINAL;
+	query->canSetTag = true;
+	query->rtable = rtable;
+	query->jointree = makeFromExpr(list_make1(ref), quals);
+	query->targetList = targets;
+	query->hasTargetSRFs = expression_returns_set((Node *) targets);
+	return query;
+}
+
+/* Complete a node whose block is ready, and register it. */
+static bool
+finish_node(StNode *node, BuildContext *context)
+{
+	node->key_not_null = palloc0(sizeof(bool) * Max(node->nkeys, 1));
+	for (int i = 0; i < node->nkeys; i++)
+	{
+		Node	   *key = (Node *) list_nth_node(TargetEntry, node->block->targetList, i)->expr;
+
+		if (!key_type_is_hashable(exprType(key)))
+			return decline(context, psprintf("a grouping key of type %s cannot be hashed",
+											 format_type_be(exprType(key)))) != NULL;
+		if (!key_type_is_exact(exprType(key), exprCollation(key)))
+			node->inexact_keys = true;
+		node->key_not_null[i] = st_block_column_not_null(node->block, i + 1);
+	}
+	node->ordinal = list_length(context->nodes);
+	context->nodes = lappend(context->nodes, node);
+	return true;
+}
+
+/* GROUP BY, aggregates, HAVING: "query" with a linear FROM becomes state and block. */
+static Query *
+group(Query *query, BuildContext *context)
+{
+	StNode	   *node = palloc0(sizeof(StNode));
+	Query	   *inner = makeNode(Query);
+	GroupContext grouping = {context, inner, node, NIL, NIL, NIL};
+	List	   *targets = NIL;
+	List	   *block_targets = NIL;
+	Node	   *having;
+	ListCell   *lc;
+	int			position;
+	Query	   *outer;
+
+	if (query->groupingSets)
+		return decline(context, "GROUPING SETS, ROLLUP and CUBE have no delta rule yet");
+	inner->rtable = query->rtable;
+	foreach(lc, query->groupClause)
+	{
+		SortGroupClause *clause = lfirst_node(SortGroupClause, lc);
+
+		grouping.keys = lappend(grouping.keys,
+								copyObject(get_sortgroupclause_expr(clause, query->targetList)));
+	}
+	foreach(lc, query->targetList)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+		TargetEntry *copy;
+
+		if (tle->resjunk)
+			continue;
+		copy = flatCopyTargetEntry(tle);
+		copy->expr = (Expr *) key_mutator((Node *) copyObject(tle->expr), &grouping);
+		copy->ressortgroupref = 0;
+		copy->resno = list_length(targets) + 1;
+		targets = lappend(targets, copy);
+	}
+	having = key_mutator((Node *) copyObject(query->havingQual), &grouping);
+	if (having && IsA(having, List))
+		having = (Node *) make_ands_explicit((List *) having);
+	if (context->reason)
+		return NULL;
+
+	node->nkeys = list_length(grouping.keys);
+	node->narguments = list_length(grouping.arguments);
+	(void) renumber_walker((Node *) targets, &node->nkeys);
+	(void) renumber_walker(having, &node->nkeys);
+	foreach(lc, node->aggregates)
+		(void) renumber_walker((Node *) ((StAggregate *) lfirst(lc))->aggref, &node->nkeys);
+
+	position = 1;
+	foreach(lc, grouping.keys)
+	{
+		block_targets = lappend(block_targets,
+								makeTargetEntry(lfirst(lc), position, psprintf("k%d", position), false));
+		position++;
+	}
+	foreach(lc, grouping.arguments)
+	{
+		block_targets = lappend(block_targets,
+								makeTargetEntry(lfirst(lc), position,
+												psprintf("a%d", position - node->nkeys), false));
+		position++;
+	}
+	/* a block without columns cannot be printed and parsed again */
+	if (block_targets == NIL)
+	{
+		block_targets = list_make1(makeTargetEntry((Expr *) makeBoolConst(true, false), 1, "a1", false));
+		node->narguments = 1;
+	}
+	node->block = make_query(query->rtable, query->jointree->quals, block_targets);
+	node->block->jointree = query->jointree;
+	if (!finish_node(node, context))
+		return NULL;
+	outer = make_query(list_make1(make_leaf(node)), having, targets);
+	return outer;
+}
+
+/* DISTINCT: all columns of a linear query are the keys of a state. */
+static Query *
+distinct(Query *query, BuildContext *context)
+{
+	StNode	   *node = palloc0(sizeof(StNode));
+	List	   *targets = NIL;
+	ListCell   *lc;
+	int			position = 1;
+
+	node->block = query;
+	node->nkeys = list_length(query->targetList);
+	node->distinct = true;
+	if (!finish_node(node, context))
+		return NULL;
+	foreach(lc, query->targetList)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+
+		targets = lappend(targets,
+						  makeTargetEntry((Expr *) makeVar(1, position, exprType((Node *) tle->expr),
+														   exprTypmod((Node *) tle->expr),
+														   exprCollation((Node *) tle->expr), 0),
+										  position, tle->resname, false));
+		position++;
+	}
+	return make_query(list_make1(make_leaf(node)), NULL, targets);
+}
+
+/* ----- linear levels ----- */
+
+/* Turn a tree of UNION into UNION ALL; false if it holds anything else. */
+static bool
+flatten_union(Node *node, bool all_required, bool *found_distinct)
+{
+	SetOperationStmt *setop;
+
+	check_stack_depth();
+	if (IsA(node, RangeTblRef))
+		return true;
+	setop = castNode(SetOperationStmt, node);
+	if (setop->op != SETOP_UNION)
+		return false;
+	if (!setop->all)
+	{
+		if (all_required)
+			return false;		/* duplicates of the other branch count */
+		*found_distinct = true;
+		setop->all = true;
+		setop->groupClauses = NIL;
+	}
+	return flatten_union(setop->larg, all_required, found_distinct) &&
+		flatten_union(setop->rarg, all_required, found_distinct);
+}
+
+static Query *
+linearize_set_operation(Query *query, BuildContext *context)
+{
+	SetOperationStmt *top = castNode(SetOperationStmt, query->setOperations);
+	bool		is_distinct = false;
+	ListCell   *lc;
+
+	if (!flatten_union((Node *) top, top->op == SETOP_UNION && top->all, &is_distinct))
+		return decline(context, top->op == SETOP_UNION ?
+					   "UNION below UNION ALL has no delta rule yet" :
+					   "INTERSECT and EXCEPT have no delta rule yet");
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind != RTE_SUBQUERY)
+			return decline(context, "this set operation has no delta rule yet");
+		rte->subquery = linearize(rte->subquery, context);
+		if (rte->subquery == NULL)
+			return NULL;
+	}
+	query->sortClause = NIL;
+	return is_distinct ? distinct(query, context) : query;
+}
+
+static bool
+linearize_range_entry(RangeTblEntry *rte, BuildContext *context)
+{
+	switch (rte->rtekind)
+	{
+		case RTE_RELATION:
+			if (rte->tablesample)
+				return decline(context, "TABLESAMPLE has no delta rule") != NULL;
+			if (rte->securityQuals)
+				return decline(context, "row security applies to a source") != NULL;
+			if (rte->relkind == RELKIND_FOREIGN_TABLE)
+				return decline(context, "a foreign table has no change log") != NULL;
+			if (rte->relkind == RELKIND_MATVIEW)
+				return decline(context, "a materialized view has no change log") != NULL;
+			if (rte->relkind != RELKIND_RELATION && rte->relkind != RELKIND_PARTITIONED_TABLE)
+				return decline(context, "a source is not a table") != NULL;
+			/* FROM ONLY of a table with children reads less than its log holds */
+			if (!rte->inh && (rte->relkind == RELKIND_PARTITIONED_TABLE || has_subclass(rte->relid)))
+				return decline(context, "FROM ONLY over a table with children has no delta rule") != NULL;
+			return true;
+		case RTE_SUBQUERY:
+			if (rte->security_barrier)
+				return decline(context, "a security barrier view cannot be taken apart") != NULL;
+			rte->subquery = linearize(rte->subquery, context);
+			return rte->subquery != NULL;
+		case RTE_FUNCTION:
+			return decline(context, "functions in FROM have no delta rule yet") != NULL;
+		case RTE_VALUES:
+		case RTE_RESULT:
+			return decline(context, "a query without a table has no delta rule yet") != NULL;
+		default:
+			return decline(context, "this kind of FROM item has no delta rule yet") != NULL;
+	}
+}
+
+/* Whole rows and system columns of a source have no place in its log (rules F2, F3). */
+static bool
+bad_var_walker(Node *node, void *arg)
+{
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, Var))
+		return ((Var *) node)->varattno <= 0 || ((Var *) node)->varlevelsup > 0;
+	return expression_tree_walker(node, bad_var_walker, arg);
+}
+
+/*
+ * Remove what only ordered the result, and hidden columns with
+ * it, so that a block's columns are its result columns.
+ */
+static void
+drop_ordering(Query *query)
+{
+	List	   *targets = NIL;
+	ListCell   *lc;
+
+	query->sortClause = NIL;
+	foreach(lc, query->targetList)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+
+		if (!tle->resjunk)
+			targets = lappend(targets, tle);
+	}
+	query->targetList = targets;
+}
+
+/* Aliases of the user print column lists by position: generated ones do not (rule F2). */
+static void
+replace_aliases(Query *query)
+{
+	ListCell   *lc;
+	int			position = 1;
+
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		rte->alias = makeAlias(psprintf("r%d", position++), NIL);
+		rte->eref->aliasname = pstrdup(rte->alias->aliasname);
+	}
+}
+
+static Query *
+linearize(Query *query, BuildContext *context)
+{
+	Query	   *result = query;
+	RangeTblEntry *rte;
+	Node	   *from;
+	bool		is_distinct;
+
+	check_stack_depth();
+	if (!inline_ctes(query, context))
+		return NULL;
+	if (query->hasSubLinks)
+		return decline(context, "subqueries in expressions have no delta rule yet");
+	if (query->hasWindowFuncs)
+		return decline(context, "window functions have no delta rule yet");
+	if (query->limitCount || query->limitOffset)
+		return decline(context, "LIMIT and OFFSET have no delta rule yet");
+	if (query->hasDistinctOn)
+		return decline(context, "DISTINCT ON has no delta rule yet");
+	if (query->rowMarks)
+		return decline(context, "row locking has no delta rule");
+	if (query->setOperations)
+		return linearize_set_operation(query, context);
+
+#ifdef ST_HAVE_RTE_GROUP
+	if (query->hasGroupRTE)
+	{
+		query->targetList = (List *) flatten_group_exprs(NULL, query, (Node *) query->targetList);
+		query->havingQual = flatten_group_exprs(NULL, query, query->havingQual);
+		query->rtable = list_truncate(query->rtable, list_length(query->rtable) - 1);
+		query->hasGroupRTE = false;
+	}
+#endif
+	if (list_length(query->jointree->fromlist) == 0)
+		return decline(context, "a query without a table has no delta rule yet");
+	from = linitial(query->jointree->fromlist);
+	if (list_length(query->jointree->fromlist) > 1 || !IsA(from, RangeTblRef))
+		return decline(context, "joins have no delta rule yet");
+	/* the rewriter leaves entries of expanded views' OLD and NEW on 15 only inside the view */
+	rte = rt_fetch(((RangeTblRef *) from)->rtindex, query->rtable);
+	if (bad_var_walker((Node *) query->targetList, NULL) ||
+		bad_var_walker(query->havingQual, NULL) ||
+		bad_var_walker(query->jointree->quals, NULL))
+		return decline(context, "whole-row and system columns have no delta rule yet");
+#ifdef ST_HAVE_VIRTUAL_GENERATED
+	if (rte->rtekind == RTE_RELATION && st_relation_has_virtual(rte->relid))
+		return decline(context, "virtual generated columns have no delta rule yet");
+#endif
+	if (!linearize_range_entry(rte, context))
+		return NULL;
+	if (((RangeTblRef *) from)->rtindex != 1 || list_length(query->rtable) > 1)
+	{
+		ChangeVarNodes((Node *) query, ((RangeTblRef *) from)->rtindex, 1, 0);
+		query->rtable = list_make1(rte);
+		((RangeTblRef *) from)->rtindex = 1;
+	}
+	replace_aliases(query);
+	/* the row-level entries of rewritten views carry their own; ours has one */
+#ifdef ST_HAVE_PERMINFOS
+	query->rteperminfos = NIL;
+	rte->perminfoindex = 0;
+#endif
+
+	is_distinct = query->distinctClause != NIL;
+	query->distinctClause = NIL;
+	if (query->hasAggs || query->groupClause || query->havingQual || query->groupingSets)
+	{
+		result = group(query, context);
+		if (result == NULL)
+			return NULL;
+	}
+	else
+		drop_ordering(query);
+	return is_distinct ? distinct(result, context) : result;
+}
+
+StTree *
+st_query_build(Query *query)
+{
+	StTree	   *tree = palloc0(sizeof(StTree));
+	BuildContext context = {NIL, NULL};
+	Query	   *copy = copyObject(query);
+
+	tree->final = linearize(copy, &context);
+	tree->nodes = context.nodes;
+	tree->reason = context.reason;
+	Assert((tree->final == NULL) == (tree->reason != NULL));
+	if (tree->final)
+		st_tree_find_identity(tree);
+	return tree;
+}

@@ -1,0 +1,108 @@
+/*-------------------------------------------------------------------------
+ *
+ * query.h
+ *	  From the text of a defining query to the nodes that maintain it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ST_QUERY_QUERY_H
+#define ST_QUERY_QUERY_H
+
+#include "postgres.h"
+#include "nodes/bitmapset.h"
+#include "nodes/parsenodes.h"
+
+/* Why a query is refused, or recomputed: one text, shown in four places. */
+typedef struct StReason
+{
+	int			code;			/* SQLSTATE */
+	const char *message;		/* of a refusal, in every mode */
+	const char *detail;			/* of a refusal, or why there is no delta rule */
+	const char *hint;
+	int			location;		/* in the query text, -1 unknown */
+} StReason;
+
+/* How an aggregate follows a change of its group. */
+typedef enum StAggregateStrategy
+{
+	ST_AGGREGATE_COUNT_ROWS,	/* count(*): the group's row count */
+	ST_AGGREGATE_COUNT,			/* count of non-null arguments */
+	ST_AGGREGATE_SUM,			/* exact sum and count */
+	ST_AGGREGATE_AVG,			/* the same, divided */
+	ST_AGGREGATE_MIN,			/* compared; the group is looked at when the extreme leaves */
+	ST_AGGREGATE_MAX,
+	ST_AGGREGATE_BOOL_AND,		/* counts of non-null and of true */
+	ST_AGGREGATE_BOOL_OR,
+	ST_AGGREGATE_RECOMPUTE		/* the affected group is computed again */
+} StAggregateStrategy;
+
+typedef struct StAggregate
+{
+	StAggregateStrategy strategy;
+	Aggref	   *aggref;			/* over the block's columns (varno 1) */
+	int			argument;		/* block column, FILTER folded in; 0: none */
+	bool		track_scale;	/* numeric argument without a constant scale */
+} StAggregate;
+
+/*
+ * A hidden state: groups of a linear block. The block's columns are the keys
+ * k1.. and then the arguments a1.. . DISTINCT is a grouping without aggregates.
+ * Further up the state is an RTE_CTE named st_node_leaf_name(ordinal), with
+ * columns k1.. and v1.. (the aggregates' values).
+ */
+typedef struct StNode
+{
+	int			ordinal;		/* 0-based, inputs first */
+	Query	   *block;
+	int			nkeys;
+	int			narguments;
+	bool		recompute;		/* some aggregate can only be recomputed */
+	bool		inexact_keys;	/* rule A3 */
+	bool		distinct;
+	bool	   *key_not_null;
+	List	   *aggregates;		/* of StAggregate */
+} StNode;
+
+typedef struct StTree
+{
+	List	   *nodes;			/* of StNode, inputs first */
+	Query	   *final;			/* linear block over sources and nodes; NULL if "reason" */
+	const char *reason;			/* why the query is recomputed, NULL if incremental */
+	int			nkeys;			/* identity of the result, 0: the row image */
+	AttrNumber *keys;			/* result columns (1-based) */
+	bool		key_simple;		/* NOT NULL and of fixed length: a unique index serves */
+} StTree;
+
+/* A source relation and the columns that the query reads of it. */
+typedef struct StSource
+{
+	Oid			relid;
+	Bitmapset  *attnums;		/* offset by FirstLowInvalidHeapAttributeNumber not applied: plain attnums */
+} StSource;
+
+/*
+ * Parse and analyse the text of one SELECT under the present search_path and
+ * expand its views. Raises what PostgreSQL raises; 42601 for anything but a
+ * SELECT, 42000 for several statements.
+ */
+extern Query *st_query_analyze(const char *text);
+
+/* Raises if the query is refused in every mode. Notices for what is accepted silently. */
+extern void st_query_check(Query *query);
+
+/* Why the query has volatile parts, or NULL. */
+extern const char *st_query_volatile(Query *query);
+extern bool st_query_stable(Query *query);
+
+/* Decompose; never raises for a query that PostgreSQL accepts: see reason. */
+extern StTree *st_query_build(Query *query);
+
+/* All relations read by a rewritten query, views excluded, each once, by OID. */
+extern List *st_query_sources(Query *query);
+
+extern const char *st_node_leaf_name(int ordinal);
+
+/* Text of an analysed query, for a search_path of pg_catalog only. */
+extern char *st_query_print(Query *query);
+
+#endif							/* ST_QUERY_QUERY_H */

@@ -1,0 +1,25 @@
+/*-------------------------------------------------------------------------
+ *
+ * source_facts.h
+ *	  What the catalogs say of sources: keys, NOT NULL, virtual columns.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ST_QUERY_SOURCE_FACTS_H
+#define ST_QUERY_SOURCE_FACTS_H
+
+#include "query/query.h"
+
+/* Is a result column (1-based) of a linear block never NULL? */
+extern bool st_block_column_not_null(Query *block, int column);
+
+/* Has the relation virtual generated columns? Only ever true from 18 on. */
+extern bool st_relation_has_virtual(Oid relid);
+
+/* Has any index of the relation one of these columns as its first? */
+extern bool st_relation_has_index_on(Oid relid, const Bitmapset *attnums);
+
+/* Fill in the identity of the result (rule J13). */
+extern void st_tree_find_identity(StTree *tree);
+
+#endif							/* ST_QUERY_SOURCE_FACTS_H */

@@ -1,0 +1,285 @@
+/*-------------------------------------------------------------------------
+ *
+ * entry.c
+ *	  What a session knows of a stream table, and as whom it acts.
+ *
+ * NOTES
+ *	  An entry holds the definition, the nodes and the analysed and planned
+ *	  statements. It is thrown away when a relation that it reads or writes is
+ *	  changed (relcache invalidation), or a function or operator is (syscache).
+ *	  Everything that changes a stream table's definition sends a relcache
+ *	  invalidation for the stream table.
+ *
+ *	  Making an entry executes the planner, and planning evaluates immutable
+ *	  functions of the query: it happens as the owner, restricted (rule J15).
+ *
+ *	  Memory: one context per entry below CacheMemoryContext. An entry in use
+ *	  is never freed: invalid ones are replaced when they are asked for again,
+ *	  which a refresh does only after it has all its locks.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/readfuncs.h"
+#include "storage/lmgr.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "refresh/refresh.h"
+
+static HTAB *entries = NULL;
+
+static void
+relation_changed(Datum arg, Oid relid)
+{
+	HASH_SEQ_STATUS status;
+	StEntry    *entry;
+
+	hash_seq_init(&status, entries);
+	while ((entry = hash_seq_search(&status)) != NULL)
+	{
+		if (!entry->valid)
+			continue;
+		if (!OidIsValid(relid) || relid == entry->relid ||
+			list_member_oid(entry->relations, relid))
+			entry->valid = false;
+		for (int i = 0; entry->valid && i < entry->table->nstates; i++)
+			if (entry->table->states[i] == relid)
+				entry->valid = false;
+	}
+}
+
+static void
+catalog_changed(Datum arg, int cacheid, uint32 hashvalue)
+{
+	relation_changed((Datum) 0, InvalidOid);
+}
+
+static void
+make_cache(void)
+{
+	HASHCTL		ctl;
+
+	ctl.keysize = sizeof(Oid);
+	ctl.entrysize = sizeof(StEntry);
+	ctl.hcxt = CacheMemoryContext;
+	entries = hash_create("pg_trickle stream tables", 32, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(PROCOID, catalog_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(OPEROID, catalog_changed, (Datum) 0);
+}
+
+/* ----- acting as the owner ----- */
+
+/* What output and stable functions read (rule E15, class a). */
+static const char *const result_settings[] = {
+	"TimeZone", "DateStyle", "IntervalStyle", "extra_float_digits", "bytea_output",
+	"lc_monetary", "lc_numeric", "lc_time", "default_text_search_config", "xmloption",
+	"xmlbinary", "quote_all_identifiers"
+};
+
+/* Rule F4. */
+static const char *const plan_settings[][2] = {
+	{"random_page_cost", "1.1"}, {"join_collapse_limit", "32"}, {"from_collapse_limit", "32"},
+	{"jit", "off"}, {"enable_seqscan", "on"}, {"enable_indexscan", "on"},
+	{"enable_bitmapscan", "on"}, {"enable_hashjoin", "on"}, {"enable_nestloop", "on"},
+	{"enable_mergejoin", "on"}, {"enable_tidscan", "on"}, {"enable_material", "on"},
+	{"enable_sort", "on"}, {"enable_hashagg", "on"}, {"plan_cache_mode", "auto"},
+	{"default_transaction_read_only", "off"}
+};
+
+List *
+st_settings_now(void)
+{
+	List	   *result = NIL;
+
+	for (int i = 0; i < lengthof(result_settings); i++)
+	{
+		result = lappend(result, pstrdup(result_settings[i]));
+		result = lappend(result, pstrdup(GetConfigOption(result_settings[i], false, false)));
+	}
+	return result;
+}
+
+static void
+set_option(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+void
+st_owner_enter(StOwnerScope *scope, Oid owner, List *settings)
+{
+	ListCell   *lc;
+
+	GetUserIdAndSecContext(&scope->user, &scope->context);
+	SetUserIdAndSecContext(owner, scope->context | SECURITY_RESTRICTED_OPERATION);
+	scope->level = NewGUCNestLevel();
+	RestrictSearchPath();
+	for (int i = 0; i < lengthof(plan_settings); i++)
+		set_option(plan_settings[i][0], plan_settings[i][1]);
+	for (lc = list_head(settings); lc; lc = lnext(settings, lc))
+	{
+		const char *name = lfirst(lc);
+
+		lc = lnext(settings, lc);
+		set_option(name, lfirst(lc));
+	}
+}
+
+void
+st_owner_leave(StOwnerScope *scope)
+{
+	AtEOXact_GUC(false, scope->level);
+	SetUserIdAndSecContext(scope->user, scope->context);
+}
+
+/* ----- entries ----- */
+
+static TupleDesc
+result_desc(Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	TupleDesc	desc = CreateTupleDescCopy(RelationGetDescr(rel));
+
+	table_close(rel, NoLock);
+	return desc;
+}
+
+static void
+fill_entry(StEntry *entry, StStreamTable *table, Query *query)
+{
+	StIdentity	identity;
+	AttrNumber *columns;
+	StOwnerScope scope;
+
+	st_owner_enter(&scope, entry->owner, table->settings);
+	entry->original = st_statement_from_query(entry->context, query, table->query);
+	entry->desc = result_desc(entry->relid);
+	columns = palloc(sizeof(AttrNumber) * entry->desc->natts);
+	for (int i = 0; i < entry->desc->natts; i++)
+		columns[i] = i + 1;
+	identity.kind = table->identity_kind;
+	identity.nkeys = table->nkeys;
+	identity.keys = table->keys;
+	entry->applier = st_applier_create(entry->context, entry->relid, entry->desc->natts, columns, &identity);
+
+	if (strcmp(table->refresh_mode, "FULL") != 0)
+	{
+		StTree	   *tree = st_query_build(query);
+
+		if (tree->reason || list_length(tree->nodes) != table->nstates)
+			ereport(ERROR,
+					(errcode(ERRCODE_INTERNAL_ERROR),
+					 errmsg("the stored definition of \"%s.%s\" does not match its states",
+							table->schema, table->name),
+					 errdetail("%s", tree->reason ? tree->reason : "The number of states differs.")));
+		entry->program = st_program_create(entry->context, tree, table->states);
+		entry->state_appliers = palloc0(sizeof(StApplier *) * Max(table->nstates, 1));
+		for (int i = 0; i < table->nstates; i++)
+		{
+			StNodeProgram *node = &entry->program->nodes[i];
+			StIdentity	state_identity;
+			AttrNumber *state_columns = palloc(sizeof(AttrNumber) * node->desc->natts);
+
+			for (int j = 0; j < node->desc->natts; j++)
+				state_columns[j] = j + 1;
+			state_identity.nkeys = node->node->nkeys;
+			state_identity.kind = state_identity.nkeys > 0 ? ST_IDENTITY_KEY_HASH : ST_IDENTITY_IMAGE;
+			state_identity.keys = palloc(sizeof(AttrNumber) * Max(state_identity.nkeys, 1));
+			for (int j = 0; j < state_identity.nkeys; j++)
+				state_identity.keys[j] = j + 1;
+			entry->state_appliers[i] = st_applier_create(entry->context, node->state, node->desc->natts,
+														 state_columns, &state_identity);
+		}
+	}
+	st_owner_leave(&scope);
+}
+
+StEntry *
+st_entry_get(Oid relid)
+{
+	StEntry    *entry;
+	bool		found;
+	MemoryContext old;
+	Query	   *query;
+	StStreamTable *table;
+	MemoryContext context;
+	ListCell   *lc;
+
+	if (entries == NULL)
+		make_cache();
+	entry = hash_search(entries, &relid, HASH_FIND, &found);
+	if (found && entry->valid)
+	{
+		foreach(lc, entry->relations)
+			LockRelationOid(lfirst_oid(lc), AccessShareLock);
+		if (entry->valid)
+			return entry;
+	}
+
+	context = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle stream table",
+									ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	table = st_stream_table_get(relid);
+	if (table == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("stream table not found: \"%s\"",
+						get_rel_name(relid) ? get_rel_name(relid) : psprintf("%u", relid))));
+	query = castNode(Query, stringToNode(table->tree));
+	foreach(lc, st_query_sources(query))
+	{
+		LockRelationOid(lfirst_oid(lc), AccessShareLock);
+		if (get_rel_name(lfirst_oid(lc)) == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_TABLE),
+					 errmsg("upstream table dropped: a source of \"%s.%s\" does not exist",
+							table->schema, table->name),
+					 errhint("Drop the stream table, or create it again.")));
+	}
+
+	if (found)
+		MemoryContextDelete(entry->context);
+	else
+		entry = hash_search(entries, &relid, HASH_ENTER, NULL);
+	memset((char *) entry + sizeof(Oid), 0, sizeof(StEntry) - sizeof(Oid));
+	MemoryContextSetParent(context, CacheMemoryContext);
+	entry->context = context;
+	entry->table = table;
+	entry->relations = st_query_sources(query);
+	{
+		HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+
+		if (!HeapTupleIsValid(tuple))
+			elog(ERROR, "cache lookup failed for relation %u", relid);
+		entry->owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+		ReleaseSysCache(tuple);
+	}
+	/* an error on the way leaves an invalid entry, which the next call replaces */
+	fill_entry(entry, table, query);
+	entry->valid = true;
+	MemoryContextSwitchTo(old);
+	return entry;
+}
+
+void
+st_entry_forget(Oid relid)
+{
+	StEntry    *entry = entries ? hash_search(entries, &relid, HASH_FIND, NULL) : NULL;
+
+	if (entry)
+		entry->valid = false;
+}

@@ -1,0 +1,40 @@
+/*-------------------------------------------------------------------------
+ *
+ * node_run.h
+ *	  Maintaining one stream table with its states under a given snapshot.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ST_REFRESH_NODE_RUN_H
+#define ST_REFRESH_NODE_RUN_H
+
+#include "portability/instr_time.h"
+
+#include "refresh/refresh.h"
+#include "store/store.h"
+
+/* The delta of one source: what an entry's blocks read under its input name. */
+typedef struct StSourceDelta
+{
+	Oid			relid;
+	StFrontier *frontier;
+	StLogProbe *probe;
+	Tuplestorestate *rows;		/* columns, then the weight */
+	TupleDesc	desc;
+	int64		count;
+} StSourceDelta;
+
+/*
+ * Evaluate and apply. Returns false if a row was not where it must be (rule
+ * A4): the caller rolls back and recomputes. Runs as the owner.
+ */
+extern bool st_run_differential(StEntry *entry, int nsources, StSourceDelta *sources,
+								Snapshot snapshot, StRefreshOutcome *outcome);
+
+/* Compute everything and apply the difference; "empty": the table has no rows. */
+extern void st_run_full(StEntry *entry, bool empty, Snapshot snapshot, StRefreshOutcome *outcome);
+
+/* Milliseconds since an earlier reading of the clock. */
+extern double st_elapsed_ms(instr_time since);
+
+#endif							/* ST_REFRESH_NODE_RUN_H */

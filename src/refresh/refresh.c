@@ -1,0 +1,551 @@
+/*-------------------------------------------------------------------------
+ *
+ * refresh.c
+ *	  One group, one transaction, one snapshot.
+ *
+ * NOTES
+ *	  Order (rules B2, C5): lock the nodes, upstreams first; lock sources;
+ *	  probe the logs; take the snapshot; read the logs; evaluate and apply node
+ *	  by node; write the frontiers. A node's work is a subtransaction: when a
+ *	  row is not where it must be, or an expression raises over rows that never
+ *	  existed together, it is rolled back and the node recomputed, with the
+ *	  reason recorded. Any other error is the caller's.
+ *
+ *	  Node locks are advisory lock tags with a fourth field of our own, by
+ *	  pgt_id, held to the end of transaction.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "catalog/extension.h"
+#include "compat.h"
+#include "guc.h"
+#include "refresh/node_run.h"
+#include "refresh/refresh.h"
+#include "store/store.h"
+
+/* tells our lock tags from the users' advisory locks (1 and 2) */
+#define NODE_LOCK_FIELD4 7712
+
+/* a node of the group, from lock to frontier */
+typedef struct GroupMember
+{
+	StEntry    *entry;
+	int			nsources;
+	StSourceDelta *sources;
+} GroupMember;
+
+static bool
+lock_node(int64 pgt_id, bool wait)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (pgt_id >> 32), (uint32) pgt_id, NODE_LOCK_FIELD4);
+	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/* ----- the group ----- */
+
+static bool
+is_member(List *members, Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, members)
+		if (((GroupMember *) lfirst(lc))->entry->relid == relid)
+			return true;
+	return false;
+}
+
+static GroupMember *
+make_member(StEntry *entry)
+{
+	GroupMember *member = palloc0(sizeof(GroupMember));
+	ListCell   *lc;
+
+	member->entry = entry;
+	if (entry->program)
+	{
+		member->sources = palloc0(sizeof(StSourceDelta) * Max(list_length(entry->program->sources), 1));
+		foreach(lc, entry->program->sources)
+			member->sources[member->nsources++].relid = ((StSource *) lfirst(lc))->relid;
+	}
+	return member;
+}
+
+/*
+ * Upstreams before the stream tables that read them. Returns false if the
+ * one asked for is being refreshed elsewhere; an upstream is waited for.
+ */
+static bool
+collect(Oid relid, bool wait, List **members)
+{
+	StStreamTable *table;
+	StEntry    *entry;
+	ListCell   *lc;
+
+	check_stack_depth();
+	table = st_stream_table_get(relid);
+	if (table == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("stream table not found: \"%s\"",
+						get_rel_name(relid) ? get_rel_name(relid) : psprintf("%u", relid))));
+	if (!lock_node(table->pgt_id, wait))
+		return false;
+	entry = st_entry_get(relid);
+	foreach(lc, entry->relations)
+	{
+		Oid			source = lfirst_oid(lc);
+
+		if (!st_is_stream_table(source) || is_member(*members, source))
+			continue;
+		table = st_stream_table_get(source);
+		/* a suspended upstream is read as it is */
+		if (strcmp(table->status, "SUSPENDED") == 0 || strcmp(table->status, "ERROR") == 0)
+			continue;
+		(void) collect(source, true, members);
+	}
+	/* loading upstreams may have invalidated it */
+	*members = lappend(*members, make_member(st_entry_get(relid)));
+	return true;
+}
+
+static Snapshot
+group_snapshot(void)
+{
+	if (IsolationUsesXactSnapshot())
+		return RegisterSnapshot(GetTransactionSnapshot());
+	return RegisterSnapshot(GetLatestSnapshot());
+}
+
+/* ----- reading ----- */
+
+static void
+add_log_row(TupleTableSlot *slot, int weight, void *arg)
+{
+	st_zset_add((StZset *) arg, slot, weight);
+}
+
+/* The netted delta of one source; NULL, or why there is none. */
+static const char *
+read_source(StSourceDelta *source, StSource *columns, StLeaf *leaf, Snapshot snapshot, int64 *rows_read)
+{
+	int			natts = leaf->desc->natts - 1;
+	AttrNumber *attnums = palloc(sizeof(AttrNumber) * Max(natts, 1));
+	TupleDesc	row_desc = CreateTemplateTupleDesc(natts);
+	StZset	   *zset;
+	StZsetStep	step;
+	StLogResult result;
+	int			attnum = -1;
+	int			n = 0;
+
+	while ((attnum = bms_next_member(columns->attnums, attnum)) >= 0)
+		attnums[n++] = attnum;
+	for (AttrNumber i = 1; i <= natts; i++)
+		TupleDescCopyEntry(row_desc, i, leaf->desc, i);
+	zset = st_zset_begin(row_desc, 0, NULL);
+	result = st_log_read(source->frontier, source->probe, snapshot, natts, attnums, add_log_row, zset);
+	*rows_read += result.plus + result.minus;
+	source->desc = leaf->desc;
+	source->rows = tuplestore_begin_heap(false, false, work_mem);
+	if (result.recompute == NULL && result.plus + result.minus > 0)
+	{
+		Datum	   *values = palloc(sizeof(Datum) * (natts + 1));
+		bool	   *nulls = palloc(sizeof(bool) * (natts + 1));
+
+		st_zset_rewind(zset);
+		while (st_zset_next(zset, &step))
+		{
+			TupleTableSlot *slot = step.new_row ? step.new_row : step.old_row;
+
+			slot_getallattrs(slot);
+			memcpy(values, slot->tts_values, sizeof(Datum) * natts);
+			memcpy(nulls, slot->tts_isnull, sizeof(bool) * natts);
+			values[natts] = Int64GetDatum(step.new_row ? step.weight : -step.weight);
+			nulls[natts] = false;
+			tuplestore_putvalues(source->rows, source->desc, values, nulls);
+			source->count++;
+		}
+	}
+	st_zset_end(zset);
+	return result.recompute;
+}
+
+/* The leaf that reads a source: the same layout wherever it stands. */
+static StLeaf *
+find_leaf(StProgram *program, Oid relid)
+{
+	ListCell   *lc;
+
+	for (int i = 0; i < program->nnodes; i++)
+		foreach(lc, program->nodes[i].block.leaves)
+			if (((StLeaf *) lfirst(lc))->source == relid)
+				return lfirst(lc);
+	foreach(lc, program->final.leaves)
+		if (((StLeaf *) lfirst(lc))->source == relid)
+			return lfirst(lc);
+	elog(ERROR, "source %u has no leaf", relid);
+}
+
+static const char *
+read_sources(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outcome)
+{
+	const char *reason = NULL;
+	instr_time	start;
+
+	INSTR_TIME_SET_CURRENT(start);
+	for (int i = 0; i < member->nsources && reason == NULL; i++)
+		reason = read_source(&member->sources[i], list_nth(member->entry->program->sources, i),
+							 find_leaf(member->entry->program, member->sources[i].relid),
+							 snapshot, &outcome->delta_rows);
+	outcome->read_ms += st_elapsed_ms(start);
+	return reason;
+}
+
+/* ----- one node ----- */
+
+/*
+ * Run the differential maintenance in a subtransaction. Returns NULL, or why
+ * it was rolled back; errors other than those of values propagate.
+ */
+static const char *
+try_differential(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outcome)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	const char *volatile reason = NULL;
+	StOwnerScope scope;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		bool		consistent;
+
+		st_owner_enter(&scope, member->entry->owner, member->entry->table->settings);
+		st_statement_check_permissions(member->entry->original);
+		consistent = st_run_differential(member->entry, member->nsources, member->sources, snapshot, outcome);
+		st_owner_leave(&scope);
+		if (consistent)
+			ReleaseCurrentSubTransaction();
+		else
+		{
+			RollbackAndReleaseCurrentSubTransaction();
+			reason = "inconsistent";
+		}
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+		int			category;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+		/* rule E1: values that never stood side by side may have met in the delta */
+		if (category != ERRCODE_TO_CATEGORY(ERRCODE_DATA_EXCEPTION) &&
+			category != ERRCODE_TO_CATEGORY(ERRCODE_CARDINALITY_VIOLATION))
+			PG_RE_THROW();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		reason = psprintf("an expression failed over the delta: %s", error->message);
+	}
+	PG_END_TRY();
+	return reason;
+}
+
+static void
+recompute(GroupMember *member, bool empty, Snapshot snapshot, StRefreshOutcome *outcome)
+{
+	StOwnerScope scope;
+
+	st_owner_enter(&scope, member->entry->owner, member->entry->table->settings);
+	st_statement_check_permissions(member->entry->original);
+	st_run_full(member->entry, empty, snapshot, outcome);
+	st_owner_leave(&scope);
+}
+
+static void
+write_frontiers(GroupMember *member, Snapshot snapshot, bool recomputed)
+{
+	/* our own writes so far are covered, later ones of this transaction are not */
+	CommandCounterIncrement();
+	PushCopiedSnapshot(snapshot);
+	UpdateActiveSnapshotCommandId();
+	for (int i = 0; i < member->nsources; i++)
+	{
+		st_frontier_advance(member->sources[i].frontier, member->sources[i].probe, GetActiveSnapshot(), recomputed);
+		st_frontier_write(member->sources[i].frontier);
+	}
+	PopActiveSnapshot();
+}
+
+/* ----- the record of a run ----- */
+
+static void
+record(StEntry *entry, const char *initiated_by, TimestampTz start, const StRefreshOutcome *outcome)
+{
+	bool		changed = strcmp(outcome->action, "NO_DATA") != 0;
+	Oid			types[14] = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, INT8OID, INT8OID, INT8OID,
+	BOOLOID, TEXTOID, TEXTOID, INT8OID, FLOAT8OID, FLOAT8OID, FLOAT8OID};
+	Datum		values[14];
+	char		nulls[14];
+
+	memset(nulls, ' ', sizeof(nulls));
+	values[0] = Int64GetDatum(entry->table->pgt_id);
+	values[1] = TimestampTzGetDatum(start);
+	values[2] = TimestampTzGetDatum(GetCurrentTimestamp());
+	values[3] = CStringGetTextDatum(outcome->action);
+	values[4] = Int64GetDatum(outcome->applied.inserted);
+	values[5] = Int64GetDatum(outcome->applied.deleted);
+	values[6] = Int64GetDatum(outcome->delta_rows);
+	values[7] = BoolGetDatum(outcome->fallback);
+	values[8] = CStringGetTextDatum(initiated_by);
+	if (outcome->reason)
+		values[9] = CStringGetTextDatum(outcome->reason);
+	else
+		nulls[9] = 'n';
+	values[10] = Int64GetDatum(outcome->applied.updated);
+	values[11] = Float8GetDatum(outcome->read_ms);
+	values[12] = Float8GetDatum(outcome->delta_ms);
+	values[13] = Float8GetDatum(outcome->apply_ms);
+
+	SPI_connect();
+	if (changed)
+		(void) st_catalog_execute("INSERT INTO pgtrickle.pgt_refresh_history"
+								  " (pgt_id, data_timestamp, start_time, end_time, action, rows_inserted,"
+								  "  rows_deleted, delta_row_count, was_full_fallback, status, initiated_by,"
+								  "  refresh_reason, rows_updated, read_ms, delta_ms, apply_ms, merge_strategy_used)"
+								  " VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, 'COMPLETED', $9, $10, $11, $12, $13, $14, 'difference')",
+								  14, types, values, nulls);
+	if (changed)
+		(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET status = 'ACTIVE', is_populated = true,"
+								  " data_timestamp = $2, last_refresh_at = $3, needs_reinit = false,"
+								  " consecutive_errors = 0, last_error_message = NULL, last_error_at = NULL,"
+								  " effective_refresh_mode = CASE WHEN $4 = 'DIFFERENTIAL' THEN 'DIFFERENTIAL' ELSE 'FULL' END"
+								  " WHERE pgt_id = $1", 4, types, values, nulls);
+	else
+		(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET data_timestamp = $2, last_refresh_at = $3,"
+								  " effective_refresh_mode = 'NO_DATA' WHERE pgt_id = $1", 3, types, values, nulls);
+	SPI_finish();
+
+	if (st_guc_log_refresh)
+		ereport(LOG,
+				(errmsg("refreshed \"%s.%s\": %s, %lld changed source rows, %lld inserted, %lld updated, %lld deleted; read %.3f ms, delta %.3f ms, apply %.3f ms",
+						entry->table->schema, entry->table->name, outcome->action,
+						(long long) outcome->delta_rows, (long long) outcome->applied.inserted,
+						(long long) outcome->applied.updated, (long long) outcome->applied.deleted,
+						outcome->read_ms, outcome->delta_ms, outcome->apply_ms)));
+}
+
+static void
+run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot snapshot,
+		   StRefreshOutcome *outcome)
+{
+	StEntry    *entry = member->entry;
+	bool		initial = !entry->table->populated;
+	const char *reason = NULL;
+	bool		recomputed = true;
+	TimestampTz start = GetCurrentTimestamp();
+
+	memset(outcome, 0, sizeof(StRefreshOutcome));
+	if (initial)
+		reason = "first fill";
+	else if (entry->table->needs_reinit)
+		reason = "marked for recompute";
+	else if (entry->program == NULL)
+		reason = entry->table->reason ? entry->table->reason : "refresh mode FULL";
+	else if (full)
+		reason = "asked for";
+	else
+	{
+		reason = read_sources(member, snapshot, outcome);
+		outcome->fallback = reason != NULL;
+		if (reason == NULL && outcome->delta_rows == 0)
+		{
+			outcome->action = "NO_DATA";
+			record(entry, initiated_by, start, outcome);
+			return;
+		}
+		if (reason == NULL)
+		{
+			reason = try_differential(member, snapshot, outcome);
+			outcome->fallback = reason != NULL;
+			recomputed = reason != NULL;
+		}
+	}
+	if (recomputed)
+	{
+		memset(&outcome->applied, 0, sizeof(StApplyResult));
+		recompute(member, initial, snapshot, outcome);
+	}
+	outcome->reason = reason;
+	outcome->action = recomputed ? (entry->table->needs_reinit ? "REINITIALIZE" : "FULL") : "DIFFERENTIAL";
+	write_frontiers(member, snapshot, recomputed);
+	record(entry, initiated_by, start, outcome);
+	if (recomputed && entry->table->needs_reinit)
+		st_entry_forget(entry->relid);
+}
+
+static void
+probe(GroupMember *member)
+{
+	for (int i = 0; i < member->nsources; i++)
+	{
+		StSourceDelta *source = &member->sources[i];
+
+		source->frontier = st_frontier_read(member->entry->table->pgt_id, source->relid);
+		source->probe = st_log_probe(source->relid);
+	}
+}
+
+static void
+run_group(List *members, const char *initiated_by, bool full, StRefreshOutcome *outcome)
+{
+	Snapshot	snapshot;
+	ListCell   *lc;
+
+	CommandCounterIncrement();
+	foreach(lc, members)
+		probe(lfirst(lc));
+	snapshot = group_snapshot();
+	foreach(lc, members)
+	{
+		GroupMember *member = lfirst(lc);
+		bool		last = lnext(members, lc) == NULL;
+
+		PushCopiedSnapshot(snapshot);
+		UpdateActiveSnapshotCommandId();
+		run_member(member, initiated_by, full && last, GetActiveSnapshot(), outcome);
+		PopActiveSnapshot();
+		CommandCounterIncrement();
+	}
+	UnregisterSnapshot(snapshot);
+	foreach(lc, members)
+	{
+		GroupMember *member = lfirst(lc);
+
+		for (int i = 0; i < member->nsources; i++)
+			st_log_reclaim(member->sources[i].relid);
+	}
+}
+
+bool
+st_refresh(Oid relid, const char *initiated_by, bool full, StRefreshOutcome *outcome)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle group",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	List	   *members = NIL;
+	bool		done = collect(relid, false, &members);
+
+	if (done)
+	{
+		StRefreshOutcome result;
+
+		run_group(members, initiated_by, full, &result);
+		*outcome = result;
+		if (outcome->reason)
+			outcome->reason = MemoryContextStrdup(old, outcome->reason);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return done;
+}
+
+void
+st_refresh_initial(Oid relid, StRefreshOutcome *outcome)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle fill",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	StEntry    *entry = st_entry_get(relid);
+
+	(void) lock_node(entry->table->pgt_id, true);
+	run_group(list_make1(make_member(entry)), "INITIAL", false, outcome);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}
+
+/* ----- verification ----- */
+
+static void
+collect_result(TupleTableSlot *slot, void *arg)
+{
+	st_zset_add((StZset *) arg, slot, 1);
+}
+
+bool
+st_verify(Oid relid, int64 *missing, int64 *unexpected, char **sample)
+{
+	StEntry    *entry = st_entry_get(relid);
+	Snapshot	snapshot = group_snapshot();
+	StOwnerScope scope;
+	StZset	   *zset;
+	StZsetStep	step;
+
+	*missing = *unexpected = 0;
+	*sample = NULL;
+	PushCopiedSnapshot(snapshot);
+	UpdateActiveSnapshotCommandId();
+	st_owner_enter(&scope, entry->owner, entry->table->settings);
+	zset = st_zset_begin(entry->desc, 0, NULL);
+	(void) st_statement_run(entry->original, 0, NULL, GetActiveSnapshot(), collect_result, zset);
+	st_applier_subtract_contents(entry->applier, zset, GetActiveSnapshot());
+	st_zset_rewind(zset);
+	while (st_zset_next(zset, &step))
+	{
+		TupleTableSlot *slot = step.new_row ? step.new_row : step.old_row;
+
+		if (step.new_row)
+			*missing += step.weight;
+		else
+			*unexpected += step.weight;
+		if (*sample == NULL)
+		{
+			StringInfoData text;
+
+			initStringInfo(&text);
+			slot_getallattrs(slot);
+			for (int i = 0; i < entry->desc->natts; i++)
+			{
+				Oid			output;
+				bool		is_varlena;
+
+				getTypeOutputInfo(TupleDescAttr(entry->desc, i)->atttypid, &output, &is_varlena);
+				appendStringInfo(&text, "%s%s = %s", i ? ", " : "",
+								 NameStr(TupleDescAttr(entry->desc, i)->attname),
+								 slot->tts_isnull[i] ? "NULL" :
+								 OidOutputFunctionCall(output, slot->tts_values[i]));
+			}
+			*sample = psprintf("%s: %s", step.new_row ? "missing" : "unexpected", text.data);
+		}
+	}
+	st_zset_end(zset);
+	st_owner_leave(&scope);
+	PopActiveSnapshot();
+	UnregisterSnapshot(snapshot);
+	return *missing == 0 && *unexpected == 0;
+}

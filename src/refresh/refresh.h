@@ -1,0 +1,88 @@
+/*-------------------------------------------------------------------------
+ *
+ * refresh.h
+ *	  Bringing stream tables up to date: the room that knows all others.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ST_REFRESH_REFRESH_H
+#define ST_REFRESH_REFRESH_H
+
+#include "postgres.h"
+
+#include "apply/apply.h"
+#include "catalog/stream_table.h"
+#include "delta/delta.h"
+
+/* What a refresh did; all times in milliseconds. */
+typedef struct StRefreshOutcome
+{
+	const char *action;			/* NO_DATA, DIFFERENTIAL, FULL, REINITIALIZE */
+	const char *reason;			/* of a recompute, or NULL */
+	bool		fallback;		/* planned differential, recomputed */
+	int64		delta_rows;
+	StApplyResult applied;
+	double		read_ms;
+	double		delta_ms;
+	double		apply_ms;
+} StRefreshOutcome;
+
+/* A stream table as this session knows it. */
+typedef struct StEntry
+{
+	Oid			relid;
+	bool		valid;
+	MemoryContext context;
+	StStreamTable *table;
+	Oid			owner;
+	List	   *relations;		/* OIDs of sources, in order */
+	StProgram  *program;		/* NULL: recomputed always */
+	StStatement *original;		/* the user's query as it stands */
+	TupleDesc	desc;			/* result columns */
+	StApplier  *applier;
+	StApplier **state_appliers;
+} StEntry;
+
+/*
+ * The session's entry for a stream table, made or made anew if something that
+ * it depends on has changed. Takes AccessShareLock on its sources. Raises
+ * 42P01 if the relation is no stream table. Valid to the end of transaction.
+ */
+extern StEntry *st_entry_get(Oid relid);
+
+/*
+ * Run as the owner of the stream table, restricted, under pinned settings and
+ * search_path (rules E15, J15), until st_owner_leave.
+ */
+typedef struct StOwnerScope
+{
+	Oid			user;
+	int			context;
+	int			level;
+} StOwnerScope;
+extern void st_owner_enter(StOwnerScope *scope, Oid owner, List *settings);
+extern void st_owner_leave(StOwnerScope *scope);
+
+/* Name/value list of the settings a result may depend on, as they are now. */
+extern List *st_settings_now(void);
+
+/*
+ * Refresh a stream table and the stale stream tables above it, in this
+ * transaction and one snapshot. Returns false if another session refreshes
+ * it. "full": recompute it whatever its mode.
+ */
+extern bool st_refresh(Oid relid, const char *initiated_by, bool full, StRefreshOutcome *outcome);
+
+/* First fill of a stream table that this transaction has created. */
+extern void st_refresh_initial(Oid relid, StRefreshOutcome *outcome);
+
+/*
+ * Compare with the query at the frontier (rules A1, by row image): how many
+ * rows are missing and unexpected, and some of them as jsonb text, or NULL.
+ */
+extern bool st_verify(Oid relid, int64 *missing, int64 *unexpected, char **sample);
+
+/* Drop a session's entries; for tests of invalidation and memory. */
+extern void st_entry_forget(Oid relid);
+
+#endif							/* ST_REFRESH_REFRESH_H */

@@ -1,0 +1,444 @@
+/*-------------------------------------------------------------------------
+ *
+ * frontier.c
+ *	  What a consumer has consumed of a source: its row, its arithmetic.
+ *
+ * NOTES
+ *	  A log row is consumed if it is of the frontier's own transaction and of
+ *	  an earlier command than the frontier's, or of another transaction that
+ *	  the frontier's snapshot saw (rules C1, C2). Log rows carry top-level
+ *	  transaction ids, so subtransactions never matter, and neither does a
+ *	  snapshot's list of them.
+ *
+ *	  The marks only save reading (rules B2 to B4). A mark moves
+ *	   - to N-1 when the segment had N pages and then no possible writer, in
+ *	     this order, before the snapshot was taken;
+ *	   - otherwise, N and the next transaction id X (read after N) are kept
+ *	     until a snapshot has xmin >= X, when it moves to N-1;
+ *	  and never beyond the last page on which the snapshot sees a row: pages
+ *	  behind it may vanish in a crash and be written again.
+ *
+ *	  Column "marks" is the array of StMark as it lies in memory.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/json.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/xid8.h"
+
+#include "catalog/extension.h"
+#include "compat.h"
+#include "store/segment.h"
+#include "store/store.h"
+
+/* source_frontier */
+#define ANUM_PGT_ID			1
+#define ANUM_SOURCE			2
+#define ANUM_OWN			3
+#define ANUM_CID			4
+#define ANUM_SNAPSHOT		5
+#define ANUM_MARKS			6
+#define ANUM_GENERATION		7
+#define NATTS_FRONTIER		7
+
+/* pg_snapshot on disk, which xid8funcs.c keeps to itself */
+typedef struct DiskSnapshot
+{
+	int32		vl_len_;
+	uint32		nxip;
+	FullTransactionId xmin;
+	FullTransactionId xmax;
+	FullTransactionId xip[FLEXIBLE_ARRAY_MEMBER];
+} DiskSnapshot;
+
+/* --- arithmetic --- */
+
+FullTransactionId
+st_widen_xid(TransactionId xid)
+{
+	FullTransactionId next = ReadNextFullTransactionId();
+	uint32		epoch = EpochFromFullTransactionId(next);
+
+	/* every id we meet is at most the next one, and less than 2^32 behind */
+	if (xid > XidFromFullTransactionId(next))
+		epoch--;
+	return FullTransactionIdFromEpochAndXid(epoch, xid);
+}
+
+static int
+compare_xids(const void *a, const void *b)
+{
+	uint64		x = U64FromFullTransactionId(*(const FullTransactionId *) a);
+	uint64		y = U64FromFullTransactionId(*(const FullTransactionId *) b);
+
+	return x < y ? -1 : (x > y ? 1 : 0);
+}
+
+bool
+st_frontier_consumed(const StFrontier *frontier, FullTransactionId xid, CommandId cmin)
+{
+	if (frontier->empty)
+		return false;
+	/* own transaction first: its id is not in its own snapshot's list */
+	if (FullTransactionIdEquals(xid, frontier->own))
+		return cmin < frontier->cid;
+	if (FullTransactionIdPrecedes(xid, frontier->xmin))
+		return true;
+	if (!FullTransactionIdPrecedes(xid, frontier->xmax))
+		return false;
+	return bsearch(&xid, frontier->xip, frontier->nxip, sizeof(FullTransactionId), compare_xids) == NULL;
+}
+
+BlockNumber
+st_frontier_mark(const StFrontier *frontier, Oid log, RelFileNumber node)
+{
+	for (int i = 0; i < frontier->nmarks; i++)
+	{
+		if (frontier->marks[i].log == log && frontier->marks[i].node == node)
+			return frontier->marks[i].block;
+	}
+	return 0;
+}
+
+/* --- the row --- */
+
+static StFrontier *
+frontier_from_tuple(HeapTuple tuple, TupleDesc desc)
+{
+	StFrontier *frontier = palloc0(sizeof(StFrontier));
+	Datum		values[NATTS_FRONTIER];
+	bool		nulls[NATTS_FRONTIER];
+	DiskSnapshot *snapshot;
+	bytea	   *marks;
+
+	heap_deform_tuple(tuple, desc, values, nulls);
+	frontier->pgt_id = DatumGetInt64(values[ANUM_PGT_ID - 1]);
+	frontier->source = DatumGetObjectId(values[ANUM_SOURCE - 1]);
+	frontier->stored = true;
+	frontier->own = DatumGetFullTransactionId(values[ANUM_OWN - 1]);
+	frontier->cid = (CommandId) DatumGetInt64(values[ANUM_CID - 1]);
+	snapshot = (DiskSnapshot *) PG_DETOAST_DATUM_COPY(values[ANUM_SNAPSHOT - 1]);
+	frontier->xmin = snapshot->xmin;
+	frontier->xmax = snapshot->xmax;
+	frontier->nxip = snapshot->nxip;
+	frontier->xip = snapshot->xip;
+	marks = DatumGetByteaPP(values[ANUM_MARKS - 1]);
+	frontier->nmarks = VARSIZE_ANY_EXHDR(marks) / sizeof(StMark);
+	frontier->marks = palloc(sizeof(StMark) * Max(frontier->nmarks, 1));
+	memcpy(frontier->marks, VARDATA_ANY(marks), sizeof(StMark) * frontier->nmarks);
+	frontier->generation = TextDatumGetCString(values[ANUM_GENERATION - 1]);
+	return frontier;
+}
+
+static SysScanDesc
+scan_frontiers(Relation rel, int64 pgt_id, Oid source, ScanKeyData *keys)
+{
+	ScanKeyInit(&keys[0], ANUM_PGT_ID, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(pgt_id));
+	ScanKeyInit(&keys[1], ANUM_SOURCE, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(source));
+	return systable_beginscan(rel, st_internal_relation("source_frontier_pkey", false),
+							  true, NULL, OidIsValid(source) ? 2 : 1, keys);
+}
+
+StFrontier *
+st_frontier_read(int64 pgt_id, Oid source)
+{
+	Relation	rel = table_open(st_internal_relation("source_frontier", false), AccessShareLock);
+	ScanKeyData keys[2];
+	SysScanDesc scan = scan_frontiers(rel, pgt_id, source, keys);
+	HeapTuple	tuple = systable_getnext(scan);
+	StFrontier *frontier;
+
+	if (HeapTupleIsValid(tuple))
+		frontier = frontier_from_tuple(tuple, RelationGetDescr(rel));
+	else
+	{
+		frontier = palloc0(sizeof(StFrontier));
+		frontier->pgt_id = pgt_id;
+		frontier->source = source;
+		frontier->empty = true;
+		frontier->generation = pstrdup("");
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return frontier;
+}
+
+List *
+st_frontiers_of_source(Oid source)
+{
+	Relation	rel = table_open(st_internal_relation("source_frontier", false), AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	List	   *result = NIL;
+
+	ScanKeyInit(&key, ANUM_SOURCE, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(source));
+	scan = systable_beginscan(rel, st_internal_relation("source_frontier_source_relid_idx", false),
+							  true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		result = lappend(result, frontier_from_tuple(tuple, RelationGetDescr(rel)));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return result;
+}
+
+void
+st_frontier_write(StFrontier *frontier)
+{
+	Relation	rel = table_open(st_internal_relation("source_frontier", false), RowExclusiveLock);
+	Datum		values[NATTS_FRONTIER];
+	bool		nulls[NATTS_FRONTIER] = {false};
+	Size		size = offsetof(DiskSnapshot, xip) + sizeof(FullTransactionId) * frontier->nxip;
+	DiskSnapshot *snapshot = palloc0(size);
+	bytea	   *marks = palloc0(VARHDRSZ + sizeof(StMark) * frontier->nmarks);
+	HeapTuple	new;
+	HeapTuple	old;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	bool		inserted;
+
+	Assert(!frontier->empty);
+	SET_VARSIZE(snapshot, size);
+	snapshot->nxip = frontier->nxip;
+	snapshot->xmin = frontier->xmin;
+	snapshot->xmax = frontier->xmax;
+	memcpy(snapshot->xip, frontier->xip, sizeof(FullTransactionId) * frontier->nxip);
+	SET_VARSIZE(marks, VARHDRSZ + sizeof(StMark) * frontier->nmarks);
+	memcpy(VARDATA(marks), frontier->marks, sizeof(StMark) * frontier->nmarks);
+	values[ANUM_PGT_ID - 1] = Int64GetDatum(frontier->pgt_id);
+	values[ANUM_SOURCE - 1] = ObjectIdGetDatum(frontier->source);
+	values[ANUM_OWN - 1] = FullTransactionIdGetDatum(frontier->own);
+	values[ANUM_CID - 1] = Int64GetDatum((int64) frontier->cid);
+	values[ANUM_SNAPSHOT - 1] = PointerGetDatum(snapshot);
+	values[ANUM_MARKS - 1] = PointerGetDatum(marks);
+	values[ANUM_GENERATION - 1] = CStringGetTextDatum(frontier->generation);
+	new = heap_form_tuple(RelationGetDescr(rel), values, nulls);
+
+	scan = scan_frontiers(rel, frontier->pgt_id, frontier->source, keys);
+	old = systable_getnext(scan);
+	inserted = !HeapTupleIsValid(old);
+	if (inserted)
+		CatalogTupleInsert(rel, new);
+	else
+		CatalogTupleUpdate(rel, &old->t_self, new);
+	systable_endscan(scan);
+	table_close(rel, RowExclusiveLock);
+	frontier->stored = true;
+	/* the row may be read or written again in this transaction */
+	CommandCounterIncrement();
+	if (inserted)
+	{
+		st_tracking_set_consumer(frontier->source, frontier->pgt_id, true);
+		CommandCounterIncrement();
+	}
+}
+
+void
+st_frontier_delete(int64 pgt_id)
+{
+	Relation	rel = table_open(st_internal_relation("source_frontier", false), RowExclusiveLock);
+	ScanKeyData keys[2];
+	SysScanDesc scan = scan_frontiers(rel, pgt_id, InvalidOid, keys);
+	HeapTuple	tuple;
+	List	   *sources = NIL;
+	ListCell   *lc;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		isnull;
+
+		sources = lappend_oid(sources, DatumGetObjectId(heap_getattr(tuple, ANUM_SOURCE, RelationGetDescr(rel), &isnull)));
+		CatalogTupleDelete(rel, &tuple->t_self);
+	}
+	systable_endscan(scan);
+	table_close(rel, RowExclusiveLock);
+	foreach(lc, sources)
+		st_tracking_set_consumer(lfirst_oid(lc), pgt_id, false);
+	CommandCounterIncrement();
+}
+
+char *
+st_frontier_json(const StFrontier *frontier)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	if (frontier->empty)
+		return pstrdup("{}");
+	appendStringInfo(&buf, "{\"own\": \"" UINT64_FORMAT "\", \"cid\": %u, \"snapshot\": \"" UINT64_FORMAT ":" UINT64_FORMAT ":",
+					 U64FromFullTransactionId(frontier->own), frontier->cid,
+					 U64FromFullTransactionId(frontier->xmin), U64FromFullTransactionId(frontier->xmax));
+	for (uint32 i = 0; i < frontier->nxip; i++)
+		appendStringInfo(&buf, "%s" UINT64_FORMAT, i ? "," : "", U64FromFullTransactionId(frontier->xip[i]));
+	appendStringInfoString(&buf, "\", \"marks\": [");
+	for (int i = 0; i < frontier->nmarks; i++)
+		appendStringInfo(&buf, "%s{\"log\": %u, \"block\": %u, \"pending\": %u}", i ? ", " : "",
+						 frontier->marks[i].log, frontier->marks[i].block, frontier->marks[i].pending_pages);
+	appendStringInfoString(&buf, "], \"generation\": ");
+	escape_json(&buf, frontier->generation);
+	appendStringInfoChar(&buf, '}');
+	return buf.data;
+}
+
+/* --- before and after a read --- */
+
+StLogProbe *
+st_log_probe(Oid source)
+{
+	StLogProbe *probe = palloc0(sizeof(StLogProbe));
+	List	   *segments = st_segments_load(source);
+	ListCell   *lc;
+
+	probe->source = source;
+	probe->segments = palloc0(sizeof(StProbeSegment) * Max(list_length(segments), 1));
+	foreach(lc, segments)
+	{
+		Oid			relid = ((StSegment *) lfirst(lc))->log;
+		Relation	log = try_relation_open(relid, AccessShareLock);
+		StProbeSegment *p;
+		LOCKTAG		tag;
+		int			nwriters;
+
+		if (log == NULL)
+			continue;
+		p = &probe->segments[probe->nsegments++];
+		p->log = relid;
+		p->node = RelationGetFileNumber(log);
+		/* first the pages, then who may write, and the snapshot later (B2) */
+		p->pages = RelationGetNumberOfBlocks(log);
+		SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
+		(void) GetLockConflicts(&tag, ShareLock, &nwriters);
+		p->busy = nwriters > 0;
+		relation_close(log, NoLock);
+	}
+	/* after the pages (B3) */
+	probe->after = ReadNextFullTransactionId();
+	return probe;
+}
+
+/*
+ * The last page from first to last on which the snapshot sees a row, or
+ * InvalidBlockNumber.
+ */
+static BlockNumber
+last_seen_page(Relation log, Snapshot snapshot, BlockNumber first, BlockNumber last)
+{
+	TupleTableSlot *slot = table_slot_create(log, NULL);
+	ItemPointerData mintid;
+	ItemPointerData maxtid;
+	TableScanDesc scan;
+	BlockNumber result = InvalidBlockNumber;
+
+	ItemPointerSet(&mintid, first, FirstOffsetNumber);
+	ItemPointerSet(&maxtid, last, MaxOffsetNumber);
+	scan = table_beginscan_tidrange(log, snapshot, &mintid, &maxtid);
+	if (table_scan_getnextslot_tidrange(scan, BackwardScanDirection, slot))
+		result = ItemPointerGetBlockNumber(&slot->tts_tid);
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	return result;
+}
+
+/* Move one segment's mark by the rules at the head of this file. */
+static void
+advance_mark(StMark *mark, const StLogProbe *probe, Relation log, Snapshot snapshot, FullTransactionId xmin)
+{
+	BlockNumber candidate = mark->block;
+	const StProbeSegment *p = NULL;
+
+	for (int i = 0; i < probe->nsegments; i++)
+	{
+		if (probe->segments[i].log == mark->log && probe->segments[i].node == mark->node)
+			p = &probe->segments[i];
+	}
+	if (mark->pending_pages > 0 && FullTransactionIdFollowsOrEquals(xmin, mark->pending_after))
+	{
+		candidate = Max(candidate, mark->pending_pages - 1);
+		mark->pending_pages = 0;
+	}
+	if (p && p->pages > 0)
+	{
+		if (!p->busy && !IsolationUsesXactSnapshot())
+		{
+			candidate = Max(candidate, p->pages - 1);
+			mark->pending_pages = 0;
+		}
+		else if (mark->pending_pages == 0 && p->pages - 1 > candidate)
+		{
+			mark->pending_pages = p->pages;
+			mark->pending_after = probe->after;
+		}
+	}
+	if (candidate > mark->block)
+	{
+		BlockNumber seen = last_seen_page(log, snapshot, mark->block, candidate);
+
+		if (seen != InvalidBlockNumber)
+			mark->block = Max(mark->block, seen);
+	}
+}
+
+void
+st_frontier_advance(StFrontier *frontier, const StLogProbe *probe, Snapshot snapshot, bool recomputed)
+{
+	List	   *segments = st_segments_load(frontier->source);
+	StMark	   *marks = palloc0(sizeof(StMark) * Max(list_length(segments), 1));
+	int			nmarks = 0;
+	ListCell   *lc;
+	FullTransactionId xmin = st_widen_xid(snapshot->xmin);
+
+	foreach(lc, segments)
+	{
+		StMark	   *mark = &marks[nmarks];
+		Relation	log = try_relation_open(((StSegment *) lfirst(lc))->log, AccessShareLock);
+
+		CHECK_FOR_INTERRUPTS();
+		if (log == NULL)
+			continue;
+		mark->log = RelationGetRelid(log);
+		mark->node = RelationGetFileNumber(log);
+		for (int i = 0; i < frontier->nmarks; i++)
+		{
+			if (frontier->marks[i].log == mark->log && frontier->marks[i].node == mark->node)
+				*mark = frontier->marks[i];
+		}
+		advance_mark(mark, probe, log, snapshot, xmin);
+		relation_close(log, AccessShareLock);
+		nmarks++;
+	}
+	frontier->marks = marks;
+	frontier->nmarks = nmarks;
+
+	/* xip lists every running top-level transaction, also if suboverflowed */
+	frontier->xmin = xmin;
+	frontier->xmax = st_widen_xid(snapshot->xmax);
+	frontier->nxip = snapshot->xcnt;
+	frontier->xip = palloc(sizeof(FullTransactionId) * Max(snapshot->xcnt, 1));
+	for (uint32 i = 0; i < snapshot->xcnt; i++)
+		frontier->xip[i] = st_widen_xid(snapshot->xip[i]);
+	qsort(frontier->xip, frontier->nxip, sizeof(FullTransactionId), compare_xids);
+	frontier->own = GetTopFullTransactionId();
+	frontier->cid = snapshot->curcid;
+	frontier->empty = false;
+	if (recomputed || !frontier->stored)
+		frontier->generation = st_store_hooks.generation ? st_store_hooks.generation(frontier->source) : pstrdup("");
+}

@@ -1,0 +1,333 @@
+/*-------------------------------------------------------------------------
+ *
+ * read.c
+ *	  Hands a consumer the log rows it has not consumed.
+ *
+ * NOTES
+ *	  The segments are listed after the snapshot was taken: one that was
+ *	  published between probe and snapshot may hold rows that the snapshot
+ *	  sees. A segment that the probe does not know is read from page 0.
+ *
+ *	  The slot given to the callback is valid only during the call.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "commands/trigger.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/xid8.h"
+
+#include "store/segment.h"
+#include "store/store.h"
+
+static void
+pending_changes(Oid relid)
+{
+	const char *name = get_rel_name(relid);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_IN_USE),
+			 errmsg("cannot read the changes of table \"%s\" because this transaction has changes that are still being captured",
+					name ? name : "(dropped)"),
+			 errhint("Refresh after the statement that changes the table has ended.")));
+}
+
+/*
+ * Rule C3: base rows that this transaction has written must not be visible
+ * before their log rows are.
+ */
+static void
+check_pending(Oid source)
+{
+	List	   *tree = st_store_hooks.tree ? st_store_hooks.tree(source) : list_make1_oid(source);
+	ListCell   *lc;
+	bool		running = false;
+
+	if (st_store_hooks.is_open && st_store_hooks.is_open(source, &running) && running)
+		pending_changes(source);
+	foreach(lc, tree)
+	{
+		Oid			relid = lfirst_oid(lc);
+		Relation	rel;
+		bool		in_use;
+
+		CHECK_FOR_INTERRUPTS();
+		if (AfterTriggerPendingOnRel(relid))
+			pending_changes(relid);
+		rel = RelationIdGetRelation(relid);
+		if (rel == NULL)
+			continue;
+		/* a statement that writes it has it open; ours is one reference */
+		in_use = rel->rd_refcnt > 1 && relid != source && CheckRelationLockedByMe(rel, RowExclusiveLock, false);
+		RelationClose(rel);
+		if (in_use)
+			pending_changes(relid);
+	}
+}
+
+/* Is a transaction another one's and not seen by the snapshot? */
+static bool
+unseen(TransactionId xid, Snapshot snapshot)
+{
+	return TransactionIdIsNormal(xid) &&
+		!TransactionIdIsCurrentTransactionId(xid) &&
+		XidInMVCCSnapshot(xid, snapshot);
+}
+
+/*
+ * Rule C5: the snapshot of a REPEATABLE READ transaction may be older than
+ * the last refresh, or than a TRUNCATE or rewrite, which are not MVCC-safe.
+ */
+static void
+check_snapshot_age(const StFrontier *frontier, Snapshot snapshot)
+{
+	bool		stale;
+	HeapTuple	tuple;
+
+	if (!IsolationUsesXactSnapshot())
+		return;
+	stale = !frontier->empty &&
+		!FullTransactionIdPrecedes(frontier->own, st_widen_xid(snapshot->xmin)) &&
+		unseen(XidFromFullTransactionId(frontier->own), snapshot);
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(frontier->source));
+	if (HeapTupleIsValid(tuple))
+	{
+		if (!HeapTupleHeaderXminFrozen(tuple->t_data) &&
+			unseen(HeapTupleHeaderGetRawXmin(tuple->t_data), snapshot))
+			stale = true;
+		ReleaseSysCache(tuple);
+	}
+	if (stale)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to a concurrent refresh or change of storage")));
+}
+
+/* What a marker's reason means to the consumer; the texts are static. */
+static const char *
+marker_reason(const char *marker)
+{
+	static const struct
+	{
+		const char *marker;
+		const char *reason;
+	}			known[] = {
+		{"truncated", "truncated"},
+		{"interrupted", "capture was interrupted"},
+		{"altered", "a column was altered"},
+	};
+
+	for (int i = 0; i < lengthof(known); i++)
+	{
+		if (strcmp(known[i].marker, marker) == 0)
+			return known[i].reason;
+	}
+	return marker;				/* allocated in the caller's context */
+}
+
+typedef struct ReadState
+{
+	const StFrontier *frontier;
+	Snapshot	snapshot;
+	int			natts;
+	const AttrNumber *attnums;
+	TupleTableSlot *out;
+	StLogCallback callback;
+	void	   *arg;
+	StLogResult *result;
+	bool		columns_missing;	/* of the segment at hand */
+	AttrNumber *column;			/* per wanted attribute, column of the log */
+} ReadState;
+
+/* Find the wanted columns in a segment. */
+static void
+map_columns(ReadState *state, const StSegment *segment, Relation log)
+{
+	TupleDesc	desc = state->out->tts_tupleDescriptor;
+
+	state->columns_missing = false;
+	for (int i = 0; i < state->natts; i++)
+	{
+		state->column[i] = 0;
+		for (int j = 0; j < segment->natts; j++)
+		{
+			if (segment->attnums[j] == state->attnums[i])
+				state->column[i] = ST_LOG_FIRST_COLUMN + j;
+		}
+		if (state->column[i] == 0 ||
+			TupleDescAttr(RelationGetDescr(log), state->column[i] - 1)->atttypid != TupleDescAttr(desc, i)->atttypid)
+			state->columns_missing = true;
+	}
+}
+
+/* Handle one visible log row; false if nothing more is of interest. */
+static bool
+read_row(ReadState *state, TupleTableSlot *slot)
+{
+	HeapTuple	tuple = ((HeapTupleTableSlot *) slot)->tuple;
+	bool		isnull;
+	FullTransactionId xid = DatumGetFullTransactionId(slot_getattr(slot, ST_LOG_XID, &isnull));
+	int			weight;
+
+	if (st_frontier_consumed(state->frontier, xid, HeapTupleHeaderGetRawCommandId(tuple->t_data)))
+		return true;
+	weight = DatumGetInt16(slot_getattr(slot, ST_LOG_WEIGHT, &isnull));
+	if (weight == 0)
+	{
+		Datum		marker = slot_getattr(slot, ST_LOG_MARKER, &isnull);
+
+		state->result->recompute = isnull ? "marked" : marker_reason(TextDatumGetCString(marker));
+		return false;
+	}
+	if (state->columns_missing)
+	{
+		state->result->recompute = "a column was not captured";
+		return false;
+	}
+	slot_getallattrs(slot);
+	ExecClearTuple(state->out);
+	for (int i = 0; i < state->natts; i++)
+	{
+		state->out->tts_values[i] = slot->tts_values[state->column[i] - 1];
+		state->out->tts_isnull[i] = slot->tts_isnull[state->column[i] - 1];
+	}
+	ExecStoreVirtualTuple(state->out);
+	if (weight > 0)
+		state->result->plus++;
+	else
+		state->result->minus++;
+	if (state->callback)
+		state->callback(state->out, weight, state->arg);
+	return true;
+}
+
+static void
+read_segment(ReadState *state, const StSegment *segment)
+{
+	Relation	log = try_relation_open(segment->log, AccessShareLock);
+	BlockNumber first;
+	BlockNumber pages;
+	ItemPointerData mintid;
+	ItemPointerData maxtid;
+	TupleTableSlot *slot;
+	TableScanDesc scan;
+
+	if (log == NULL)
+	{
+		state->result->recompute = "a change log is missing";
+		return;
+	}
+	first = st_frontier_mark(state->frontier, segment->log, RelationGetFileNumber(log));
+	pages = RelationGetNumberOfBlocks(log);
+	if (first < pages)
+	{
+		state->result->pages += pages - first;
+		map_columns(state, segment, log);
+		slot = table_slot_create(log, NULL);
+		ItemPointerSet(&mintid, first, FirstOffsetNumber);
+		ItemPointerSet(&maxtid, MaxBlockNumber, MaxOffsetNumber);
+		scan = table_beginscan_tidrange(log, state->snapshot, &mintid, &maxtid);
+		while (table_scan_getnextslot_tidrange(scan, ForwardScanDirection, slot))
+		{
+			CHECK_FOR_INTERRUPTS();
+			if (!read_row(state, slot))
+				break;
+		}
+		table_endscan(scan);
+		ExecDropSingleTupleTableSlot(slot);
+	}
+	else if (first > 0)
+		state->result->recompute = "a change log lost pages";
+	relation_close(log, NoLock);
+}
+
+/* Reasons that are known before a row is read, or NULL. */
+static const char *
+early_reason(const StFrontier *frontier, List *segments)
+{
+	bool		running;
+	char	   *generation;
+
+	if (frontier->empty)
+		return "never read";
+	if (segments == NIL)
+		return "there is no change log";
+	if (FullTransactionIdPrecedes(ReadNextFullTransactionId(), frontier->xmax))
+		return "transaction ids went back";
+	if (st_store_hooks.is_open && st_store_hooks.is_open(frontier->source, &running))
+		return "capture was interrupted";
+	if (st_store_hooks.generation)
+	{
+		generation = st_store_hooks.generation(frontier->source);
+		if (generation[0] == '!')
+			return "capture is incomplete";
+		if (strcmp(generation, frontier->generation) != 0)
+			return "capture or storage changed";
+	}
+	return NULL;
+}
+
+StLogResult
+st_log_read(const StFrontier *frontier, const StLogProbe *probe, Snapshot snapshot,
+			int natts, const AttrNumber *attnums,
+			StLogCallback callback, void *arg)
+{
+	StLogResult result = {0};
+	ReadState	state = {0};
+	Relation	source;
+	List	   *segments;
+	ListCell   *lc;
+	TupleDesc	desc;
+
+	check_pending(frontier->source);
+	check_snapshot_age(frontier, snapshot);
+	/* fresh, not the probe's: see above */
+	segments = st_segments_load(frontier->source);
+	result.recompute = early_reason(frontier, segments);
+	if (result.recompute)
+		return result;
+
+	source = relation_open(frontier->source, AccessShareLock);
+	desc = CreateTemplateTupleDesc(natts);
+	for (int i = 0; i < natts; i++)
+	{
+		if (attnums[i] < 1 || attnums[i] > RelationGetNumberOfAttributes(source))
+			elog(ERROR, "relation %u has no attribute %d", frontier->source, attnums[i]);
+		TupleDescCopyEntry(desc, i + 1, RelationGetDescr(source), attnums[i]);
+	}
+	relation_close(source, NoLock);
+	state.frontier = frontier;
+	state.snapshot = snapshot;
+	state.natts = natts;
+	state.attnums = attnums;
+	state.out = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+	state.callback = callback;
+	state.arg = arg;
+	state.result = &result;
+	state.column = palloc0(sizeof(AttrNumber) * Max(natts, 1));
+	foreach(lc, segments)
+	{
+		read_segment(&state, lfirst(lc));
+		if (result.recompute)
+			break;
+	}
+	ExecDropSingleTupleTableSlot(state.out);
+	return result;
+}

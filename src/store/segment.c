@@ -1,0 +1,783 @@
+/*-------------------------------------------------------------------------
+ *
+ * segment.c
+ *	  Creates, rotates, truncates and drops the segments of change logs.
+ *
+ * NOTES
+ *	  A source's log is a set of tables, its segments; writers append to the
+ *	  current one, consumers read all of them. Which is current is a row of
+ *	  change_log_segment; a change of it invalidates the source's relcache
+ *	  entry, upon which writers look again. A writer that has not heard of it
+ *	  yet appends to the former segment, which is as good.
+ *
+ *	  Locks: the source (by the caller), then the segments lock of the source
+ *	  (an object lock on class change_log_segment), then the logs.
+ *
+ *	  Segments are truncated by giving them a new file inside the refreshing
+ *	  transaction, under a conditional AccessExclusiveLock kept to its end.
+ *	  Frontier and file then commit or abort together, so this transaction's
+ *	  own new frontier may count; other consumers count by what they have
+ *	  committed. A consumer whose refresh runs at the same time has consumed
+ *	  all of the segment already, or it is not truncated.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/reloptions.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/heap.h"
+#include "catalog/index.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_type.h"
+#include "catalog/toasting.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/xid8.h"
+
+#include "catalog/extension.h"
+#include "compat.h"
+#include "guc.h"
+#include "store/segment.h"
+#include "store/store.h"
+
+int64		st_log_segment_bytes = 8 * 1024 * 1024;
+StStoreHooks st_store_hooks;
+
+/* change_log_segment */
+#define ANUM_SOURCE		1
+#define ANUM_SEGMENT	2
+#define ANUM_LOG		3
+#define ANUM_ATTNUMS	4
+#define ANUM_CURRENT	5
+#define NATTS_SEGMENT	5
+
+/* look at no more than this many pages to prove a segment consumed */
+#define MAX_PROOF_PAGES	64
+
+typedef struct CurrentSegment
+{
+	Oid			source;			/* hash key */
+	uint64		counter;		/* st_watch_counter() when filled */
+	bool		exists;
+	StSegment	segment;
+} CurrentSegment;
+
+static HTAB *current_segments = NULL;
+
+/*
+ * Open a log for a look, but never wait: whoever has truncated another log in
+ * this transaction would make a deadlock of it. NULL if gone or locked.
+ */
+static Relation
+open_log_nowait(Oid relid)
+{
+	Relation	log;
+
+	if (!ConditionalLockRelationOid(relid, AccessShareLock))
+		return NULL;
+	log = try_relation_open(relid, NoLock);
+	if (log == NULL)
+		UnlockRelationOid(relid, AccessShareLock);
+	return log;
+}
+
+/* --- reading the catalogue --- */
+
+static StSegment *
+segment_from_tuple(HeapTuple tuple, TupleDesc desc)
+{
+	StSegment  *result = palloc0(sizeof(StSegment));
+	Datum		values[NATTS_SEGMENT];
+	bool		nulls[NATTS_SEGMENT];
+	ArrayType  *attnums;
+
+	heap_deform_tuple(tuple, desc, values, nulls);
+	result->segment = DatumGetInt32(values[ANUM_SEGMENT - 1]);
+	result->log = DatumGetObjectId(values[ANUM_LOG - 1]);
+	result->current = DatumGetBool(values[ANUM_CURRENT - 1]);
+	attnums = DatumGetArrayTypePCopy(values[ANUM_ATTNUMS - 1]);
+	result->natts = ArrayGetNItems(ARR_NDIM(attnums), ARR_DIMS(attnums));
+	result->attnums = (AttrNumber *) ARR_DATA_PTR(attnums);
+	return result;
+}
+
+static SysScanDesc
+scan_segments(Relation rel, Oid source, ScanKey key)
+{
+	ScanKeyInit(key, ANUM_SOURCE, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(source));
+	return systable_beginscan(rel, st_internal_relation("change_log_segment_pkey", false),
+							  true, NULL, 1, key);
+}
+
+List *
+st_segments_load(Oid source)
+{
+	Oid			relid = st_internal_relation("change_log_segment", true);
+	Relation	rel;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	List	   *result = NIL;
+
+	if (!OidIsValid(relid))
+		return NIL;
+	rel = table_open(relid, AccessShareLock);
+	scan = scan_segments(rel, source, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		result = lappend(result, segment_from_tuple(tuple, RelationGetDescr(rel)));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return result;
+}
+
+static StSegment *
+find_current(List *segments)
+{
+	ListCell   *lc;
+
+	foreach(lc, segments)
+	{
+		StSegment  *segment = lfirst(lc);
+
+		if (segment->current)
+			return segment;
+	}
+	return NULL;
+}
+
+const StSegment *
+st_segment_current(Oid source)
+{
+	CurrentSegment *entry;
+	bool		found;
+	uint64		counter;
+
+	if (current_segments == NULL)
+	{
+		HASHCTL		ctl;
+
+		ctl.keysize = sizeof(Oid);
+		ctl.entrysize = sizeof(CurrentSegment);
+		current_segments = hash_create("pg_trickle current segments", 32, &ctl,
+									   HASH_ELEM | HASH_BLOBS);
+	}
+	st_watch_relation(source);
+	counter = st_watch_counter();
+	entry = hash_search(current_segments, &source, HASH_ENTER, &found);
+	if (!found)
+	{
+		entry->counter = 0;
+		entry->segment.attnums = NULL;
+	}
+	if (entry->counter != counter)
+	{
+		StSegment  *now;
+		AttrNumber *attnums = NULL;
+
+		entry->counter = 0;		/* not valid if we fail below */
+		now = find_current(st_segments_load(source));
+		if (now)
+		{
+			attnums = MemoryContextAlloc(TopMemoryContext,
+										 sizeof(AttrNumber) * Max(now->natts, 1));
+			memcpy(attnums, now->attnums, sizeof(AttrNumber) * now->natts);
+		}
+		if (entry->segment.attnums)
+			pfree(entry->segment.attnums);
+		entry->exists = now != NULL;
+		if (now)
+			entry->segment = *now;
+		entry->segment.attnums = attnums;
+		entry->counter = counter;
+	}
+	return entry->exists ? &entry->segment : NULL;
+}
+
+bool
+st_log_exists(Oid source)
+{
+	return st_segment_current(source) != NULL;
+}
+
+bool
+st_log_is_unlogged(Oid source)
+{
+	ListCell   *lc;
+
+	foreach(lc, st_segments_load(source))
+	{
+		Oid			log = ((StSegment *) lfirst(lc))->log;
+
+		if (OidIsValid(get_rel_namespace(log)) && get_rel_persistence(log) == RELPERSISTENCE_UNLOGGED)
+			return true;
+	}
+	return false;
+}
+
+bool
+st_log_columns(Oid source, int *natts, const AttrNumber **attnums)
+{
+	const StSegment *segment = st_segment_current(source);
+
+	if (segment == NULL)
+		return false;
+	*natts = segment->natts;
+	*attnums = segment->attnums;
+	return true;
+}
+
+bool
+st_segments_lock(Oid source, bool wait)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId,
+					   st_internal_relation("change_log_segment", false), source, 0);
+	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/* --- writing the catalogue --- */
+
+static void
+insert_segment(Oid source, const StSegment *segment)
+{
+	Relation	rel = table_open(st_internal_relation("change_log_segment", false), RowExclusiveLock);
+	Datum		values[NATTS_SEGMENT];
+	bool		nulls[NATTS_SEGMENT] = {false};
+	Datum	   *elements = palloc(sizeof(Datum) * Max(segment->natts, 1));
+
+	for (int i = 0; i < segment->natts; i++)
+		elements[i] = Int16GetDatum(segment->attnums[i]);
+	values[ANUM_SOURCE - 1] = ObjectIdGetDatum(source);
+	values[ANUM_SEGMENT - 1] = Int32GetDatum(segment->segment);
+	values[ANUM_LOG - 1] = ObjectIdGetDatum(segment->log);
+	values[ANUM_ATTNUMS - 1] = PointerGetDatum(construct_array(elements, segment->natts, INT2OID, 2, true, TYPALIGN_SHORT));
+	values[ANUM_CURRENT - 1] = BoolGetDatum(segment->current);
+	CatalogTupleInsert(rel, heap_form_tuple(RelationGetDescr(rel), values, nulls));
+	table_close(rel, RowExclusiveLock);
+}
+
+/* Make this segment the current one; -1: only take the present one away. */
+static void
+set_current(Oid source, int number)
+{
+	Relation	rel = table_open(st_internal_relation("change_log_segment", false), RowExclusiveLock);
+	ScanKeyData key;
+	SysScanDesc scan = scan_segments(rel, source, &key);
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		StSegment  *segment = segment_from_tuple(tuple, RelationGetDescr(rel));
+		bool		current = segment->segment == number;
+
+		if (segment->current != current)
+		{
+			Datum		values[NATTS_SEGMENT];
+			bool		nulls[NATTS_SEGMENT] = {false};
+			bool		replace[NATTS_SEGMENT] = {false};
+
+			values[ANUM_CURRENT - 1] = BoolGetDatum(current);
+			replace[ANUM_CURRENT - 1] = true;
+			CatalogTupleUpdate(rel, &tuple->t_self,
+							   heap_modify_tuple(tuple, RelationGetDescr(rel), values, nulls, replace));
+		}
+	}
+	systable_endscan(scan);
+	table_close(rel, RowExclusiveLock);
+}
+
+static void
+delete_matching(const char *table, const char *index, Oid source)
+{
+	Relation	rel = table_open(st_internal_relation(table, false), RowExclusiveLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(source));
+	scan = systable_beginscan(rel, st_internal_relation(index, false), true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		CatalogTupleDelete(rel, &tuple->t_self);
+	systable_endscan(scan);
+	table_close(rel, RowExclusiveLock);
+}
+
+/* --- pgt_change_tracking --- */
+
+#define ANUM_TRACK_SOURCE		1
+#define ANUM_TRACK_SLOT			2
+#define ANUM_TRACK_CONSUMERS	4
+#define ANUM_TRACK_STABLE_NAME	5
+#define ANUM_TRACK_PLACEMENT	6
+#define NATTS_TRACK				7
+
+static void
+insert_tracking(Relation source)
+{
+	Relation	rel = table_open(st_internal_relation("pgt_change_tracking", false), RowExclusiveLock);
+	Datum		values[NATTS_TRACK] = {0};
+	bool		nulls[NATTS_TRACK];
+	char	   *name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(source)),
+												  RelationGetRelationName(source));
+	uint64		hash = DatumGetUInt64(hash_any_extended((unsigned char *) name, strlen(name), 0));
+
+	memset(nulls, true, sizeof(nulls));
+	values[ANUM_TRACK_SOURCE - 1] = ObjectIdGetDatum(RelationGetRelid(source));
+	values[ANUM_TRACK_SLOT - 1] = CStringGetTextDatum("pgtrickle_capture");
+	values[ANUM_TRACK_CONSUMERS - 1] = PointerGetDatum(construct_empty_array(INT8OID));
+	values[ANUM_TRACK_STABLE_NAME - 1] = CStringGetTextDatum(psprintf("%016llx", (unsigned long long) hash));
+	values[ANUM_TRACK_PLACEMENT - 1] = CStringGetTextDatum("local");
+	nulls[ANUM_TRACK_SOURCE - 1] = nulls[ANUM_TRACK_SLOT - 1] = false;
+	nulls[ANUM_TRACK_CONSUMERS - 1] = nulls[ANUM_TRACK_STABLE_NAME - 1] = false;
+	nulls[ANUM_TRACK_PLACEMENT - 1] = false;
+	CatalogTupleInsert(rel, heap_form_tuple(RelationGetDescr(rel), values, nulls));
+	table_close(rel, RowExclusiveLock);
+}
+
+void
+st_tracking_set_consumer(Oid source, int64 pgt_id, bool present)
+{
+	Relation	rel;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	(void) st_segments_lock(source, true);
+	rel = table_open(st_internal_relation("pgt_change_tracking", false), RowExclusiveLock);
+	ScanKeyInit(&key, ANUM_TRACK_SOURCE, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(source));
+	scan = systable_beginscan(rel, st_internal_relation("pgt_change_tracking_pkey", false),
+							  true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool		isnull;
+		Datum		old = heap_getattr(tuple, ANUM_TRACK_CONSUMERS, RelationGetDescr(rel), &isnull);
+		Datum	   *elements = NULL;
+		int			n = 0;
+		int			kept = 0;
+		Datum	   *ids;
+		Datum		values[NATTS_TRACK];
+		bool		nulls[NATTS_TRACK] = {false};
+		bool		replace[NATTS_TRACK] = {false};
+
+		if (!isnull)
+			deconstruct_array(DatumGetArrayTypeP(old), INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &elements, NULL, &n);
+		ids = palloc(sizeof(Datum) * (n + 1));
+		for (int i = 0; i < n; i++)
+		{
+			if (DatumGetInt64(elements[i]) != pgt_id)
+				ids[kept++] = elements[i];
+		}
+		if (present)
+			ids[kept++] = Int64GetDatum(pgt_id);
+		values[ANUM_TRACK_CONSUMERS - 1] = PointerGetDatum(construct_array(ids, kept, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+		replace[ANUM_TRACK_CONSUMERS - 1] = true;
+		CatalogTupleUpdate(rel, &tuple->t_self,
+						   heap_modify_tuple(tuple, RelationGetDescr(rel), values, nulls, replace));
+	}
+	systable_endscan(scan);
+	table_close(rel, RowExclusiveLock);
+}
+
+/* --- creating a segment --- */
+
+static TupleDesc
+log_descriptor(Relation source, int natts, const AttrNumber *attnums)
+{
+	TupleDesc	desc = CreateTemplateTupleDesc(ST_LOG_FIRST_COLUMN - 1 + natts);
+	TupleDesc	from = RelationGetDescr(source);
+
+	TupleDescInitEntry(desc, ST_LOG_XID, "xid", XID8OID, -1, 0);
+	TupleDescInitEntry(desc, ST_LOG_WEIGHT, "weight", INT2OID, -1, 0);
+	TupleDescInitEntry(desc, ST_LOG_MARKER, "marker", TEXTOID, -1, 0);
+	for (int i = 0; i < natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(from, attnums[i] - 1);
+		Form_pg_attribute to = TupleDescAttr(desc, ST_LOG_FIRST_COLUMN - 1 + i);
+
+		TupleDescInitEntry(desc, ST_LOG_FIRST_COLUMN + i, psprintf("c%d", attnums[i]),
+						   att->atttypid, att->atttypmod, att->attndims);
+		to->attcollation = att->attcollation;
+		to->attstorage = att->attstorage;
+		to->attcompression = att->attcompression;
+	}
+	return desc;
+}
+
+/* Create the table of a segment and register it. */
+static void
+create_segment(Relation source, int number, int natts, AttrNumber *attnums)
+{
+	StSegment	segment = {number, InvalidOid, true, natts, attnums};
+	char		persistence = source->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED || st_guc_unlogged_buffers
+		? RELPERSISTENCE_UNLOGGED : RELPERSISTENCE_PERMANENT;
+	/* VACUUM must never cut the log's end (rule B4) nor waste time on it */
+	List	   *options = list_make2(makeDefElem("vacuum_truncate", (Node *) makeString("off"), -1),
+									 makeDefElem("autovacuum_enabled", (Node *) makeString("off"), -1));
+	Datum		reloptions = transformRelOptions((Datum) 0, options, NULL, NULL, false, false);
+
+	segment.log = heap_create_with_catalog(psprintf("log_%u_%d", RelationGetRelid(source), number),
+										   st_changes_namespace(), InvalidOid,
+										   InvalidOid, InvalidOid, InvalidOid,
+										   st_extension_owner(), HEAP_TABLE_AM_OID,
+										   log_descriptor(source, natts, attnums), NIL,
+										   RELKIND_RELATION, persistence,
+										   false, false, ONCOMMIT_NOOP, reloptions,
+										   false, false, true, InvalidOid, NULL);
+	CommandCounterIncrement();
+	NewRelationCreateToastTable(segment.log, reloptions);
+	st_extension_adopt_relation(segment.log);
+	set_current(RelationGetRelid(source), -1);
+	insert_segment(RelationGetRelid(source), &segment);
+	CacheInvalidateRelcache(source);
+	CommandCounterIncrement();
+	if (persistence == RELPERSISTENCE_UNLOGGED)
+		st_crash_mark_ensure();
+}
+
+/* Does the segment's table still have the types and persistence of the source? */
+static bool
+segment_fits(Relation source, const StSegment *segment)
+{
+	Relation	log = open_log_nowait(segment->log);
+	TupleDesc	desc;
+	bool		fits = true;
+
+	if (log == NULL)
+		return false;
+	desc = RelationGetDescr(log);
+	if (source->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED &&
+		log->rd_rel->relpersistence != RELPERSISTENCE_UNLOGGED)
+		fits = false;
+	if (source->rd_rel->relpersistence == RELPERSISTENCE_PERMANENT && !st_guc_unlogged_buffers &&
+		log->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED)
+		fits = false;
+	for (int i = 0; i < segment->natts && fits; i++)
+	{
+		Form_pg_attribute is = TupleDescAttr(desc, ST_LOG_FIRST_COLUMN - 1 + i);
+		Form_pg_attribute should = TupleDescAttr(RelationGetDescr(source), segment->attnums[i] - 1);
+
+		if (should->attisdropped || is->atttypid != should->atttypid)
+			fits = false;
+	}
+	relation_close(log, AccessShareLock);
+	return fits;
+}
+
+void
+st_log_ensure(Oid source, const Bitmapset *attnums)
+{
+	Relation	rel = table_open(source, NoLock);
+	List	   *segments;
+	StSegment  *current;
+	ListCell   *lc;
+	int			number = 0;
+	Bitmapset  *wanted = NULL;
+	int			attnum = -1;
+	int			natts = 0;
+	AttrNumber *array;
+
+	Assert(CheckRelationLockedByMe(rel, ShareRowExclusiveLock, true));
+	(void) st_segments_lock(source, true);
+	while ((attnum = bms_next_member(attnums, attnum)) >= 0)
+	{
+		if (attnum < 1 || attnum > RelationGetNumberOfAttributes(rel) ||
+			TupleDescAttr(RelationGetDescr(rel), attnum - 1)->attisdropped)
+			elog(ERROR, "attribute %d of relation %u cannot be captured", attnum, source);
+		wanted = bms_add_member(wanted, attnum);
+	}
+	segments = st_segments_load(source);
+	current = find_current(segments);
+	foreach(lc, segments)
+		number = Max(number, ((StSegment *) lfirst(lc))->segment + 1);
+	if (current && segment_fits(rel, current))
+	{
+		Bitmapset  *have = NULL;
+
+		for (int i = 0; i < current->natts; i++)
+			have = bms_add_member(have, current->attnums[i]);
+		if (bms_is_subset(wanted, have))
+		{
+			table_close(rel, NoLock);
+			return;
+		}
+	}
+	/* other consumers still need what the current segment has */
+	for (int i = 0; current && i < current->natts; i++)
+	{
+		if (!TupleDescAttr(RelationGetDescr(rel), current->attnums[i] - 1)->attisdropped)
+			wanted = bms_add_member(wanted, current->attnums[i]);
+	}
+	array = palloc(sizeof(AttrNumber) * Max(bms_num_members(wanted), 1));
+	attnum = -1;
+	while ((attnum = bms_next_member(wanted, attnum)) >= 0)
+		array[natts++] = attnum;
+	create_segment(rel, number, natts, array);
+	if (segments == NIL)
+		insert_tracking(rel);
+	table_close(rel, NoLock);
+}
+
+void
+st_log_drop_unused(Oid source)
+{
+	List	   *segments;
+	ListCell   *lc;
+
+	(void) st_segments_lock(source, true);
+	segments = st_segments_load(source);
+	if (segments == NIL || st_frontiers_of_source(source) != NIL)
+		return;
+	delete_matching("change_log_segment", "change_log_segment_pkey", source);
+	delete_matching("pgt_change_tracking", "pgt_change_tracking_pkey", source);
+	/* the source may be gone already, when we come from sql_drop */
+	if (OidIsValid(get_rel_namespace(source)))
+		CacheInvalidateRelcacheByRelid(source);
+	CommandCounterIncrement();
+	foreach(lc, segments)
+	{
+		StSegment  *segment = lfirst(lc);
+
+		if (OidIsValid(get_rel_namespace(segment->log)))
+			st_extension_drop_relation(segment->log);
+	}
+	CommandCounterIncrement();
+}
+
+int64
+st_log_size(Oid source)
+{
+	int64		bytes = 0;
+	ListCell   *lc;
+
+	foreach(lc, st_segments_load(source))
+	{
+		StSegment  *segment = lfirst(lc);
+		Relation	log = open_log_nowait(segment->log);
+
+		if (log == NULL)
+			continue;
+		bytes += (int64) RelationGetNumberOfBlocks(log) * BLCKSZ;
+		if (OidIsValid(log->rd_rel->reltoastrelid))
+		{
+			Relation	toast = try_relation_open(log->rd_rel->reltoastrelid, AccessShareLock);
+
+			if (toast)
+			{
+				bytes += (int64) RelationGetNumberOfBlocks(toast) * BLCKSZ;
+				relation_close(toast, AccessShareLock);
+			}
+		}
+		relation_close(log, AccessShareLock);
+	}
+	return bytes;
+}
+
+/* --- giving space back --- */
+
+/*
+ * Have all frontiers consumed every row? The log is locked against writers,
+ * so that every row in it belongs to an ended transaction or to ours. Rows
+ * before a frontier's mark are consumed by what the mark means; those from the
+ * lowest mark on are looked at one by one.
+ */
+static bool
+all_consumed(Relation log, List *frontiers)
+{
+	BlockNumber pages = RelationGetNumberOfBlocks(log);
+	BlockNumber first = pages;
+	ListCell   *lc;
+	TupleTableSlot *slot;
+	TableScanDesc scan;
+	ItemPointerData mintid;
+	ItemPointerData maxtid;
+	bool		consumed = true;
+
+	foreach(lc, frontiers)
+		first = Min(first, st_frontier_mark(lfirst(lc), RelationGetRelid(log), RelationGetFileNumber(log)));
+	if (pages - first > MAX_PROOF_PAGES)
+		return false;
+
+	ItemPointerSet(&mintid, first, FirstOffsetNumber);
+	ItemPointerSet(&maxtid, MaxBlockNumber, MaxOffsetNumber);
+	slot = table_slot_create(log, NULL);
+	scan = table_beginscan_tidrange(log, SnapshotSelf, &mintid, &maxtid);
+	while (consumed && table_scan_getnextslot_tidrange(scan, ForwardScanDirection, slot))
+	{
+		HeapTuple	tuple = ((HeapTupleTableSlot *) slot)->tuple;
+		bool		isnull;
+		FullTransactionId xid = DatumGetFullTransactionId(slot_getattr(slot, ST_LOG_XID, &isnull));
+		CommandId	cmin = HeapTupleHeaderGetRawCommandId(tuple->t_data);
+
+		CHECK_FOR_INTERRUPTS();
+		foreach(lc, frontiers)
+		{
+			if (!st_frontier_consumed(lfirst(lc), xid, cmin))
+				consumed = false;
+		}
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	return consumed;
+}
+
+/* Give the segment an empty file, if nobody uses it and it is consumed. */
+static void
+truncate_segment(Oid relid, List *frontiers)
+{
+	Relation	log;
+
+	if (!ConditionalLockRelationOid(relid, AccessExclusiveLock))
+		return;
+	log = try_relation_open(relid, NoLock);
+	if (log == NULL)
+		return;
+	if (log->rd_refcnt == 1 && RelationGetNumberOfBlocks(log) > 0 && all_consumed(log, frontiers))
+	{
+		Oid			toastrelid = log->rd_rel->reltoastrelid;
+		ReindexParams params = {0};
+
+		RelationSetNewRelfilenumber(log, log->rd_rel->relpersistence);
+		if (OidIsValid(toastrelid))
+		{
+			Relation	toast = relation_open(toastrelid, AccessExclusiveLock);
+
+			RelationSetNewRelfilenumber(toast, toast->rd_rel->relpersistence);
+			relation_close(toast, NoLock);
+		}
+		relation_close(log, NoLock);
+		CommandCounterIncrement();
+		(void) StReindexRelationParts(relid, REINDEX_REL_PROCESS_TOAST, &params);
+		CommandCounterIncrement();
+	}
+	else
+	{
+		relation_close(log, NoLock);
+		UnlockRelationOid(relid, AccessExclusiveLock);
+	}
+}
+
+static bool
+same_columns(const StSegment *a, const StSegment *b)
+{
+	return a->natts == b->natts &&
+		memcmp(a->attnums, b->attnums, sizeof(AttrNumber) * a->natts) == 0;
+}
+
+/* Direct the writers to an empty segment, a new one if there is none. */
+static void
+rotate(Oid source, List *segments, StSegment *current)
+{
+	Relation	rel = try_relation_open(source, AccessShareLock);
+	ListCell   *lc;
+	int			number = 0;
+	StSegment  *empty = NULL;
+
+	if (rel == NULL)
+		return;
+	foreach(lc, segments)
+	{
+		StSegment  *segment = lfirst(lc);
+		Relation	log;
+
+		number = Max(number, segment->segment + 1);
+		if (segment->current || empty || !same_columns(segment, current) || !segment_fits(rel, segment))
+			continue;
+		log = open_log_nowait(segment->log);
+		if (log == NULL)
+			continue;
+		if (RelationGetNumberOfBlocks(log) == 0)
+			empty = segment;
+		relation_close(log, AccessShareLock);
+	}
+	if (empty)
+	{
+		set_current(source, empty->segment);
+		CacheInvalidateRelcache(rel);
+		CommandCounterIncrement();
+	}
+	else if (segment_fits(rel, current))
+		create_segment(rel, number, current->natts, current->attnums);
+	relation_close(rel, AccessShareLock);
+}
+
+void
+st_log_reclaim(Oid source)
+{
+	List	   *segments = st_segments_load(source);
+	List	   *frontiers = NIL;
+	StSegment  *current = find_current(segments);
+	ListCell   *lc;
+	bool		large = false;
+	bool		garbage = false;
+
+	/* a look without locks first: most of the time there is nothing to do */
+	foreach(lc, segments)
+	{
+		StSegment  *segment = lfirst(lc);
+		Relation	log = open_log_nowait(segment->log);
+		int64		bytes;
+
+		if (log == NULL)
+			continue;
+		bytes = (int64) RelationGetNumberOfBlocks(log) * BLCKSZ;
+		relation_close(log, AccessShareLock);
+		if (segment->current && bytes > st_log_segment_bytes)
+			large = true;
+		if (!segment->current && bytes > 0)
+			garbage = true;
+	}
+	if ((!large && !garbage) || !st_segments_lock(source, false))
+		return;
+
+	/* under the lock, look again at what is current */
+	segments = st_segments_load(source);
+	current = find_current(segments);
+	if (garbage)
+	{
+		frontiers = st_frontiers_of_source(source);
+		foreach(lc, segments)
+		{
+			StSegment  *segment = lfirst(lc);
+
+			CHECK_FOR_INTERRUPTS();
+			if (!segment->current)
+				truncate_segment(segment->log, frontiers);
+		}
+	}
+	if (large && current)
+	{
+		Relation	log = open_log_nowait(current->log);
+
+		/* another session may have rotated since our first look */
+		if (log)
+		{
+			large = (int64) RelationGetNumberOfBlocks(log) * BLCKSZ > st_log_segment_bytes;
+			relation_close(log, AccessShareLock);
+			if (large)
+				rotate(source, segments, current);
+		}
+	}
+}

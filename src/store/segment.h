@@ -1,0 +1,100 @@
+/*-------------------------------------------------------------------------
+ *
+ * segment.h
+ *	  The catalogue of log segments, inside the room store.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ST_STORE_SEGMENT_H
+#define ST_STORE_SEGMENT_H
+
+#include "postgres.h"
+#include "access/transam.h"
+#include "storage/block.h"
+
+#include "compat.h"
+#include "store/store.h"
+
+/* Columns of every log; those of the source follow. */
+#define ST_LOG_XID			1
+#define ST_LOG_WEIGHT		2
+#define ST_LOG_MARKER		3
+#define ST_LOG_FIRST_COLUMN	4
+
+typedef struct StSegment
+{
+	int			segment;
+	Oid			log;
+	bool		current;
+	int			natts;
+	AttrNumber *attnums;		/* of the source, ascending */
+} StSegment;
+
+/* List of StSegment, read afresh, in the current memory context. */
+extern List *st_segments_load(Oid source);
+
+/* The current segment from the cache; NULL if the source has no log. */
+extern const StSegment *st_segment_current(Oid source);
+
+/* How far one consumer has come in one segment (rules B2 to B4). */
+typedef struct StMark
+{
+	Oid			log;
+	RelFileNumber node;			/* another one means that the mark is 0 */
+	BlockNumber block;			/* first page to read */
+	BlockNumber pending_pages;	/* durable rule: N, 0 if none */
+	FullTransactionId pending_after;	/* durable rule: X */
+} StMark;
+
+struct StFrontier
+{
+	int64		pgt_id;
+	Oid			source;
+	bool		stored;			/* has a row in source_frontier */
+	bool		empty;			/* never read */
+	FullTransactionId own;
+	CommandId	cid;
+	FullTransactionId xmin;
+	FullTransactionId xmax;
+	uint32		nxip;
+	FullTransactionId *xip;		/* ascending */
+	int			nmarks;
+	StMark	   *marks;
+	char	   *generation;
+};
+
+typedef struct StProbeSegment
+{
+	Oid			log;
+	RelFileNumber node;
+	BlockNumber pages;			/* N */
+	bool		busy;			/* H is not empty */
+} StProbeSegment;
+
+struct StLogProbe
+{
+	Oid			source;
+	FullTransactionId after;	/* X */
+	int			nsegments;
+	StProbeSegment *segments;
+};
+
+/* Rule C1: has the frontier consumed a row of this transaction and command? */
+extern bool st_frontier_consumed(const StFrontier *frontier, FullTransactionId xid, CommandId cmin);
+
+/* The frontier's mark in a segment; 0 if it has none. */
+extern BlockNumber st_frontier_mark(const StFrontier *frontier, Oid log, RelFileNumber node);
+
+/* All frontiers that consume this source: a list of StFrontier. */
+extern List *st_frontiers_of_source(Oid source);
+
+/* Widen a transaction id that is near the present one. */
+extern FullTransactionId st_widen_xid(TransactionId xid);
+
+/* Serialise changes of a source's segments; false if not to be had now. */
+extern bool st_segments_lock(Oid source, bool wait);
+
+/* Keep pgt_change_tracking.tracked_by_pgt_ids. */
+extern void st_tracking_set_consumer(Oid source, int64 pgt_id, bool present);
+
+#endif							/* ST_STORE_SEGMENT_H */

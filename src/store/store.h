@@ -1,0 +1,152 @@
+/*-------------------------------------------------------------------------
+ *
+ * store.h
+ *	  Change logs, their segments, and the frontiers of their consumers.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ST_STORE_STORE_H
+#define ST_STORE_STORE_H
+
+#include "postgres.h"
+#include "access/tupdesc.h"
+#include "executor/tuptable.h"
+#include "nodes/bitmapset.h"
+#include "nodes/pg_list.h"
+#include "utils/snapshot.h"
+
+/* What a consumer has consumed of one source (rules C1, C2, B2 to B4, B7). */
+typedef struct StFrontier StFrontier;
+
+/* State of a source's log taken before the snapshot of a read (rule B2). */
+typedef struct StLogProbe StLogProbe;
+
+typedef struct StLogResult
+{
+	int64		plus;			/* rows handed out with weight +1 */
+	int64		minus;			/* rows handed out with weight -1 */
+	int64		pages;			/* log pages read */
+	const char *recompute;		/* NULL, or why a delta cannot be had: a short static reason
+								 * such as "truncated", "capture was interrupted" */
+} StLogResult;
+
+/* Receives each unconsumed row: the wanted columns, in the order asked. */
+typedef void (*StLogCallback) (TupleTableSlot *slot, int weight, void *arg);
+
+/* --- logs (writers' side) --- */
+
+/*
+ * Make sure that the source has a change log that holds at least these
+ * columns (attribute numbers of the source); publishes a further segment when
+ * the set grows. Caller holds ShareRowExclusiveLock on the source, so no
+ * writer is between two segments (rule B9). Creates objects as the
+ * extension's owner, without utility statements (rule J18).
+ */
+extern void st_log_ensure(Oid source, const Bitmapset *attnums);
+
+/* Drop the log of a source that has no consumer left. */
+extern void st_log_drop_unused(Oid source);
+
+/* Is there a log for this source? */
+extern bool st_log_exists(Oid source);
+/* Would its rows be lost in a crash? */
+extern bool st_log_is_unlogged(Oid source);
+
+/*
+ * Append rows to the source's log on behalf of the current transaction.
+ * begin opens the log with RowExclusiveLock, kept to the end of transaction
+ * (rule B2); the slot has the source's row type. NULL when there is no log.
+ */
+typedef struct StLogWriter StLogWriter;
+extern StLogWriter *st_log_write_begin(Relation source);
+extern void st_log_write(StLogWriter *writer, TupleTableSlot *slot, int weight);
+extern void st_log_write_end(StLogWriter *writer);
+
+/*
+ * The same for rows of another layout: map[attnum of the source] is the
+ * attribute number in "layout", 0 if it has none; map may be NULL.
+ */
+extern StLogWriter *st_log_write_begin_mapped(Oid source, TupleDesc layout, const AttrNumber *map);
+
+/*
+ * The attribute numbers of the source that its log stores, NULL-terminated by
+ * *natts; false when there is no log. The array lives until the next call.
+ */
+extern bool st_log_columns(Oid source, int *natts, const AttrNumber **attnums);
+
+/* Append a marker: every consumer must recompute; reason is a short word. */
+extern void st_log_mark_recompute(Oid source, const char *reason);
+
+/* --- frontiers (consumers' side) --- */
+
+/* The stored frontier, or an empty one ("never read") if there is none. */
+extern StFrontier *st_frontier_read(int64 pgt_id, Oid source);
+
+/* Write the frontier row in the current transaction (insert or update). */
+extern void st_frontier_write(StFrontier *frontier);
+extern void st_frontier_delete(int64 pgt_id);
+
+/*
+ * Before the snapshot: page counts and possible writers of every segment.
+ * The caller holds the node's lock and at least AccessShareLock on the source.
+ */
+extern StLogProbe *st_log_probe(Oid source);
+
+/*
+ * Hand every log row that "snapshot" sees and the frontier has not consumed
+ * to the callback, columns in the order of "attnums". A result with
+ * "recompute" set means that the rows handed out must not be used.
+ * Raises 55006 when changes of this transaction are still queued (rule C3).
+ */
+extern StLogResult st_log_read(const StFrontier *frontier, const StLogProbe *probe, Snapshot snapshot,
+							   int natts, const AttrNumber *attnums,
+							   StLogCallback callback, void *arg);
+
+/*
+ * Move the frontier in memory: everything that "snapshot" sees is consumed.
+ * "recomputed": also adopt the present generation of capture (rule B7).
+ */
+extern void st_frontier_advance(StFrontier *frontier, const StLogProbe *probe, Snapshot snapshot, bool recomputed);
+
+/* For the catalog and debugging: a jsonb-able text of the frontier. */
+extern char *st_frontier_json(const StFrontier *frontier);
+
+/* Bytes of all segments of a source's log. */
+extern int64 st_log_size(Oid source);
+
+/*
+ * Give back the space of segments that every committed frontier has consumed:
+ * rotate when the current one is large, truncate the others, never waiting
+ * for a lock (rule B12). Called after a refresh has committed or at its end.
+ */
+extern void st_log_reclaim(Oid source);
+
+/* --- what the room asks of capture, which registers itself here --- */
+
+typedef struct StStoreHooks
+{
+	/* rule B7: fingerprint of capture; starts with '!' if it is incomplete */
+	char	   *(*generation) (Oid source);
+	/* rule B18: an entry of the book is open; *running: its statement runs */
+	bool		(*is_open) (Oid source, bool *running);
+	/* the relation and everything below it that carries capture triggers */
+	List	   *(*tree) (Oid source);
+	/* set by the graph: is this a stream table, whose log the engine writes? */
+	bool		(*is_node) (Oid relid);
+} StStoreHooks;
+
+extern StStoreHooks st_store_hooks;
+
+/* --- invalidation: caches of this room and of capture --- */
+
+/*
+ * A counter that moves when anything about a watched relation may have
+ * changed. Read it before filling a cache, compare it before using it.
+ */
+extern void st_watch_relation(Oid relid);
+extern uint64 st_watch_counter(void);
+
+/* Rotation threshold in bytes; a variable for the tests. */
+extern int64 st_log_segment_bytes;
+
+#endif							/* ST_STORE_STORE_H */

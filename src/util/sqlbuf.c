@@ -1,0 +1,74 @@
+/*-------------------------------------------------------------------------
+ *
+ * sqlbuf.c
+ *	  The one place where names and literals become SQL text.
+ *
+ * Everything printed here is meant to be parsed under a search_path of
+ * pg_catalog only, so relations and types are always qualified.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "util/sqlbuf.h"
+
+void
+st_sql_identifier(StringInfo sql, const char *name)
+{
+	/* quote always: whether a word is reserved differs between versions */
+	appendStringInfoChar(sql, '"');
+	for (const char *p = name; *p; p++)
+	{
+		if (*p == '"')
+			appendStringInfoChar(sql, '"');
+		appendStringInfoChar(sql, *p);
+	}
+	appendStringInfoChar(sql, '"');
+}
+
+void
+st_sql_literal(StringInfo sql, const char *value)
+{
+	char	   *quoted = quote_literal_cstr(value);
+
+	appendStringInfoString(sql, quoted);
+	pfree(quoted);
+}
+
+void
+st_sql_relation(StringInfo sql, Oid relid)
+{
+	char	   *relname = get_rel_name(relid);
+	char	   *nspname = relname ? get_namespace_name(get_rel_namespace(relid)) : NULL;
+
+	if (nspname == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", relid)));
+	st_sql_identifier(sql, nspname);
+	appendStringInfoChar(sql, '.');
+	st_sql_identifier(sql, relname);
+}
+
+void
+st_sql_column(StringInfo sql, const char *alias, const char *column)
+{
+	if (alias)
+	{
+		st_sql_identifier(sql, alias);
+		appendStringInfoChar(sql, '.');
+	}
+	st_sql_identifier(sql, column);
+}
+
+void
+st_sql_type(StringInfo sql, Oid type, int32 typmod)
+{
+	appendStringInfoString(sql,
+						   format_type_extended(type, typmod,
+												FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
+}

@@ -1,0 +1,27 @@
+/*-------------------------------------------------------------------------
+ *
+ * sqlbuf.h
+ *	  The one place where names and literals become SQL text.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ST_UTIL_SQLBUF_H
+#define ST_UTIL_SQLBUF_H
+
+#include "postgres.h"
+#include "lib/stringinfo.h"
+
+/* Fixed text, printf style: never a name or a value in the arguments. */
+#define st_sql_text appendStringInfoString
+#define st_sql_format appendStringInfo
+
+extern void st_sql_identifier(StringInfo sql, const char *name);
+extern void st_sql_literal(StringInfo sql, const char *value);
+/* schema-qualified name of a relation; raises 42P01 if it is gone */
+extern void st_sql_relation(StringInfo sql, Oid relid);
+/* alias.column, both quoted; alias may be NULL */
+extern void st_sql_column(StringInfo sql, const char *alias, const char *column);
+/* fully qualified type name with modifier */
+extern void st_sql_type(StringInfo sql, Oid type, int32 typmod);
+
+#endif							/* ST_UTIL_SQLBUF_H */

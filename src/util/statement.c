@@ -1,0 +1,378 @@
+/*-------------------------------------------------------------------------
+ *
+ * statement.c
+ *	  Generated statements over ephemeral relations.
+ *
+ * NOTES
+ *	  The text of a statement is parsed and analysed once, with its inputs
+ *	  known to the parser as ephemeral named relations. The rewriter is not
+ *	  called: generated text is printed from rewritten trees, so every view is
+ *	  expanded already, and row security was decided when the tree was made.
+ *	  The planner takes the size of an ephemeral relation from the range table
+ *	  entry, where the parser copied it; a plan is therefore made from a copy of
+ *	  the analysed tree that carries the present sizes, and kept for inputs of
+ *	  like size.
+ *
+ *	  A statement and its plans live in one memory context of the caller, who
+ *	  throws the statement away when a relation it reads has changed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_type.h"
+#include "commands/explain.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "executor/execdesc.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/planner.h"
+#include "parser/analyze.h"
+#include "parser/parser.h"
+#include "storage/lmgr.h"
+#include "utils/memutils.h"
+#include "utils/queryenvironment.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "util/statement.h"
+
+#if ST_HAVE_SEPARATE_EXPLAIN_HEADERS
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
+
+/* a plan is kept for input sizes within this factor of those it was made for */
+#define PLAN_SIZE_FACTOR 8.0
+/* plans kept per statement: a delta that alternates between sizes must not replan */
+#define PLANS_KEPT 4
+
+typedef struct StPlan
+{
+	PlannedStmt *planned;
+	double	   *counts;			/* of each input, when the plan was made */
+	uint64		last_used;
+	MemoryContext context;
+} StPlan;
+
+struct StStatement
+{
+	MemoryContext context;
+	char	   *text;
+	Query	   *query;
+	TupleDesc	desc;
+	int			ninputs;
+	StPlan		plans[PLANS_KEPT];
+	int			nplans;
+	uint64		uses;
+	bool		check_permissions;	/* the user's own query, not a generated one */
+};
+
+typedef struct StCallbackReceiver
+{
+	DestReceiver pub;
+	StRowCallback callback;
+	void	   *arg;
+	Tuplestorestate *into;
+} StCallbackReceiver;
+
+static bool
+receive_row(TupleTableSlot *slot, DestReceiver *self)
+{
+	StCallbackReceiver *receiver = (StCallbackReceiver *) self;
+
+	if (receiver->into)
+		tuplestore_puttupleslot(receiver->into, slot);
+	else if (receiver->callback)
+		receiver->callback(slot, receiver->arg);
+	return true;
+}
+
+static void
+receiver_startup(DestReceiver *self, int operation, TupleDesc typeinfo)
+{
+}
+
+static void
+receiver_noop(DestReceiver *self)
+{
+}
+
+static QueryEnvironment *
+make_environment(int ninputs, const StInput *inputs)
+{
+	QueryEnvironment *env = create_queryEnv();
+
+	for (int i = 0; i < ninputs; i++)
+	{
+		EphemeralNamedRelation enr = palloc0(sizeof(EphemeralNamedRelationData));
+
+		enr->md.name = pstrdup(inputs[i].name);
+		enr->md.reliddesc = InvalidOid;
+		enr->md.tupdesc = inputs[i].desc;
+		enr->md.enrtype = ENR_NAMED_TUPLESTORE;
+		enr->md.enrtuples = inputs[i].count;
+		enr->reldata = inputs[i].rows;
+		register_ENR(env, enr);
+	}
+	return env;
+}
+
+StStatement *
+st_statement_create(MemoryContext context, const char *text, int ninputs, const StInput *inputs)
+{
+	MemoryContext own = AllocSetContextCreate(context, "pg_trickle statement",
+											  ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(own);
+	StStatement *statement = palloc0(sizeof(StStatement));
+	List	   *raw;
+	List	   *targets;
+
+	statement->context = own;
+	statement->text = pstrdup(text);
+	statement->ninputs = ninputs;
+	raw = raw_parser(statement->text, RAW_PARSE_DEFAULT);
+	statement->query = parse_analyze_fixedparams(linitial_node(RawStmt, raw), statement->text,
+												 NULL, 0, make_environment(ninputs, inputs));
+	targets = statement->query->commandType == CMD_SELECT ?
+		statement->query->targetList : statement->query->returningList;
+	statement->desc = ExecCleanTypeFromTL(targets);
+	MemoryContextSwitchTo(old);
+	return statement;
+}
+
+StStatement *
+st_statement_from_query(MemoryContext context, Query *query, const char *text)
+{
+	MemoryContext own = AllocSetContextCreate(context, "pg_trickle statement",
+											  ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(own);
+	StStatement *statement = palloc0(sizeof(StStatement));
+
+	statement->context = own;
+	statement->text = pstrdup(text);
+	statement->query = copyObject(query);
+	statement->desc = ExecCleanTypeFromTL(statement->query->targetList);
+	statement->check_permissions = true;
+	MemoryContextSwitchTo(old);
+	return statement;
+}
+
+typedef struct SizeContext
+{
+	int			ninputs;
+	const StInput *inputs;
+} SizeContext;
+
+/* Put the present sizes of the inputs into the range table entries. */
+static bool
+set_sizes_walker(Node *node, void *arg)
+{
+	SizeContext *context = arg;
+
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, RangeTblEntry))
+	{
+		RangeTblEntry *rte = (RangeTblEntry *) node;
+
+		if (rte->rtekind == RTE_NAMEDTUPLESTORE)
+			for (int i = 0; i < context->ninputs; i++)
+				if (strcmp(rte->enrname, context->inputs[i].name) == 0)
+					rte->enrtuples = Max(context->inputs[i].count, 1);
+		return false;
+	}
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, set_sizes_walker, arg, QTW_EXAMINE_RTES_BEFORE);
+	return expression_tree_walker(node, set_sizes_walker, arg);
+}
+
+/*
+ * Rights were checked on the stream table's own query as its owner; what is
+ * generated reads logs and state tables on which nobody has any.
+ */
+static void
+clear_permissions(PlannedStmt *planned)
+{
+	ListCell   *lc;
+
+#ifdef ST_HAVE_PERMINFOS
+	/* 16 and later insist on something to check: let it be nobody's business */
+	foreach(lc, planned->permInfos)
+		lfirst_node(RTEPermissionInfo, lc)->checkAsUser = BOOTSTRAP_SUPERUSERID;
+#else
+	foreach(lc, planned->rtable)
+		lfirst_node(RangeTblEntry, lc)->requiredPerms = 0;
+#endif
+}
+
+static PlannedStmt *
+plan_for(StStatement *statement, int ninputs, const StInput *inputs)
+{
+	StPlan	   *plan = NULL;
+	SizeContext sizes = {ninputs, inputs};
+	MemoryContext old;
+	Query	   *query;
+
+	statement->uses++;
+	for (int i = 0; i < statement->nplans; i++)
+	{
+		StPlan	   *candidate = &statement->plans[i];
+		bool		fits = true;
+
+		for (int j = 0; j < ninputs && fits; j++)
+		{
+			double		now = Max(inputs[j].count, 1);
+
+			fits = now <= candidate->counts[j] * PLAN_SIZE_FACTOR &&
+				now * PLAN_SIZE_FACTOR >= candidate->counts[j];
+		}
+		if (fits)
+		{
+			candidate->last_used = statement->uses;
+			return candidate->planned;
+		}
+	}
+
+	if (statement->nplans < PLANS_KEPT)
+		plan = &statement->plans[statement->nplans];
+	else
+	{
+		plan = &statement->plans[0];
+		for (int i = 1; i < PLANS_KEPT; i++)
+			if (statement->plans[i].last_used < plan->last_used)
+				plan = &statement->plans[i];
+		MemoryContextDelete(plan->context);
+		*plan = statement->plans[--statement->nplans];
+		plan = &statement->plans[statement->nplans];
+	}
+	memset(plan, 0, sizeof(StPlan));
+	plan->context = AllocSetContextCreate(statement->context, "pg_trickle plan",
+										  ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(plan->context);
+	query = copyObject(statement->query);
+	set_sizes_walker((Node *) query, &sizes);
+	plan->planned = planner(query, statement->text, 0, NULL);
+	if (!statement->check_permissions)
+		clear_permissions(plan->planned);
+	plan->counts = palloc(sizeof(double) * Max(ninputs, 1));
+	for (int j = 0; j < ninputs; j++)
+		plan->counts[j] = Max(inputs[j].count, 1);
+	plan->last_used = statement->uses;
+	statement->nplans++;
+	MemoryContextSwitchTo(old);
+	return plan->planned;
+}
+
+/* As AcquireExecutorLocks: the planner's locks went with its transaction. */
+static void
+lock_relations(PlannedStmt *planned)
+{
+	ListCell   *lc;
+
+	foreach(lc, planned->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind == RTE_RELATION)
+			LockRelationOid(rte->relid, rte->rellockmode);
+	}
+}
+
+void
+st_statement_check_permissions(StStatement *statement)
+{
+	PlannedStmt *planned = plan_for(statement, 0, NULL);
+
+	StExecCheckPermissions(planned);
+}
+
+static uint64
+run(StStatement *statement, int ninputs, const StInput *inputs, Snapshot snapshot,
+	StCallbackReceiver *receiver)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle run",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	PlannedStmt *planned;
+	QueryDesc  *desc;
+	uint64		processed;
+
+	Assert(ninputs == statement->ninputs);
+	PushCopiedSnapshot(snapshot);
+	UpdateActiveSnapshotCommandId();
+	planned = plan_for(statement, ninputs, inputs);
+	lock_relations(planned);
+
+	receiver->pub.receiveSlot = receive_row;
+	receiver->pub.rStartup = receiver_startup;
+	receiver->pub.rShutdown = receiver_noop;
+	receiver->pub.rDestroy = receiver_noop;
+	receiver->pub.mydest = DestNone;
+
+	desc = CreateQueryDesc(planned, statement->text, GetActiveSnapshot(), InvalidSnapshot,
+						   &receiver->pub, NULL, make_environment(ninputs, inputs), 0);
+	ExecutorStart(desc, 0);
+	StExecutorRun(desc, ForwardScanDirection, 0);
+	processed = desc->estate->es_processed;
+	ExecutorFinish(desc);
+	ExecutorEnd(desc);
+	FreeQueryDesc(desc);
+	PopActiveSnapshot();
+	if (planned->commandType != CMD_SELECT)
+		CommandCounterIncrement();
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return processed;
+}
+
+uint64
+st_statement_run(StStatement *statement, int ninputs, const StInput *inputs,
+				 Snapshot snapshot, StRowCallback callback, void *arg)
+{
+	StCallbackReceiver receiver = {.callback = callback, .arg = arg};
+
+	return run(statement, ninputs, inputs, snapshot, &receiver);
+}
+
+uint64
+st_statement_fill(StStatement *statement, int ninputs, const StInput *inputs,
+				  Snapshot snapshot, Tuplestorestate *into)
+{
+	StCallbackReceiver receiver = {.into = into};
+
+	return run(statement, ninputs, inputs, snapshot, &receiver);
+}
+
+TupleDesc
+st_statement_desc(StStatement *statement)
+{
+	return statement->desc;
+}
+
+const char *
+st_statement_text(StStatement *statement)
+{
+	return statement->text;
+}
+
+char *
+st_statement_explain(StStatement *statement, int ninputs, const StInput *inputs)
+{
+	PlannedStmt *planned = plan_for(statement, ninputs, inputs);
+	ExplainState *es = NewExplainState();
+	QueryDesc  *desc;
+
+	lock_relations(planned);
+	desc = CreateQueryDesc(planned, statement->text, GetActiveSnapshot(), InvalidSnapshot,
+						   None_Receiver, NULL, make_environment(ninputs, inputs), 0);
+	ExecutorStart(desc, EXEC_FLAG_EXPLAIN_ONLY);
+	ExplainPrintPlan(es, desc);
+	ExecutorEnd(desc);
+	FreeQueryDesc(desc);
+	return es->str->data;
+}

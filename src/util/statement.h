@@ -1,0 +1,71 @@
+/*-------------------------------------------------------------------------
+ *
+ * statement.h
+ *	  Generated statements over ephemeral relations: parsed once, planned
+ *	  for the delta's size, executed under a given snapshot.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ST_UTIL_STATEMENT_H
+#define ST_UTIL_STATEMENT_H
+
+#include "postgres.h"
+#include "access/tupdesc.h"
+#include "executor/tuptable.h"
+#include "tcop/dest.h"
+#include "utils/snapshot.h"
+#include "utils/tuplestore.h"
+
+/* A named tuplestore that a statement may read by that name. */
+typedef struct StInput
+{
+	const char *name;
+	TupleDesc	desc;
+	Tuplestorestate *rows;		/* may be NULL when only parsing */
+	double		count;			/* rows, for the planner */
+} StInput;
+
+typedef struct StStatement StStatement;
+
+/* Called per result row; the slot is the executor's, valid for the call. */
+typedef void (*StRowCallback) (TupleTableSlot *slot, void *arg);
+
+/*
+ * Analyse the text of one statement, without the rewriter (rules F1): it must
+ * name all columns itself. Ephemeral relations are resolved by name in
+ * "inputs". The result lives in "context"; errors are those of the parser.
+ */
+extern StStatement *st_statement_create(MemoryContext context, const char *text,
+										int ninputs, const StInput *inputs);
+
+/*
+ * The same for a query that is analysed and rewritten already (copied); its
+ * permissions are checked at each run, as the current user.
+ */
+extern StStatement *st_statement_from_query(MemoryContext context, struct Query *query, const char *text);
+
+/* Check the permissions of such a statement without running it; raises 42501. */
+extern void st_statement_check_permissions(StStatement *statement);
+
+/*
+ * Run a statement under "snapshot" (pushed as the active one; for statements
+ * that write, the caller's snapshot must carry the current command id) and
+ * hand each result row to "callback" (NULL: discard). Permissions are not
+ * checked; relations are locked. Plans per size of the inputs. Returns the
+ * number of rows processed. Ends with CommandCounterIncrement() if it wrote.
+ */
+extern uint64 st_statement_run(StStatement *statement, int ninputs, const StInput *inputs,
+							   Snapshot snapshot, StRowCallback callback, void *arg);
+
+/* Same, a SELECT's rows are put into a tuplestore. Returns their number. */
+extern uint64 st_statement_fill(StStatement *statement, int ninputs, const StInput *inputs,
+								Snapshot snapshot, Tuplestorestate *into);
+
+/* The result's row type (SELECT or RETURNING); owned by the statement. */
+extern TupleDesc st_statement_desc(StStatement *statement);
+extern const char *st_statement_text(StStatement *statement);
+
+/* EXPLAIN lines (costs) of the plan for these inputs, as one text. */
+extern char *st_statement_explain(StStatement *statement, int ninputs, const StInput *inputs);
+
+#endif							/* ST_UTIL_STATEMENT_H */
