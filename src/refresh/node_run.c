@@ -236,7 +236,6 @@ run_state(StEntry *entry, int ordinal, int nsources, StSourceDelta *sources, Wei
 	INSTR_TIME_SET_CURRENT(start);
 	if (!delta.inconsistent)
 	{
-		st_zset_rewind(delta.changes);
 		applied = st_apply(entry->state_appliers[ordinal], delta.changes, false, snapshot,
 						   store_weighted, result);
 		delta.inconsistent = applied.inconsistent;
@@ -300,7 +299,6 @@ finish_final(StEntry *entry, FinalDelta *delta, bool fill, Snapshot snapshot, St
 
 	INSTR_TIME_SET_CURRENT(start);
 	ExecDropSingleTupleTableSlot(delta->slot);
-	st_zset_rewind(delta->changes);
 	st_guard_enter();
 	outcome->applied = st_apply(entry->applier, delta->changes, fill, snapshot, NULL, NULL);
 	st_guard_leave();
@@ -377,7 +375,6 @@ st_run_full(StEntry *entry, bool empty, Snapshot snapshot, StRefreshOutcome *out
 				truncate_state(node->state);
 			rows = st_zset_begin(node->desc, 0, NULL);
 			(void) st_statement_run(node->block.fill, 0, NULL, snapshot, receive_fill_row, rows);
-			st_zset_rewind(rows);
 			(void) st_apply(entry->state_appliers[i], rows, true, snapshot, NULL, NULL);
 			st_zset_end(rows);
 		}

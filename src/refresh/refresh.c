@@ -34,6 +34,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "capture/capture.h"
 #include "catalog/extension.h"
 #include "compat.h"
 #include "guc.h"
@@ -409,6 +410,31 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 		st_entry_forget(entry->relid);
 }
 
+/*
+ * A partition that was attached or triggers that were dropped since: complete
+ * capture before the snapshot, under its lock; the generation then says that
+ * this refresh must recompute.
+ */
+static void
+complete_capture(GroupMember *member)
+{
+	ListCell   *lc;
+	StOwnerScope scope;
+
+	if (member->entry->program == NULL)
+		return;
+	foreach(lc, member->entry->program->sources)
+	{
+		StSource   *source = lfirst(lc);
+
+		if (st_capture_is_complete(source->relid))
+			continue;
+		st_owner_enter(&scope, member->entry->owner, NIL);
+		st_capture_install(source->relid, source->attnums);
+		st_owner_leave(&scope);
+	}
+}
+
 static void
 probe(GroupMember *member)
 {
@@ -429,7 +455,10 @@ run_group(List *members, const char *initiated_by, bool full, StRefreshOutcome *
 
 	CommandCounterIncrement();
 	foreach(lc, members)
+		complete_capture(lfirst(lc));
+	foreach(lc, members)
 		probe(lfirst(lc));
+	CommandCounterIncrement();
 	snapshot = group_snapshot();
 	foreach(lc, members)
 	{

@@ -57,6 +57,7 @@
 #include "catalog/extension.h"
 #include "compat.h"
 #include "guc.h"
+#include "guc.h"
 #include "store/segment.h"
 #include "store/store.h"
 
