@@ -275,11 +275,24 @@ create_states(CreatePlan *plan, int64 pgt_id)
 	plan->states = palloc(sizeof(Oid) * Max(n, 1));
 	for (int i = 0; i < n; i++)
 	{
+		plan->states[i] = st_internal_table_create(psprintf("state_" INT64_FORMAT "_%d", pgt_id, i),
+												   st_state_desc(list_nth(plan->tree->nodes, i)));
+	}
+	CommandCounterIncrement();
+}
+
+/* Indexes come after the fill: one sort instead of a search per row. */
+static void
+create_indexes(CreatePlan *plan)
+{
+	int			n = plan->tree ? list_length(plan->tree->nodes) : 0;
+
+	(void) st_identity_create_index(plan->relid, &plan->identity);
+	for (int i = 0; i < n; i++)
+	{
 		StNode	   *node = list_nth(plan->tree->nodes, i);
 		StIdentity	identity = {.kind = ST_IDENTITY_IMAGE};
 
-		plan->states[i] = st_internal_table_create(psprintf("state_" INT64_FORMAT "_%d", pgt_id, i),
-												   st_state_desc(node));
 		if (node->nkeys > 0)
 		{
 			identity.kind = ST_IDENTITY_KEY_HASH;
@@ -509,7 +522,6 @@ st_sql_create_stream_table(PG_FUNCTION_ARGS)
 
 	create_relation(&plan);
 	choose_identity(&plan);
-	(void) st_identity_create_index(plan.relid, &plan.identity);
 	SPI_connect();
 	pgt_id = insert_catalog(&plan, fcinfo);
 	if (plan.tree)
@@ -526,13 +538,17 @@ st_sql_create_stream_table(PG_FUNCTION_ARGS)
 		StRefreshOutcome outcome;
 
 		st_refresh_initial(plan.relid, &outcome);
+		create_indexes(&plan);
 		ereport(INFO,
 				(errmsg("stream table \"%s\" created with id " INT64_FORMAT ": mode %s, %lld rows",
 						plan.name->relname, pgt_id, plan.mode, (long long) outcome.applied.inserted)));
 	}
 	else
+	{
+		create_indexes(&plan);
 		ereport(INFO,
 				(errmsg("stream table \"%s\" created with id " INT64_FORMAT ": mode %s, not filled",
 						plan.name->relname, pgt_id, plan.mode)));
+	}
 	PG_RETURN_VOID();
 }
