@@ -83,3 +83,50 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrickle.change_buffer_sizes() IS
     'Bytes of the change log behind each source of each stream table. pending_rows is NULL: counting it would read the log.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.dependency_tree()
+RETURNS TABLE(tree_line text, node text, node_type text, depth integer, status text, refresh_mode text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH RECURSIVE stream_table AS (
+        SELECT t.pgt_relid AS relid, t.pgt_schema || '.' || t.pgt_name AS name, t.status, t.refresh_mode,
+               NOT EXISTS (SELECT 1 FROM pgtrickle.pgt_dependencies d
+                            WHERE d.pgt_id = t.pgt_id AND d.source_type = 'STREAM_TABLE') AS is_root
+          FROM pgtrickle.pgt_stream_tables t),
+    edge AS (
+        -- dependants of a stream table, then the base tables that it reads
+        SELECT e.parent, e.child, e.name, e.node_type, e.status, e.refresh_mode,
+               row_number() OVER (PARTITION BY e.parent ORDER BY e.name, e.child) AS position,
+               count(*) OVER (PARTITION BY e.parent) AS siblings
+          FROM (SELECT d.source_relid AS parent, s.relid AS child, s.name, 'stream_table' AS node_type,
+                       s.status, s.refresh_mode
+                  FROM pgtrickle.pgt_dependencies d
+                  JOIN pgtrickle.pgt_stream_tables t USING (pgt_id)
+                  JOIN stream_table s ON s.relid = t.pgt_relid
+                 WHERE d.source_type = 'STREAM_TABLE'
+                UNION ALL
+                SELECT t.pgt_relid, NULL, (n.nspname || '.' || c.relname) COLLATE "default", 'source_table', NULL, NULL
+                  FROM pgtrickle.pgt_dependencies d
+                  JOIN pgtrickle.pgt_stream_tables t USING (pgt_id)
+                  JOIN pg_catalog.pg_class c ON c.oid = d.source_relid
+                  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                 WHERE d.source_type <> 'STREAM_TABLE') e),
+    tree AS (
+        SELECT s.relid, s.name, 'stream_table' AS node_type, 0 AS depth, s.status, s.refresh_mode,
+               '' AS indent, s.name AS line, ARRAY[row_number() OVER (ORDER BY s.name)] AS path
+          FROM stream_table s
+         WHERE s.is_root
+        UNION ALL
+        SELECT e.child, e.name, e.node_type, t.depth + 1, e.status, e.refresh_mode,
+               t.indent || CASE WHEN e.position = e.siblings THEN '    ' ELSE ' │   ' END,
+               t.indent || CASE WHEN e.position = e.siblings THEN ' └── ' ELSE ' ├── ' END || e.name
+               || CASE WHEN e.node_type = 'source_table' THEN ' [src]' ELSE '' END,
+               t.path || e.position
+          FROM tree t
+          JOIN edge e ON e.parent = t.relid)
+    SELECT tree.line, tree.name, tree.node_type, tree.depth, tree.status, tree.refresh_mode
+      FROM tree
+     ORDER BY tree.path;
+END;
+COMMENT ON FUNCTION pgtrickle.dependency_tree() IS
+    'Stream tables with those that read them below, and their base tables as leaves; a table reachable twice is shown twice.';

@@ -20,6 +20,7 @@
  */
 #include "postgres.h"
 
+#include "access/relation.h"
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
@@ -32,9 +33,11 @@
 #include "optimizer/planner.h"
 #include "parser/analyze.h"
 #include "parser/parser.h"
+#include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
 #include "utils/queryenvironment.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "compat.h"
@@ -54,6 +57,7 @@ typedef struct StPlan
 {
 	PlannedStmt *planned;
 	double	   *counts;			/* of each input, when the plan was made */
+	double		blocks;			/* of all relations read, likewise */
 	uint64		last_used;
 	MemoryContext context;
 } StPlan;
@@ -210,6 +214,32 @@ clear_permissions(PlannedStmt *planned)
 #endif
 }
 
+static bool
+like_size(double now, double then)
+{
+	return now <= then * PLAN_SIZE_FACTOR && now * PLAN_SIZE_FACTOR >= then;
+}
+
+/* Pages of the relations that a plan reads: one that was empty then may be large now. */
+static double
+count_blocks(PlannedStmt *planned)
+{
+	double		blocks = 1;
+	ListCell   *lc;
+
+	foreach(lc, planned->relationOids)
+	{
+		Relation	rel = try_relation_open(lfirst_oid(lc), AccessShareLock);
+
+		if (rel == NULL)
+			continue;
+		if (RELKIND_HAS_STORAGE(rel->rd_rel->relkind))
+			blocks += RelationGetNumberOfBlocks(rel);
+		relation_close(rel, NoLock);
+	}
+	return blocks;
+}
+
 static PlannedStmt *
 plan_for(StStatement *statement, int ninputs, const StInput *inputs)
 {
@@ -225,13 +255,8 @@ plan_for(StStatement *statement, int ninputs, const StInput *inputs)
 		bool		fits = true;
 
 		for (int j = 0; j < ninputs && fits; j++)
-		{
-			double		now = Max(inputs[j].count, 1);
-
-			fits = now <= candidate->counts[j] * PLAN_SIZE_FACTOR &&
-				now * PLAN_SIZE_FACTOR >= candidate->counts[j];
-		}
-		if (fits)
+			fits = like_size(Max(inputs[j].count, 1), candidate->counts[j]);
+		if (fits && like_size(count_blocks(candidate->planned), candidate->blocks))
 		{
 			candidate->last_used = statement->uses;
 			return candidate->planned;
@@ -262,6 +287,7 @@ plan_for(StStatement *statement, int ninputs, const StInput *inputs)
 	plan->counts = palloc(sizeof(double) * Max(ninputs, 1));
 	for (int j = 0; j < ninputs; j++)
 		plan->counts[j] = Max(inputs[j].count, 1);
+	plan->blocks = count_blocks(plan->planned);
 	plan->last_used = statement->uses;
 	statement->nplans++;
 	MemoryContextSwitchTo(old);
