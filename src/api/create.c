@@ -272,7 +272,6 @@ create_states(CreatePlan *plan, int64 pgt_id)
 {
 	int			n = list_length(plan->tree->nodes);
 
-	plan->states = palloc(sizeof(Oid) * Max(n, 1));
 	for (int i = 0; i < n; i++)
 	{
 		plan->states[i] = st_internal_table_create(psprintf("state_" INT64_FORMAT "_%d", pgt_id, i),
@@ -522,6 +521,8 @@ st_sql_create_stream_table(PG_FUNCTION_ARGS)
 
 	create_relation(&plan);
 	choose_identity(&plan);
+	/* outlives SPI's memory */
+	plan.states = palloc0(sizeof(Oid) * (plan.tree ? list_length(plan.tree->nodes) + 1 : 1));
 	SPI_connect();
 	pgt_id = insert_catalog(&plan, fcinfo);
 	if (plan.tree)
