@@ -43,6 +43,7 @@ OBJS = \
 	src/store/write.o \
 	src/query/analyze.o \
 	src/query/build.o \
+	src/query/dependencies.o \
 	src/query/numeric_scale.o \
 	src/query/source_facts.o \
 	src/delta/aggregate.o \

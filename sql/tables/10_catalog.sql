@@ -202,7 +202,9 @@ CREATE TABLE pgtrickle.stream_table_internals (
     search_path text NOT NULL,
     states oid[] NOT NULL,
     identity_kind smallint NOT NULL,
-    key_columns smallint[] NOT NULL
+    key_columns smallint[] NOT NULL,
+    views_fingerprint text NOT NULL,
+    functions_fingerprint text NOT NULL
 );
 COMMENT ON TABLE pgtrickle.stream_table_internals IS 'The engine''s half of a stream table''s definition. Internal.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.pgt_id IS 'The stream table.';
@@ -214,5 +216,7 @@ COMMENT ON COLUMN pgtrickle.stream_table_internals.search_path IS 'The search_pa
 COMMENT ON COLUMN pgtrickle.stream_table_internals.states IS 'State tables, inputs first (pg_class.oid).';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.identity_kind IS '0: unique key, 1: hash of the key, 2: hash of the row image.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.key_columns IS 'Attribute numbers of the key.';
+COMMENT ON COLUMN pgtrickle.stream_table_internals.views_fingerprint IS 'Changes when a view that the query was expanded from is replaced.';
+COMMENT ON COLUMN pgtrickle.stream_table_internals.functions_fingerprint IS 'Changes when a function that the query calls is replaced.';
 
 GRANT SELECT ON pgtrickle.pgt_stream_tables, pgtrickle.pgt_dependencies TO PUBLIC;

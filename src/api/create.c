@@ -306,41 +306,20 @@ create_indexes(CreatePlan *plan)
 }
 
 /* Rule F6: own rows in pg_depend, on whole relations and functions, never on columns. */
-static bool
-function_walker(Node *node, void *arg)
-{
-	if (node == NULL)
-		return false;
-	check_stack_depth();
-	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, function_walker, arg, 0);
-	if (IsA(node, FuncExpr) || IsA(node, Aggref) || IsA(node, WindowFunc))
-	{
-		Oid			function = IsA(node, FuncExpr) ? ((FuncExpr *) node)->funcid :
-			IsA(node, Aggref) ? ((Aggref *) node)->aggfnoid : ((WindowFunc *) node)->winfnoid;
-
-		if (function >= FirstNormalObjectId)
-			*(List **) arg = list_append_unique_oid(*(List **) arg, function);
-	}
-	return expression_tree_walker(node, function_walker, arg);
-}
-
 static void
 record_dependencies(CreatePlan *plan)
 {
 	ObjectAddress self;
 	ObjectAddress other;
-	List	   *functions = NIL;
 	ListCell   *lc;
 
 	ObjectAddressSet(self, RelationRelationId, plan->relid);
-	foreach(lc, st_query_sources(plan->query))
+	foreach(lc, list_concat(st_query_sources(plan->query), st_query_views(plan->query)))
 	{
 		ObjectAddressSet(other, RelationRelationId, lfirst_oid(lc));
 		recordDependencyOn(&self, &other, DEPENDENCY_NORMAL);
 	}
-	(void) function_walker((Node *) plan->query, &functions);
-	foreach(lc, functions)
+	foreach(lc, st_query_functions(plan->query))
 	{
 		ObjectAddressSet(other, ProcedureRelationId, lfirst_oid(lc));
 		recordDependencyOn(&self, &other, DEPENDENCY_NORMAL);
@@ -399,9 +378,9 @@ insert_catalog(CreatePlan *plan, FunctionCallInfo fcinfo)
 static void
 insert_internals(CreatePlan *plan, int64 pgt_id)
 {
-	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID, OIDARRAYOID, INT2OID, INT2ARRAYOID};
-	Datum		values[9];
-	char		nulls[9];
+	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID, OIDARRAYOID, INT2OID, INT2ARRAYOID, TEXTOID, TEXTOID};
+	Datum		values[11];
+	char		nulls[11];
 	int			nstates = plan->tree ? list_length(plan->tree->nodes) : 0;
 	Datum	   *items = palloc(sizeof(Datum) * Max(Max(nstates, plan->identity.nkeys), 1));
 
@@ -420,9 +399,12 @@ insert_internals(CreatePlan *plan, int64 pgt_id)
 	for (int i = 0; i < plan->identity.nkeys; i++)
 		items[i] = Int16GetDatum(plan->identity.keys[i]);
 	values[8] = PointerGetDatum(construct_array(items, plan->identity.nkeys, INT2OID, 2, true, TYPALIGN_SHORT));
+	values[9] = CStringGetTextDatum(st_query_views_fingerprint(plan->query));
+	values[10] = CStringGetTextDatum(st_query_functions_fingerprint(plan->query));
 	(void) st_catalog_execute("INSERT INTO pgtrickle.stream_table_internals (pgt_id, query_tree, requested_refresh_mode,"
-							  " full_reason, settings, search_path, states, identity_kind, key_columns)"
-							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)", 9, types, values, nulls);
+							  " full_reason, settings, search_path, states, identity_kind, key_columns,"
+							  " views_fingerprint, functions_fingerprint)"
+							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)", 11, types, values, nulls);
 }
 
 static const char *
@@ -434,6 +416,8 @@ source_type(Oid relid)
 			return "MATVIEW";
 		case RELKIND_FOREIGN_TABLE:
 			return "FOREIGN_TABLE";
+		case RELKIND_VIEW:
+			return "VIEW";
 		default:
 			return st_is_stream_table(relid) ? "STREAM_TABLE" : "TABLE";
 	}
@@ -445,7 +429,7 @@ insert_dependencies(CreatePlan *plan, int64 pgt_id)
 	Oid			types[] = {INT8OID, OIDOID, TEXTOID, TEXTARRAYOID};
 	ListCell   *lc;
 
-	foreach(lc, st_query_sources(plan->query))
+	foreach(lc, list_concat(st_query_sources(plan->query), st_query_views(plan->query)))
 	{
 		Datum		values[4] = {Int64GetDatum(pgt_id), ObjectIdGetDatum(lfirst_oid(lc)),
 		CStringGetTextDatum(source_type(lfirst_oid(lc)))};

@@ -115,6 +115,8 @@ st_stream_table_get(Oid relid)
 				 errmsg("stream table \"%s.%s\" has no internal definition", result->schema, result->name)));
 	result->tree = text_attribute(tuple, desc, "query_tree");
 	result->reason = text_attribute(tuple, desc, "full_reason");
+	result->views_fingerprint = text_attribute(tuple, desc, "views_fingerprint");
+	result->functions_fingerprint = text_attribute(tuple, desc, "functions_fingerprint");
 	result->identity_kind = DatumGetInt16(attribute(tuple, desc, "identity_kind", &isnull));
 	count = array_attribute(tuple, desc, "settings", TEXTOID, -1, false, TYPALIGN_INT, &values);
 	for (int i = 0; i < count; i++)

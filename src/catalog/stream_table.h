@@ -25,6 +25,8 @@ typedef struct StStreamTable
 	char	   *reason;			/* why there is no delta, or NULL */
 	bool		populated;
 	bool		needs_reinit;
+	char	   *views_fingerprint;
+	char	   *functions_fingerprint;
 	List	   *settings;		/* of char *: name, value, name, value */
 	int			nstates;
 	Oid		   *states;

@@ -100,6 +100,17 @@ extern StTree *st_query_build(Query *query);
 /* All relations read by a rewritten query, views excluded, each once, by OID. */
 extern List *st_query_sources(Query *query);
 
+/* Views that the query was expanded from, and functions of users that it calls. */
+extern List *st_query_views(Query *query);
+extern List *st_query_functions(Query *query);
+
+/*
+ * Text that changes when one of them is replaced (rule E16): their OIDs and
+ * the raw xmin of the catalog rows that define them.
+ */
+extern char *st_query_views_fingerprint(Query *query);
+extern char *st_query_functions_fingerprint(Query *query);
+
 extern const char *st_node_leaf_name(int ordinal);
 
 /* Text of an analysed query, for a search_path of pg_catalog only. */

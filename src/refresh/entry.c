@@ -259,7 +259,14 @@ st_entry_get(Oid relid)
 	MemoryContextSetParent(context, CacheMemoryContext);
 	entry->context = context;
 	entry->table = table;
-	entry->relations = st_query_sources(query);
+	entry->relations = list_concat(st_query_sources(query), st_query_views(query));
+	entry->functions_fingerprint = st_query_functions_fingerprint(query);
+	if (strcmp(table->views_fingerprint, st_query_views_fingerprint(query)) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+				 errmsg("upstream table schema changed: a view that \"%s.%s\" reads was replaced",
+						table->schema, table->name),
+				 errhint("Drop the stream table and create it again.")));
 	{
 		HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
 

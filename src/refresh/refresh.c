@@ -361,6 +361,24 @@ record(StEntry *entry, const char *initiated_by, TimestampTz start, const StRefr
 						outcome->read_ms, outcome->delta_ms, outcome->apply_ms)));
 }
 
+/* The contents are those of the functions as they are now. */
+static void
+adopt_functions(StEntry *entry)
+{
+	Oid			types[] = {INT8OID, TEXTOID};
+	Datum		values[2];
+
+	if (strcmp(entry->functions_fingerprint, entry->table->functions_fingerprint) == 0)
+		return;
+	values[0] = Int64GetDatum(entry->table->pgt_id);
+	values[1] = CStringGetTextDatum(entry->functions_fingerprint);
+	SPI_connect();
+	(void) st_catalog_execute("UPDATE pgtrickle.stream_table_internals SET functions_fingerprint = $2 WHERE pgt_id = $1",
+							  2, types, values, NULL);
+	SPI_finish();
+	st_entry_forget(entry->relid);
+}
+
 static void
 run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot snapshot,
 		   StRefreshOutcome *outcome)
@@ -380,6 +398,8 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 		reason = entry->table->reason ? entry->table->reason : "refresh mode FULL";
 	else if (full)
 		reason = "asked for";
+	else if (strcmp(entry->functions_fingerprint, entry->table->functions_fingerprint) != 0)
+		reason = "a function was replaced";
 	else
 	{
 		reason = read_sources(member, snapshot, outcome);
@@ -405,6 +425,8 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 	outcome->reason = reason;
 	outcome->action = recomputed ? (entry->table->needs_reinit ? "REINITIALIZE" : "FULL") : "DIFFERENTIAL";
 	write_frontiers(member, snapshot, recomputed);
+	if (recomputed)
+		adopt_functions(entry);
 	record(entry, initiated_by, start, outcome);
 	if (recomputed && entry->table->needs_reinit)
 		st_entry_forget(entry->relid);

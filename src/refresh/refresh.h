@@ -35,7 +35,8 @@ typedef struct StEntry
 	MemoryContext context;
 	StStreamTable *table;
 	Oid			owner;
-	List	   *relations;		/* OIDs of sources, in order */
+	List	   *relations;		/* OIDs of sources in order, then of views */
+	char	   *functions_fingerprint;	/* as it is now; differs: recompute */
 	StProgram  *program;		/* NULL: recomputed always */
 	StStatement *original;		/* the user's query as it stands */
 	TupleDesc	desc;			/* result columns */
