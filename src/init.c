@@ -17,6 +17,7 @@
 #include "apply/apply.h"
 #include "capture/capture.h"
 #include "guc.h"
+#include "util/fault.h"
 
 PG_MODULE_MAGIC;
 
@@ -25,6 +26,7 @@ void		_PG_init(void);
 void
 _PG_init(void)
 {
+	st_fault_init();
 	st_guc_init();
 	/* a cluster being upgraded captures and refreshes nothing */
 	if (IsBinaryUpgrade)

@@ -31,6 +31,7 @@
 #include "utils/rel.h"
 
 #include "apply/apply.h"
+#include "util/fault.h"
 
 typedef struct GuardEntry
 {
@@ -141,7 +142,7 @@ st_sql_guard_stream_table(PG_FUNCTION_ARGS)
 
 	if (nentries > 0 && trigger_depth() == entries[nentries - 1].trigger_depth + 1)
 		return PointerGetDatum(NULL);
-	if (IsLogicalWorker())
+	if (IsLogicalWorker() || ST_FAULT("G4"))
 		return PointerGetDatum(NULL);
 
 	ereport(ERROR,

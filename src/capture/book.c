@@ -26,6 +26,7 @@
 #include "capture/capture.h"
 #include "capture/internal.h"
 #include "store/store.h"
+#include "util/fault.h"
 
 typedef struct OpenEntry
 {
@@ -190,7 +191,7 @@ at_transaction(XactEvent event, void *arg)
 	{
 		case XACT_EVENT_PRE_COMMIT:
 		case XACT_EVENT_PRE_PREPARE:
-			if (nentries > 0)
+			if (nentries > 0 && !ST_FAULT("B18"))
 				mark_open_entries();
 			break;
 		case XACT_EVENT_COMMIT:

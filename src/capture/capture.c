@@ -460,5 +460,7 @@ st_capture_init(void)
 	st_store_hooks.generation = st_capture_generation;
 	st_store_hooks.is_open = st_book_is_open;
 	st_store_hooks.tree = st_capture_tree;
+	st_store_hooks.is_complete = st_capture_is_complete;
+	st_store_hooks.install = st_capture_install;
 	st_book_init();
 }

@@ -27,6 +27,7 @@
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_type_d.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "executor/tuptable.h"
@@ -34,6 +35,7 @@
 #include "miscadmin.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -42,6 +44,7 @@
 #include "capture/capture.h"
 #include "capture/internal.h"
 #include "store/store.h"
+#include "util/fault.h"
 
 PG_FUNCTION_INFO_V1(st_sql_capture_before);
 PG_FUNCTION_INFO_V1(st_sql_capture_statement);
@@ -127,7 +130,7 @@ fill_targets(TargetCache *entry)
 		Oid			source = lfirst_oid(lc);
 		StTarget   *target = &entry->targets[entry->ntargets];
 
-		if (!st_log_exists(source))
+		if (!st_log_exists(source) || (ST_FAULT("B6") && source != entry->relid))
 			continue;
 		target->source = source;
 		target->by_row = st_capture_by_row(source);
@@ -271,6 +274,8 @@ output_end(Output *output)
 static bool
 same_image(Datum a, Datum b, Form_pg_attribute att)
 {
+	if (ST_FAULT("A1") && att->atttypid == NUMERICOID)
+		return DatumGetBool(DirectFunctionCall2(numeric_eq, a, b));
 	if (att->attlen == -1)
 	{
 		struct varlena *x = (struct varlena *) DatumGetPointer(a);
@@ -309,7 +314,7 @@ output_change(Output *output, TupleTableSlot *old, TupleTableSlot *new)
 {
 	if (output->no_log)
 		return;
-	if (old && new && same_row(output, old, new))
+	if (old && new && (ST_FAULT("B8") || same_row(output, old, new)))
 		return;
 	if (old)
 		output_row(output, old, -1);
@@ -369,6 +374,8 @@ capture_tables(Relation rel, Tuplestorestate *old, Tuplestorestate *new)
 			has_old = next_row(old, old_pointer, old_slot);
 		if (has_new)
 			has_new = next_row(new, new_pointer, new_slot);
+		if (ST_FAULT("B8 drain") && old && new && has_old != has_new)
+			break;
 		for (int i = 0; i < ntargets; i++)
 			output_change(&outputs[i], has_old ? old_slot : NULL, has_new ? new_slot : NULL);
 	}

@@ -40,6 +40,7 @@
 
 #include "access/htup_details.h"
 #include "delta/aggregate.h"
+#include "util/fault.h"
 #include "util/sqlbuf.h"
 
 /* Type of the block column that an aggregate takes. */
@@ -58,7 +59,7 @@ sums_as_int8(StNode *node, StAggregate *aggregate)
 {
 	Oid			type = argument_type(node, aggregate);
 
-	return type == INT2OID || type == INT4OID;
+	return type == INT2OID || type == INT4OID || (type == INT8OID && ST_FAULT("E7c"));
 }
 
 static bool
@@ -392,8 +393,8 @@ print_group_deltas(StringInfo sql, StNode *node)
 						  int8 ? "" : "::numeric", a, int8 ? "int8" : "numeric", i);
 		}
 		if (aggregate->strategy != ST_AGGREGATE_COUNT_ROWS && !is_extreme(aggregate))
-			st_sql_format(sql, ", COALESCE(pg_catalog.sum(i." ST_WEIGHT_COLUMN ") FILTER (WHERE i.a%d IS NOT NULL), 0)::int8 AS c%d",
-						  a, i);
+			st_sql_format(sql, ", COALESCE(pg_catalog.sum(i." ST_WEIGHT_COLUMN ") FILTER (WHERE i.a%d IS NOT NULL%s), 0)::int8 AS c%d",
+						  a, ST_FAULT("E7a") ? " OR true" : "", i);
 		if (is_boolean(aggregate))
 			st_sql_format(sql, ", COALESCE(pg_catalog.sum(i." ST_WEIGHT_COLUMN ") FILTER (WHERE i.a%d), 0)::int8 AS t%d",
 						  a, i);
@@ -435,13 +436,13 @@ print_recompute_condition(StringInfo sql, StNode *node)
 		st_sql_text(sql, "true");
 		return;
 	}
-	st_sql_text(sql, node->inexact_keys ? "t.leaves" : "false");
+	st_sql_text(sql, node->inexact_keys && !ST_FAULT("A3") ? "t.leaves" : "false");
 	foreach(lc, node->aggregates)
 	{
 		StAggregate *aggregate = lfirst(lc);
 
 		i++;
-		if (is_extreme(aggregate))
+		if (is_extreme(aggregate) && !ST_FAULT("E8"))
 		{
 			char	   *before = extreme_operator(aggregate);
 
@@ -451,9 +452,9 @@ print_recompute_condition(StringInfo sql, StNode *node)
 						  i, i, i, before, i, i, before, i);
 		}
 		if (is_sum(aggregate) && !sums_as_int8(node, aggregate) &&
-			argument_type(node, aggregate) == NUMERICOID)
+			argument_type(node, aggregate) == NUMERICOID && !ST_FAULT("E7e"))
 			st_sql_format(sql, " OR (COALESCE(s.s%d, 0) + t.s%d) IN ('NaN', 'Infinity', '-Infinity')", i, i);
-		if (aggregate->track_scale)
+		if (aggregate->track_scale && !ST_FAULT("E7d"))
 			st_sql_format(sql, " OR (COALESCE(s.c%d, 0) + t.c%d > 0 AND s.m%d IS NOT NULL"
 						  " AND t.m%d = s.m%d AND s.q%d + t.q%d <= 0)", i, i, i, i, i, i, i);
 	}
@@ -547,6 +548,8 @@ st_state_print_delta(StringInfo sql, StNode *node, Oid state)
 				st_sql_format(sql, "%s%s.k%d", separator, sides[side], k);
 			st_sql_text(sql, ")::record");
 		}
+		if (ST_FAULT("E9"))
+			st_sql_text(sql, " AND o.k1 OPERATOR(pg_catalog.=) t.k1");
 	}
 	st_sql_text(sql, ") s ON true");
 	/* one group without keys is there always, and must not be touched for nothing */

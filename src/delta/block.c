@@ -176,6 +176,8 @@ weigh_range_entry(RangeTblEntry *rte)
 		rte->eref->colnames = names;
 	}
 	rte->eref->colnames = lappend(rte->eref->colnames, makeString(pstrdup(ST_WEIGHT_COLUMN)));
+	if (rte->alias && rte->alias->colnames)
+		rte->alias->colnames = copyObject(rte->eref->colnames);
 	return list_length(rte->eref->colnames);
 }
 

@@ -712,6 +712,14 @@ replace_aliases(Query *query)
 
 		rte->alias = makeAlias(psprintf("r%d", position++), NIL);
 		rte->eref->aliasname = pstrdup(rte->alias->aliasname);
+		if (rte->rtekind == RTE_SUBQUERY)
+		{
+			/* a subquery is printed whole, so its columns can be named by position */
+			rte->eref->colnames = NIL;
+			for (int i = 1; i <= list_length(rte->subquery->targetList); i++)
+				rte->eref->colnames = lappend(rte->eref->colnames, makeString(psprintf("c%d", i)));
+			rte->alias->colnames = copyObject(rte->eref->colnames);
+		}
 	}
 }
 

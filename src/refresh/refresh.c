@@ -34,13 +34,13 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "capture/capture.h"
 #include "catalog/extension.h"
 #include "compat.h"
 #include "guc.h"
 #include "refresh/node_run.h"
 #include "refresh/refresh.h"
 #include "store/store.h"
+#include "util/fault.h"
 
 /* tells our lock tags from the users' advisory locks (1 and 2) */
 #define NODE_LOCK_FIELD4 7712
@@ -124,8 +124,12 @@ collect(Oid relid, bool wait, List **members)
 			continue;
 		(void) collect(source, true, members);
 	}
-	/* loading upstreams may have invalidated it */
-	*members = lappend(*members, make_member(st_entry_get(relid)));
+	/* loading upstreams may have invalidated it; what a refresh changes is read under the lock */
+	entry = st_entry_get(relid);
+	table = st_stream_table_get(relid);
+	entry->table->populated = table->populated;
+	entry->table->needs_reinit = table->needs_reinit;
+	*members = lappend(*members, make_member(entry));
 	return true;
 }
 
@@ -143,6 +147,22 @@ static void
 add_log_row(TupleTableSlot *slot, int weight, void *arg)
 {
 	st_zset_add((StZset *) arg, slot, weight);
+}
+
+/* For the fault E1: as the log has it, not netted. */
+static void
+put_log_row(TupleTableSlot *slot, int weight, void *arg)
+{
+	StSourceDelta *source = arg;
+	int			natts = source->desc->natts - 1;
+	Datum	   *values = palloc0(sizeof(Datum) * (natts + 1));
+	bool	   *nulls = palloc0(sizeof(bool) * (natts + 1));
+
+	memcpy(values, slot->tts_values, sizeof(Datum) * natts);
+	memcpy(nulls, slot->tts_isnull, sizeof(bool) * natts);
+	values[natts] = Int64GetDatum(weight);
+	tuplestore_putvalues(source->rows, source->desc, values, nulls);
+	source->count++;
 }
 
 /* The netted delta of one source; NULL, or why there is none. */
@@ -163,10 +183,11 @@ read_source(StSourceDelta *source, StSource *columns, StLeaf *leaf, Snapshot sna
 	for (AttrNumber i = 1; i <= natts; i++)
 		TupleDescCopyEntry(row_desc, i, leaf->desc, i);
 	zset = st_zset_begin(row_desc, 0, NULL);
-	result = st_log_read(source->frontier, source->probe, snapshot, natts, attnums, add_log_row, zset);
-	*rows_read += result.plus + result.minus;
 	source->desc = leaf->desc;
 	source->rows = tuplestore_begin_heap(false, false, work_mem);
+	result = st_log_read(source->frontier, source->probe, snapshot, natts, attnums,
+						 ST_FAULT("E1") ? put_log_row : add_log_row, ST_FAULT("E1") ? (void *) source : (void *) zset);
+	*rows_read += result.plus + result.minus;
 	if (result.recompute == NULL && result.plus + result.minus > 0)
 	{
 		Datum	   *values = palloc(sizeof(Datum) * (natts + 1));
@@ -241,7 +262,7 @@ try_differential(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outco
 	{
 		bool		consistent;
 
-		st_owner_enter(&scope, member->entry->owner, member->entry->table->settings);
+		st_owner_enter(&scope, member->entry->owner, ST_FAULT("E15") ? NIL : member->entry->table->settings);
 		st_statement_check_permissions(member->entry->original);
 		consistent = st_run_differential(member->entry, member->nsources, member->sources, snapshot, outcome);
 		st_owner_leave(&scope);
@@ -262,15 +283,16 @@ try_differential(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outco
 
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
+		FlushErrorState();
+		/* an error must not leave with the subtransaction open */
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
 		category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
 		/* rule E1: values that never stood side by side may have met in the delta */
 		if (category != ERRCODE_TO_CATEGORY(ERRCODE_DATA_EXCEPTION) &&
 			category != ERRCODE_TO_CATEGORY(ERRCODE_CARDINALITY_VIOLATION))
-			PG_RE_THROW();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
+			ReThrowError(error);
 		reason = psprintf("an expression failed over the delta: %s", error->message);
 	}
 	PG_END_TRY();
@@ -428,8 +450,6 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 	if (recomputed)
 		adopt_functions(entry);
 	record(entry, initiated_by, start, outcome);
-	if (recomputed && entry->table->needs_reinit)
-		st_entry_forget(entry->relid);
 }
 
 /*
@@ -449,10 +469,10 @@ complete_capture(GroupMember *member)
 	{
 		StSource   *source = lfirst(lc);
 
-		if (st_capture_is_complete(source->relid))
+		if (st_store_hooks.is_complete(source->relid))
 			continue;
 		st_owner_enter(&scope, member->entry->owner, NIL);
-		st_capture_install(source->relid, source->attnums);
+		st_store_hooks.install(source->relid, source->attnums);
 		st_owner_leave(&scope);
 	}
 }
@@ -488,7 +508,8 @@ run_group(List *members, const char *initiated_by, bool full, StRefreshOutcome *
 		bool		last = lnext(members, lc) == NULL;
 
 		PushCopiedSnapshot(snapshot);
-		UpdateActiveSnapshotCommandId();
+		if (!ST_FAULT("C6"))
+			UpdateActiveSnapshotCommandId();
 		run_member(member, initiated_by, full && last, GetActiveSnapshot(), outcome);
 		PopActiveSnapshot();
 		CommandCounterIncrement();

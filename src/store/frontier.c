@@ -49,6 +49,7 @@
 #include "compat.h"
 #include "store/segment.h"
 #include "store/store.h"
+#include "util/fault.h"
 
 /* source_frontier */
 #define ANUM_PGT_ID			1
@@ -99,8 +100,8 @@ st_frontier_consumed(const StFrontier *frontier, FullTransactionId xid, CommandI
 	if (frontier->empty)
 		return false;
 	/* own transaction first: its id is not in its own snapshot's list */
-	if (FullTransactionIdEquals(xid, frontier->own))
-		return cmin < frontier->cid;
+	if (FullTransactionIdEquals(xid, frontier->own) && !ST_FAULT("C1"))
+		return cmin < frontier->cid || ST_FAULT("C1 cmin");
 	if (FullTransactionIdPrecedes(xid, frontier->xmin))
 		return true;
 	if (!FullTransactionIdPrecedes(xid, frontier->xmax))
@@ -113,7 +114,7 @@ st_frontier_mark(const StFrontier *frontier, Oid log, RelFileNumber node)
 {
 	for (int i = 0; i < frontier->nmarks; i++)
 	{
-		if (frontier->marks[i].log == log && frontier->marks[i].node == node)
+		if (frontier->marks[i].log == log && (frontier->marks[i].node == node || ST_FAULT("B4")))
 			return frontier->marks[i].block;
 	}
 	return 0;
@@ -327,7 +328,7 @@ st_log_probe(Oid source)
 		p->pages = RelationGetNumberOfBlocks(log);
 		SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
 		(void) GetLockConflicts(&tag, ShareLock, &nwriters);
-		p->busy = nwriters > 0;
+		p->busy = nwriters > 0 && !ST_FAULT("B2");
 		relation_close(log, NoLock);
 	}
 	/* after the pages (B3) */
@@ -370,7 +371,7 @@ advance_mark(StMark *mark, const StLogProbe *probe, Relation log, Snapshot snaps
 		if (probe->segments[i].log == mark->log && probe->segments[i].node == mark->node)
 			p = &probe->segments[i];
 	}
-	if (mark->pending_pages > 0 && FullTransactionIdFollowsOrEquals(xmin, mark->pending_after))
+	if (mark->pending_pages > 0 && (FullTransactionIdFollowsOrEquals(xmin, mark->pending_after) || ST_FAULT("B3")))
 	{
 		candidate = Max(candidate, mark->pending_pages - 1);
 		mark->pending_pages = 0;
@@ -392,6 +393,8 @@ advance_mark(StMark *mark, const StLogProbe *probe, Relation log, Snapshot snaps
 	{
 		BlockNumber seen = last_seen_page(log, snapshot, mark->block, candidate);
 
+		if (ST_FAULT("B4 tail"))
+			seen = candidate;
 		if (seen != InvalidBlockNumber)
 			mark->block = Max(mark->block, seen);
 	}
@@ -437,7 +440,7 @@ st_frontier_advance(StFrontier *frontier, const StLogProbe *probe, Snapshot snap
 		frontier->xip[i] = st_widen_xid(snapshot->xip[i]);
 	qsort(frontier->xip, frontier->nxip, sizeof(FullTransactionId), compare_xids);
 	frontier->own = GetTopFullTransactionId();
-	frontier->cid = snapshot->curcid;
+	frontier->cid = ST_FAULT("C2") ? 0 : snapshot->curcid;
 	frontier->empty = false;
 	if (recomputed || !frontier->stored)
 		frontier->generation = st_store_hooks.generation ? st_store_hooks.generation(frontier->source) : pstrdup("");

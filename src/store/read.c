@@ -36,6 +36,7 @@
 
 #include "store/segment.h"
 #include "store/store.h"
+#include "util/fault.h"
 
 static void
 pending_changes(Oid relid)
@@ -60,6 +61,8 @@ check_pending(Oid source)
 	ListCell   *lc;
 	bool		running = false;
 
+	if (ST_FAULT("C3"))
+		return;
 	if (st_store_hooks.is_open && st_store_hooks.is_open(source, &running) && running)
 		pending_changes(source);
 	foreach(lc, tree)
@@ -101,7 +104,7 @@ check_snapshot_age(const StFrontier *frontier, Snapshot snapshot)
 	bool		stale;
 	HeapTuple	tuple;
 
-	if (!IsolationUsesXactSnapshot())
+	if (!IsolationUsesXactSnapshot() || ST_FAULT("C5"))
 		return;
 	stale = !frontier->empty &&
 		!FullTransactionIdPrecedes(frontier->own, st_widen_xid(snapshot->xmin)) &&
@@ -273,7 +276,7 @@ early_reason(const StFrontier *frontier, List *segments)
 		return "transaction ids went back";
 	if (st_store_hooks.is_open && st_store_hooks.is_open(frontier->source, &running))
 		return "capture was interrupted";
-	if (st_store_hooks.generation)
+	if (st_store_hooks.generation && !ST_FAULT("B7"))
 	{
 		generation = st_store_hooks.generation(frontier->source);
 		if (generation[0] == '!')

@@ -133,6 +133,10 @@ typedef struct StStoreHooks
 	List	   *(*tree) (Oid source);
 	/* set by the graph: is this a stream table, whose log the engine writes? */
 	bool		(*is_node) (Oid relid);
+	/* does everything that can hold the source's rows carry capture? */
+	bool		(*is_complete) (Oid source);
+	/* put capture where it is missing; locks the source against writers */
+	void		(*install) (Oid source, const Bitmapset *attnums);
 } StStoreHooks;
 
 extern StStoreHooks st_store_hooks;

@@ -31,6 +31,7 @@
 
 #include "store/segment.h"
 #include "store/store.h"
+#include "util/fault.h"
 
 /* rows per table_multi_insert(); from the second batch on, use a ring (B14) */
 #define BATCH_ROWS	1000
@@ -125,7 +126,8 @@ st_log_write_begin_mapped(Oid source, TupleDesc layout, const AttrNumber *map)
 	MemoryContextSwitchTo(old);
 
 	/* rule B1 */
-	RelationSetTargetBlock(log, InvalidBlockNumber);
+	if (!ST_FAULT("B1"))
+		RelationSetTargetBlock(log, InvalidBlockNumber);
 	return writer;
 }
 
