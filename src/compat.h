@@ -26,6 +26,11 @@ typedef Oid RelFileNumber;
 #define RelationGetFileNumber(rel) ((rel)->rd_locator.relNumber)
 #endif
 
+/* 16 added the SQL/JSON constructors */
+#if PG_VERSION_NUM >= 160000
+#define ST_HAVE_JSON_CONSTRUCTOR 1
+#endif
+
 /* 18 dropped execute_once */
 #if PG_VERSION_NUM >= 180000
 #define StExecutorRun(qd, dir, count) ExecutorRun(qd, dir, count)

@@ -115,6 +115,7 @@ st_stream_table_get(Oid relid)
 				 errmsg("stream table \"%s.%s\" has no internal definition", result->schema, result->name)));
 	result->tree = text_attribute(tuple, desc, "query_tree");
 	result->reason = text_attribute(tuple, desc, "full_reason");
+	result->search_path = text_attribute(tuple, desc, "search_path");
 	result->views_fingerprint = text_attribute(tuple, desc, "views_fingerprint");
 	result->functions_fingerprint = text_attribute(tuple, desc, "functions_fingerprint");
 	result->identity_kind = DatumGetInt16(attribute(tuple, desc, "identity_kind", &isnull));

@@ -59,7 +59,19 @@ sums_as_int8(StNode *node, StAggregate *aggregate)
 {
 	Oid			type = argument_type(node, aggregate);
 
-	return type == INT2OID || type == INT4OID || (type == INT8OID && ST_FAULT("E7c"));
+	return type == INT2OID || type == INT4OID;
+}
+
+/*
+ * The argument counts. IS NOT NULL of a composite asks for its fields, so the
+ * value itself is asked for by num_nonnulls().
+ */
+static char *
+present_condition(StNode *node, StAggregate *aggregate)
+{
+	return psprintf(type_is_rowtype(argument_type(node, aggregate)) ?
+					"pg_catalog.num_nonnulls(i.a%d) = 1%s" : "i.a%d IS NOT NULL%s",
+					aggregate->argument, ST_FAULT("E7a") ? " OR true" : "");
 }
 
 static bool
@@ -390,11 +402,11 @@ print_group_deltas(StringInfo sql, StNode *node)
 			bool		int8 = sums_as_int8(node, aggregate);
 
 			st_sql_format(sql, ", COALESCE(pg_catalog.sum(i." ST_WEIGHT_COLUMN "%s * i.a%d), 0)::%s AS s%d",
-						  int8 ? "" : "::numeric", a, int8 ? "int8" : "numeric", i);
+						  int8 ? "" : "::numeric", a, int8 ? "int8" : ST_FAULT("E7c") ? "int8::numeric" : "numeric", i);
 		}
 		if (aggregate->strategy != ST_AGGREGATE_COUNT_ROWS && !is_extreme(aggregate))
-			st_sql_format(sql, ", COALESCE(pg_catalog.sum(i." ST_WEIGHT_COLUMN ") FILTER (WHERE i.a%d IS NOT NULL%s), 0)::int8 AS c%d",
-						  a, ST_FAULT("E7a") ? " OR true" : "", i);
+			st_sql_format(sql, ", COALESCE(pg_catalog.sum(i." ST_WEIGHT_COLUMN ") FILTER (WHERE %s), 0)::int8 AS c%d",
+						  present_condition(node, aggregate), i);
 		if (is_boolean(aggregate))
 			st_sql_format(sql, ", COALESCE(pg_catalog.sum(i." ST_WEIGHT_COLUMN ") FILTER (WHERE i.a%d), 0)::int8 AS t%d",
 						  a, i);

@@ -177,6 +177,9 @@ keys_are_indexed(StNode *node)
 	{
 		AttrNumber	attnum;
 
+		/* IS NULL of a composite asks for its fields, not for the value */
+		if (type_is_rowtype(exprType((Node *) list_nth_node(TargetEntry, node->block->targetList, k - 1)->expr)))
+			return false;
 		if (source_column(node->block, k, &relid, &attnum))
 			attnums = bms_add_member(attnums, attnum);
 	}

@@ -157,14 +157,15 @@ inline_ctes(Query *query, BuildContext *context)
 /* ----- exactness of keys (rule A3) ----- */
 
 static bool
-key_type_is_exact(Oid type, Oid collation)
+key_type_is_exact(Oid type, int32 typmod, Oid collation)
 {
 	TypeCacheEntry *entry;
 	Oid			proc;
 
-	type = getBaseType(type);
-	if (type == BPCHAROID)
-		return false;			/* claims equalimage, wrongly for our purpose */
+	type = getBaseTypeAndTypmod(type, &typmod);
+	/* equal values of char(n) are padded alike; without a length they need not be */
+	if (type == BPCHAROID && typmod < (int32) VARHDRSZ)
+		return false;
 	entry = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY);
 	if (!OidIsValid(entry->btree_opf))
 		return false;
@@ -362,6 +363,12 @@ key_mutator(Node *node, void *arg)
 		return (Node *) makeVar(1, -add_aggregate(context, aggref), aggref->aggtype, -1,
 								aggref->aggcollid, 0);
 	}
+#ifdef ST_HAVE_JSON_CONSTRUCTOR
+	if (IsA(node, JsonConstructorExpr) &&
+		(((JsonConstructorExpr *) node)->type == JSCTOR_JSON_OBJECTAGG ||
+		 ((JsonConstructorExpr *) node)->type == JSCTOR_JSON_ARRAYAGG))
+		return decline(context->build, "JSON_OBJECTAGG and JSON_ARRAYAGG have no delta rule yet");
+#endif
 	if (IsA(node, GroupingFunc))
 		return decline(context->build, "GROUPING() has no delta rule yet");
 	if (IsA(node, Var))
@@ -457,15 +464,24 @@ make_query(List *rtable, Node *quals, List *targets)
 static bool
 finish_node(StNode *node, BuildContext *context)
 {
+	ListCell   *lc;
+
+	if (node->nkeys + 5 * list_length(node->aggregates) > MaxHeapAttributeNumber)
+		return decline(context, "it has too many grouping keys and aggregates for a state table") != NULL;
+	foreach(lc, node->aggregates)
+		if (get_typtype(((StAggregate *) lfirst(lc))->aggref->aggtype) == TYPTYPE_PSEUDO)
+			return decline(context, "an aggregate's result has no type that a table can hold") != NULL;
 	node->key_not_null = palloc0(sizeof(bool) * Max(node->nkeys, 1));
 	for (int i = 0; i < node->nkeys; i++)
 	{
 		Node	   *key = (Node *) list_nth_node(TargetEntry, node->block->targetList, i)->expr;
 
+		if (get_typtype(exprType(key)) == TYPTYPE_PSEUDO)
+			return decline(context, "a grouping key has no type that a table can hold") != NULL;
 		if (!key_type_is_hashable(exprType(key)))
 			return decline(context, psprintf("a grouping key of type %s cannot be hashed",
 											 format_type_be(exprType(key)))) != NULL;
-		if (!key_type_is_exact(exprType(key), exprCollation(key)))
+		if (!key_type_is_exact(exprType(key), exprTypmod(key), exprCollation(key)))
 			node->inexact_keys = true;
 		node->key_not_null[i] = st_block_column_not_null(node->block, i + 1);
 	}
@@ -631,12 +647,31 @@ linearize_set_operation(Query *query, BuildContext *context)
 	return is_distinct ? distinct(query, context) : query;
 }
 
+/* columns of a change log beside those of the source, and the weight of a delta */
+#define LOG_COLUMNS 4
+
+static int
+number_of_columns(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	int			result = 0;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		result = ((Form_pg_class) GETSTRUCT(tuple))->relnatts;
+		ReleaseSysCache(tuple);
+	}
+	return result;
+}
+
 static bool
 linearize_range_entry(RangeTblEntry *rte, BuildContext *context)
 {
 	switch (rte->rtekind)
 	{
 		case RTE_RELATION:
+			if (number_of_columns(rte->relid) > MaxHeapAttributeNumber - LOG_COLUMNS)
+				return decline(context, "a source has too many columns for a change log") != NULL;
 			if (rte->tablesample)
 				return decline(context, "TABLESAMPLE has no delta rule") != NULL;
 			if (rte->securityQuals)

@@ -27,13 +27,16 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "nodes/readfuncs.h"
+#include "parser/parsetree.h"
 #include "storage/lmgr.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/rls.h"
 #include "utils/syscache.h"
 
 #include "compat.h"
@@ -87,13 +90,14 @@ make_cache(void)
 static const char *const result_settings[] = {
 	"TimeZone", "DateStyle", "IntervalStyle", "extra_float_digits", "bytea_output",
 	"lc_monetary", "lc_numeric", "lc_time", "default_text_search_config", "xmloption",
-	"xmlbinary", "quote_all_identifiers"
+	"xmlbinary", "array_nulls"
 };
 
-/* Rule F4. */
+/* Rule F4, and how generated text is printed and parsed. */
 static const char *const plan_settings[][2] = {
 	{"random_page_cost", "1.1"}, {"join_collapse_limit", "32"}, {"from_collapse_limit", "32"},
-	{"jit", "off"}, {"enable_seqscan", "on"}, {"enable_indexscan", "on"},
+	{"jit", "off"}, {"quote_all_identifiers", "off"}, {"standard_conforming_strings", "on"},
+	{"escape_string_warning", "off"}, {"enable_seqscan", "on"}, {"enable_indexscan", "on"},
 	{"enable_bitmapscan", "on"}, {"enable_hashjoin", "on"}, {"enable_nestloop", "on"},
 	{"enable_mergejoin", "on"}, {"enable_tidscan", "on"}, {"enable_material", "on"},
 	{"enable_sort", "on"}, {"enable_hashagg", "on"}, {"plan_cache_mode", "auto"},
@@ -158,14 +162,106 @@ result_desc(Oid relid)
 	return desc;
 }
 
+/*
+ * The stored tree names columns by number and carries their types: both must
+ * still be the source's, or the tree would read what is not there.
+ */
+static bool
+types_walker(Node *node, void *arg)
+{
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, types_walker, node, 0);
+	if (IsA(node, Var) && ((Var *) node)->varlevelsup == 0 && ((Var *) node)->varattno > 0)
+	{
+		Var		   *var = (Var *) node;
+		RangeTblEntry *rte = rt_fetch(var->varno, ((Query *) arg)->rtable);
+
+		if (rte->rtekind == RTE_RELATION && rte->relkind != RELKIND_VIEW &&
+			get_atttype(rte->relid, var->varattno) != var->vartype)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+					 errmsg("upstream table schema changed: column %d of \"%s\" was dropped or changed its type",
+							var->varattno, get_rel_name(rte->relid)),
+					 errhint("Drop the stream table and create it again.")));
+		return false;
+	}
+	return expression_tree_walker(node, types_walker, arg);
+}
+
+/* Is some source under row security for the owner? */
+static bool
+row_security_applies(StEntry *entry)
+{
+	ListCell   *lc;
+
+	foreach(lc, entry->relations)
+		if (check_enable_rls(lfirst_oid(lc), entry->owner, true) == RLS_ENABLED)
+			return true;
+	return false;
+}
+
+/*
+ * Policies are put into a query by the rewriter: under row security the text
+ * is analysed again, and the result recomputed (rules E17, F7).
+ */
+static Query *
+analyse_again(StEntry *entry, StStreamTable *table)
+{
+	Query	   *query;
+
+	set_option("search_path", table->search_path);
+	query = st_query_analyze(table->query);
+	RestrictSearchPath();
+	return query;
+}
+
+/* Rule J13: the identity of the rows rests on the sources' keys. */
+static void
+check_identity(StStreamTable *table, StTree *tree)
+{
+	if (table->identity_kind != ST_IDENTITY_KEY ||
+		(tree->key_simple && tree->nkeys == table->nkeys &&
+		 memcmp(tree->keys, table->keys, sizeof(AttrNumber) * tree->nkeys) == 0))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+			 errmsg("upstream table schema changed: the key of \"%s.%s\" is no longer a key of its source",
+					table->schema, table->name),
+			 errhint("Drop the stream table and create it again.")));
+}
+
 static void
 fill_entry(StEntry *entry, StStreamTable *table, Query *query)
 {
+	StTree	   *tree = NULL;
 	StIdentity	identity;
 	AttrNumber *columns;
 	StOwnerScope scope;
 
 	st_owner_enter(&scope, entry->owner, table->settings);
+	(void) types_walker((Node *) query, query);
+	entry->reason = table->reason ? table->reason : "refresh mode FULL";
+	if (row_security_applies(entry))
+	{
+		query = analyse_again(entry, table);
+		entry->reason = "row security applies to a source";
+		entry->stays_stale = strcmp(table->refresh_mode, "FULL") != 0;
+	}
+	else if (strcmp(table->refresh_mode, "FULL") != 0)
+	{
+		tree = st_query_build(query);
+		if (tree->reason || list_length(tree->nodes) != table->nstates)
+		{
+			entry->reason = tree->reason ? tree->reason : "the query needs other states than it was created with";
+			entry->stays_stale = true;
+			tree = NULL;
+		}
+		else
+			check_identity(table, tree);
+	}
 	entry->original = st_statement_from_query(entry->context, query, table->query);
 	entry->desc = result_desc(entry->relid);
 	columns = palloc(sizeof(AttrNumber) * entry->desc->natts);
@@ -176,16 +272,8 @@ fill_entry(StEntry *entry, StStreamTable *table, Query *query)
 	identity.keys = table->keys;
 	entry->applier = st_applier_create(entry->context, entry->relid, entry->desc->natts, columns, &identity);
 
-	if (strcmp(table->refresh_mode, "FULL") != 0)
+	if (tree)
 	{
-		StTree	   *tree = st_query_build(query);
-
-		if (tree->reason || list_length(tree->nodes) != table->nstates)
-			ereport(ERROR,
-					(errcode(ERRCODE_INTERNAL_ERROR),
-					 errmsg("the stored definition of \"%s.%s\" does not match its states",
-							table->schema, table->name),
-					 errdetail("%s", tree->reason ? tree->reason : "The number of states differs.")));
 		entry->program = st_program_create(entry->context, tree, table->states);
 		entry->state_appliers = palloc0(sizeof(StApplier *) * Max(table->nstates, 1));
 		for (int i = 0; i < table->nstates; i++)

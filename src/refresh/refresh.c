@@ -310,19 +310,20 @@ recompute(GroupMember *member, bool empty, Snapshot snapshot, StRefreshOutcome *
 	st_owner_leave(&scope);
 }
 
+/*
+ * What "snapshot" saw is consumed. Its command id is that of the log's read:
+ * what a user's trigger on the stream table wrote since then comes next time
+ * (rules C1, C4).
+ */
 static void
 write_frontiers(GroupMember *member, Snapshot snapshot, bool recomputed)
 {
-	/* our own writes so far are covered, later ones of this transaction are not */
 	CommandCounterIncrement();
-	PushCopiedSnapshot(snapshot);
-	UpdateActiveSnapshotCommandId();
 	for (int i = 0; i < member->nsources; i++)
 	{
-		st_frontier_advance(member->sources[i].frontier, member->sources[i].probe, GetActiveSnapshot(), recomputed);
+		st_frontier_advance(member->sources[i].frontier, member->sources[i].probe, snapshot, recomputed);
 		st_frontier_write(member->sources[i].frontier);
 	}
-	PopActiveSnapshot();
 }
 
 /* ----- the record of a run ----- */
@@ -363,12 +364,14 @@ record(StEntry *entry, const char *initiated_by, TimestampTz start, const StRefr
 								  "  refresh_reason, rows_updated, read_ms, delta_ms, apply_ms, merge_strategy_used)"
 								  " VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, 'COMPLETED', $9, $10, $11, $12, $13, $14, 'difference')",
 								  14, types, values, nulls);
+	types[4] = BOOLOID;
+	values[4] = BoolGetDatum(entry->stays_stale);
 	if (changed)
 		(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET status = 'ACTIVE', is_populated = true,"
-								  " data_timestamp = $2, last_refresh_at = $3, needs_reinit = false,"
+								  " data_timestamp = $2, last_refresh_at = $3, needs_reinit = $5,"
 								  " consecutive_errors = 0, last_error_message = NULL, last_error_at = NULL,"
 								  " effective_refresh_mode = CASE WHEN $4 = 'DIFFERENTIAL' THEN 'DIFFERENTIAL' ELSE 'FULL' END"
-								  " WHERE pgt_id = $1", 4, types, values, nulls);
+								  " WHERE pgt_id = $1", 5, types, values, nulls);
 	else
 		(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET data_timestamp = $2, last_refresh_at = $3,"
 								  " effective_refresh_mode = 'NO_DATA' WHERE pgt_id = $1", 3, types, values, nulls);
@@ -417,7 +420,7 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 	else if (entry->table->needs_reinit)
 		reason = "marked for recompute";
 	else if (entry->program == NULL)
-		reason = entry->table->reason ? entry->table->reason : "refresh mode FULL";
+		reason = entry->reason;
 	else if (full)
 		reason = "asked for";
 	else if (strcmp(entry->functions_fingerprint, entry->table->functions_fingerprint) != 0)

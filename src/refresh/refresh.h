@@ -38,6 +38,8 @@ typedef struct StEntry
 	List	   *relations;		/* OIDs of sources in order, then of views */
 	char	   *functions_fingerprint;	/* as it is now; differs: recompute */
 	StProgram  *program;		/* NULL: recomputed always */
+	const char *reason;			/* why, if so */
+	bool		stays_stale;	/* its logs are not read meanwhile: recompute until they are */
 	StStatement *original;		/* the user's query as it stands */
 	TupleDesc	desc;			/* result columns */
 	StApplier  *applier;

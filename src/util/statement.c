@@ -33,6 +33,7 @@
 #include "optimizer/planner.h"
 #include "parser/analyze.h"
 #include "parser/parser.h"
+#include "rewrite/rewriteHandler.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
@@ -281,6 +282,8 @@ plan_for(StStatement *statement, int ninputs, const StInput *inputs)
 	old = MemoryContextSwitchTo(plan->context);
 	query = copyObject(statement->query);
 	set_sizes_walker((Node *) query, &sizes);
+	/* the parser's locks went with its transaction */
+	AcquireRewriteLocks(query, true, false);
 	plan->planned = planner(query, statement->text, 0, NULL);
 	if (!statement->check_permissions)
 		clear_permissions(plan->planned);

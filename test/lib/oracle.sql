@@ -136,3 +136,12 @@ BEGIN
         PERFORM pgtrickle.drop_stream_table(name);
     END LOOP;
 END $function$;
+
+/*
+ * Number stream tables from 1 again: creation says the number in an INFO line.
+ * Only while there is none.
+ */
+CREATE FUNCTION test.restart_numbers() RETURNS void LANGUAGE sql AS $$
+    SELECT setval('pgtrickle.pgt_stream_tables_pgt_id_seq', 1, false)
+     WHERE NOT EXISTS (SELECT FROM pgtrickle.pgt_stream_tables)
+$$;

@@ -1,0 +1,471 @@
+"""Breaks the code on purpose, one rule at a time, and sees that a test notices.
+
+"./dev mutants [NAME..]" runs it. Every function below is the test of the rule
+that it is named after: it must pass as the code is, and fail while the fault
+point of the same name (src/util/fault.h) is switched on. A mutant that survives
+is a failure.
+
+The library with fault points is built in a directory of its own and put beside
+the throwaway server's data; the functions of the test databases point to it.
+So the library installed in PostgreSQL stays the normal one.
+"""
+import itertools
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+
+import psycopg
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from conftest import TOP, Server, check_fresh  # noqa: E402
+
+# The rules of kind W, a wrong result, as of the design.
+RULES = """A1 A3 A4 A5 B1 B2 B3 B4 B5 B6 B7 B8 B9 B10 B18 C1 C2 C3 C4 C5 C6 C7 C8
+D1 D2 D3 D5 E1 E3 E4 E5 E7 E9 E11 E12 E15 E16 E17 F2 F3 F6 F7 G4 H1 H2 H3 H4 H5 H6 H7
+J1 J3 J4 J5 J6 J7 J8 J9 J11 J12 J13 J14 K1 K2 K8 K9 K10 K18 K19 K24 K26 K27 K30""".split()
+
+MUTANTS = {}
+_numbers = itertools.count(1)
+
+
+class Skip(Exception):
+    """The server lacks what the test needs."""
+
+
+def mutant(fault):
+    def register(function):
+        MUTANTS[fault] = function
+        return function
+    return register
+
+
+class Database:
+    """A database whose sessions all have the fault, or none."""
+
+    def __init__(self, server, fault):
+        self.server, self.fault = server, fault
+        self.name = f"m{next(_numbers)}"
+        self.sessions = []
+        server.admin.execute(f"CREATE DATABASE {self.name} TEMPLATE faulty")
+        self.conn = self.session()
+
+    def session(self):
+        conn = self.server.connect(self.name)
+        self.sessions.append(conn)
+        conn.execute("SELECT set_config('pg_trickle.fault', %s, false)", (self.fault,))
+        conn.execute("SELECT pgtrickle.version()")
+        # a library without fault points would have thrown the setting away
+        assert conn.execute("SHOW pg_trickle.fault").fetchone()[0] == self.fault
+        return conn
+
+    def run(self, *statements):
+        for statement in statements:
+            self.conn.execute(statement)
+
+    def value(self, query):
+        return self.conn.execute(query).fetchone()[0]
+
+    def create(self, name, query):
+        self.conn.execute("SELECT pgtrickle.create_stream_table(%s, %s, refresh_mode => 'DIFFERENTIAL')",
+                          (name, query))
+
+    def refresh(self, name="s", conn=None):
+        (conn or self.conn).execute("SELECT pgtrickle.refresh_stream_table(%s)", (name,))
+
+    def fresh(self, *names, fallback=False):
+        """Table and query print the same, without a recompute on the way."""
+        for name in names or ("s",):
+            check_fresh(self.conn, name)
+        if not fallback:
+            reasons = self.conn.execute("SELECT refresh_reason FROM pgtrickle.pgt_refresh_history"
+                                        " WHERE was_full_fallback").fetchall()
+            assert not reasons, f"recomputed: {reasons}"
+
+    def log(self):
+        return self.value("SELECT log::regclass::text FROM pgtrickle.change_log_segment WHERE source = 't'::regclass")
+
+    def drop(self):
+        for conn in self.sessions:
+            conn.close()
+        self.server.admin.execute(f"DROP DATABASE {self.name} WITH (FORCE)")
+
+
+def wide(db):
+    """A source whose change log grows by pages."""
+    db.run("CREATE TABLE t (id int, pad text)")
+    db.create("s", "SELECT id, pad FROM t")
+
+
+MANY = "INSERT INTO t SELECT x, repeat('x', 1500) FROM generate_series({}, {}) AS x"
+
+
+def grouped(db, rows, query, columns="id int, g int, n numeric"):
+    db.run(f"CREATE TABLE t ({columns})", f"INSERT INTO t VALUES {rows}")
+    db.create("s", query)
+
+
+# -- A: what is exact
+
+@mutant("A1")
+def images_decide(db):
+    grouped(db, "(1, 1, 1.0)", "SELECT id, n FROM t")
+    db.run("UPDATE t SET n = 1.00")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("A3")
+def shown_key_leaves(db):
+    grouped(db, "(1, 1, 1.0), (2, 1, 1.00), (3, 1, 2)", "SELECT n, count(*) AS c FROM t GROUP BY n")
+    shown = db.value("SELECT n::text FROM s WHERE n = 1")
+    db.run(f"DELETE FROM t WHERE n::text = '{shown}'")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("A4")
+def miss(db):
+    grouped(db, "(1, 1, 1), (2, 1, 2)", "SELECT id, n FROM t")
+    db.run("ALTER TABLE s DISABLE TRIGGER ALL", "UPDATE s SET n = 7 WHERE id = 1",
+           "ALTER TABLE s ENABLE TRIGGER ALL", "DELETE FROM t WHERE id = 1")
+    db.refresh()
+    db.fresh(fallback=True)
+
+
+# -- B: capture
+
+@mutant("B1")
+def target_block(db):
+    wide(db)
+    db.run("INSERT INTO t VALUES (1, 'x')")
+    other = db.session()
+    other.execute(MANY.format(10, 300))
+    db.refresh(conn=other)
+    db.run("INSERT INTO t VALUES (2, 'y')")
+    db.refresh(conn=other)
+    db.fresh()
+
+
+@mutant("B2")
+def possible_writer(db):
+    wide(db)
+    writer = db.session()
+    writer.execute("BEGIN; INSERT INTO t VALUES (1, 'x')")
+    db.run(MANY.format(10, 300))
+    db.refresh()
+    writer.execute("COMMIT")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("B3")
+def durable_mark(db):
+    wide(db)
+    writer = db.session()
+    writer.execute("BEGIN; INSERT INTO t VALUES (1, 'x')")
+    db.run(MANY.format(10, 300))
+    db.refresh()
+    db.run("INSERT INTO t VALUES (2, 'y')")
+    db.refresh()
+    writer.execute("COMMIT")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("B4")
+def mark_of_another_file(db):
+    wide(db)
+    db.run(MANY.format(10, 300))
+    db.refresh()
+    db.run(f"TRUNCATE {db.log()}", MANY.format(1000, 2000))
+    db.refresh()
+    db.fresh()
+
+
+@mutant("B4 tail")
+def mark_behind_committed_rows(db):
+    wide(db)
+    db.run("INSERT INTO t VALUES (1, 'x')", "BEGIN", MANY.format(10, 300), "ROLLBACK")
+    db.refresh()
+    db.run(f"VACUUM (TRUNCATE) {db.log()}", MANY.format(1000, 2000))
+    db.refresh()
+    db.fresh()
+
+
+@mutant("B6")
+def change_of_a_leaf(db):
+    db.run("CREATE TABLE t (id int, g int) PARTITION BY LIST (g)", "CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1)")
+    db.create("s", "SELECT id, g FROM t")
+    db.run("INSERT INTO t1 VALUES (1, 1)")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("B7")
+def triggers_disabled_for_a_while(db):
+    grouped(db, "(1, 1, 1)", "SELECT id, n FROM t")
+    db.run("ALTER TABLE t DISABLE TRIGGER ALL", "INSERT INTO t VALUES (2, 2, 2)", "ALTER TABLE t ENABLE TRIGGER ALL",
+           "INSERT INTO t VALUES (3, 3, 3)")
+    db.refresh()
+    db.run("INSERT INTO t VALUES (4, 4, 4)")
+    db.refresh()
+    db.fresh(fallback=True)
+
+
+@mutant("B8")
+def pairs(db):
+    grouped(db, "(1, 1, 1), (2, 2, 2)", "SELECT id, n FROM t")
+    db.run("UPDATE t SET n = n + 1")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("B8 drain")
+def old_rows_without_new_ones(db):
+    db.run("CREATE TABLE t (id int, g int) PARTITION BY LIST (g)", "CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1)",
+           "CREATE TABLE t2 PARTITION OF t FOR VALUES IN (2)", "INSERT INTO t VALUES (1, 1), (2, 1), (3, 1)",
+           "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+           "CREATE TRIGGER no BEFORE INSERT ON t2 FOR EACH ROW WHEN (NEW.id = 2) EXECUTE FUNCTION no()")
+    db.create("s", "SELECT id, g FROM t")
+    db.run("UPDATE t SET g = 2")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("B18")
+def statement_cut_short(db):
+    db.run("CREATE TABLE t (id int)")
+    db.create("s", "SELECT id FROM t")
+    try:
+        db.run("CREATE EXTENSION plperl")
+    except psycopg.Error:
+        raise Skip("no PL/Perl") from None
+    db.run("""CREATE FUNCTION cut() RETURNS void LANGUAGE plperl AS
+              $$ spi_exec_query('INSERT INTO t SELECT x FROM generate_series(1, 9) AS x RETURNING id', 5); return; $$""",
+           "SELECT cut()")
+    assert db.value("SELECT count(*) FROM t") == 5
+    db.refresh()
+    db.fresh(fallback=True)
+
+
+# -- C: frontier and snapshot
+
+def own_transaction(db):
+    grouped(db, "(1, 1, 1)", "SELECT id, n FROM t")
+    db.run("BEGIN", "INSERT INTO t VALUES (2, 2, 2)")
+    db.refresh()
+    db.run("INSERT INTO t VALUES (3, 3, 3)", "COMMIT")
+    db.refresh()
+    db.fresh()
+
+
+MUTANTS["C1"] = MUTANTS["C1 cmin"] = own_transaction
+
+
+def chain(db):
+    grouped(db, "(1, 1, 1)", "SELECT id, n FROM t WHERE id > 0")
+    db.create("s2", "SELECT count(*) AS c, sum(n) AS n FROM s")
+    for i in range(2, 5):
+        db.run(f"INSERT INTO t VALUES ({i}, 2, 2)")
+        db.refresh("s2")
+        db.fresh("s", "s2")
+
+
+MUTANTS["C2"] = MUTANTS["C6"] = chain
+
+
+@mutant("C3")
+def rows_before_their_log(db):
+    grouped(db, "(1, 1, 1), (2, 1, 2)", "SELECT g, min(n) AS n, count(*) AS c FROM t GROUP BY g")
+    db.run("""CREATE FUNCTION look() RETURNS int LANGUAGE plpgsql AS
+              $$ BEGIN PERFORM pgtrickle.refresh_stream_table('s'); RETURN 1; END $$""",
+           "DELETE FROM t WHERE id = 1")
+    try:
+        db.run("INSERT INTO t VALUES (3, 1, 5) RETURNING look()")
+    except psycopg.errors.ObjectInUse:
+        pass
+    db.refresh()
+    db.fresh()
+
+
+@mutant("C5")
+def snapshot_older_than_a_rewrite(db):
+    grouped(db, "(1, 1, 1)", "SELECT id, n FROM t")
+    old = db.session()
+    old.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
+    db.run("ALTER TABLE t ADD COLUMN extra float8 DEFAULT random()")
+    try:
+        db.refresh(conn=old)
+        old.execute("COMMIT")
+    except psycopg.errors.SerializationFailure:
+        old.execute("ROLLBACK")
+    db.refresh()
+    db.fresh(fallback=True)
+
+
+# -- E: deltas
+
+@mutant("E1")
+def value_that_was_never_committed(db):
+    grouped(db, "(1, 1, 1)", "SELECT id, 10 / n AS q FROM t")
+    db.run("BEGIN", "UPDATE t SET n = 0", "UPDATE t SET n = 4", "COMMIT")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("E7a")
+def no_argument_but_null(db):
+    grouped(db, "(1, 1, 1), (2, 1, NULL)", "SELECT g, sum(n) AS s, count(n) AS c FROM t GROUP BY g",
+            "id int, g int, n int")
+    db.run("INSERT INTO t VALUES (3, 1, NULL)", "DELETE FROM t WHERE id = 1")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("E7c")
+def sum_wider_than_its_arguments(db):
+    grouped(db, "(1, 1, 9223372036854775807)", "SELECT g, sum(n) AS s FROM t GROUP BY g", "id int, g int, n bigint")
+    db.run("INSERT INTO t VALUES (2, 1, 9223372036854775807), (3, 1, 9223372036854775806)")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("E7d")
+def largest_scale_leaves(db):
+    grouped(db, "(1, 1, 1.5), (2, 1, 2.2500)", "SELECT g, sum(n) AS s FROM t GROUP BY g")
+    db.run("DELETE FROM t WHERE id = 2")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("E7e")
+def nan_leaves(db):
+    grouped(db, "(1, 1, 1.5), (2, 1, 'NaN')", "SELECT g, sum(n) AS s FROM t GROUP BY g")
+    db.run("DELETE FROM t WHERE id = 2")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("E8")
+def extreme_leaves(db):
+    grouped(db, "(1, 1, 1), (2, 1, 2), (3, 1, 3)", "SELECT g, min(n) AS a, max(n) AS z FROM t GROUP BY g")
+    db.run("DELETE FROM t WHERE id = 1")
+    db.refresh()
+    db.fresh()
+    db.run("DELETE FROM t WHERE id = 3")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("E9")
+def null_group(db):
+    grouped(db, "(1, NULL, 1), (2, 1, 2)", "SELECT g, count(*) AS c FROM t GROUP BY g")
+    db.run("INSERT INTO t VALUES (3, NULL, 3)")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("E15")
+def settings_of_creation(db):
+    grouped(db, "(1, '2026-01-01 00:00+00')", "SELECT id, w::text AS w FROM t", "id int, w timestamptz")
+    other = db.session()
+    other.execute("SET timezone = 'Asia/Tokyo'")
+    db.run("INSERT INTO t VALUES (2, '2026-02-02 20:00+00')")
+    db.refresh(conn=other)
+    db.fresh()
+
+
+# -- G: apply
+
+@mutant("G4")
+def guard(db):
+    grouped(db, "(1, 1, 1)", "SELECT id, n FROM t")
+    try:
+        db.run("INSERT INTO s (id, n) VALUES (7, 7)")
+    except psycopg.errors.ObjectNotInPrerequisiteState:
+        pass
+    db.fresh()
+
+
+# -- running them
+
+def build(directory):
+    """The library with fault points, built apart from the normal one."""
+    directory.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        ["make", "--no-print-directory", "-s", f"-j{os.cpu_count()}", "-C", str(directory), "-f", str(TOP / "Makefile"),
+         f"PG_CONFIG={os.environ['PG_CONFIG']}", "FAULT_POINTS=1", "pg_trickle.so"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"the build with fault points failed:\n{done.stderr[-4000:]}")
+    return directory / "pg_trickle.so"
+
+
+def start(library):
+    server = Server()
+    copy = server.dir / "pg_trickle.so"
+    shutil.copyfile(library, copy)
+    copy.chmod(0o755)
+    server.start()
+    server.admin = server.connect()
+    server.admin.execute("CREATE DATABASE faulty")
+    with server.connect("faulty") as conn:
+        conn.execute("CREATE EXTENSION pg_trickle")
+        changed = conn.execute("UPDATE pg_proc SET probin = %s WHERE probin = '$libdir/pg_trickle'", (str(copy),))
+        assert changed.rowcount > 0
+    return server
+
+
+def attempt(server, function, fault):
+    """None, or why the test failed."""
+    db = Database(server, fault)
+    try:
+        function(db)
+    except (AssertionError, psycopg.Error) as error:
+        return str(error).strip() or type(error).__name__
+    finally:
+        db.drop()
+    return None
+
+
+def main(names):
+    unknown = [n for n in names if n not in MUTANTS]
+    if unknown:
+        sys.exit(f"no mutant is called {unknown[0]}; there are: {', '.join(MUTANTS)}")
+    began = time.monotonic()
+    major = os.environ.get("PG_MAJOR", "15")
+    server = start(build(TOP / "build" / f"pg{major}" / "fault"))
+    passed = failed = skipped = 0
+    try:
+        for name in names or MUTANTS:
+            try:
+                sound = attempt(server, MUTANTS[name], "")
+                broken = None if sound else attempt(server, MUTANTS[name], name)
+            except Skip as reason:
+                skipped += 1
+                print(f"skipped  {name:9} {reason}", flush=True)
+                continue
+            if sound:
+                failed += 1
+                print(f"FAILED   {name:9} already without the fault: {sound}", flush=True)
+            elif broken:
+                passed += 1
+                print(f"killed   {name:9} {broken.splitlines()[0][:100]}", flush=True)
+            else:
+                failed += 1
+                print(f"SURVIVED {name:9}", flush=True)
+    finally:
+        server.admin.close()
+        server.remove()
+    covered = {name.split()[0].rstrip("abcdef") for name in MUTANTS}
+    print("rules without a mutant: " + " ".join(r for r in RULES if r not in covered))
+    print(f"took {time.monotonic() - began:.0f} s")
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

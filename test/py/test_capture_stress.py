@@ -1,0 +1,158 @@
+"""Capture under load: nothing missing, nothing twice, no recompute.
+
+Eight writers with savepoints, rollbacks, prepared transactions, REPEATABLE
+READ and pauses; three stream tables over their table, one refreshed all the
+time, one seldom, one in between, also in transactions that write the source
+themselves or roll back. PGT_STRESS_SECONDS and PGT_STRESS_SEED may be set.
+"""
+import os
+import random
+import threading
+import time
+import traceback
+
+import psycopg
+
+SECONDS = float(os.environ.get("PGT_STRESS_SECONDS", "12"))
+SEED = int(os.environ.get("PGT_STRESS_SEED", "1"))
+WRITERS = 8
+RETRY = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
+
+# name, query, longest pause between refreshes
+CONSUMERS = [
+    ("fast", "SELECT id, v, pad FROM src", 0.05),
+    ("slow", "SELECT id, v, pad FROM src", 2.5),
+    ("sums", "SELECT id % 20 AS g, count(*) AS c, sum(v) AS s, min(v) AS a, max(v) AS z FROM src GROUP BY id % 20", 0.3),
+]
+
+
+class Run:
+    def __init__(self, db):
+        self.db = db
+        self.stop = time.monotonic() + SECONDS
+        self.errors = []
+        self.counts = {}
+
+    def count(self, what):
+        self.counts[what] = self.counts.get(what, 0) + 1
+
+    def going(self):
+        return time.monotonic() < self.stop and not self.errors
+
+    def thread(self, function, *arguments):
+        def body():
+            try:
+                function(*arguments)
+            except Exception:  # noqa: BLE001
+                self.errors.append(traceback.format_exc())
+        return threading.Thread(target=body)
+
+    # -- writers
+
+    def change(self, r, conn):
+        kind, key = r.random(), r.randrange(1, 400)
+        if kind < 0.35:
+            conn.execute("INSERT INTO src VALUES (%s, %s, %s, 0)",
+                         (key, r.randrange(1000), "x" * r.choice([1, 50, 500])))
+        elif kind < 0.5:
+            conn.execute("INSERT INTO src SELECT %s, g, repeat('y', %s), 0 FROM generate_series(1, %s) AS g",
+                         (key, r.choice([1, 80]), r.choice([3, 30, 300, 1500])))
+        elif kind < 0.75:
+            conn.execute("UPDATE src SET v = v + 1 WHERE id = %s", (key,))
+        elif kind < 0.8:
+            conn.execute("UPDATE src SET junk = junk + 1 WHERE id = %s", (key,))
+        else:
+            conn.execute("DELETE FROM src WHERE id IN (%s, %s)", (key, key + 1))
+
+    def write(self, r, conn, name):
+        conn.execute("BEGIN ISOLATION LEVEL " + r.choice(["READ COMMITTED"] * 3 + ["REPEATABLE READ"]))
+        for _ in range(r.choice([1, 1, 2, 5])):
+            save = r.random() < 0.4
+            if save:
+                conn.execute("SAVEPOINT a")
+            self.change(r, conn)
+            if save:
+                conn.execute("ROLLBACK TO a" if r.random() < 0.4 else "RELEASE a")
+            if r.random() < 0.03:
+                time.sleep(r.random() * 2)
+        end = r.random()
+        if end < 0.15:
+            conn.execute("ROLLBACK")
+        elif end < 0.25:
+            conn.execute(f"PREPARE TRANSACTION '{name}'")
+            time.sleep(r.random())
+            conn.execute(("COMMIT" if r.random() < 0.6 else "ROLLBACK") + f" PREPARED '{name}'")
+        else:
+            conn.execute("COMMIT")
+        self.count("written")
+
+    def writer(self, number, conn):
+        r = random.Random(SEED * 1000 + number)
+        while self.going():
+            try:
+                self.write(r, conn, f"{self.db.name}_{number}")
+            except RETRY:
+                conn.execute("ROLLBACK")
+                self.count("writer retried")
+
+    # -- consumers
+
+    def refresh(self, conn, name):
+        conn.execute("SELECT pgtrickle.refresh_stream_table(%s)", (name,))
+        self.count(name)
+
+    def consume(self, r, conn, name):
+        repeatable = r.random() < 0.15
+        conn.execute("BEGIN ISOLATION LEVEL " + ("REPEATABLE READ" if repeatable else "READ COMMITTED"))
+        if repeatable:
+            conn.execute("SELECT 1 FROM src LIMIT 1")
+        if r.random() < 0.2:
+            conn.execute("INSERT INTO src VALUES (7, 7, 'own', 0)")
+        save = r.random() < 0.2
+        if save:
+            conn.execute("SAVEPOINT a")
+        self.refresh(conn, name)
+        if save and r.random() < 0.5:
+            conn.execute("ROLLBACK TO a")
+        if r.random() < 0.2:
+            conn.execute("INSERT INTO src VALUES (8, 8, 'own, later', 0)")
+        if r.random() < 0.2:
+            self.refresh(conn, name)
+        conn.execute("ROLLBACK" if r.random() < 0.1 else "COMMIT")
+
+    def consumer(self, number, conn, name, pause):
+        r = random.Random(SEED * 77 + number)
+        while self.going():
+            try:
+                self.consume(r, conn, name)
+            except RETRY:
+                conn.execute("ROLLBACK")
+                self.count(f"{name} retried")
+            time.sleep(r.random() * pause)
+
+
+def test_capture_stress(db):
+    db.execute("CREATE TABLE src (id int, v int, pad text, junk int)")
+    db.execute("INSERT INTO src SELECT g, g, 'p', 0 FROM generate_series(1, 200) AS g")
+    for name, query, _ in CONSUMERS:
+        db.execute("SELECT pgtrickle.create_stream_table(%s, %s, refresh_mode => 'DIFFERENTIAL')", (name, query))
+
+    run = Run(db)
+    threads = [run.thread(run.writer, i, db.connect()) for i in range(WRITERS)]
+    threads += [run.thread(run.consumer, i, db.connect(), name, pause)
+                for i, (name, _, pause) in enumerate(CONSUMERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not run.errors, run.errors[0]
+
+    for name, _, _ in CONSUMERS:
+        db.execute("SELECT pgtrickle.refresh_stream_table(%s)", (name,))
+        db.assert_fresh(name)
+    recomputed = db.rows("SELECT refresh_reason, count(*) FROM pgtrickle.pgt_refresh_history"
+                         " WHERE refresh_reason IS DISTINCT FROM 'first fill'"
+                         "   AND action NOT IN ('DIFFERENTIAL', 'NO_DATA') GROUP BY 1")
+    assert not recomputed, recomputed
+    # it was a test of something
+    assert run.counts["written"] > 50 and all(run.counts[c[0]] > 2 for c in CONSUMERS), run.counts

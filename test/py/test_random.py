@@ -1,0 +1,363 @@
+"""Random queries over random tables under random changes, against the oracle.
+
+PGT_RANDOM_QUERIES   queries to try (default 60), five batches of changes each
+PGT_RANDOM_SEED      where to begin: query number N of seed S is run alone with
+                     PGT_RANDOM_SEED=S+N PGT_RANDOM_QUERIES=1
+
+Avoided are queries with more than one right answer, as an unordered array_agg.
+"""
+import os
+import random
+
+import psycopg
+import pytest
+
+QUERIES = int(os.environ.get("PGT_RANDOM_QUERIES", "60"))
+SEED = int(os.environ.get("PGT_RANDOM_SEED", "20260101"))
+CHUNKS = min(6, QUERIES)
+BATCHES = 5
+
+COLUMNS = """id int PRIMARY KEY, g int, h text, i int, s smallint, l bigint, n numeric, n2 numeric(8,2),
+    f float8, b bool, t text COLLATE "C", j jsonb, a int[], d date"""
+NAMES = ["id", "g", "h", "i", "s", "l", "n", "n2", "f", "b", "t", "j", "a", "d"]
+
+
+def value(r, name):
+    if name != "id" and r.random() < 0.15:
+        return "NULL"
+    return {
+        "g": lambda: str(r.randint(0, 3)),
+        "h": lambda: r.choice(["'x'", "'y'", "'X'", "''", "'long text'"]),
+        "i": lambda: str(r.randint(-5, 5)),
+        "s": lambda: str(r.choice([0, 1, -32768, 32767, 7])),
+        "l": lambda: str(r.choice([0, 1, 9223372036854775807, -9223372036854775807, r.randint(-99, 99)])),
+        "n": lambda: r.choice(["1", "1.0", "1.00", "2.50", "-2.5", "0.000", "0", "1e20", "1e-12", "3.14159",
+                               "'NaN'" if r.random() < 0.15 else "7",
+                               "'Infinity'" if r.random() < 0.1 else "0.1",
+                               "'-Infinity'" if r.random() < 0.1 else "-0.1"]),
+        "n2": lambda: f"{r.randint(-500, 500) / 100:.2f}",
+        "f": lambda: r.choice(["0", "'-0'", "1.5", "'NaN'", "'Infinity'", "-2.25", "1e300"]),
+        "b": lambda: r.choice(["true", "false"]),
+        "t": lambda: r.choice(["'p'", "'q'", "'Q'", "'é'", "'p '"]),
+        "j": lambda: r.choice(["'1'", "'1.0'", "'{\"k\": 1}'", "'{\"k\": [1, 2]}'", "'[]'", "'null'", "'{\"k\": \"1\"}'"]),
+        "a": lambda: r.choice(["'{}'", "'{1}'", "'{1,2}'", "'{2,NULL,1}'", "'{1,1}'"]),
+        "d": lambda: f"'2024-01-{r.randint(1, 5):02d}'",
+    }[name]()
+
+
+class Queries:
+    """Makes queries. What is grouped on has one image per value, but for n, f and j
+    in queries where only rows as they are come out."""
+
+    EXACT = ["g", "h", "i", "s", "l", "n2", "b", "t", "a", "d"]
+
+    def __init__(self, r):
+        self.r = r
+
+    def condition(self):
+        r = self.r
+        return r.choice([
+            "i > 0", "g = 1", "g IS NULL", "h <> 'x'", "n > 1", "n = 1", "b", "NOT b", "b IS NOT TRUE", "f > 0", "f = 'NaN'",
+            "t IN ('p', 'q')", "i BETWEEN -2 AND 3", "j @> '{}'", "j->>'k' = '1'", "1 = ANY (a)", "cardinality(a) > 0",
+            "id % 3 <> 0", "h LIKE '%o%'", "coalesce(g, i) = 0", "d >= '2024-01-03'", "i IS DISTINCT FROM g",
+            "(g, i) > (1, 0)", "length(h || t) > 1", "(i > 0 OR g = 2) AND b IS NOT NULL",
+        ])
+
+    def where(self, chance=0.5):
+        r = self.r
+        if r.random() > chance:
+            return ""
+        return " WHERE " + r.choice(["{}", "{} AND {}", "{} OR {}"]).format(self.condition(), self.condition())
+
+    def expression(self):
+        return self.r.choice([
+            "i + g", "i * 2 - 1", "abs(i)", "upper(h)", "h || '-' || t", "coalesce(h, t, 'none')", "n * 2.0", "round(n2, 1)", "n + n2",
+            "CASE WHEN i > 0 THEN 'pos' WHEN i = 0 THEN 'zero' ELSE 'other' END", "b AND i > 0", "i % 3", "nullif(i, 0)",
+            "j->>'k'", "j->'k'", "a[1]", "a || i", "cardinality(a)", "extract(day FROM d)", "d + 1", "l % 10", "-f", "f IS NULL",
+            "greatest(i, g)", "i::numeric(6,1)", "i::text", "ROW(g, h)::text", "md5(h)", "ARRAY[g, i]", "jsonb_build_object('g', g, 'n', n)",
+            "f::text", "n::text", "scale(n)", "s::int - 1", "id",
+        ])
+
+    def exact_expression(self):
+        return self.r.choice(["i + g", "upper(h)", "abs(i) % 3", "coalesce(h, t)", "b IS TRUE", "n2 > 0", "d", "cardinality(a)",
+                              "h || t", "CASE WHEN i > 0 THEN h ELSE t END", "n::text", "f::text", "j::text", "a[1]", "scale(n)"])
+
+    def source(self):
+        """A FROM item with the columns of t."""
+        r = self.r
+        return r.choice(["t"] * 4 + [
+            "v", f"(SELECT * FROM t{self.where(1)}) AS x", f"(SELECT * FROM t{self.where()} UNION ALL SELECT * FROM t{self.where(1)}) AS x",
+            "(SELECT * FROM t UNION ALL SELECT * FROM u) AS x", f"(SELECT * FROM v{self.where(1)} UNION ALL SELECT * FROM u{self.where()}) AS x",
+        ])
+
+    def aggregate(self):
+        r = self.r
+        x = r.choice(["i", "s", "l", "n", "n2", "i + g", "n * n2", "abs(i)", "n2 / 4", "i * 1.50"])
+        plain = r.choice([
+            "count(*)", f"count({r.choice(NAMES)})", f"count(DISTINCT {r.choice(self.EXACT)})",
+            f"sum({x})", f"sum({x})", f"avg({x})", f"avg({x})", f"sum(DISTINCT {r.choice(['i', 's', 'n2'])})",
+            f"min({r.choice(['i', 's', 'l', 'n2', 't', 'd', 'h', 'i + g'])})",
+            f"max({r.choice(['i', 's', 'l', 'n2', 't', 'd', 'h', 'id'])})",
+            "bool_and(b)", "bool_or(b)", "every(i > 0)", "bool_or(n > 1)",
+            "variance(i)", "stddev_pop(n2)", "var_samp(s)", "bit_and(i)", "bit_or(g)",
+            "string_agg(h, ',' ORDER BY id, ctr)", "array_agg(n ORDER BY id, ctr)", "array_agg(DISTINCT i ORDER BY i)",
+            "jsonb_agg(j ORDER BY id, ctr)", "array_agg(f ORDER BY id, ctr)", "string_agg(DISTINCT t, '' ORDER BY t)",
+            "percentile_disc(0.5) WITHIN GROUP (ORDER BY i)", "percentile_cont(0.25) WITHIN GROUP (ORDER BY i)",
+            "mode() WITHIN GROUP (ORDER BY g)", "rank(1) WITHIN GROUP (ORDER BY i)", "count(DISTINCT (g, i))",
+            "jsonb_object_agg(id, i ORDER BY id, ctr)",
+        ])
+        if "WITHIN" not in plain and r.random() < 0.3:
+            plain += f" FILTER (WHERE {self.condition()})"
+        elif r.random() < 0.1:
+            plain += f" FILTER (WHERE {self.condition()})"
+        return plain
+
+    @staticmethod
+    def total_order(text, source):
+        # Rows of a UNION ALL may share the id; whole rows do not tie then.
+        row = ", ".join(f"{c}::text" for c in NAMES)
+        if "jsonb_object_agg" in text:
+            return text.replace("ORDER BY id, ctr", f"ORDER BY id, {row}")
+        return text.replace("ctr", row)
+
+    def keys(self, many):
+        r = self.r
+        pool = list(dict.fromkeys(r.choice(self.EXACT) if r.random() < 0.7 else self.exact_expression() for _ in range(many)))
+        return pool
+
+    def grouped(self):
+        r = self.r
+        source = self.source()
+        keys = self.keys(r.choice([0, 1, 1, 1, 2, 3]))
+        aggregates = [self.aggregate() for _ in range(r.randint(1, 4))]
+        if r.random() < 0.15:
+            aggregates.append("sum(i) * 2 + count(*)")
+        if r.random() < 0.15:
+            aggregates.append("coalesce(sum(n2), 0) / greatest(count(*), 1)")
+        shown = [k for k in keys if r.random() < 0.85]
+        items = [f"{k} AS k{c}" for c, k in enumerate(shown)] + [f"{a} AS a{c}" for c, a in enumerate(aggregates)]
+        r.shuffle(items)
+        text = f"SELECT {', '.join(items)} FROM {source}{self.where()}"
+        if keys:
+            text += " GROUP BY " + ", ".join(keys)
+        if r.random() < 0.25:
+            text += " HAVING " + r.choice(["count(*) > 2", "sum(i) > 0", "max(i) IS NOT NULL", "count(DISTINCT g) < 3",
+                                           "min(id) % 2 = 0", "bool_or(b)", "count(*) FILTER (WHERE b) > 1"])
+        return self.total_order(text, source)
+
+    def linear(self):
+        r = self.r
+        items = [(r.choice(NAMES) if r.random() < 0.5 else self.expression()) for _ in range(r.randint(1, 5))]
+        if r.random() < 0.3:
+            items.append("id")
+        if r.random() < 0.12:
+            items.append(r.choice(["unnest(a)", "generate_series(1, g)", "jsonb_array_elements(CASE WHEN jsonb_typeof(j) = 'array' THEN j ELSE '[1, 2]' END)"]))
+        items = [f"{x} AS c{c}" for c, x in enumerate(items)]
+        return f"SELECT {', '.join(items)} FROM {self.source()}{self.where()}"
+
+    def distinct(self):
+        r = self.r
+        keys = self.keys(r.randint(1, 3))
+        items = [f"{k} AS k{c}" for c, k in enumerate(keys)]
+        if r.random() < 0.2:
+            items.append("unnest(a) AS e")
+        return f"SELECT DISTINCT {', '.join(items)} FROM {self.source()}{self.where()}"
+
+    def set_operation(self):
+        r = self.r
+        columns = r.choice([["g", "h"], ["i"], ["t", "n2"], ["b", "d", "i"]])
+        listed = ", ".join(columns)
+        word = r.choice(["UNION", "UNION ALL", "UNION"])
+        arms = [f"SELECT {listed} FROM {self.source()}{self.where()}" for _ in range(r.choice([2, 2, 3]))]
+        if r.random() < 0.3:
+            arms[-1] = f"SELECT DISTINCT {listed} FROM t"
+        if r.random() < 0.3:
+            arms[0] = f"SELECT {listed} FROM t GROUP BY {listed} HAVING count(*) > 1"
+        if len(arms) == 3 and r.random() < 0.5:
+            return f"{arms[0]} {word} ({arms[1]} {r.choice(['UNION', 'UNION ALL'])} {arms[2]})"
+        return f" {word} ".join(arms)
+
+    def nested(self):
+        r = self.r
+        inner = r.choice([
+            f"SELECT g, h, count(*) AS c, sum(i) AS s, max(n2) AS m FROM {self.source()}{self.where()} GROUP BY g, h",
+            f"SELECT DISTINCT g, h, 1 AS c, i AS s, n2 AS m FROM {self.source()}{self.where()}",
+            f"SELECT g, h, i AS c, id AS s, n2 AS m FROM {self.source()}{self.where()}",
+            f"SELECT g, h, c + 1 AS c, s, m FROM (SELECT g, min(t) AS h, count(*) AS c, sum(i) AS s, avg(n2) AS m FROM t GROUP BY g) AS y",
+        ])
+        outer = r.choice([
+            "SELECT g, sum(c) AS c, max(m) AS m, count(*) AS n FROM {} GROUP BY g",
+            "SELECT c, array_agg(s ORDER BY s) AS s FROM {} WHERE s IS NOT NULL GROUP BY c",
+            "SELECT count(*) AS c, sum(s) AS s, min(c) AS m, sum(m) AS sm FROM {}",
+            "SELECT DISTINCT c, s FROM {}",
+            "SELECT g, h, c * 2 AS c2, s FROM {} WHERE c > 1 OR s > 0",
+            "SELECT h, avg(s) AS a FROM {} GROUP BY h HAVING count(*) > 1",
+            "SELECT g, 1 AS x FROM {} UNION ALL SELECT i, 2 FROM u",
+        ])
+        if r.random() < 0.5:
+            return f"WITH q AS {r.choice(['', 'MATERIALIZED ', 'NOT MATERIALIZED '])}({inner}) " + outer.format("q")
+        return outer.format(f"({inner}) AS q")
+
+    def any(self):
+        return self.r.choice([self.linear, self.linear, self.grouped, self.grouped, self.grouped, self.distinct,
+                              self.set_operation, self.nested])()
+
+
+class Changes:
+    def __init__(self, r):
+        self.r = r
+        self.next = 1000
+
+    def row(self):
+        self.next += 1
+        return "(" + ", ".join([str(self.next)] + [value(self.r, n) for n in NAMES[1:]]) + ")"
+
+    def some(self):
+        r = self.r
+        return r.choice([f"id % {r.randint(2, 7)} = {r.randint(0, 3)}", f"i = {r.randint(-5, 5)}", f"g = {r.randint(0, 3)}", "b",
+                         f"id = (SELECT max(id) FROM t)", "n IS NULL", "n = 1", "n = 'NaN' OR n > 1e10", "true" if r.random() < 0.2 else "h = 'x'"])
+
+    def statement(self):
+        r = self.r
+        table = "t" if r.random() < 0.8 else "u"
+        kind = r.random()
+        if kind < 0.35:
+            return f"INSERT INTO {table} VALUES {', '.join(self.row() for _ in range(r.randint(1, 6)))}"
+        if kind < 0.7:
+            column = r.choice(NAMES[1:])
+            to = value(r, column)
+            if r.random() < 0.3:
+                column, to = r.choice([("i", "i + 1"), ("n", "n * 1.0"), ("g", "i"), ("h", "t"), ("n", "n2"), ("f", "-f"), ("b", "NOT b"),
+                                       ("id", "-id"), ("i", "i"), ("a", "a || 1"), ("n2", "n2 + 0.01")])
+            return f"UPDATE {table} SET {column} = {to} WHERE {self.some()}"
+        if kind < 0.93:
+            return f"DELETE FROM {table} WHERE {self.some()} AND id % 2 = {r.randint(0, 1)}"
+        if kind < 0.96:
+            return f"DELETE FROM {table}"
+        return (f"INSERT INTO {table} SELECT id + 100000 + {self.next}, {', '.join(NAMES[1:])} FROM {table} "
+                f"WHERE abs(id) < 100000 AND {self.some()} ON CONFLICT DO NOTHING")
+
+    def transaction(self, session, log):
+        """Run one, with savepoints, and leave it open."""
+        r = self.r
+        for _ in range(r.randint(1, 4)):
+            save = r.random() < 0.25
+            if save:
+                session.execute("SAVEPOINT s")
+                log.append("SAVEPOINT s")
+            statement = self.statement()
+            log.append(statement)
+            session.execute(statement)
+            if save:
+                end = r.choice(["ROLLBACK TO s", "RELEASE s", "ROLLBACK TO s"])
+                log.append(end)
+                session.execute(end)
+
+
+def last_run(db):
+    return db.conn.execute(
+        "SELECT refresh_id, action, refresh_reason FROM pgtrickle.pgt_refresh_history ORDER BY refresh_id DESC LIMIT 1").fetchone()
+
+
+def computable(db, query):
+    """The query itself may fail, as on overflow: then there is nothing to compare."""
+    try:
+        db.conn.execute(query)
+        return True
+    except psycopg.errors.DataError:
+        return False
+
+
+def one_query(db, seed):
+    r = random.Random(seed)
+    query = Queries(r).any()
+    changes = Changes(r)
+    log = [f"CREATE TABLE t ({COLUMNS}); CREATE TABLE u (LIKE t INCLUDING ALL);",
+           "CREATE VIEW v AS SELECT * FROM t WHERE i IS NULL OR i > -4;"]
+    writers = []
+    try:
+        db.execute(f"DROP TABLE IF EXISTS t, u CASCADE; CREATE TABLE t ({COLUMNS}); CREATE TABLE u (LIKE t INCLUDING ALL);"
+                   "CREATE VIEW v AS SELECT * FROM t WHERE i IS NULL OR i > -4")
+        for table, count in (("t", r.choice([0, 5, 25])), ("u", r.choice([0, 4]))):
+            if count:
+                fill = f"INSERT INTO {table} VALUES {', '.join(changes.row() for _ in range(count))}"
+                log.append(fill)
+                db.execute(fill)
+        if not computable(db, query):
+            return "not computable"
+        log.append(f"SELECT pgtrickle.create_stream_table('st', $q${query}$q$, refresh_mode => 'DIFFERENTIAL');")
+        try:
+            db.execute("SELECT pgtrickle.create_stream_table('st', %s, refresh_mode => 'DIFFERENTIAL')", (query,))
+        except psycopg.errors.FeatureNotSupported:
+            return "no delta rule yet"
+        db.assert_fresh("st")
+        writers = [db.connect(autocommit=False) for _ in range(2)]
+        for w in writers:
+            w.execute("SET lock_timeout = '100ms'")
+            w.commit()
+        open_writer = None
+        for batch in range(BATCHES):
+            log.append(f"-- batch {batch}")
+            for _ in range(r.randint(1, 3)):
+                free = [w for w in writers if w is not open_writer]
+                session = r.choice(free)
+                log.append(f"BEGIN; -- session {writers.index(session)}")
+                try:
+                    changes.transaction(session, log)
+                except (psycopg.errors.LockNotAvailable, psycopg.errors.UniqueViolation, psycopg.errors.DataError) as e:
+                    log.append(f"ROLLBACK; -- {e.sqlstate}")
+                    session.rollback()
+                    continue
+                if open_writer is None and r.random() < 0.3:
+                    open_writer = session
+                    log.append("-- left open")
+                elif r.random() < 0.85:
+                    session.commit()
+                    log.append("COMMIT;")
+                else:
+                    session.rollback()
+                    log.append("ROLLBACK;")
+            if not computable(db, query):
+                return "not computable"
+            before = last_run(db)
+            log.append("SELECT pgtrickle.refresh_stream_table('st');")
+            db.execute("SELECT pgtrickle.refresh_stream_table('st')")
+            db.assert_fresh("st")
+            run = last_run(db)
+            if run != before:
+                assert run[1] in ("DIFFERENTIAL", "NO_DATA") and run[2] is None, f"refreshed as {run[1:]}"
+            if open_writer is not None and r.random() < 0.6:
+                end = r.choice(["commit", "commit", "rollback"])
+                log.append(f"{end.upper()}; -- session {writers.index(open_writer)}")
+                getattr(open_writer, end)()
+                open_writer = None
+        if open_writer is not None:
+            open_writer.commit()
+            log.append(f"COMMIT; -- session {writers.index(open_writer)}")
+            if computable(db, query):
+                db.execute("SELECT pgtrickle.refresh_stream_table('st')")
+                db.assert_fresh("st")
+        return "compared"
+    except Exception as e:
+        raise AssertionError(f"PGT_RANDOM_SEED={seed} PGT_RANDOM_QUERIES=1\n" + "\n".join(log) + f"\n{type(e).__name__}: {e}") from None
+    finally:
+        for w in writers:
+            w.rollback()
+            w.close()
+        if db.value("SELECT to_regclass('st') IS NOT NULL"):
+            db.execute("SELECT pgtrickle.drop_stream_table('st')")
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_random(db, chunk):
+    results = {}
+    failures = []
+    for seed in range(SEED + chunk, SEED + QUERIES, CHUNKS):
+        try:
+            result = one_query(db, seed)
+        except AssertionError as e:
+            failures.append(str(e))
+            result = "failed"
+        results[result] = results.get(result, 0) + 1
+    assert not failures, f"{results}\n\n" + "\n\n".join(failures[:8])
+    assert results.get("compared", 0) * 4 >= sum(results.values()) * 3 or sum(results.values()) < 4, f"too few were compared: {results}"

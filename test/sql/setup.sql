@@ -1,0 +1,28 @@
+-- The extension and the oracle, for all SQL tests.
+CREATE EXTENSION pg_trickle;
+SELECT pgtrickle.version() = (SELECT extversion FROM pg_extension WHERE extname = 'pg_trickle') AS same_version;
+\set ECHO none
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set oracle :abs_srcdir '/lib/oracle.sql'
+\i :oracle
+\set ECHO all
+-- The oracle finds what is wrong.
+CREATE TABLE source (n numeric);
+INSERT INTO source VALUES (1.0), (1.0);
+SELECT pgtrickle.create_stream_table('copy', 'SELECT n FROM source');
+SELECT test.assert_fresh('copy');
+\set VERBOSITY terse
+INSERT INTO source VALUES (1.00);
+SELECT test.assert_fresh('copy');
+DELETE FROM source;
+INSERT INTO source VALUES (1.0);
+SELECT test.assert_fresh('copy');
+DELETE FROM source;
+INSERT INTO source VALUES (1.0), (1.00);
+SELECT test.assert_fresh('copy');
+DELETE FROM source;
+INSERT INTO source VALUES (1.0), (1.0);
+SELECT test.assert_fresh('copy');
+SELECT test.assert_fresh('source');
+SELECT pgtrickle.drop_stream_table('copy');
+DROP TABLE source;
