@@ -164,8 +164,8 @@ key_type_is_exact(Oid type, int32 typmod, Oid collation)
 
 	type = getBaseTypeAndTypmod(type, &typmod);
 	/* equal values of char(n) are padded alike; without a length they need not be */
-	if (type == BPCHAROID && typmod < (int32) VARHDRSZ)
-		return false;
+	if (type == BPCHAROID)
+		return typmod >= (int32) VARHDRSZ && get_collation_isdeterministic(collation);
 	entry = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY);
 	if (!OidIsValid(entry->btree_opf))
 		return false;
