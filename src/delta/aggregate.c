@@ -280,6 +280,37 @@ print_aggref(StNode *node, Aggref *aggref)
 	return text;
 }
 
+/*
+ * FROM and GROUP BY over __pgt_in. Where scales vary, the largest one of the
+ * group is needed beside each of its rows.
+ */
+static void
+print_grouped_input(StringInfo sql, StNode *node)
+{
+	ListCell   *lc;
+	int			i = 0;
+	bool		windows = false;
+
+	st_sql_text(sql, " FROM ");
+	foreach(lc, node->aggregates)
+	{
+		StAggregate *aggregate = lfirst(lc);
+
+		i++;
+		if (!aggregate->track_scale || node->recompute)
+			continue;
+		st_sql_text(sql, windows ? ", " : "(SELECT j.*, ");
+		windows = true;
+		st_sql_format(sql, "pg_catalog.max(pg_catalog.scale(j.a%d)) OVER (", aggregate->argument);
+		for (int k = 1; k <= node->nkeys; k++)
+			st_sql_format(sql, "%sj.k%d", k == 1 ? "PARTITION BY " : ", ", k);
+		st_sql_format(sql, ") AS m%d", i);
+	}
+	st_sql_text(sql, windows ? " FROM __pgt_in j) i" : "__pgt_in i");
+	for (int k = 1; k <= node->nkeys; k++)
+		st_sql_format(sql, "%si.k%d", k == 1 ? " GROUP BY " : ", ", k);
+}
+
 void
 st_state_print_fill(StringInfo sql, StNode *node)
 {
@@ -323,30 +354,7 @@ st_state_print_fill(StringInfo sql, StNode *node)
 						  ", pg_catalog.count(*) FILTER (WHERE pg_catalog.scale(i.a%d) = i.m%d) AS q%d",
 						  a, i, a, i, i);
 	}
-	st_sql_text(sql, " FROM ");
-	/* the largest scale of a group is needed beside each of its rows */
-	{
-		bool		windows = false;
-
-		i = 0;
-		foreach(lc, node->aggregates)
-		{
-			StAggregate *aggregate = lfirst(lc);
-
-			i++;
-			if (!aggregate->track_scale || node->recompute)
-				continue;
-			st_sql_text(sql, windows ? ", " : "(SELECT j.*, ");
-			windows = true;
-			st_sql_format(sql, "pg_catalog.max(pg_catalog.scale(j.a%d)) OVER (", aggregate->argument);
-			for (int k = 1; k <= node->nkeys; k++)
-				st_sql_format(sql, "%sj.k%d", k == 1 ? "PARTITION BY " : ", ", k);
-			st_sql_format(sql, ") AS m%d", i);
-		}
-		st_sql_text(sql, windows ? " FROM __pgt_in j) i" : "__pgt_in i");
-	}
-	for (int k = 1; k <= node->nkeys; k++)
-		st_sql_format(sql, "%si.k%d", k == 1 ? " GROUP BY " : ", ", k);
+	print_grouped_input(sql, node);
 }
 
 /* name of the operator that orders the values of min (<) or max (>) */
@@ -372,7 +380,6 @@ print_group_deltas(StringInfo sql, StNode *node)
 {
 	ListCell   *lc;
 	int			i = 0;
-	bool		windows = false;
 
 	st_sql_text(sql, "SELECT ");
 	for (int k = 1; k <= node->nkeys; k++)
@@ -415,25 +422,7 @@ print_group_deltas(StringInfo sql, StNode *node)
 						  ", COALESCE(pg_catalog.sum(i." ST_WEIGHT_COLUMN ") FILTER (WHERE pg_catalog.scale(i.a%d) = i.m%d), 0)::int8 AS q%d",
 						  a, i, a, i, i);
 	}
-	st_sql_text(sql, " FROM ");
-	i = 0;
-	foreach(lc, node->aggregates)
-	{
-		StAggregate *aggregate = lfirst(lc);
-
-		i++;
-		if (!aggregate->track_scale || node->recompute)
-			continue;
-		st_sql_text(sql, windows ? ", " : "(SELECT j.*, ");
-		windows = true;
-		st_sql_format(sql, "pg_catalog.max(pg_catalog.scale(j.a%d)) OVER (", aggregate->argument);
-		for (int k = 1; k <= node->nkeys; k++)
-			st_sql_format(sql, "%sj.k%d", k == 1 ? "PARTITION BY " : ", ", k);
-		st_sql_format(sql, ") AS m%d", i);
-	}
-	st_sql_text(sql, windows ? " FROM __pgt_in j) i" : "__pgt_in i");
-	for (int k = 1; k <= node->nkeys; k++)
-		st_sql_format(sql, "%si.k%d", k == 1 ? " GROUP BY " : ", ", k);
+	print_grouped_input(sql, node);
 }
 
 /* Conditions under which a group must be computed again. */
