@@ -39,6 +39,7 @@
 
 #include "apply/applier.h"
 #include "compat.h"
+#include "util/fault.h"
 #include "util/sqlbuf.h"
 
 static char *
@@ -404,6 +405,7 @@ write_directly(StWork *work)
 			ResetPerTupleExprContext(estate);
 		}
 	}
+	ST_STOP_POINT("old rows deleted");
 	if (work->nupdates > 0)
 	{
 		item = ExecInitExtraTupleSlot(estate, applier->update_desc, &TTSOpsMinimalTuple);

@@ -26,6 +26,7 @@
 
 #include "compat.h"
 #include "query/query.h"
+#include "util/fault.h"
 
 /* Point PostgreSQL's error position into the query text that the user gave. */
 typedef struct TextCallback
@@ -227,7 +228,7 @@ stable_beyond_settings(Oid function, void *arg)
 	char	   *name;
 	size_t		length;
 
-	if (func_volatile(function) == PROVOLATILE_IMMUTABLE)
+	if (func_volatile(function) == PROVOLATILE_IMMUTABLE || ST_FAULT("E15 stable"))
 		return false;
 	if (get_func_namespace(function) != PG_CATALOG_NAMESPACE)
 		return true;

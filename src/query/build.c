@@ -48,6 +48,7 @@
 #include "query/numeric_scale.h"
 #include "query/query.h"
 #include "query/source_facts.h"
+#include "util/fault.h"
 
 typedef struct BuildContext
 {
@@ -141,12 +142,14 @@ inline_ctes(Query *query, BuildContext *context)
 		CommonTableExpr *cte = lfirst_node(CommonTableExpr, lc);
 		InlineContext inlining = {cte->ctename, castNode(Query, cte->ctequery), -1};
 
-		if (cte->cterecursive)
+		if (cte->cterecursive && ST_FAULT("E12"))
+			inlining.query = linitial_node(RangeTblEntry, inlining.query->rtable)->subquery;
+		else if (cte->cterecursive)
 			return decline(context, "WITH RECURSIVE has no delta rule yet") != NULL;
 		if (inlining.query->commandType != CMD_SELECT)
 			return decline(context, "WITH contains a data-modifying statement") != NULL;
 		/* rule A5: a choice that is read twice must be made once */
-		if (cte->cterefcount > 1 && has_choice(inlining.query))
+		if (cte->cterefcount > 1 && has_choice(inlining.query) && !ST_FAULT("A5"))
 			return decline(context, "a WITH query with grouping or DISTINCT that is read more than once has no delta rule yet") != NULL;
 		(void) inline_cte_walker((Node *) query, &inlining);
 	}
@@ -674,7 +677,7 @@ linearize_range_entry(RangeTblEntry *rte, BuildContext *context)
 				return decline(context, "a source has too many columns for a change log") != NULL;
 			if (rte->tablesample)
 				return decline(context, "TABLESAMPLE has no delta rule") != NULL;
-			if (rte->securityQuals)
+			if (rte->securityQuals && !ST_FAULT("F7"))
 				return decline(context, "row security applies to a source") != NULL;
 			if (rte->relkind == RELKIND_FOREIGN_TABLE)
 				return decline(context, "a foreign table has no change log") != NULL;
@@ -687,7 +690,7 @@ linearize_range_entry(RangeTblEntry *rte, BuildContext *context)
 				return decline(context, "FROM ONLY over a table with children has no delta rule") != NULL;
 			return true;
 		case RTE_SUBQUERY:
-			if (rte->security_barrier)
+			if (rte->security_barrier && !ST_FAULT("F7 barrier"))
 				return decline(context, "a security barrier view cannot be taken apart") != NULL;
 			rte->subquery = linearize(rte->subquery, context);
 			return rte->subquery != NULL;
@@ -709,7 +712,7 @@ bad_var_walker(Node *node, void *arg)
 		return false;
 	check_stack_depth();
 	if (IsA(node, Var))
-		return ((Var *) node)->varattno <= 0 || ((Var *) node)->varlevelsup > 0;
+		return ((Var *) node)->varattno < (ST_FAULT("F3") ? 0 : 1) || ((Var *) node)->varlevelsup > 0;
 	return expression_tree_walker(node, bad_var_walker, arg);
 }
 
@@ -745,6 +748,8 @@ replace_aliases(Query *query)
 	{
 		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
 
+		if (rte->alias && rte->alias->colnames && ST_FAULT("F2"))
+			continue;
 		rte->alias = makeAlias(psprintf("r%d", position++), NIL);
 		rte->eref->aliasname = pstrdup(rte->alias->aliasname);
 		if (rte->rtekind == RTE_SUBQUERY)
@@ -769,7 +774,7 @@ linearize(Query *query, BuildContext *context)
 	check_stack_depth();
 	if (!inline_ctes(query, context))
 		return NULL;
-	if (query->hasSubLinks)
+	if (query->hasSubLinks && !ST_FAULT("E11"))
 		return decline(context, "subqueries in expressions have no delta rule yet");
 	if (query->hasWindowFuncs)
 		return decline(context, "window functions have no delta rule yet");

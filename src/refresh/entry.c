@@ -41,6 +41,7 @@
 
 #include "compat.h"
 #include "refresh/refresh.h"
+#include "util/fault.h"
 
 static HTAB *entries = NULL;
 
@@ -197,6 +198,8 @@ row_security_applies(StEntry *entry)
 {
 	ListCell   *lc;
 
+	if (ST_FAULT("E17") || ST_FAULT("F7"))
+		return false;
 	foreach(lc, entry->relations)
 		if (check_enable_rls(lfirst_oid(lc), entry->owner, true) == RLS_ENABLED)
 			return true;
@@ -327,7 +330,7 @@ st_entry_get(Oid relid)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("stream table not found: \"%s\"",
 						get_rel_name(relid) ? get_rel_name(relid) : psprintf("%u", relid))));
-	query = castNode(Query, stringToNode(table->tree));
+	query = ST_FAULT("F6") ? st_query_analyze(table->query) : castNode(Query, stringToNode(table->tree));
 	foreach(lc, st_query_sources(query))
 	{
 		LockRelationOid(lfirst_oid(lc), AccessShareLock);
@@ -349,7 +352,7 @@ st_entry_get(Oid relid)
 	entry->table = table;
 	entry->relations = list_concat(st_query_sources(query), st_query_views(query));
 	entry->functions_fingerprint = st_query_functions_fingerprint(query);
-	if (strcmp(table->views_fingerprint, st_query_views_fingerprint(query)) != 0)
+	if (strcmp(table->views_fingerprint, st_query_views_fingerprint(query)) != 0 && !ST_FAULT("E16 view"))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
 				 errmsg("upstream table schema changed: a view that \"%s.%s\" reads was replaced",

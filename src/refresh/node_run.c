@@ -31,6 +31,7 @@
 
 #include "compat.h"
 #include "refresh/node_run.h"
+#include "util/fault.h"
 
 double
 st_elapsed_ms(instr_time since)
@@ -239,6 +240,7 @@ run_state(StEntry *entry, int ordinal, int nsources, StSourceDelta *sources, Wei
 		applied = st_apply(entry->state_appliers[ordinal], delta.changes, false, snapshot,
 						   store_weighted, result);
 		delta.inconsistent = applied.inconsistent;
+		ST_STOP_POINT("state applied");
 	}
 	st_zset_end(delta.changes);
 	outcome->apply_ms += st_elapsed_ms(start);
@@ -373,6 +375,7 @@ st_run_full(StEntry *entry, bool empty, Snapshot snapshot, StRefreshOutcome *out
 
 			if (!empty)
 				truncate_state(node->state);
+			ST_STOP_POINT("state emptied");
 			rows = st_zset_begin(node->desc, 0, NULL);
 			(void) st_statement_run(node->block.fill, 0, NULL, snapshot, receive_fill_row, rows);
 			(void) st_apply(entry->state_appliers[i], rows, true, snapshot, NULL, NULL);

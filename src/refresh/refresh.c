@@ -265,6 +265,7 @@ try_differential(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outco
 		st_owner_enter(&scope, member->entry->owner, ST_FAULT("E15") ? NIL : member->entry->table->settings);
 		st_statement_check_permissions(member->entry->original);
 		consistent = st_run_differential(member->entry, member->nsources, member->sources, snapshot, outcome);
+		ST_STOP_POINT("delta applied");
 		st_owner_leave(&scope);
 		if (consistent)
 			ReleaseCurrentSubTransaction();
@@ -423,11 +424,12 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 		reason = entry->reason;
 	else if (full)
 		reason = "asked for";
-	else if (strcmp(entry->functions_fingerprint, entry->table->functions_fingerprint) != 0)
+	else if (strcmp(entry->functions_fingerprint, entry->table->functions_fingerprint) != 0 && !ST_FAULT("E16"))
 		reason = "a function was replaced";
 	else
 	{
 		reason = read_sources(member, snapshot, outcome);
+		ST_STOP_POINT("changes read");
 		outcome->fallback = reason != NULL;
 		if (reason == NULL && outcome->delta_rows == 0)
 		{
@@ -446,10 +448,12 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 	{
 		memset(&outcome->applied, 0, sizeof(StApplyResult));
 		recompute(member, initial, snapshot, outcome);
+		ST_STOP_POINT("recomputed");
 	}
 	outcome->reason = reason;
 	outcome->action = recomputed ? (entry->table->needs_reinit ? "REINITIALIZE" : "FULL") : "DIFFERENTIAL";
 	write_frontiers(member, snapshot, recomputed);
+	ST_STOP_POINT("frontiers written");
 	if (recomputed)
 		adopt_functions(entry);
 	record(entry, initiated_by, start, outcome);
@@ -503,8 +507,10 @@ run_group(List *members, const char *initiated_by, bool full, StRefreshOutcome *
 		complete_capture(lfirst(lc));
 	foreach(lc, members)
 		probe(lfirst(lc));
+	ST_STOP_POINT("logs probed");
 	CommandCounterIncrement();
 	snapshot = group_snapshot();
+	ST_STOP_POINT("snapshot taken");
 	foreach(lc, members)
 	{
 		GroupMember *member = lfirst(lc);
@@ -516,6 +522,7 @@ run_group(List *members, const char *initiated_by, bool full, StRefreshOutcome *
 		run_member(member, initiated_by, full && last, GetActiveSnapshot(), outcome);
 		PopActiveSnapshot();
 		CommandCounterIncrement();
+		ST_STOP_POINT("node done");
 	}
 	UnregisterSnapshot(snapshot);
 	foreach(lc, members)
@@ -525,6 +532,7 @@ run_group(List *members, const char *initiated_by, bool full, StRefreshOutcome *
 		for (int i = 0; i < member->nsources; i++)
 			st_log_reclaim(member->sources[i].relid);
 	}
+	ST_STOP_POINT("space reclaimed");
 }
 
 bool
@@ -536,6 +544,7 @@ st_refresh(Oid relid, const char *initiated_by, bool full, StRefreshOutcome *out
 	List	   *members = NIL;
 	bool		done = collect(relid, false, &members);
 
+	ST_STOP_POINT("nodes locked");
 	if (done)
 	{
 		StRefreshOutcome result;

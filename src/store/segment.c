@@ -57,9 +57,9 @@
 #include "catalog/extension.h"
 #include "compat.h"
 #include "guc.h"
-#include "guc.h"
 #include "store/segment.h"
 #include "store/store.h"
+#include "util/fault.h"
 
 int64		st_log_segment_bytes = 8 * 1024 * 1024;
 StStoreHooks st_store_hooks;
@@ -672,6 +672,7 @@ truncate_segment(Oid relid, List *frontiers)
 		CommandCounterIncrement();
 		(void) StReindexRelationParts(relid, REINDEX_REL_PROCESS_TOAST, &params);
 		CommandCounterIncrement();
+		ST_STOP_POINT("log truncated");
 	}
 	else
 	{
@@ -722,6 +723,13 @@ rotate(Oid source, List *segments, StSegment *current)
 	else if (segment_fits(rel, current))
 		create_segment(rel, number, current->natts, current->attnums);
 	relation_close(rel, AccessShareLock);
+	ST_STOP_POINT("log rotated");
+}
+
+static int64
+segment_bytes(void)
+{
+	return ST_FAULT("small segments") ? 4 * BLCKSZ : st_log_segment_bytes;
 }
 
 void
@@ -745,7 +753,7 @@ st_log_reclaim(Oid source)
 			continue;
 		bytes = (int64) RelationGetNumberOfBlocks(log) * BLCKSZ;
 		relation_close(log, AccessShareLock);
-		if (segment->current && bytes > st_log_segment_bytes)
+		if (segment->current && bytes > segment_bytes())
 			large = true;
 		if (!segment->current && bytes > 0)
 			garbage = true;
@@ -775,7 +783,7 @@ st_log_reclaim(Oid source)
 		/* another session may have rotated since our first look */
 		if (log)
 		{
-			large = (int64) RelationGetNumberOfBlocks(log) * BLCKSZ > st_log_segment_bytes;
+			large = (int64) RelationGetNumberOfBlocks(log) * BLCKSZ > segment_bytes();
 			relation_close(log, AccessShareLock);
 			if (large)
 				rotate(source, segments, current);

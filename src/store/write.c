@@ -219,6 +219,7 @@ void
 st_log_write_end(StLogWriter *writer)
 {
 	flush(writer);
+	ST_STOP_POINT("changes captured");
 	for (int i = 0; i < writer->nslots; i++)
 		ExecDropSingleTupleTableSlot(writer->slots[i]);
 	if (writer->bulk)

@@ -12,6 +12,7 @@ printed.
     assert_fresh  the oracle: assert_fresh(conn, "name of stream table")
 """
 import collections
+import fcntl
 import itertools
 import os
 import pathlib
@@ -19,6 +20,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import threading
 import time
 
 import psycopg
@@ -222,6 +224,43 @@ class Database:
             with self.server.connect() as conn:
                 conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
                              .format(sql.Identifier(self.name)))
+
+
+# -- the test build
+
+_library = None
+_library_lock = threading.Lock()
+
+
+def fault_library():
+    """The library with fault points, built apart from the normal one."""
+    global _library
+    with _library_lock:
+        if _library is None:
+            directory = TOP / "build" / f"pg{os.environ.get('PG_MAJOR', '15')}" / "fault"
+            directory.mkdir(parents=True, exist_ok=True)
+            with open(directory / "lock", "w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                done = subprocess.run(
+                    ["make", "--no-print-directory", "-s", f"-j{os.cpu_count()}", "-C", str(directory),
+                     "-f", str(TOP / "Makefile"), f"PG_CONFIG={os.environ['PG_CONFIG']}", "FAULT_POINTS=1", "pg_trickle.so"],
+                    stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            if done.returncode:
+                raise RuntimeError(f"the build with fault points failed:\n{done.stderr[-4000:]}")
+            _library = directory / "pg_trickle.so"
+    return _library
+
+
+def create_faulty_extension(server, conn):
+    """The extension with the library of the test build (src/util/fault.h), which
+    lies beside the server's data: the one installed in PostgreSQL stays as it is."""
+    copy = server.dir / "pg_trickle.so"
+    if not copy.exists():
+        shutil.copyfile(fault_library(), copy)
+        copy.chmod(0o755)
+    conn.execute("CREATE EXTENSION pg_trickle")
+    changed = conn.execute("UPDATE pg_proc SET probin = %s WHERE probin = '$libdir/pg_trickle'", (str(copy),))
+    assert changed.rowcount > 0
 
 
 # -- the oracle

@@ -9,18 +9,18 @@ The library with fault points is built in a directory of its own and put beside
 the throwaway server's data; the functions of the test databases point to it.
 So the library installed in PostgreSQL stays the normal one.
 """
+import concurrent.futures
 import itertools
 import os
 import pathlib
-import shutil
-import subprocess
+import queue
 import sys
 import time
 
 import psycopg
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from conftest import TOP, Server, check_fresh  # noqa: E402
+from conftest import Server, check_fresh, create_faulty_extension  # noqa: E402
 
 # The rules of kind W, a wrong result, as of the design.
 RULES = """A1 A3 A4 A5 B1 B2 B3 B4 B5 B6 B7 B8 B9 B10 B18 C1 C2 C3 C4 C5 C6 C7 C8
@@ -52,8 +52,8 @@ class Database:
         server.admin.execute(f"CREATE DATABASE {self.name} TEMPLATE faulty")
         self.conn = self.session()
 
-    def session(self):
-        conn = self.server.connect(self.name)
+    def session(self, **options):
+        conn = self.server.connect(self.name, **options)
         self.sessions.append(conn)
         conn.execute("SELECT set_config('pg_trickle.fault', %s, false)", (self.fault,))
         conn.execute("SELECT pgtrickle.version()")
@@ -68,9 +68,13 @@ class Database:
     def value(self, query):
         return self.conn.execute(query).fetchone()[0]
 
-    def create(self, name, query):
-        self.conn.execute("SELECT pgtrickle.create_stream_table(%s, %s, refresh_mode => 'DIFFERENTIAL')",
-                          (name, query))
+    def create(self, name, query, mode="DIFFERENTIAL", conn=None):
+        (conn or self.conn).execute("SELECT pgtrickle.create_stream_table(%s, %s, refresh_mode => %s)",
+                                    (name, query, mode))
+
+    def states(self):
+        return [row[0] for row in self.conn.execute(
+            "SELECT relname FROM pg_class WHERE relname ~ '^state_[0-9]+_[0-9]+$' AND relkind = 'r'")]
 
     def refresh(self, name="s", conn=None):
         (conn or self.conn).execute("SELECT pgtrickle.refresh_stream_table(%s)", (name,))
@@ -136,6 +140,19 @@ def miss(db):
 
 
 # -- B: capture
+
+@mutant("A5")
+def choice_made_once(db):
+    """Which of 1.0 and 1.00 is shown must be the same for both readers: there is
+    one state of the choice, or none."""
+    db.run("CREATE TABLE t (id int, n numeric)", "INSERT INTO t VALUES (1, 1.0), (2, 1.00), (3, 2)")
+    db.create("s", "WITH q AS (SELECT DISTINCT n FROM t) SELECT n, 1 AS x FROM q UNION ALL SELECT n, 2 FROM q", "AUTO")
+    shown = db.value("SELECT n::text FROM s WHERE n = 1 LIMIT 1")
+    db.run(f"DELETE FROM t WHERE n::text = '{shown}'")
+    db.refresh()
+    db.fresh(fallback=True)
+    assert len(db.states()) <= 1, f"the choice is made {len(db.states())} times"
+
 
 @mutant("B1")
 def target_block(db):
@@ -378,6 +395,142 @@ def settings_of_creation(db):
     db.fresh()
 
 
+@mutant("E11")
+def scalar_subquery(db):
+    db.run("CREATE TABLE t (id int, n int)", "CREATE TABLE u (n int)", "INSERT INTO t VALUES (1, 1)", "INSERT INTO u VALUES (5)")
+    db.create("s", "SELECT id, n, (SELECT max(u.n) FROM u) AS m FROM t", "AUTO")
+    db.run("INSERT INTO t VALUES (2, 2)")
+    db.refresh()
+    db.run("UPDATE u SET n = 9")
+    db.refresh()
+    db.fresh(fallback=True)
+
+
+@mutant("E12")
+def recursion(db):
+    db.run("CREATE TABLE t (id int, up int)", "INSERT INTO t VALUES (1, NULL), (2, 1), (3, 2)")
+    db.create("s", "WITH RECURSIVE r AS (SELECT id, 0 AS depth FROM t WHERE up IS NULL"
+                   " UNION ALL SELECT t.id, r.depth + 1 FROM r JOIN t ON t.up = r.id) SELECT id, depth FROM r", "AUTO")
+    db.run("INSERT INTO t VALUES (4, 3)", "DELETE FROM t WHERE id = 4", "INSERT INTO t VALUES (5, 2)")
+    db.refresh()
+    db.fresh(fallback=True)
+
+
+@mutant("E15 stable")
+def stable_function(db):
+    db.run("CREATE TABLE factor (n int)", "INSERT INTO factor VALUES (2)",
+           "CREATE FUNCTION times(x numeric) RETURNS numeric STABLE LANGUAGE sql AS 'SELECT x * n FROM public.factor'")
+    grouped(db, "(1, 1, 1)", "SELECT id, n FROM t")
+    db.create("s2", "SELECT id, times(n) AS n FROM t", "AUTO")
+    db.run("UPDATE factor SET n = 3", "INSERT INTO t VALUES (2, 2, 2)")
+    db.refresh("s2")
+    db.fresh("s2", fallback=True)
+
+
+@mutant("E16")
+def function_replaced(db):
+    db.run("CREATE FUNCTION twice(x numeric) RETURNS numeric IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN x * 2; END'")
+    grouped(db, "(1, 1, 1), (2, 1, 2)", "SELECT id, twice(n) AS n FROM t")
+    db.run("INSERT INTO t VALUES (3, 1, 3)")
+    db.refresh()
+    db.run("CREATE OR REPLACE FUNCTION twice(x numeric) RETURNS numeric IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN x + x + 1; END'",
+           "INSERT INTO t VALUES (4, 1, 4)")
+    db.refresh()
+    db.fresh(fallback=True)
+
+
+@mutant("E16 view")
+def view_replaced(db):
+    db.run("CREATE TABLE t (id int, n int)", "INSERT INTO t VALUES (1, 1), (2, 2)", "CREATE VIEW v AS SELECT id, n FROM t")
+    db.create("s", "SELECT id, n FROM v")
+    db.run("CREATE OR REPLACE VIEW v AS SELECT id, n * 10 AS n FROM t", "INSERT INTO t VALUES (3, 3)")
+    try:
+        db.refresh()
+    except psycopg.errors.InvalidTableDefinition:
+        return      # said clearly, and the table left alone
+    db.fresh(fallback=True)
+
+
+def under_policy(db):
+    """A source with a policy, and a session of a user who is under it."""
+    db.run("DO $$ BEGIN CREATE ROLE mutant_reader LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$",
+           "CREATE TABLE t (id int, owner text)", "INSERT INTO t VALUES (1, 'mutant_reader'), (2, 'other')",
+           "CREATE POLICY p ON t USING (owner = 'mutant_reader')",
+           "GRANT SELECT, TRIGGER ON t TO mutant_reader", "GRANT CREATE ON SCHEMA public TO mutant_reader")
+    return db.session(user="mutant_reader")
+
+
+@mutant("E17")
+def row_security_switched_on(db):
+    reader = under_policy(db)
+    db.create("s", "SELECT id, owner FROM t", conn=reader)
+    db.run("ALTER TABLE t ENABLE ROW LEVEL SECURITY", "INSERT INTO t VALUES (3, 'other'), (4, 'mutant_reader')")
+    db.refresh(conn=reader)
+    check_fresh(reader, "s")
+
+
+# -- F: trees, printing
+
+@mutant("F2")
+def renamed_columns(db):
+    db.run("CREATE TABLE t (a int, b int, c int)", "INSERT INTO t VALUES (1, 2, 3)")
+    db.create("s", "SELECT q, r FROM t AS x (p, q, r)")
+    db.run("INSERT INTO t VALUES (4, 5, 6)")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("F3")
+def whole_row(db):
+    db.run("CREATE TABLE t (a int, b int, c int)", "INSERT INTO t VALUES (1, 2, 3)")
+    db.create("s", "SELECT a, to_jsonb(t) AS j FROM t", "AUTO")
+    db.run("INSERT INTO t VALUES (4, 5, 6)")
+    db.refresh()
+    db.fresh(fallback=True)
+
+
+@mutant("F6")
+def columns_trade_names(db):
+    db.run("CREATE TABLE t (id int, a int, b int)", "INSERT INTO t VALUES (1, 10, 20)")
+    db.create("s", "SELECT id, a, b FROM t")
+    db.run("ALTER TABLE t RENAME a TO x", "ALTER TABLE t RENAME b TO a", "ALTER TABLE t RENAME x TO b", "INSERT INTO t VALUES (2, 30, 40)")
+    # in a session that has not seen the query before, and in one that has
+    db.refresh(conn=db.session())
+    db.run("INSERT INTO t VALUES (3, 40, 50)")
+    db.refresh()
+    have = db.conn.execute("SELECT id, a, b FROM s ORDER BY id").fetchall()
+    want = db.conn.execute("SELECT id, b, a FROM t ORDER BY id").fetchall()
+    assert have == want, f"the columns are {have}, not {want}"
+
+
+@mutant("F7")
+def row_security_at_creation(db):
+    reader = under_policy(db)
+    db.run("ALTER TABLE t ENABLE ROW LEVEL SECURITY")
+    db.create("s", "SELECT id, owner FROM t", "AUTO", conn=reader)
+    db.run("INSERT INTO t VALUES (3, 'other'), (4, 'mutant_reader')")
+    db.refresh(conn=reader)
+    check_fresh(reader, "s")
+
+
+@mutant("F7 barrier")
+def security_barrier(db):
+    """A function of the reader must not see the rows that the view hides."""
+    reader = under_policy(db)
+    db.run("CREATE VIEW v WITH (security_barrier) AS SELECT id, owner FROM t WHERE owner = 'mutant_reader'",
+           "GRANT SELECT ON v TO mutant_reader")
+    seen = []
+    reader.add_notice_handler(lambda notice: seen.append(notice.message_primary))
+    reader.execute("CREATE FUNCTION look(text) RETURNS boolean IMMUTABLE COST 0.0001 LANGUAGE plpgsql AS"
+                   " $$ BEGIN RAISE NOTICE 'seen: %', $1; RETURN true; END $$")
+    db.create("s", "SELECT id, owner FROM v WHERE look(owner)", "AUTO", conn=reader)
+    db.run("INSERT INTO t VALUES (3, 'other'), (4, 'mutant_reader')")
+    db.refresh(conn=reader)
+    check_fresh(reader, "s")
+    assert "seen: mutant_reader" in seen
+    assert "seen: other" not in seen, "a hidden row was shown to the reader's function"
+
+
 # -- G: apply
 
 @mutant("G4")
@@ -392,30 +545,13 @@ def guard(db):
 
 # -- running them
 
-def build(directory):
-    """The library with fault points, built apart from the normal one."""
-    directory.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(
-        ["make", "--no-print-directory", "-s", f"-j{os.cpu_count()}", "-C", str(directory), "-f", str(TOP / "Makefile"),
-         f"PG_CONFIG={os.environ['PG_CONFIG']}", "FAULT_POINTS=1", "pg_trickle.so"],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"the build with fault points failed:\n{done.stderr[-4000:]}")
-    return directory / "pg_trickle.so"
-
-
-def start(library):
+def start():
     server = Server()
-    copy = server.dir / "pg_trickle.so"
-    shutil.copyfile(library, copy)
-    copy.chmod(0o755)
     server.start()
     server.admin = server.connect()
     server.admin.execute("CREATE DATABASE faulty")
     with server.connect("faulty") as conn:
-        conn.execute("CREATE EXTENSION pg_trickle")
-        changed = conn.execute("UPDATE pg_proc SET probin = %s WHERE probin = '$libdir/pg_trickle'", (str(copy),))
-        assert changed.rowcount > 0
+        create_faulty_extension(server, conn)
     return server
 
 
@@ -431,40 +567,55 @@ def attempt(server, function, fault):
     return None
 
 
+def judge(server, name):
+    """Whether the test passes as the code is and fails with the fault."""
+    try:
+        sound = attempt(server, MUTANTS[name], "")
+        broken = None if sound else attempt(server, MUTANTS[name], name)
+    except Skip as reason:
+        return "skipped", f"skipped  {name:9} {reason}"
+    if sound:
+        return "failed", f"FAILED   {name:9} already without the fault: {sound}"
+    if broken:
+        return "passed", f"killed   {name:9} {broken.splitlines()[0][:100]}"
+    return "failed", f"SURVIVED {name:9}"
+
+
 def main(names):
     unknown = [n for n in names if n not in MUTANTS]
     if unknown:
         sys.exit(f"no mutant is called {unknown[0]}; there are: {', '.join(MUTANTS)}")
     began = time.monotonic()
-    major = os.environ.get("PG_MAJOR", "15")
-    server = start(build(TOP / "build" / f"pg{major}" / "fault"))
-    passed = failed = skipped = 0
+    # Each worker has a server of its own, so that creating and dropping
+    # databases in one does not wait for the other.
+    servers = queue.SimpleQueue()
+    started = []
+    counts = {"passed": 0, "failed": 0, "skipped": 0}
     try:
-        for name in names or MUTANTS:
+        for _ in range(min(os.cpu_count() or 1, 4)):
+            started.append(start())
+            servers.put(started[-1])
+
+        def run(name):
+            server = servers.get()
             try:
-                sound = attempt(server, MUTANTS[name], "")
-                broken = None if sound else attempt(server, MUTANTS[name], name)
-            except Skip as reason:
-                skipped += 1
-                print(f"skipped  {name:9} {reason}", flush=True)
-                continue
-            if sound:
-                failed += 1
-                print(f"FAILED   {name:9} already without the fault: {sound}", flush=True)
-            elif broken:
-                passed += 1
-                print(f"killed   {name:9} {broken.splitlines()[0][:100]}", flush=True)
-            else:
-                failed += 1
-                print(f"SURVIVED {name:9}", flush=True)
+                return judge(server, name)
+            finally:
+                servers.put(server)
+
+        with concurrent.futures.ThreadPoolExecutor(len(started)) as pool:
+            for outcome, line in pool.map(run, names or MUTANTS):
+                counts[outcome] += 1
+                print(line, flush=True)
     finally:
-        server.admin.close()
-        server.remove()
+        for server in started:
+            server.admin.close()
+            server.remove()
     covered = {name.split()[0].rstrip("abcdef") for name in MUTANTS}
     print("rules without a mutant: " + " ".join(r for r in RULES if r not in covered))
     print(f"took {time.monotonic() - began:.0f} s")
-    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
-    return 1 if failed else 0
+    print(f"{counts['passed']} passed, {counts['failed']} failed" + (f", {counts['skipped']} skipped" if counts["skipped"] else ""))
+    return 1 if counts["failed"] else 0
 
 
 if __name__ == "__main__":
