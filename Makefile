@@ -61,7 +61,9 @@ OBJS = \
 	src/api/create.o \
 	src/api/information.o \
 	src/api/lifecycle.o \
-	src/api/name.o
+	src/api/name.o \
+	src/api/schedule.o \
+	src/api/two_phase.o
 # END OBJS
 
 # A source file that is not in the list would be left out of the library and

@@ -12,6 +12,7 @@
 #include "guc.h"
 
 bool		st_guc_log_refresh = false;
+int			st_guc_min_schedule_seconds = 1;
 bool		st_guc_unlogged_buffers = false;
 int			st_guc_volatile_function_policy = ST_VOLATILE_REJECT;
 
@@ -29,6 +30,10 @@ st_guc_init(void)
 							 "Writes each refresh to the server log.",
 							 "One line per refreshed stream table: what it did, rows, and the time of each step.",
 							 &st_guc_log_refresh, false, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trickle.min_schedule_seconds",
+							"Shortest schedule that a stream table may be given, in seconds.",
+							"Applies to durations when they are set, not to cron expressions.",
+							&st_guc_min_schedule_seconds, 1, 1, 86400, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("pg_trickle.unlogged_buffers",
 							 "Creates change logs UNLOGGED.",
 							 "Capture writes less WAL; after a crash the stream tables that read such a log are recomputed.",

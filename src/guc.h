@@ -16,6 +16,9 @@ extern bool st_guc_unlogged_buffers;
 /* Each refresh is written to the server log. */
 extern bool st_guc_log_refresh;
 
+/* Shortest duration that is accepted as a schedule, in seconds. */
+extern int	st_guc_min_schedule_seconds;
+
 /* What a query with volatile functions is: one of ST_VOLATILE_*. */
 enum
 {

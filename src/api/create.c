@@ -92,7 +92,8 @@ refuse(const char *what)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("%s is not available in this release", what)));
+			 errmsg("%s is not available in this release", what),
+			 errhint("Leave the parameter out, or pass its default.")));
 }
 
 /* Parameters in the order of the contract; what comes later is refused. */
@@ -135,7 +136,19 @@ check_parameters(FunctionCallInfo fcinfo, CreatePlan *plan)
 		refuse("output_distribution_column");
 	if (!PG_ARGISNULL(14) && PG_GETARG_BOOL(14))
 		refuse("temporal");
+	if (backend && (pg_strcasecmp(backend, "citus") == 0 || pg_strcasecmp(backend, "pg_mooncake") == 0))
+		refuse(psprintf("storage_backend '%s'", backend));
 	require_one_of("storage_backend", backend, "heap", "none", NULL);
+	if (!PG_ARGISNULL(11) && PG_GETARG_INT32(11) < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid argument: max_differential_joins is negative"),
+				 errhint("NULL or 0 means no limit.")));
+	if (!PG_ARGISNULL(12) && !(PG_GETARG_FLOAT8(12) >= 0 && PG_GETARG_FLOAT8(12) <= 1))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid argument: max_delta_fraction is not between 0 and 1"),
+				 errhint("It is the share of a source that may have changed; NULL or 0 means no limit.")));
 	plan->query_text = text_argument(fcinfo, 1);
 }
 
@@ -477,6 +490,10 @@ install_capture(CreatePlan *plan)
 
 		st_capture_install(source->relid, source->attnums);
 	}
+	if (plan->sources)
+		ereport(NOTICE,
+				(errmsg("writers of the sources of \"%s\" wait until this transaction ends",
+						plan->name->relname)));
 }
 
 Datum
@@ -489,6 +506,7 @@ st_sql_create_stream_table(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("create_stream_table()");
 	check_parameters(fcinfo, &plan);
+	st_note_lifecycle_call();
 	plan.query = st_query_analyze(plan.query_text);
 	st_query_check(plan.query);
 	/* rule C7: a commit between the transaction's snapshot and the triggers would be in neither */

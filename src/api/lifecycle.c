@@ -27,6 +27,7 @@
 #include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
+#include "utils/ruleutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -62,10 +63,10 @@ refresh(Oid relid)
 	if (strcmp(table->status, "SUSPENDED") == 0 || strcmp(table->status, "ERROR") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid argument: stream table \"%s.%s\" is %s",
-						table->schema, table->name, table->status),
-				 errhint("Call pgtrickle.alter_stream_table('%s.%s', status => 'ACTIVE') first.",
-						 table->schema, table->name)));
+				 errmsg("invalid argument: stream table \"%s.%s\" is %s, resume it with pgtrickle.alter_stream_table(%s, status => 'ACTIVE')",
+						table->schema, table->name,
+						strcmp(table->status, "ERROR") == 0 ? "in status ERROR" : "suspended",
+						quote_literal_cstr(quote_qualified_identifier(table->schema, table->name)))));
 	if (!st_refresh(relid, "MANUAL", false, &outcome))
 	{
 		ereport(NOTICE,
@@ -181,8 +182,10 @@ st_sql_alter_stream_table(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("invalid argument: name must not be NULL")));
+	PreventCommandIfReadOnly("alter_stream_table()");
 	relid = st_resolve_stream_table(PG_GETARG_TEXT_PP(0));
 	st_require_owner(relid);
+	st_note_lifecycle_call();
 	for (int i = 0; i < lengthof(later); i++)
 		if (later[i] && !PG_ARGISNULL(i))
 			ereport(ERROR,
@@ -301,6 +304,8 @@ drop(Oid relid, bool cascade)
 Datum
 st_sql_drop_stream_table(PG_FUNCTION_ARGS)
 {
+	PreventCommandIfReadOnly("drop_stream_table()");
+	st_note_lifecycle_call();
 	drop(st_resolve_stream_table(PG_GETARG_TEXT_PP(0)), PG_GETARG_BOOL(1));
 	PG_RETURN_VOID();
 }

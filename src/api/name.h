@@ -29,4 +29,10 @@ extern char *st_parse_schedule(const char *schedule);
 /* AUTO, FULL, DIFFERENTIAL or IMMEDIATE in upper case; 22023. */
 extern char *st_parse_mode(const char *mode);
 
+/*
+ * The current transaction creates, alters or drops a stream table: it can no
+ * longer be prepared for two-phase commit (rule J34).
+ */
+extern void st_note_lifecycle_call(void);
+
 #endif							/* ST_API_NAME_H */

@@ -147,7 +147,7 @@ st_sql_guard_stream_table(PG_FUNCTION_ARGS)
 
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("cannot modify stream table \"%s\"",
+			 errmsg("Direct DML on stream table \"%s\" is not allowed",
 					RelationGetRelationName(trigger->tg_relation)),
 			 errhint("Change the tables it is defined over, or refresh it with pgtrickle.refresh_stream_table().")));
 }
