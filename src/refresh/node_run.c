@@ -330,6 +330,8 @@ st_run_differential(StEntry *entry, int nsources, StSourceDelta *sources, Snapsh
 	if (!empty)
 		(void) st_statement_run(entry->program->final.delta, list_length(entry->program->final.leaves),
 								inputs, snapshot, receive_weighted_row, &delta);
+	for (int i = 0; i < nstates; i++)
+		tuplestore_end(states[i].rows);
 	outcome->delta_ms += st_elapsed_ms(start);
 	return finish_final(entry, &delta, false, snapshot, outcome);
 }

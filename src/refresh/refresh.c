@@ -405,6 +405,15 @@ adopt_functions(StEntry *entry)
 	st_entry_forget(entry->relid);
 }
 
+/* What spilled to a file must not wait for the end of the transaction. */
+static void
+end_sources(GroupMember *member)
+{
+	for (int i = 0; i < member->nsources; i++)
+		if (member->sources[i].rows)
+			tuplestore_end(member->sources[i].rows);
+}
+
 static void
 run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot snapshot,
 		   StRefreshOutcome *outcome)
@@ -520,6 +529,7 @@ run_group(List *members, const char *initiated_by, bool full, StRefreshOutcome *
 		if (!ST_FAULT("C6"))
 			UpdateActiveSnapshotCommandId();
 		run_member(member, initiated_by, full && last, GetActiveSnapshot(), outcome);
+		end_sources(member);
 		PopActiveSnapshot();
 		CommandCounterIncrement();
 		ST_STOP_POINT("node done");

@@ -16,7 +16,8 @@
  *	   - otherwise, N and the next transaction id X (read after N) are kept
  *	     until a snapshot has xmin >= X, when it moves to N-1;
  *	  and never beyond the last page on which the snapshot sees a row: pages
- *	  behind it may vanish in a crash and be written again.
+ *	  behind it may vanish in a crash and be written again. A crash empties an
+ *	  unlogged segment, which keeps its file: a recompute begins its mark anew.
  *
  *	  Column "marks" is the array of StMark as it lies in memory.
  *
@@ -421,6 +422,8 @@ st_frontier_advance(StFrontier *frontier, const StLogProbe *probe, Snapshot snap
 		mark->node = RelationGetFileNumber(log);
 		for (int i = 0; i < frontier->nmarks; i++)
 		{
+			if (recomputed && log->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED)
+				break;
 			if (frontier->marks[i].log == mark->log && frontier->marks[i].node == mark->node)
 				*mark = frontier->marks[i];
 		}

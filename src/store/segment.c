@@ -427,12 +427,12 @@ log_descriptor(Relation source, int natts, const AttrNumber *attnums)
 	return desc;
 }
 
-/* Create the table of a segment and register it. */
+/* Create the table of a segment and register it; of an UNLOGGED source it is unlogged in any case. */
 static void
-create_segment(Relation source, int number, int natts, AttrNumber *attnums)
+create_segment(Relation source, int number, bool unlogged, int natts, AttrNumber *attnums)
 {
 	StSegment	segment = {number, InvalidOid, true, natts, attnums};
-	char		persistence = source->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED || st_guc_unlogged_buffers
+	char		persistence = source->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED || unlogged
 		? RELPERSISTENCE_UNLOGGED : RELPERSISTENCE_PERMANENT;
 	/* VACUUM must never cut the log's end (rule B4) nor waste time on it */
 	List	   *options = list_make2(makeDefElem("vacuum_truncate", (Node *) makeString("off"), -1),
@@ -458,9 +458,12 @@ create_segment(Relation source, int number, int natts, AttrNumber *attnums)
 		st_crash_mark_ensure();
 }
 
-/* Does the segment's table still have the types and persistence of the source? */
+/*
+ * Does the segment's table still have the types of the source, and its
+ * persistence? With "unlogged" it may be unlogged where the source is not.
+ */
 static bool
-segment_fits(Relation source, const StSegment *segment)
+segment_fits(Relation source, const StSegment *segment, bool unlogged)
 {
 	Relation	log = open_log_nowait(segment->log);
 	TupleDesc	desc;
@@ -472,7 +475,7 @@ segment_fits(Relation source, const StSegment *segment)
 	if (source->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED &&
 		log->rd_rel->relpersistence != RELPERSISTENCE_UNLOGGED)
 		fits = false;
-	if (source->rd_rel->relpersistence == RELPERSISTENCE_PERMANENT && !st_guc_unlogged_buffers &&
+	if (source->rd_rel->relpersistence == RELPERSISTENCE_PERMANENT && !unlogged &&
 		log->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED)
 		fits = false;
 	for (int i = 0; i < segment->natts && fits; i++)
@@ -513,7 +516,7 @@ st_log_ensure(Oid source, const Bitmapset *attnums)
 	current = find_current(segments);
 	foreach(lc, segments)
 		number = Max(number, ((StSegment *) lfirst(lc))->segment + 1);
-	if (current && segment_fits(rel, current))
+	if (current && segment_fits(rel, current, st_guc_unlogged_buffers))
 	{
 		Bitmapset  *have = NULL;
 
@@ -535,7 +538,7 @@ st_log_ensure(Oid source, const Bitmapset *attnums)
 	attnum = -1;
 	while ((attnum = bms_next_member(wanted, attnum)) >= 0)
 		array[natts++] = attnum;
-	create_segment(rel, number, natts, array);
+	create_segment(rel, number, st_guc_unlogged_buffers, natts, array);
 	if (segments == NIL)
 		insert_tracking(rel);
 	table_close(rel, NoLock);
@@ -688,7 +691,10 @@ same_columns(const StSegment *a, const StSegment *b)
 		memcmp(a->attnums, b->attnums, sizeof(AttrNumber) * a->natts) == 0;
 }
 
-/* Direct the writers to an empty segment, a new one if there is none. */
+/*
+ * Direct the writers to an empty segment, a new one if there is none. A log
+ * stays logged or unlogged as it was made: this session's setting is not asked.
+ */
 static void
 rotate(Oid source, List *segments, StSegment *current)
 {
@@ -696,16 +702,18 @@ rotate(Oid source, List *segments, StSegment *current)
 	ListCell   *lc;
 	int			number = 0;
 	StSegment  *empty = NULL;
+	bool		unlogged;
 
 	if (rel == NULL)
 		return;
+	unlogged = get_rel_persistence(current->log) == RELPERSISTENCE_UNLOGGED;
 	foreach(lc, segments)
 	{
 		StSegment  *segment = lfirst(lc);
 		Relation	log;
 
 		number = Max(number, segment->segment + 1);
-		if (segment->current || empty || !same_columns(segment, current) || !segment_fits(rel, segment))
+		if (segment->current || empty || !same_columns(segment, current) || !segment_fits(rel, segment, unlogged))
 			continue;
 		log = open_log_nowait(segment->log);
 		if (log == NULL)
@@ -720,8 +728,8 @@ rotate(Oid source, List *segments, StSegment *current)
 		CacheInvalidateRelcache(rel);
 		CommandCounterIncrement();
 	}
-	else if (segment_fits(rel, current))
-		create_segment(rel, number, current->natts, current->attnums);
+	else if (segment_fits(rel, current, unlogged))
+		create_segment(rel, number, unlogged, current->natts, current->attnums);
 	relation_close(rel, AccessShareLock);
 	ST_STOP_POINT("log rotated");
 }

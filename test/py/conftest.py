@@ -251,16 +251,18 @@ def fault_library():
     return _library
 
 
-def create_faulty_extension(server, conn):
+def create_faulty_extension(server, dbname):
     """The extension with the library of the test build (src/util/fault.h), which
-    lies beside the server's data: the one installed in PostgreSQL stays as it is."""
+    lies beside the server's data: the one installed in PostgreSQL stays as it is.
+    In a session of its own, since that has loaded the installed one."""
     copy = server.dir / "pg_trickle.so"
     if not copy.exists():
         shutil.copyfile(fault_library(), copy)
         copy.chmod(0o755)
-    conn.execute("CREATE EXTENSION pg_trickle")
-    changed = conn.execute("UPDATE pg_proc SET probin = %s WHERE probin = '$libdir/pg_trickle'", (str(copy),))
-    assert changed.rowcount > 0
+    with server.connect(dbname) as conn:
+        conn.execute("CREATE EXTENSION pg_trickle")
+        changed = conn.execute("UPDATE pg_proc SET probin = %s WHERE probin = '$libdir/pg_trickle'", (str(copy),))
+        assert changed.rowcount > 0
 
 
 # -- the oracle
@@ -386,12 +388,17 @@ def make_server(request):
 
 
 @pytest.fixture
-def db(server):
+def db(server, request):
+    """A failed test's database stays, and so does its server."""
     if not server.running():    # left down by a test that failed
         server.start()
+    failed_before = request.session.testsfailed
     database = Database(server)
     yield database
-    database.drop()
+    if request.session.testsfailed > failed_before:
+        database.close()
+    else:
+        database.drop()
 
 
 @pytest.fixture
@@ -400,5 +407,8 @@ def assert_fresh():
 
 
 def pytest_terminal_summary(terminalreporter):
+    as_postgres = "runuser -u postgres -- " if os.getuid() == 0 else ""
     for directory in _kept:
         terminalreporter.write_line(f"kept the stopped server of a failed test: {directory}")
+        terminalreporter.write_line(f"  to open it: . {directory}/env && {as_postgres}$PGBIN/pg_ctl -w -D {directory}/data -l {directory}/log start"
+                                    f" && $PGBIN/psql -h $PGHOST -p $PGPORT -U postgres -l")

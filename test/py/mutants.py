@@ -550,8 +550,7 @@ def start():
     server.start()
     server.admin = server.connect()
     server.admin.execute("CREATE DATABASE faulty")
-    with server.connect("faulty") as conn:
-        create_faulty_extension(server, conn)
+    create_faulty_extension(server, "faulty")
     return server
 
 
