@@ -1,0 +1,84 @@
+"""./dev repro leaves of a failure what matters, in a script that shows it."""
+import conftest
+import repro
+from repro import Step
+
+# The comparison is with the text: a row of group 2 is then one too many.
+PLANTED = ["UPDATE pgtrickle.pgt_stream_tables SET defining_query ="
+           " 'SELECT g, count(*) AS n FROM t WHERE g <> 2 GROUP BY g'"]
+
+
+def statements(*texts, session=0):
+    return [Step(session, text) for text in texts]
+
+
+def failing_run():
+    """A stream table whose query is changed behind its back, amid other work."""
+    return [
+        *statements("CREATE TABLE t (id int PRIMARY KEY, g int, note text)",
+                    "CREATE TABLE u (LIKE t INCLUDING ALL)",
+                    "INSERT INTO t VALUES (1, 1, 'it''s, (one'), (2, 2, 'two'), (3, 3, 'three')",
+                    "SELECT pgtrickle.create_stream_table('st', 'SELECT g, count(*) AS n FROM t GROUP BY g')"),
+        Step(0, None, "st"),
+        *statements("BEGIN", "INSERT INTO u VALUES (1, 1, 'x')", "COMMIT", session=1),
+        *statements("INSERT INTO t VALUES (4, 1, 'four')", *PLANTED, "DELETE FROM u"),
+        Step(0, None, "st"),
+    ]
+
+
+def test_shrink(server):
+    """Each step of what is left is needed, and psql shows the wrong row."""
+    steps, wanted = repro.shrink(repro.Replayer(server), failing_run())
+    assert wanted == "public.st is not what its query returns"
+    texts = [step.text for step in steps]
+    assert texts[0].startswith("CREATE TABLE t") and texts[2].startswith("SELECT pgtrickle.create")
+    # of the three rows the one of group 2
+    assert texts[1] == "INSERT INTO t VALUES (2, 2, 'two')" and texts[3:] == [*PLANTED, None]
+
+    suffix, text = repro.script(steps, wanted, 1)
+    assert suffix == ".sql"
+    database = conftest.Database(server, extension=False)
+    try:
+        lines = database.psql(text).splitlines()
+    finally:
+        database.drop()
+    assert lines[-2:] == ["FULL|first fill", "unexpected|(2,1)"]
+
+
+def test_sessions_stay(server):
+    """What takes two sessions becomes an isolation spec."""
+    steps = [*failing_run()[:4], *statements("BEGIN", "INSERT INTO t VALUES (9, 2, 'nine')", session=1),
+             *statements(*PLANTED, "ROLLBACK", session=0), Step(0, None, "st")]
+    suffix, text = repro.script(steps, "wrong", 1)
+    assert suffix == ".spec"
+    assert text.splitlines()[-1].split() == ["permutation", *(f"p{i:03}" for i in range(len(steps)))]
+
+
+def test_no_failure(server):
+
+    steps = failing_run()
+    del steps[-3]
+    assert repro.shrink(repro.Replayer(server), steps)[1] is None
+
+
+def test_recording(server):
+    """What is recorded fails as the run itself does."""
+    steps = []
+    database = conftest.Database(server)
+    try:
+        with repro.recording(steps):
+            for step in failing_run():
+                if step.text is None:
+                    try:
+                        database.assert_fresh(step.name)
+                    except AssertionError:
+                        pass
+                elif step.session == 0:
+                    database.execute(step.text)
+            other = database.connect(autocommit=False)
+            other.execute("INSERT INTO u VALUES (%s, 2, %s)", (5, "it's"))
+            other.commit()
+    finally:
+        database.drop()
+    assert [s.text for s in steps[-3:]] == ["BEGIN", "INSERT INTO u VALUES (5, 2, 'it''s')", "COMMIT"]
+    assert repro.Replayer(server).failure(steps) == "public.st is not what its query returns"
