@@ -1,0 +1,49 @@
+"""The documents say what the program does: generated parts are up to date, statements in them were run."""
+import difflib
+import pathlib
+import re
+import sys
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tools"))
+import make_docs  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def made(server):
+    return make_docs.documents(make_docs.Settings(server.host, server.port, bindir=server.bin))
+
+
+@pytest.mark.parametrize("name", ["docs/reference.md", *make_docs.RUN])
+def test_up_to_date(made, name):
+    path = TOP / name
+    text = path.read_text(encoding="utf8") if path.exists() else ""
+    difference = "\n".join(difflib.unified_diff(text.splitlines(), made[name].splitlines(), name, "as it is", lineterm=""))
+    assert not difference, f"./dev docs writes this again:\n{difference}"
+
+
+def test_statements_are_run(made):
+    """The comparison above would also be content with documents that show nothing."""
+    for name in make_docs.RUN:
+        fences = list(make_docs.FENCES.finditer(made[name]))
+        assert sum(1 for m in fences if m["output"]) >= 1
+        assert any("refresh_stream_table" in m["script"] for m in fences)
+
+
+def test_all_is_described(made):
+    """Every function, relation, column and setting has a comment."""
+    text = made["docs/reference.md"]
+    assert text.count("\n```\n") >= 20
+    assert "\n```\n\n\n" not in text, "a function without comment"
+    assert not re.search(r"^\| .*\|\s*\|$", text.replace("| |\n|---", "|---"), re.MULTILINE), "a row without comment"
+
+
+def test_links(made):
+    """Links between the documents lead somewhere."""
+    for path in [TOP / "README.md", TOP / "CONTRIBUTING.md", *TOP.glob("docs/*.md"), *TOP.glob("src/**/README.md"),
+                 TOP / "bench" / "README.md"]:
+        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text(encoding="utf8")):
+            if "://" not in target:
+                assert (path.parent / target).exists(), f"{path}: {target}"
