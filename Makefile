@@ -31,6 +31,7 @@ OBJS = \
 	src/util/sqlbuf.o \
 	src/util/statement.o \
 	src/util/zset.o \
+	src/catalog/depend.o \
 	src/catalog/extension.o \
 	src/catalog/internal_table.o \
 	src/catalog/stream_table.o \
@@ -58,7 +59,9 @@ OBJS = \
 	src/refresh/entry.o \
 	src/refresh/node_run.o \
 	src/refresh/refresh.o \
+	src/api/alter.o \
 	src/api/create.o \
+	src/api/definition.o \
 	src/api/information.o \
 	src/api/lifecycle.o \
 	src/api/name.o \

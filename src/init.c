@@ -16,6 +16,7 @@
 
 #include "apply/apply.h"
 #include "capture/capture.h"
+#include "catalog/depend.h"
 #include "guc.h"
 #include "util/fault.h"
 
@@ -33,4 +34,5 @@ _PG_init(void)
 		return;
 	st_capture_init();
 	st_guard_init();
+	st_depend_init();
 }

@@ -31,7 +31,7 @@ CREATE OR REPLACE FUNCTION pgtrickle.alter_stream_table(
     max_differential_joins integer DEFAULT NULL, max_delta_fraction double precision DEFAULT NULL)
 RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_alter_stream_table';
 COMMENT ON FUNCTION pgtrickle.alter_stream_table(text, text, text, text, text, text, text, text, boolean, boolean, text, text, bigint, integer, text, integer, double precision) IS
-    'Changes schedule, status or requested mode of a stream table; NULL leaves a property as it is. The other parameters are 0A000 in this release. Errors: 42P01 unknown, 42501 not the owner, 22023 bad value.';
+    'Changes schedule, status or refresh mode of a stream table; NULL leaves a property as it is. Another mode recomputes the stream table at once; writers of its sources wait until the transaction ends. The other parameters are 0A000 in this release. Errors: 42P01 unknown, 42501 not the owner, 22023 bad value, 0A000 if mode DIFFERENTIAL is asked for and the query has no delta.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.drop_stream_table(name text, cascade boolean DEFAULT false)
 RETURNS void LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_drop_stream_table';
@@ -49,4 +49,15 @@ RETURNS event_trigger LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_on_drop';
 COMMENT ON FUNCTION pgtrickle.on_drop() IS 'Removes from the catalog what plain DROP has dropped. Internal.';
 REVOKE ALL ON FUNCTION pgtrickle.on_drop() FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION pgtrickle.on_ddl_start()
+RETURNS event_trigger LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_on_ddl_start';
+COMMENT ON FUNCTION pgtrickle.on_ddl_start() IS
+    'Loads the library before the extension can be dropped: stream tables then stay as plain tables without ties to their sources. Internal.';
+REVOKE ALL ON FUNCTION pgtrickle.on_ddl_start() FROM PUBLIC;
+
+CREATE EVENT TRIGGER pg_trickle_on_ddl_start ON ddl_command_start
+    WHEN TAG IN ('DROP EXTENSION', 'DROP OWNED') EXECUTE FUNCTION pgtrickle.on_ddl_start();
+COMMENT ON EVENT TRIGGER pg_trickle_on_ddl_start IS 'Loads the library before the extension can be dropped.';
+
 CREATE EVENT TRIGGER pg_trickle_on_drop ON sql_drop EXECUTE FUNCTION pgtrickle.on_drop();
+COMMENT ON EVENT TRIGGER pg_trickle_on_drop IS 'Lets the catalog follow plain DROP.';

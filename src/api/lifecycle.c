@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * lifecycle.c
- *	  Refreshing, altering and dropping stream tables.
+ *	  Refreshing and dropping stream tables.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,6 +23,7 @@
 #include "utils/builtins.h"
 #include "utils/formatting.h"
 #include "utils/fmgrprotos.h"
+#include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
@@ -40,7 +41,6 @@
 
 PG_FUNCTION_INFO_V1(st_sql_refresh_stream_table);
 PG_FUNCTION_INFO_V1(st_sql_refresh_if_stale);
-PG_FUNCTION_INFO_V1(st_sql_alter_stream_table);
 PG_FUNCTION_INFO_V1(st_sql_drop_stream_table);
 PG_FUNCTION_INFO_V1(st_sql_on_drop);
 PG_FUNCTION_INFO_V1(st_sql_verify_stream_table);
@@ -114,94 +114,6 @@ st_sql_refresh_if_stale(PG_FUNCTION_ARGS)
 		PG_RETURN_BOOL(false);
 	refresh(relid);
 	PG_RETURN_BOOL(true);
-}
-
-/* ----- alter ----- */
-
-static void
-set_column(Oid relid, const char *sql, const char *value)
-{
-	Oid			types[] = {OIDOID, TEXTOID};
-	Datum		values[2] = {ObjectIdGetDatum(relid), value ? CStringGetTextDatum(value) : (Datum) 0};
-
-	(void) st_catalog_execute(sql, 2, types, values, value ? NULL : " n");
-}
-
-static void
-alter_status(Oid relid, const char *status)
-{
-	static const char *const statuses[] = {"INITIALIZING", "ACTIVE", "SUSPENDED", "ERROR"};
-
-	for (int i = 0; i < lengthof(statuses); i++)
-		if (pg_strcasecmp(status, statuses[i]) == 0)
-		{
-			set_column(relid, "UPDATE pgtrickle.pgt_stream_tables SET status = $2, updated_at = pg_catalog.now(),"
-					   " consecutive_errors = CASE WHEN $2 = 'ACTIVE' THEN 0 ELSE consecutive_errors END"
-					   " WHERE pgt_relid = $1", statuses[i]);
-			return;
-		}
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid argument: unknown status \"%s\"", status),
-			 errhint("Use INITIALIZING, ACTIVE, SUSPENDED or ERROR.")));
-}
-
-/* A mode that the stream table was not made for needs other states and capture. */
-static void
-alter_mode(Oid relid, const char *mode)
-{
-	StStreamTable *table = st_stream_table_get(relid);
-	char	   *wanted = st_parse_mode(mode);
-
-	if (strcmp(wanted, table->refresh_mode) == 0 ||
-		(strcmp(wanted, "AUTO") == 0 && table->reason && strcmp(table->reason, "refresh mode FULL") != 0) ||
-		(strcmp(wanted, "AUTO") == 0 && table->reason == NULL))
-	{
-		set_column(relid, "UPDATE pgtrickle.stream_table_internals i SET requested_refresh_mode = $2"
-				   " FROM pgtrickle.pgt_stream_tables t WHERE t.pgt_relid = $1 AND t.pgt_id = i.pgt_id", wanted);
-		return;
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("the refresh mode of a stream table cannot be changed from %s to %s in this release",
-					table->refresh_mode, wanted),
-			 errhint("Drop the stream table and create it with the other mode.")));
-}
-
-Datum
-st_sql_alter_stream_table(PG_FUNCTION_ARGS)
-{
-	static const char *const later[] = {
-		NULL, "query", NULL, NULL, NULL, "diamond_consistency", "diamond_schedule_policy", "cdc_mode",
-		"append_only", "pooler_compatibility_mode", "tier", "fuse", "fuse_ceiling", "fuse_sensitivity",
-		"partition_by", "max_differential_joins", "max_delta_fraction"
-	};
-	Oid			relid;
-
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("invalid argument: name must not be NULL")));
-	PreventCommandIfReadOnly("alter_stream_table()");
-	relid = st_resolve_stream_table(PG_GETARG_TEXT_PP(0));
-	st_require_owner(relid);
-	st_note_lifecycle_call();
-	for (int i = 0; i < lengthof(later); i++)
-		if (later[i] && !PG_ARGISNULL(i))
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("parameter \"%s\" of alter_stream_table() is not available in this release", later[i])));
-	SPI_connect();
-	if (!PG_ARGISNULL(2))
-		set_column(relid, "UPDATE pgtrickle.pgt_stream_tables SET schedule = $2, updated_at = pg_catalog.now()"
-				   " WHERE pgt_relid = $1", st_parse_schedule(text_to_cstring(PG_GETARG_TEXT_PP(2))));
-	if (!PG_ARGISNULL(3))
-		alter_mode(relid, text_to_cstring(PG_GETARG_TEXT_PP(3)));
-	if (!PG_ARGISNULL(4))
-		alter_status(relid, text_to_cstring(PG_GETARG_TEXT_PP(4)));
-	SPI_finish();
-	CacheInvalidateRelcacheByRelid(relid);
-	PG_RETURN_VOID();
 }
 
 /* ----- drop ----- */
@@ -310,25 +222,31 @@ st_sql_drop_stream_table(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/*
- * Event trigger on sql_drop: a stream table that plain SQL dropped leaves the
- * catalog, and a dropped source's log goes with it.
- */
-Datum
-st_sql_on_drop(PG_FUNCTION_ARGS)
+/* Rule J22: DROP TRIGGER of what capture or the guard rests on. */
+static void
+refuse_dropped_triggers(void)
 {
-	List	   *tables = NIL;
-	ListCell   *lc;
+	if (SPI_execute("SELECT object_identity FROM pg_catalog.pg_event_trigger_dropped_objects()"
+					" WHERE classid = 2620 AND original AND address_names[pg_catalog.array_upper(address_names, 1)]"
+					" IN ('pgtrickle_capture_' || objid, 'pg_trickle_guard_' || objid)", true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the dropped objects");
+	if (SPI_processed > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("cannot drop trigger %s because stream tables need it",
+						SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1)),
+				 errhint("It goes with them: use pgtrickle.drop_stream_table().")));
+}
+
+/* Relations that the command has dropped. */
+static List *
+dropped_relations(void)
+{
+	List	   *relations = NIL;
 	MemoryContext context = CurrentMemoryContext;
 
-	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("not called by an event trigger")));
-	/* the extension itself is being dropped */
-	if (!OidIsValid(st_internal_relation("pgt_stream_tables", true)))
-		PG_RETURN_NULL();
 	SPI_connect();
+	refuse_dropped_triggers();
 	if (SPI_execute("SELECT objid FROM pg_catalog.pg_event_trigger_dropped_objects()"
 					" WHERE classid = 1259 AND objsubid = 0", true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the dropped objects");
@@ -338,18 +256,44 @@ st_sql_on_drop(PG_FUNCTION_ARGS)
 		Oid			relid = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
 		MemoryContext old = MemoryContextSwitchTo(context);
 
-		tables = lappend_oid(tables, relid);
+		relations = lappend_oid(relations, relid);
 		MemoryContextSwitchTo(old);
 	}
 	SPI_finish();
-	foreach(lc, tables)
+	return relations;
+}
+
+/*
+ * Event trigger on sql_drop: a stream table that plain SQL dropped leaves the
+ * catalog, and a dropped source's log goes with it.
+ */
+Datum
+st_sql_on_drop(PG_FUNCTION_ARGS)
+{
+	List	   *relations;
+	ListCell   *lc;
+	int			level;
+
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("not called by an event trigger")));
+	/* the extension itself is being dropped */
+	if (!OidIsValid(st_internal_relation("pgt_stream_tables", true)))
+		PG_RETURN_NULL();
+	/* the user's search_path must not choose our operators */
+	level = NewGUCNestLevel();
+	RestrictSearchPath();
+	relations = dropped_relations();
+	AtEOXact_GUC(false, level);
+	foreach(lc, relations)
 	{
 		StStreamTable *table = st_stream_table_get(lfirst_oid(lc));
 
 		if (table)
 			forget_stream_table(table);
 	}
-	foreach(lc, tables)
+	foreach(lc, relations)
 		if (st_log_exists(lfirst_oid(lc)))
 			st_log_drop_unused(lfirst_oid(lc));
 	PG_RETURN_NULL();

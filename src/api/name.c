@@ -7,11 +7,13 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 #include "utils/varlena.h"
 
 #include "api/name.h"
@@ -54,6 +56,16 @@ st_require_owner(Oid relid)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied: must be owner of stream table %s", get_rel_name(relid))));
+}
+
+void
+st_require_fresh_snapshot(void)
+{
+	if (IsolationUsesXactSnapshot() && FirstSnapshotSet)
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("capture cannot begin in a REPEATABLE READ transaction that has a snapshot"),
+				 errhint("Use a READ COMMITTED transaction.")));
 }
 
 char *

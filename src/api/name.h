@@ -30,6 +30,13 @@ extern char *st_parse_schedule(const char *schedule);
 extern char *st_parse_mode(const char *mode);
 
 /*
+ * Raises 25001 in a REPEATABLE READ or SERIALIZABLE transaction that has a
+ * snapshot: a commit between that snapshot and new capture triggers would be
+ * in neither (rule C7).
+ */
+extern void st_require_fresh_snapshot(void);
+
+/*
  * The current transaction creates, alters or drops a stream table: it can no
  * longer be prepared for two-phase commit (rule J34).
  */

@@ -77,6 +77,8 @@ extern int	st_apply_pin_planner(void);
 extern void st_apply_add_found(StWork *work, Oid rel, ItemPointer tid, TupleTableSlot *new_row);
 
 /* find.c */
+/* Whether an index serves the applier's identity. */
+extern bool st_index_serves(StApplier *applier, Relation index);
 extern Oid st_find_index(StApplier *applier, Relation rel);
 extern StFinder *st_find_begin(StApplier *applier, Relation rel, Snapshot snapshot);
 /* take up to k rows with this image; false if there are fewer */

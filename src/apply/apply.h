@@ -52,6 +52,12 @@ typedef struct StApplier StApplier;
 extern Oid st_identity_create_index(Oid relid, const StIdentity *identity);
 
 /*
+ * Drop the identity's index, unless a constraint owns it or there is none.
+ * Takes AccessExclusiveLock on the table.
+ */
+extern void st_identity_drop_index(Oid relid, const StIdentity *identity);
+
+/*
  * Prepare to apply deltas to a node's table: statements are built and kept in
  * "context". columns: the attribute numbers of the table's live columns in the
  * order of the Z-sets' columns.

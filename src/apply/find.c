@@ -63,9 +63,8 @@ position_of(StApplier *applier, AttrNumber column)
 	return -1;
 }
 
-/* Whether an index serves the applier's identity. */
-static bool
-index_serves(StApplier *applier, Relation index)
+bool
+st_index_serves(StApplier *applier, Relation index)
 {
 	Form_pg_index form = index->rd_index;
 	List	   *expressions;
@@ -131,7 +130,7 @@ st_find_index(StApplier *applier, Relation rel)
 		{
 			Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
 
-			if (index_serves(applier, index))
+			if (st_index_serves(applier, index))
 				found = lfirst_oid(lc);
 			index_close(index, NoLock);
 			if (OidIsValid(found))

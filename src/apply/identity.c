@@ -17,9 +17,11 @@
 #include "access/genam.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/dependency.h"
 #include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_am_d.h"
+#include "catalog/pg_class_d.h"
 #include "catalog/pg_opclass_d.h"
 #include "catalog/pg_type_d.h"
 #include "commands/defrem.h"
@@ -133,4 +135,45 @@ st_identity_create_index(Oid relid, const StIdentity *identity)
 	table_close(rel, NoLock);
 	CommandCounterIncrement();
 	return index;
+}
+
+/* The table's index that st_identity_create_index would make, or InvalidOid. */
+static Oid
+find_own_index(Relation rel, const StIdentity *identity)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	AttrNumber *columns = palloc(sizeof(AttrNumber) * Max(desc->natts, 1));
+	int			natts = 0;
+	StApplier  *applier;
+	ListCell   *lc;
+
+	for (int i = 0; i < desc->natts; i++)
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			columns[natts++] = i + 1;
+	applier = st_applier_create(CurrentMemoryContext, RelationGetRelid(rel), natts, columns, identity);
+	foreach(lc, RelationGetIndexList(rel))
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+		bool		found = st_index_serves(applier, index) && !OidIsValid(get_index_constraint(lfirst_oid(lc)));
+
+		index_close(index, NoLock);
+		if (found)
+			return lfirst_oid(lc);
+	}
+	return InvalidOid;
+}
+
+void
+st_identity_drop_index(Oid relid, const StIdentity *identity)
+{
+	Relation	rel = table_open(relid, AccessExclusiveLock);
+	Oid			index = find_own_index(rel, identity);
+	ObjectAddress address;
+
+	table_close(rel, NoLock);
+	if (!OidIsValid(index))
+		return;
+	ObjectAddressSet(address, RelationRelationId, index);
+	performDeletion(&address, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
+	CommandCounterIncrement();
 }

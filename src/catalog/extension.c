@@ -38,6 +38,7 @@
 #include "utils/uuid.h"
 
 #include "catalog/extension.h"
+#include "util/fault.h"
 
 static Oid
 missing(const char *what)
@@ -132,8 +133,9 @@ st_extension_adopt_relation(Oid relid)
 	ObjectAddress relation;
 	ObjectAddress extension;
 
-	deleteDependencyRecordsForClass(RelationRelationId, relid,
-									TypeRelationId, DEPENDENCY_NORMAL);
+	if (!ST_FAULT("J5"))
+		deleteDependencyRecordsForClass(RelationRelationId, relid,
+										TypeRelationId, DEPENDENCY_NORMAL);
 	deleteDependencyRecordsForClass(RelationRelationId, relid,
 									CollationRelationId, DEPENDENCY_NORMAL);
 	deleteDependencyRecordsForClass(RelationRelationId, relid,

@@ -40,6 +40,9 @@ typedef struct StStreamTable
 extern StStreamTable *st_stream_table_get(Oid relid);
 extern bool st_is_stream_table(Oid relid);
 
+/* The role that owns a relation; raises 42P01 if it is gone. */
+extern Oid	st_relation_owner(Oid relid);
+
 /*
  * Run a statement on the extension's own tables as their owner, with a pinned
  * search_path. Returns SPI's code; raises on anything but success. Results

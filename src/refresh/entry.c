@@ -26,6 +26,7 @@
 #include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/readfuncs.h"
@@ -105,6 +106,15 @@ static const char *const plan_settings[][2] = {
 	{"default_transaction_read_only", "off"}
 };
 
+/*
+ * Under these constants are printed into generated text, and read again: under
+ * the user's settings they could lose digits or change their meaning (rule J11).
+ */
+static const char *const print_settings[][2] = {
+	{"DateStyle", "ISO, YMD"}, {"IntervalStyle", "postgres"}, {"extra_float_digits", "3"},
+	{"bytea_output", "hex"}
+};
+
 List *
 st_settings_now(void)
 {
@@ -153,14 +163,54 @@ st_owner_leave(StOwnerScope *scope)
 
 /* ----- entries ----- */
 
-static TupleDesc
-result_desc(Oid relid)
+/*
+ * Where the query's columns lie in the table: by name, never by position, as
+ * dropped columns leave gaps and others may have been added (rule J12).
+ */
+static AttrNumber *
+map_columns(StEntry *entry, Query *query)
 {
-	Relation	rel = table_open(relid, AccessShareLock);
-	TupleDesc	desc = CreateTupleDescCopy(RelationGetDescr(rel));
+	Relation	rel = table_open(entry->relid, AccessShareLock);
+	int			natts = ExecCleanTargetListLength(query->targetList);
+	AttrNumber *columns = palloc(sizeof(AttrNumber) * Max(natts, 1));
+	AttrNumber	n = 0;
+	ListCell   *lc;
 
+	entry->desc = CreateTemplateTupleDesc(natts);
+	foreach(lc, query->targetList)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+		Oid			type = exprType((Node *) tle->expr);
+		AttrNumber	attnum;
+
+		if (tle->resjunk)
+			continue;
+		attnum = ST_FAULT("J12") ? n + 1 : get_attnum(entry->relid, tle->resname);
+		if (attnum <= 0 ||
+			get_atttype(entry->relid, attnum) != (type == UNKNOWNOID ? TEXTOID : type))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+					 errmsg("column \"%s\" of stream table \"%s\" was dropped, renamed or changed",
+							tle->resname, RelationGetRelationName(rel)),
+					 errhint("Drop the stream table and create it again.")));
+		columns[n++] = attnum;
+		TupleDescCopyEntry(entry->desc, n, RelationGetDescr(rel), attnum);
+	}
 	table_close(rel, NoLock);
-	return desc;
+	return columns;
+}
+
+/* The identity's key within the result. */
+static AttrNumber *
+key_positions(StEntry *entry, const AttrNumber *columns)
+{
+	AttrNumber *keys = palloc0(sizeof(AttrNumber) * Max(entry->table->nkeys, 1));
+
+	for (int k = 0; k < entry->table->nkeys; k++)
+		for (int i = 0; i < entry->desc->natts; i++)
+			if (columns[i] == entry->table->keys[k])
+				keys[k] = i + 1;
+	return keys;
 }
 
 /*
@@ -223,17 +273,28 @@ analyse_again(StEntry *entry, StStreamTable *table)
 
 /* Rule J13: the identity of the rows rests on the sources' keys. */
 static void
-check_identity(StStreamTable *table, StTree *tree)
+check_identity(StEntry *entry, StTree *tree, const AttrNumber *columns)
 {
-	if (table->identity_kind != ST_IDENTITY_KEY ||
+	StStreamTable *table = entry->table;
+
+	if (table->identity_kind != ST_IDENTITY_KEY || ST_FAULT("J13") ||
 		(tree->key_simple && tree->nkeys == table->nkeys &&
-		 memcmp(tree->keys, table->keys, sizeof(AttrNumber) * tree->nkeys) == 0))
+		 memcmp(tree->keys, entry->keys, sizeof(AttrNumber) * tree->nkeys) == 0))
 		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
-			 errmsg("upstream table schema changed: the key of \"%s.%s\" is no longer a key of its source",
-					table->schema, table->name),
-			 errhint("Drop the stream table and create it again.")));
+	entry->identity_changed = true;
+	st_identity_of_tree(tree, &entry->identity);
+	entry->identity.keys = palloc(sizeof(AttrNumber) * Max(tree->nkeys, 1));
+	for (int i = 0; i < tree->nkeys; i++)
+		entry->identity.keys[i] = columns[tree->keys[i] - 1];
+}
+
+void
+st_identity_of_tree(StTree *tree, StIdentity *identity)
+{
+	identity->kind = tree->nkeys == 0 ? ST_IDENTITY_IMAGE :
+		tree->key_simple ? ST_IDENTITY_KEY : ST_IDENTITY_KEY_HASH;
+	identity->nkeys = tree->nkeys;
+	identity->keys = tree->keys;
 }
 
 static void
@@ -245,7 +306,6 @@ fill_entry(StEntry *entry, StStreamTable *table, Query *query)
 	StOwnerScope scope;
 
 	st_owner_enter(&scope, entry->owner, table->settings);
-	(void) types_walker((Node *) query, query);
 	entry->reason = table->reason ? table->reason : "refresh mode FULL";
 	if (row_security_applies(entry))
 	{
@@ -262,14 +322,12 @@ fill_entry(StEntry *entry, StStreamTable *table, Query *query)
 			entry->stays_stale = true;
 			tree = NULL;
 		}
-		else
-			check_identity(table, tree);
 	}
 	entry->original = st_statement_from_query(entry->context, query, table->query);
-	entry->desc = result_desc(entry->relid);
-	columns = palloc(sizeof(AttrNumber) * entry->desc->natts);
-	for (int i = 0; i < entry->desc->natts; i++)
-		columns[i] = i + 1;
+	columns = map_columns(entry, query);
+	entry->keys = key_positions(entry, columns);
+	if (tree)
+		check_identity(entry, tree, columns);
 	identity.kind = table->identity_kind;
 	identity.nkeys = table->nkeys;
 	identity.keys = table->keys;
@@ -277,7 +335,12 @@ fill_entry(StEntry *entry, StStreamTable *table, Query *query)
 
 	if (tree)
 	{
+		int			level = NewGUCNestLevel();
+
+		for (int i = 0; i < lengthof(print_settings) && !ST_FAULT("J11"); i++)
+			set_option(print_settings[i][0], print_settings[i][1]);
 		entry->program = st_program_create(entry->context, tree, table->states);
+		AtEOXact_GUC(false, level);
 		entry->state_appliers = palloc0(sizeof(StApplier *) * Max(table->nstates, 1));
 		for (int i = 0; i < table->nstates; i++)
 		{
@@ -297,6 +360,33 @@ fill_entry(StEntry *entry, StStreamTable *table, Query *query)
 		}
 	}
 	st_owner_leave(&scope);
+}
+
+Query *
+st_stored_query(StStreamTable *table)
+{
+	Query	   *query;
+	ListCell   *lc;
+
+	query = ST_FAULT("F6") ? st_query_analyze(table->query) : castNode(Query, stringToNode(table->tree));
+	foreach(lc, st_query_sources(query))
+	{
+		LockRelationOid(lfirst_oid(lc), AccessShareLock);
+		if (get_rel_name(lfirst_oid(lc)) == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_TABLE),
+					 errmsg("upstream table dropped: a source of \"%s.%s\" does not exist",
+							table->schema, table->name),
+					 errhint("Drop the stream table, or create it again.")));
+	}
+	if (strcmp(table->views_fingerprint, st_query_views_fingerprint(query)) != 0 && !ST_FAULT("E16 view"))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+				 errmsg("upstream table schema changed: a view that \"%s.%s\" reads was replaced",
+						table->schema, table->name),
+				 errhint("Drop the stream table and create it again.")));
+	(void) types_walker((Node *) query, query);
+	return query;
 }
 
 StEntry *
@@ -330,17 +420,7 @@ st_entry_get(Oid relid)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("stream table not found: \"%s\"",
 						get_rel_name(relid) ? get_rel_name(relid) : psprintf("%u", relid))));
-	query = ST_FAULT("F6") ? st_query_analyze(table->query) : castNode(Query, stringToNode(table->tree));
-	foreach(lc, st_query_sources(query))
-	{
-		LockRelationOid(lfirst_oid(lc), AccessShareLock);
-		if (get_rel_name(lfirst_oid(lc)) == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_TABLE),
-					 errmsg("upstream table dropped: a source of \"%s.%s\" does not exist",
-							table->schema, table->name),
-					 errhint("Drop the stream table, or create it again.")));
-	}
+	query = st_stored_query(table);
 
 	if (found)
 		MemoryContextDelete(entry->context);
@@ -352,20 +432,7 @@ st_entry_get(Oid relid)
 	entry->table = table;
 	entry->relations = list_concat(st_query_sources(query), st_query_views(query));
 	entry->functions_fingerprint = st_query_functions_fingerprint(query);
-	if (strcmp(table->views_fingerprint, st_query_views_fingerprint(query)) != 0 && !ST_FAULT("E16 view"))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
-				 errmsg("upstream table schema changed: a view that \"%s.%s\" reads was replaced",
-						table->schema, table->name),
-				 errhint("Drop the stream table and create it again.")));
-	{
-		HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-
-		if (!HeapTupleIsValid(tuple))
-			elog(ERROR, "cache lookup failed for relation %u", relid);
-		entry->owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-		ReleaseSysCache(tuple);
-	}
+	entry->owner = st_relation_owner(relid);
 	/* an error on the way leaves an invalid entry, which the next call replaces */
 	fill_entry(entry, table, query);
 	entry->valid = true;

@@ -286,7 +286,7 @@ begin_final(StEntry *entry, FinalDelta *delta)
 	StStreamTable *table = entry->table;
 
 	delta->natts = entry->desc->natts;
-	delta->changes = st_zset_begin(entry->desc, table->nkeys, table->keys);
+	delta->changes = st_zset_begin(entry->desc, table->nkeys, entry->keys);
 	delta->slot = MakeSingleTupleTableSlot(entry->desc, &TTSOpsVirtual);
 }
 

@@ -25,6 +25,7 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -62,6 +63,12 @@ lock_node(int64 pgt_id, bool wait)
 	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 
+void
+st_refresh_lock(int64 pgt_id)
+{
+	(void) lock_node(pgt_id, true);
+}
+
 /* ----- the group ----- */
 
 static bool
@@ -92,6 +99,37 @@ make_member(StEntry *entry)
 }
 
 /*
+ * The key that rows were found by is no longer a key of its source (rule J13):
+ * find them by another identity from now on, and recompute. Keeps readers out
+ * until the end of the transaction, as the old unique index must go first.
+ */
+static void
+change_identity(StEntry *entry)
+{
+	StStreamTable *table = entry->table;
+	StIdentity	old_identity = {table->identity_kind, table->nkeys, table->keys};
+	Oid			types[] = {INT8OID, INT2OID, INT2ARRAYOID};
+	Datum		values[3];
+	Datum	   *keys = palloc(sizeof(Datum) * Max(entry->identity.nkeys, 1));
+
+	for (int i = 0; i < entry->identity.nkeys; i++)
+		keys[i] = Int16GetDatum(entry->identity.keys[i]);
+	values[0] = Int64GetDatum(table->pgt_id);
+	values[1] = Int16GetDatum(entry->identity.kind);
+	values[2] = PointerGetDatum(construct_array(keys, entry->identity.nkeys, INT2OID, 2, true, TYPALIGN_SHORT));
+	st_identity_drop_index(entry->relid, &old_identity);
+	(void) st_identity_create_index(entry->relid, &entry->identity);
+	SPI_connect();
+	(void) st_catalog_execute("UPDATE pgtrickle.stream_table_internals SET identity_kind = $2, key_columns = $3"
+							  " WHERE pgt_id = $1", 3, types, values, NULL);
+	(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET needs_reinit = true WHERE pgt_id = $1",
+							  1, types, values, NULL);
+	SPI_finish();
+	st_entry_forget(entry->relid);
+	CommandCounterIncrement();
+}
+
+/*
  * Upstreams before the stream tables that read them. Returns false if the
  * one asked for is being refreshed elsewhere; an upstream is waited for.
  */
@@ -112,6 +150,11 @@ collect(Oid relid, bool wait, List **members)
 	if (!lock_node(table->pgt_id, wait))
 		return false;
 	entry = st_entry_get(relid);
+	if (entry->identity_changed)
+	{
+		change_identity(entry);
+		entry = st_entry_get(relid);
+	}
 	foreach(lc, entry->relations)
 	{
 		Oid			source = lfirst_oid(lc);
@@ -427,10 +470,10 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 	memset(outcome, 0, sizeof(StRefreshOutcome));
 	if (initial)
 		reason = "first fill";
-	else if (entry->table->needs_reinit)
-		reason = "marked for recompute";
 	else if (entry->program == NULL)
 		reason = entry->reason;
+	else if (entry->table->needs_reinit)
+		reason = "marked for recompute";
 	else if (full)
 		reason = "asked for";
 	else if (strcmp(entry->functions_fingerprint, entry->table->functions_fingerprint) != 0 && !ST_FAULT("E16"))

@@ -41,7 +41,10 @@ typedef struct StEntry
 	const char *reason;			/* why, if so */
 	bool		stays_stale;	/* its logs are not read meanwhile: recompute until they are */
 	StStatement *original;		/* the user's query as it stands */
-	TupleDesc	desc;			/* result columns */
+	TupleDesc	desc;			/* result columns, in the query's order */
+	AttrNumber *keys;			/* those of the identity, 1.. in "desc" */
+	StIdentity	identity;		/* what it should be, if it is not what it was */
+	bool		identity_changed;
 	StApplier  *applier;
 	StApplier **state_appliers;
 } StEntry;
@@ -52,6 +55,16 @@ typedef struct StEntry
  * 42P01 if the relation is no stream table. Valid to the end of transaction.
  */
 extern StEntry *st_entry_get(Oid relid);
+
+/*
+ * The stored query of a stream table, after checking that what it names is
+ * still there and as it was; raises 42P01 or 42P17. Takes AccessShareLock on
+ * its sources.
+ */
+extern Query *st_stored_query(StStreamTable *table);
+
+/* How the rows of a tree's result are found again. */
+extern void st_identity_of_tree(StTree *tree, StIdentity *identity);
 
 /*
  * Run as the owner of the stream table, restricted, under pinned settings and
@@ -75,6 +88,9 @@ extern List *st_settings_now(void);
  * it. "full": recompute it whatever its mode.
  */
 extern bool st_refresh(Oid relid, const char *initiated_by, bool full, StRefreshOutcome *outcome);
+
+/* Keep refreshes of a stream table away until the end of the transaction. */
+extern void st_refresh_lock(int64 pgt_id);
 
 /* First fill of a stream table that this transaction has created. */
 extern void st_refresh_initial(Oid relid, StRefreshOutcome *outcome);

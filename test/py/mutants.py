@@ -451,6 +451,53 @@ def view_replaced(db):
     db.fresh(fallback=True)
 
 
+@mutant("J5")
+def internal_tables_depend_on_nothing(db):
+    db.run("CREATE TYPE mood AS ENUM ('low')", "CREATE TABLE t (id int, m mood)", "INSERT INTO t VALUES (1, 'low')")
+    db.create("s", "SELECT m, count(*) AS c FROM t GROUP BY m")
+    db.create("other", "SELECT id FROM t")
+    # the log has a column of the type for as long as the other reader needs the log
+    db.run("SELECT pgtrickle.drop_stream_table('s')", "ALTER TABLE t DROP COLUMN m", "DROP TYPE mood",
+           "INSERT INTO t VALUES (2)")
+    db.refresh("other")
+    db.fresh("other", fallback=True)
+
+
+@mutant("J6")
+def plain_tables_after_the_extension(db):
+    db.run("CREATE TABLE t (id int, n int)", "INSERT INTO t VALUES (1, 1), (2, 2)")
+    db.create("s", "SELECT id, n FROM t")
+    db.run("DROP EXTENSION pg_trickle CASCADE", "DROP TABLE t CASCADE")
+    assert db.value("SELECT count(*) FROM s") == 2
+
+
+@mutant("J11")
+def constants_keep_their_digits(db):
+    db.run("CREATE TABLE t (id int, f float8)", "INSERT INTO t VALUES (1, 0.12345678901234567)", "SET extra_float_digits = 0")
+    db.create("s", "SELECT id FROM t WHERE f = '0.12345678901234567'::float8")
+    db.run("INSERT INTO t VALUES (2, 0.12345678901234567)")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("J12")
+def columns_are_found_by_name(db):
+    db.run("CREATE TABLE t (id int, n int)", "INSERT INTO t VALUES (1, 10)")
+    db.create("s", "SELECT id, n FROM t", "FULL")
+    db.run("ALTER TABLE s DROP COLUMN id", "ALTER TABLE s ADD COLUMN id int", "INSERT INTO t VALUES (2, 20)")
+    db.refresh()
+    assert db.value("SELECT array_agg(id ORDER BY id) FROM s") == [1, 2]
+
+
+@mutant("J13")
+def a_key_that_is_none_any_more(db):
+    db.run("CREATE TABLE t (id int PRIMARY KEY, n int)", "INSERT INTO t VALUES (1, 1)")
+    db.create("s", "SELECT id, n FROM t")
+    db.run("ALTER TABLE t DROP CONSTRAINT t_pkey", "INSERT INTO t VALUES (1, 1), (1, 2)")
+    db.refresh()
+    db.fresh(fallback=True)
+
+
 def under_policy(db):
     """A source with a policy, and a session of a user who is under it."""
     db.run("DO $$ BEGIN CREATE ROLE mutant_reader LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$",

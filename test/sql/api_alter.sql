@@ -12,7 +12,7 @@ SELECT pgtrickle.alter_stream_table('api_st', schedule => '2m');
 SELECT schedule FROM pgtrickle.pgt_stream_tables;
 SELECT pgtrickle.alter_stream_table('api_st', schedule => 'calculated');
 SELECT schedule IS NULL AS calculated FROM pgtrickle.pgt_stream_tables;
--- between DIFFERENTIAL and FULL: refused as yet, and no change is lost
+-- between DIFFERENTIAL and FULL: no change is lost
 INSERT INTO api_t VALUES (3, 3);
 SELECT pgtrickle.alter_stream_table('api_st', refresh_mode => 'full');
 SELECT refresh_mode FROM pgtrickle.pgt_stream_tables;

@@ -1,0 +1,271 @@
+/*-------------------------------------------------------------------------
+ *
+ * definition.c
+ *	  What a query and a wanted mode make of a stream table.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "api/definition.h"
+#include "capture/capture.h"
+#include "catalog/internal_table.h"
+#include "guc.h"
+
+/* ----- the mode ----- */
+
+/* Why changes of the sources cannot be captured, or NULL. */
+static const char *
+capture_refused(List *sources, int *code)
+{
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, sources)
+	{
+		Oid			source = ((StSource *) lfirst(lc))->relid;
+
+		foreach(lc2, find_all_inheritors(source, NoLock, NULL))
+		{
+			Oid			relid = lfirst_oid(lc2);
+			char		relkind = get_rel_relkind(relid);
+
+			/* rule J16: capture needs more than SELECT */
+			*code = ERRCODE_INSUFFICIENT_PRIVILEGE;
+			if (pg_class_aclcheck(relid, GetUserId(), ACL_TRIGGER) != ACLCHECK_OK)
+				return psprintf("capturing changes of \"%s\" needs the TRIGGER privilege on it", get_rel_name(relid));
+			*code = ERRCODE_FEATURE_NOT_SUPPORTED;
+			if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE)
+				return psprintf("\"%s\" is no table, its changes cannot be captured", get_rel_name(relid));
+		}
+	}
+	return NULL;
+}
+
+/* Why the query has no delta that could be maintained for ever, or NULL. */
+static const char *
+volatility_reason(StDefinition *definition, bool differential)
+{
+	const char *reason = st_query_volatile(definition->query);
+
+	if (reason == NULL)
+		return st_query_stable(definition->query) ?
+			"a stable function's result may change without a change of a source" : NULL;
+	if (differential && st_guc_volatile_function_policy == ST_VOLATILE_REJECT)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("unsupported operator for DIFFERENTIAL mode: %s", reason),
+				 errdetail("Its result would differ between the first fill and a later delta."),
+				 errhint("Use refresh mode FULL, or a deterministic expression.")));
+	if (st_guc_volatile_function_policy != ST_VOLATILE_ALLOW)
+		ereport(WARNING,
+				(errmsg("%s: every refresh computes it anew", reason)));
+	return reason;
+}
+
+static void
+choose_identity(StDefinition *definition)
+{
+	StTree	   *tree = definition->tree;
+
+	definition->identity.kind = ST_IDENTITY_IMAGE;
+	definition->identity.nkeys = 0;
+	definition->identity.keys = NULL;
+	if (tree)
+		st_identity_of_tree(tree, &definition->identity);
+}
+
+void
+st_definition_decide(StDefinition *definition)
+{
+	bool		differential = strcmp(definition->requested_mode, "DIFFERENTIAL") == 0;
+	bool		full = strcmp(definition->requested_mode, "FULL") == 0;
+	const char *reason = volatility_reason(definition, differential);
+	StTree	   *tree = NULL;
+	List	   *sources = NIL;
+	int			code = ERRCODE_FEATURE_NOT_SUPPORTED;
+
+	if (full)
+		reason = "refresh mode FULL";
+	if (reason == NULL)
+	{
+		tree = st_query_build(definition->query);
+		reason = tree->reason;
+	}
+	if (reason == NULL)
+	{
+		sources = st_tree_sources(tree);
+		reason = capture_refused(sources, &code);
+	}
+	if (reason && differential)
+		ereport(ERROR,
+				(errcode(code),
+				 errmsg(code == ERRCODE_INSUFFICIENT_PRIVILEGE ? "permission denied: %s" :
+						"unsupported operator for DIFFERENTIAL mode: %s", reason),
+				 errhint("Use refresh mode AUTO or FULL: the difference to a recomputed result is applied.")));
+	if (reason && !full)
+		ereport(WARNING,
+				(errmsg("stream table \"%s\" is refreshed by recomputing it", definition->name),
+				 errdetail("%s.", reason)));
+	definition->mode = reason ? "FULL" : "DIFFERENTIAL";
+	definition->reason = reason;
+	definition->tree = reason ? NULL : tree;
+	definition->sources = reason ? NIL : sources;
+	definition->nstates = reason ? 0 : list_length(tree->nodes);
+	definition->states = palloc0(sizeof(Oid) * Max(definition->nstates, 1));
+	choose_identity(definition);
+}
+
+/* ----- what belongs to it ----- */
+
+void
+st_definition_install_capture(StDefinition *definition)
+{
+	ListCell   *lc;
+
+	foreach(lc, definition->sources)
+	{
+		StSource   *source = lfirst(lc);
+
+		st_capture_install(source->relid, source->attnums);
+	}
+	if (definition->sources)
+		ereport(NOTICE,
+				(errmsg("writers of the sources of \"%s\" wait until this transaction ends",
+						definition->name)));
+}
+
+void
+st_definition_create_states(StDefinition *definition, int64 pgt_id)
+{
+	for (int i = 0; i < definition->nstates; i++)
+		definition->states[i] = st_internal_table_create(psprintf("state_" INT64_FORMAT "_%d", pgt_id, i),
+														 st_state_desc(list_nth(definition->tree->nodes, i)));
+	CommandCounterIncrement();
+}
+
+void
+st_definition_create_indexes(StDefinition *definition, bool own)
+{
+	if (own)
+		(void) st_identity_create_index(definition->relid, &definition->identity);
+	for (int i = 0; i < definition->nstates; i++)
+	{
+		StNode	   *node = list_nth(definition->tree->nodes, i);
+		StIdentity	identity = {.kind = ST_IDENTITY_IMAGE};
+
+		if (node->nkeys > 0)
+		{
+			identity.kind = ST_IDENTITY_KEY_HASH;
+			identity.nkeys = node->nkeys;
+			identity.keys = palloc(sizeof(AttrNumber) * node->nkeys);
+			for (int k = 0; k < node->nkeys; k++)
+				identity.keys[k] = k + 1;
+		}
+		(void) st_identity_create_index(definition->states[i], &identity);
+	}
+	CommandCounterIncrement();
+}
+
+/* ----- the catalog ----- */
+
+Datum
+st_text_array(List *strings)
+{
+	Datum	   *values = palloc(sizeof(Datum) * Max(list_length(strings), 1));
+	int			n = 0;
+	ListCell   *lc;
+
+	foreach(lc, strings)
+		values[n++] = CStringGetTextDatum(lfirst(lc));
+	return PointerGetDatum(construct_array(values, n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+Datum
+st_oid_array(int n, const Oid *oids)
+{
+	Datum	   *values = palloc(sizeof(Datum) * Max(n, 1));
+
+	for (int i = 0; i < n; i++)
+		values[i] = ObjectIdGetDatum(oids[i]);
+	return PointerGetDatum(construct_array(values, n, OIDOID, 4, true, TYPALIGN_INT));
+}
+
+Datum
+st_attnum_array(int n, const AttrNumber *attnums)
+{
+	Datum	   *values = palloc(sizeof(Datum) * Max(n, 1));
+
+	for (int i = 0; i < n; i++)
+		values[i] = Int16GetDatum(attnums[i]);
+	return PointerGetDatum(construct_array(values, n, INT2OID, 2, true, TYPALIGN_SHORT));
+}
+
+static const char *
+source_type(Oid relid)
+{
+	switch (get_rel_relkind(relid))
+	{
+		case RELKIND_MATVIEW:
+			return "MATVIEW";
+		case RELKIND_FOREIGN_TABLE:
+			return "FOREIGN_TABLE";
+		case RELKIND_VIEW:
+			return "VIEW";
+		default:
+			return st_is_stream_table(relid) ? "STREAM_TABLE" : "TABLE";
+	}
+}
+
+/* Names of the columns that are captured of a relation; NIL: none are. */
+static List *
+columns_used(StDefinition *definition, Oid relid)
+{
+	List	   *names = NIL;
+	ListCell   *lc;
+
+	foreach(lc, definition->sources)
+	{
+		StSource   *source = lfirst(lc);
+		int			attnum = -1;
+
+		if (source->relid != relid)
+			continue;
+		while ((attnum = bms_next_member(source->attnums, attnum)) >= 0)
+			names = lappend(names, get_attname(relid, attnum, false));
+	}
+	return names;
+}
+
+void
+st_definition_write_dependencies(StDefinition *definition, int64 pgt_id)
+{
+	Oid			types[] = {INT8OID, OIDOID, TEXTOID, TEXTARRAYOID};
+	Datum		values[4] = {Int64GetDatum(pgt_id)};
+	ListCell   *lc;
+
+	(void) st_catalog_execute("DELETE FROM pgtrickle.pgt_dependencies WHERE pgt_id = $1", 1, types, values, NULL);
+	foreach(lc, list_concat(st_query_sources(definition->query), st_query_views(definition->query)))
+	{
+		Oid			relid = lfirst_oid(lc);
+		List	   *names = columns_used(definition, relid);
+		char		nulls[4] = {' ', ' ', ' ', names ? ' ' : 'n'};
+
+		values[1] = ObjectIdGetDatum(relid);
+		values[2] = CStringGetTextDatum(source_type(relid));
+		values[3] = names ? st_text_array(names) : (Datum) 0;
+		(void) st_catalog_execute("INSERT INTO pgtrickle.pgt_dependencies (pgt_id, source_relid, source_type, columns_used)"
+								  " VALUES ($1, $2, $3, $4)", 4, types, values, nulls);
+	}
+}

@@ -1,0 +1,169 @@
+/*-------------------------------------------------------------------------
+ *
+ * depend.c
+ *	  What a stream table's query uses, in pg_depend.
+ *
+ * NOTES
+ *	  The rows are the stream table's own, of kind NORMAL and for the table as
+ *	  a whole: dropping what the query uses needs CASCADE, and takes the stream
+ *	  table along. A row about a column would make ALTER COLUMN TYPE fail with
+ *	  an internal error, so columns stand for their relations.
+ *
+ *	  Such rows outlive the extension, and a later DROP TABLE of a source would
+ *	  drop a table that is nothing but a table by then (rule J6). They are
+ *	  deleted when the catalog of stream tables is about to be dropped, which
+ *	  happens only together with the extension. An event trigger on
+ *	  ddl_command_start makes sure that the library is loaded.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
+#include "commands/event_trigger.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+
+#include "catalog/depend.h"
+#include "catalog/extension.h"
+#include "util/fault.h"
+
+static object_access_hook_type previous_hook = NULL;
+
+PG_FUNCTION_INFO_V1(st_sql_on_ddl_start);
+
+/*
+ * Delete the rows of a relation as a whole. With "relations", only those about
+ * columns, whose relations are put there.
+ */
+static void
+delete_rows(Oid relid, ObjectAddresses *relations)
+{
+	Relation	rel = table_open(DependRelationId, RowExclusiveLock);
+	ScanKeyData keys[3];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&keys[0], Anum_pg_depend_classid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(RelationRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_objid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	ScanKeyInit(&keys[2], Anum_pg_depend_objsubid, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(0));
+	scan = systable_beginscan(rel, DependDependerIndexId, true, NULL, 3, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->deptype != DEPENDENCY_NORMAL || (relations && form->refobjsubid == 0))
+			continue;
+		/* a plain table depends on its schema and its access method */
+		if (form->refclassid == NamespaceRelationId || form->refclassid == AccessMethodRelationId)
+			continue;
+		if (relations)
+			add_exact_object_address(&(ObjectAddress) {form->refclassid, form->refobjid, 0}, relations);
+		CatalogTupleDelete(rel, &tuple->t_self);
+	}
+	systable_endscan(scan);
+	table_close(rel, RowExclusiveLock);
+}
+
+/* Types of columns go with the columns in PostgreSQL's view; we have none. */
+static bool
+collect_types(Node *node, void *arg)
+{
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, collect_types, arg, 0);
+	if (IsA(node, Var))
+		add_exact_object_address(&(ObjectAddress) {TypeRelationId, ((Var *) node)->vartype, 0}, arg);
+	return expression_tree_walker(node, collect_types, arg);
+}
+
+void
+st_depend_record(Oid relid, Query *query, List *views)
+{
+	ObjectAddresses *others = new_object_addresses();
+	ObjectAddress self;
+	ListCell   *lc;
+
+	ObjectAddressSet(self, RelationRelationId, relid);
+	recordDependencyOnExpr(&self, (Node *) query, NIL, DEPENDENCY_NORMAL);
+	CommandCounterIncrement();
+	delete_rows(relid, others);
+	(void) collect_types((Node *) query, others);
+	foreach(lc, views)
+		add_exact_object_address(&(ObjectAddress) {RelationRelationId, lfirst_oid(lc), 0}, others);
+	/* sorts out duplicates and what is pinned */
+	record_object_address_dependencies(&self, others, DEPENDENCY_NORMAL);
+	free_object_addresses(others);
+	CommandCounterIncrement();
+}
+
+/* ----- the end of the extension ----- */
+
+static void
+release_stream_tables(Oid catalog)
+{
+	Relation	rel = table_open(catalog, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple	tuple;
+	int			count = 0;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		isnull;
+		Datum		relid = heap_getattr(tuple, 2, RelationGetDescr(rel), &isnull);
+
+		delete_rows(DatumGetObjectId(relid), NULL);
+		count++;
+	}
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	if (count > 0)
+		ereport(NOTICE,
+				(errmsg_plural("%d stream table stays as a plain table", "%d stream tables stay as plain tables",
+							   count, count)));
+}
+
+static void
+object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg)
+{
+	if (previous_hook)
+		previous_hook(access, class, object, sub, arg);
+	if (access == OAT_DROP && class == RelationRelationId && sub == 0 &&
+		object == st_internal_relation("pgt_stream_tables", true) && !ST_FAULT("J6"))
+		release_stream_tables(object);
+}
+
+void
+st_depend_init(void)
+{
+	previous_hook = object_access_hook;
+	object_access_hook = object_access;
+}
+
+/* Event trigger on ddl_command_start: being called has loaded the library. */
+Datum
+st_sql_on_ddl_start(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("not called by an event trigger")));
+	PG_RETURN_NULL();
+}

@@ -1,0 +1,27 @@
+/*-------------------------------------------------------------------------
+ *
+ * depend.h
+ *	  What a stream table's query uses, in pg_depend.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ST_CATALOG_DEPEND_H
+#define ST_CATALOG_DEPEND_H
+
+#include "postgres.h"
+#include "nodes/parsenodes.h"
+
+/*
+ * Make a stream table depend on everything that its analysed query uses:
+ * relations, views that were expanded, functions, operators, types, collations.
+ * Never on columns (rule F6).
+ */
+extern void st_depend_record(Oid relid, Query *query, List *views);
+
+/*
+ * Watch for the end of the extension: the stream tables that it leaves behind
+ * are plain tables and lose these dependencies (rule J6). From _PG_init only.
+ */
+extern void st_depend_init(void);
+
+#endif							/* ST_CATALOG_DEPEND_H */
