@@ -48,7 +48,6 @@ QUERIES = [
         SELECT l_shipmode, count(*) AS lines, sum(l_extendedprice) AS value, max(l_receiptdate) AS last
           FROM {late} GROUP BY l_shipmode"""),
 ]
-ROUNDS = 3
 SLICES = 100                    # a slice of the orders is 1 %
 COLUMNS = ("l_partkey, l_suppkey, l_linenumber, l_quantity, l_extendedprice, l_discount, l_tax, l_returnflag,"
            " l_linestatus, l_shipdate, l_commitdate, l_receiptdate, l_shipinstruct, l_shipmode, l_comment")
@@ -59,7 +58,8 @@ def say(text):
 
 
 class Demo:
-    def __init__(self):
+    def __init__(self, rounds):
+        self.rounds = rounds
         self.conn = psycopg.connect(autocommit=True)
         # The tool of the last column has a session of its own.
         self.judge = psycopg.connect(autocommit=True)
@@ -138,14 +138,14 @@ class Demo:
     def measure(self, plant):
         batches = [("RF1 insert 1 %", self.rf1), ("RF2 delete 1 %", self.rf2), ("update 0.5 %", self.update)]
         for number, (batch, change) in enumerate(batches):
-            say(f"{batch} of lineitem, {ROUNDS} rounds")
-            for i in range(ROUNDS):
+            say(f"{batch} of lineitem, {self.rounds} rounds")
+            for i in range(self.rounds):
                 changed = change(i)
                 times = {}
                 for name, _ in QUERIES:
                     times[name] = (self.timed(f"SELECT pgtrickle.refresh_stream_table('{name}')"),
                                    self.timed(f"REFRESH MATERIALIZED VIEW {name}_view"))
-                if plant and number == len(batches) - 1 and i == ROUNDS - 1:
+                if plant and number == len(batches) - 1 and i == self.rounds - 1:
                     self.plant()
                 for name, query in QUERIES:
                     self.results.setdefault((batch, name), []).append(
@@ -171,7 +171,7 @@ class Demo:
             print("  ".join(v.ljust(w) if c < 2 or c == 7 else v.rjust(w)
                             for c, (v, w) in enumerate(zip(line, widths))).rstrip())
         print(f"""
-changed: rows of lineitem; refresh ms and REFRESH MV ms: medians of {ROUNDS} rounds, the materialized view
+changed: rows of lineitem; refresh ms and REFRESH MV ms: medians of {self.rounds} rounds, the materialized view
 has the same query and is refreshed right after; ratio: below 1 the stream table is faster;
 exact: after every refresh compared, as text, with the query run afresh.""")
         return all(line[7] == "yes" for line in lines)
@@ -181,8 +181,9 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", required=True)
     parser.add_argument("--plant-error", action="store_true")
+    parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
-    demo = Demo()
+    demo = Demo(args.rounds)
     demo.run("CREATE EXTENSION pg_trickle")
     say("loading orders and lineitem")
     demo.load(args.data)

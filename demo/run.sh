@@ -5,6 +5,7 @@
 #   --keep         leave the server up at the end ("./dev stop" ends it)
 #   --plant-error  make one row of a stream table wrong: the table must say
 #                  "no" and the demo must fail
+#   --rounds N     of each batch of changes; 3 if not given
 #
 # It starts a server of its own below /tmp and touches no other.
 
@@ -15,41 +16,28 @@ TOP=${TOP:-$(cd "$(dirname "$0")/.." && pwd)}
 : "${PGBIN:?run this through ./dev demo}"
 
 keep=
-plant=
-for arg in "$@"; do
-	case $arg in
+options=()
+while [ $# -gt 0 ]; do
+	case $1 in
 	--keep) keep=1 ;;
-	--plant-error) plant=--plant-error ;;
-	*) st_die "unknown option $arg; there are --keep and --plant-error" ;;
+	--plant-error) options+=(--plant-error) ;;
+	--rounds)
+		options+=(--rounds "${2:-}")
+		shift
+		;;
+	*) st_die "unknown option $1; there are --keep, --plant-error and --rounds N" ;;
 	esac
+	shift
 done
 
-# A Python environment for the client and the data generator.
-st_need_packages python3 python3-venv
-cache=$(st_cache_dir)
-sum=$({ python3 --version && cat "$TOP/demo/requirements.txt"; } | cksum | cut -d' ' -f1)
-venv=$cache/venv-demo-$sum
-data=$cache/tpch-0.1
-mkdir -p "$cache"
-exec 9>"$cache/lock-demo"
-flock 9
-if [ ! -e "$venv/.complete" ]; then
-	st_say "installing the TPC-H generator and a client (once)"
-	rm -rf "$venv"
-	python3 -m venv "$venv"
-	"$venv/bin/pip" -q --disable-pip-version-check install -r "$TOP/demo/requirements.txt" >&2 </dev/null
-	touch "$venv/.complete"
-fi
-if [ ! -e "$data/.complete" ]; then
-	st_say "generating TPC-H data, scale 0.1 (once)"
-	rm -rf "$data"
-	"$venv/bin/tpchgen-cli" csv -s 0.1 -T orders,lineitem --output-dir "$data" >/dev/null
-	touch "$data/.complete"
-fi
-exec 9>&-
+{
+	read -r venv
+	read -r data
+} < <(bash "$TOP/demo/data.sh")
+[ -n "${data:-}" ] || exit 1
 
 state=$TOP/build/demo/server # "./dev stop" looks here
-if [ -f "$state" ]; then
+if [ -n "$keep" ] && [ -f "$state" ]; then
 	st_server_stop "$(cat "$state")"
 	rm -f "$state"
 fi
@@ -68,7 +56,7 @@ unset PGSERVICE PGPASSWORD PGOPTIONS
 "$PGBIN/createdb" demo
 
 rc=0
-PYTHONDONTWRITEBYTECODE=1 "$venv/bin/python3" "$TOP/demo/demo.py" --data "$data" $plant || rc=$?
+PYTHONDONTWRITEBYTECODE=1 "$venv/bin/python3" "$TOP/demo/demo.py" --data "$data" ${options[@]+"${options[@]}"} || rc=$?
 
 if [ -n "$keep" ]; then
 	mkdir -p "$(dirname "$state")"
