@@ -7,6 +7,7 @@ docs/reference.md      functions, views and tables from the catalogue of a
                        database with the extension, settings from the server
 docs/tutorial.md       output of the statements in it, by running them
 README.md              output of the statements in it
+docs/sql-support.md    mode and reason, or the error, of each example
 
 In a document a fence "```sql" holds statements for psql; the fence after it
 holds what they print.  A test compares all of it (test/py/test_docs.py).
@@ -92,6 +93,34 @@ def with_output(settings, text):
             pieces.append(match["between"])
         end = match.end()
     return "".join(pieces) + text[end:]
+
+
+# -- SQL support
+
+EXAMPLE = re.compile(r"^\| (?P<what>[^|]+) \| `(?P<query>[^`]+)` \|.*\|$", re.MULTILINE)
+
+
+def with_answers(settings, text):
+    """The tables of examples with what validate_query says of each."""
+    settings.database("docs_examples")
+    try:
+        with settings.connect("docs_examples") as conn:
+            for line in re.findall(r"^    (CREATE .*;)$", text, re.MULTILINE):
+                conn.execute(line)
+
+            def answer(match):
+                try:
+                    found = dict(conn.execute("SELECT check_name, result FROM pgtrickle.validate_query(%s)",
+                                              (match["query"],)).fetchall())
+                    mode, reason = found["resolved_refresh_mode"], found.get("ivm_support_check", "")
+                    reason = "" if mode == "DIFFERENTIAL" else reason
+                except psycopg.Error as e:
+                    mode, reason = "refused", e.diag.message_primary
+                return f"| {match['what']} | `{match['query']}` | {mode} | {cell(reason)} |".replace(" |  |", " | |")
+
+            return EXAMPLE.sub(answer, text)
+    finally:
+        settings.drop("docs_examples")
 
 
 # -- reference
@@ -222,7 +251,9 @@ def reference_lines(conn):
 
 def documents(settings):
     """Path and text of every document that has generated parts, as they should be."""
-    made = {"docs/reference.md": reference(settings)}
+    support = "docs/sql-support.md"
+    made = {"docs/reference.md": reference(settings),
+            support: with_answers(settings, (TOP / support).read_text(encoding="utf8"))}
     for name in RUN:
         made[name] = with_output(settings, (TOP / name).read_text(encoding="utf8"))
     return made

@@ -16,7 +16,7 @@ def made(server):
     return make_docs.documents(make_docs.Settings(server.host, server.port, bindir=server.bin))
 
 
-@pytest.mark.parametrize("name", ["docs/reference.md", *make_docs.RUN])
+@pytest.mark.parametrize("name", ["docs/reference.md", "docs/sql-support.md", *make_docs.RUN])
 def test_up_to_date(made, name):
     path = TOP / name
     text = path.read_text(encoding="utf8") if path.exists() else ""
@@ -38,6 +38,38 @@ def test_all_is_described(made):
     assert text.count("\n```\n") >= 20
     assert "\n```\n\n\n" not in text, "a function without comment"
     assert not re.search(r"^\| .*\|\s*\|$", text.replace("| |\n|---", "|---"), re.MULTILINE), "a row without comment"
+
+
+def test_examples_are_asked(made):
+    """Most examples are answered, and those that are refused stand in the section for it."""
+    allowed, refused = made["docs/sql-support.md"].split("## Refused in every mode")
+
+    def modes(text):
+        # the last cell is the reason
+        return [line.rsplit(" | ", 1)[0].removesuffix(" |").rsplit(" | ", 1)[1] for line in text.splitlines()
+                if make_docs.EXAMPLE.match(line) and "random()" not in line]
+
+    assert modes(allowed).count("DIFFERENTIAL") >= 15 and "refused" not in modes(allowed)
+    assert len(modes(refused)) >= 6 and set(modes(refused)) == {"refused"}
+
+
+def source_texts():
+    """All string literals of src/, one long text a file, with the names of objects left out."""
+    for path in TOP.glob("src/**/*.c"):
+        text = re.sub(r'"\s*\n\s*"', "", path.read_text(encoding="utf8"))
+        yield re.sub(r"%\w+|%\.\df", "%s", text.replace('\\"', '"').replace('"%s.%s"', '"%s"'))
+
+
+def test_messages():
+    """Each message that troubleshooting.md explains is one that the program has."""
+    sources = "\n".join(source_texts())
+    messages = re.findall(r"^\| `(.+?)`", (TOP / "docs" / "troubleshooting.md").read_text(encoding="utf8"), re.MULTILINE)
+    assert len(messages) >= 10
+    for message in messages:
+        # names in quotes, the number N and ... stand for something
+        pattern = re.sub(r"\bN\b", "%s", re.sub(r'"[\w.]+"', '"%s"', message))
+        for part in pattern.split("..."):
+            assert part.strip() in sources, f"no such message: {message}"
 
 
 def test_links(made):
