@@ -1,23 +1,34 @@
 """Random queries over random tables under random changes, against the oracle.
 
-PGT_RANDOM_QUERIES   queries to try (default 60), five batches of changes each
+PGT_RANDOM_QUERIES   queries to compare (default 300), five batches of changes each
 PGT_RANDOM_SEED      where to begin: query number N of seed S is run alone with
                      PGT_RANDOM_SEED=S+N PGT_RANDOM_QUERIES=1
 
+A batch is one to three transactions of mixed statements with savepoints; some
+stay open or prepared over refreshes. Every query must be maintained by its
+delta, and no refresh may recompute.
+
 Avoided are queries with more than one right answer, as an unordered array_agg.
+A failure ends its worker, and leaves the tables as they are in the database
+that it names.
 """
+import collections
+import concurrent.futures
+import itertools
 import os
 import random
 
 import psycopg
-import pytest
 
-QUERIES = int(os.environ.get("PGT_RANDOM_QUERIES", "60"))
+from conftest import Database
+
+QUERIES = int(os.environ.get("PGT_RANDOM_QUERIES", "300"))
 SEED = int(os.environ.get("PGT_RANDOM_SEED", "20260101"))
-CHUNKS = min(6, QUERIES)
+WORKERS = max(1, min(2 * (os.cpu_count() or 1), 8, QUERIES))
 BATCHES = 5
 
-COLUMNS = """id int PRIMARY KEY, g int, h text, i int, s smallint, l bigint, n numeric, n2 numeric(8,2),
+# Two collations; keys and rows that repeat where the table has no primary key.
+COLUMNS = """id int{}, g int, h text COLLATE "und-x-icu", i int, s smallint, l bigint, n numeric, n2 numeric(8,2),
     f float8, b bool, t text COLLATE "C", j jsonb, a int[], d date"""
 NAMES = ["id", "g", "h", "i", "s", "l", "n", "n2", "f", "b", "t", "j", "a", "d"]
 
@@ -71,7 +82,7 @@ class Queries:
 
     def expression(self):
         return self.r.choice([
-            "i + g", "i * 2 - 1", "abs(i)", "upper(h)", "h || '-' || t", "coalesce(h, t, 'none')", "n * 2.0", "round(n2, 1)", "n + n2",
+            "i + g", "i * 2 - 1", "abs(i)", "upper(h)", "h || '-' || t COLLATE \"C\"", "coalesce(h, t COLLATE \"C\", 'none')", "n * 2.0", "round(n2, 1)", "n + n2",
             "CASE WHEN i > 0 THEN 'pos' WHEN i = 0 THEN 'zero' ELSE 'other' END", "b AND i > 0", "i % 3", "nullif(i, 0)",
             "j->>'k'", "j->'k'", "a[1]", "a || i", "cardinality(a)", "extract(day FROM d)", "d + 1", "l % 10", "-f", "f IS NULL",
             "greatest(i, g)", "i::numeric(6,1)", "i::text", "ROW(g, h)::text", "md5(h)", "ARRAY[g, i]", "jsonb_build_object('g', g, 'n', n)",
@@ -79,8 +90,8 @@ class Queries:
         ])
 
     def exact_expression(self):
-        return self.r.choice(["i + g", "upper(h)", "abs(i) % 3", "coalesce(h, t)", "b IS TRUE", "n2 > 0", "d", "cardinality(a)",
-                              "h || t", "CASE WHEN i > 0 THEN h ELSE t END", "n::text", "f::text", "j::text", "a[1]", "scale(n)"])
+        return self.r.choice(["i + g", "upper(h)", "abs(i) % 3", "coalesce(h, t COLLATE \"C\")", "b IS TRUE", "n2 > 0", "d", "cardinality(a)",
+                              "h || t COLLATE \"C\"", "CASE WHEN i > 0 THEN h ELSE t COLLATE \"C\" END", "n::text", "f::text", "j::text", "a[1]", "scale(n)"])
 
     def source(self):
         """A FROM item with the columns of t."""
@@ -174,7 +185,7 @@ class Queries:
         if r.random() < 0.3:
             arms[0] = f"SELECT {listed} FROM t GROUP BY {listed} HAVING count(*) > 1"
         if len(arms) == 3 and r.random() < 0.5:
-            return f"{arms[0]} {word} ({arms[1]} {r.choice(['UNION', 'UNION ALL'])} {arms[2]})"
+            return f"{arms[0]} {word} ({arms[1]} {r.choice(['UNION', 'UNION ALL']) if word == 'UNION' else word} {arms[2]})"
         return f" {word} ".join(arms)
 
     def nested(self):
@@ -268,96 +279,161 @@ def computable(db, query):
         return False
 
 
-def one_query(db, seed):
+class Batches:
+    """The sessions that change the tables, and what they have left unfinished."""
+
+    def __init__(self, db, r, changes, log):
+        self.db, self.r, self.changes, self.log = db, r, changes, log
+        self.sessions = [db.connect(autocommit=False) for _ in range(2)]
+        for session in self.sessions:
+            session.execute("SET lock_timeout = '100ms'")
+            session.commit()
+        self.open = None
+        self.prepared = []
+        self.numbers = itertools.count(1)
+
+    def transaction(self):
+        r, log = self.r, self.log
+        session = r.choice([s for s in self.sessions if s is not self.open])
+        log.append(f"BEGIN; -- session {self.sessions.index(session)}")
+        try:
+            self.changes.transaction(session, log)
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.UniqueViolation, psycopg.errors.DataError) as e:
+            log.append(f"ROLLBACK; -- {e.sqlstate}")
+            session.rollback()
+            return
+        kind = r.random()
+        if self.open is None and kind < 0.2:
+            self.open = session
+            log.append("-- left open")
+        elif kind < 0.35:
+            name = f"{self.db.name}_{next(self.numbers)}"
+            log.append(f"PREPARE TRANSACTION '{name}';")
+            session.execute(f"PREPARE TRANSACTION '{name}'")
+            session.commit()
+            self.prepared.append(name)
+        elif kind < 0.9:
+            session.commit()
+            log.append("COMMIT;")
+        else:
+            session.rollback()
+            log.append("ROLLBACK;")
+
+    def finish(self, chance):
+        """End some of what is open or prepared."""
+        r, log = self.r, self.log
+        for name in list(self.prepared):
+            if r.random() < chance:
+                end = r.choice(["COMMIT", "COMMIT", "ROLLBACK"])
+                log.append(f"{end} PREPARED '{name}';")
+                self.db.execute(f"{end} PREPARED '{name}'")
+                self.prepared.remove(name)
+        if self.open is not None and r.random() < chance:
+            end = r.choice(["commit", "commit", "rollback"])
+            log.append(f"{end.upper()}; -- session {self.sessions.index(self.open)}")
+            getattr(self.open, end)()
+            self.open = None
+
+    def close(self):
+        for session in self.sessions:
+            session.rollback()
+            session.close()
+        for name in self.prepared:
+            self.db.execute(f"ROLLBACK PREPARED '{name}'")
+
+
+def refresh(db, names, log):
+    for name in names:
+        before = last_run(db)
+        log.append(f"SELECT pgtrickle.refresh_stream_table('{name}');")
+        db.execute("SELECT pgtrickle.refresh_stream_table(%s)", (name,))
+        run = last_run(db)
+        if run != before:
+            assert run[1] == "DIFFERENTIAL" and run[2] is None, f"refreshed as {run[1:]}"
+    for name in names:
+        db.assert_fresh(name)
+
+
+def one_query(db, seed, log):
     r = random.Random(seed)
     query = Queries(r).any()
     changes = Changes(r)
-    log = [f"CREATE TABLE t ({COLUMNS}); CREATE TABLE u (LIKE t INCLUDING ALL);",
-           "CREATE VIEW v AS SELECT * FROM t WHERE i IS NULL OR i > -4;"]
-    writers = []
-    try:
-        db.execute(f"DROP TABLE IF EXISTS t, u CASCADE; CREATE TABLE t ({COLUMNS}); CREATE TABLE u (LIKE t INCLUDING ALL);"
-                   "CREATE VIEW v AS SELECT * FROM t WHERE i IS NULL OR i > -4")
-        for table, count in (("t", r.choice([0, 5, 25])), ("u", r.choice([0, 4]))):
-            if count:
-                fill = f"INSERT INTO {table} VALUES {', '.join(changes.row() for _ in range(count))}"
-                log.append(fill)
-                db.execute(fill)
+    key = r.choice([" PRIMARY KEY", " PRIMARY KEY", ""])
+    make = [f"CREATE TABLE t ({COLUMNS.format(key)}); CREATE TABLE u (LIKE t INCLUDING ALL);",
+            "CREATE VIEW v AS SELECT * FROM t WHERE i IS NULL OR i > -4;"]
+    log += make
+    db.execute("".join(make))
+    for table, count in (("t", r.choice([0, 5, 25])), ("u", r.choice([0, 4]))):
+        if count:
+            fill = f"INSERT INTO {table} VALUES {', '.join(changes.row() for _ in range(count))}"
+            if not key:
+                fill = f"{fill}; INSERT INTO {table} SELECT * FROM {table} WHERE id % 3 = 0"
+            log.append(fill + ";")
+            db.execute(fill)
+    if not computable(db, query):
+        return "not computable"
+    names = ["st"]
+    log.append(f"SELECT pgtrickle.create_stream_table('st', $q${query}$q$, refresh_mode => 'DIFFERENTIAL');")
+    db.execute("SELECT pgtrickle.create_stream_table('st', %s, refresh_mode => 'DIFFERENTIAL')", (query,))
+    if r.random() < 0.25:
+        names.append("st2")
+        above = "SELECT count(*) AS n, count({0}) AS k FROM st".format(
+            db.value("SELECT quote_ident(attname) FROM pg_attribute WHERE attrelid = 'st'::regclass AND attnum = 1"))
+        log.append(f"SELECT pgtrickle.create_stream_table('st2', '{above}', refresh_mode => 'DIFFERENTIAL');")
+        db.execute("SELECT pgtrickle.create_stream_table('st2', %s, refresh_mode => 'DIFFERENTIAL')", (above,))
+    for name in names:
+        db.assert_fresh(name)
+    batches = Batches(db, r, changes, log)
+    for batch in range(BATCHES):
+        log.append(f"-- batch {batch}")
+        for _ in range(r.randint(1, 3)):
+            batches.transaction()
         if not computable(db, query):
+            batches.close()
             return "not computable"
-        log.append(f"SELECT pgtrickle.create_stream_table('st', $q${query}$q$, refresh_mode => 'DIFFERENTIAL');")
-        try:
-            db.execute("SELECT pgtrickle.create_stream_table('st', %s, refresh_mode => 'DIFFERENTIAL')", (query,))
-        except psycopg.errors.FeatureNotSupported:
-            return "no delta rule yet"
-        db.assert_fresh("st")
-        writers = [db.connect(autocommit=False) for _ in range(2)]
-        for w in writers:
-            w.execute("SET lock_timeout = '100ms'")
-            w.commit()
-        open_writer = None
-        for batch in range(BATCHES):
-            log.append(f"-- batch {batch}")
-            for _ in range(r.randint(1, 3)):
-                free = [w for w in writers if w is not open_writer]
-                session = r.choice(free)
-                log.append(f"BEGIN; -- session {writers.index(session)}")
-                try:
-                    changes.transaction(session, log)
-                except (psycopg.errors.LockNotAvailable, psycopg.errors.UniqueViolation, psycopg.errors.DataError) as e:
-                    log.append(f"ROLLBACK; -- {e.sqlstate}")
-                    session.rollback()
-                    continue
-                if open_writer is None and r.random() < 0.3:
-                    open_writer = session
-                    log.append("-- left open")
-                elif r.random() < 0.85:
-                    session.commit()
-                    log.append("COMMIT;")
-                else:
-                    session.rollback()
-                    log.append("ROLLBACK;")
-            if not computable(db, query):
-                return "not computable"
-            before = last_run(db)
-            log.append("SELECT pgtrickle.refresh_stream_table('st');")
-            db.execute("SELECT pgtrickle.refresh_stream_table('st')")
-            db.assert_fresh("st")
-            run = last_run(db)
-            if run != before:
-                assert run[1] in ("DIFFERENTIAL", "NO_DATA") and run[2] is None, f"refreshed as {run[1:]}"
-            if open_writer is not None and r.random() < 0.6:
-                end = r.choice(["commit", "commit", "rollback"])
-                log.append(f"{end.upper()}; -- session {writers.index(open_writer)}")
-                getattr(open_writer, end)()
-                open_writer = None
-        if open_writer is not None:
-            open_writer.commit()
-            log.append(f"COMMIT; -- session {writers.index(open_writer)}")
-            if computable(db, query):
-                db.execute("SELECT pgtrickle.refresh_stream_table('st')")
-                db.assert_fresh("st")
-        return "compared"
-    except Exception as e:
-        raise AssertionError(f"PGT_RANDOM_SEED={seed} PGT_RANDOM_QUERIES=1\n" + "\n".join(log) + f"\n{type(e).__name__}: {e}") from None
-    finally:
-        for w in writers:
-            w.rollback()
-            w.close()
-        if db.value("SELECT to_regclass('st') IS NOT NULL"):
-            db.execute("SELECT pgtrickle.drop_stream_table('st')")
+        refresh(db, names, log)
+        batches.finish(0.6)
+    batches.finish(1)
+    batches.close()
+    if computable(db, query):
+        refresh(db, names, log)
+    return "compared"
 
 
-@pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_random(db, chunk):
-    results = {}
-    failures = []
-    for seed in range(SEED + chunk, SEED + QUERIES, CHUNKS):
+def clean(db):
+    for name in ("st2", "st"):
+        if db.value("SELECT to_regclass(%s) IS NOT NULL", (name,)):
+            db.execute("SELECT pgtrickle.drop_stream_table(%s)", (name,))
+    db.execute("DROP TABLE IF EXISTS t, u CASCADE")
+
+
+def worker(server, databases, seeds, results):
+    """Take seeds until there are enough; None, or how it failed."""
+    db = Database(server)
+    databases.append(db)
+    while results["compared"] < QUERIES:
+        seed = next(seeds)
+        log = []
         try:
-            result = one_query(db, seed)
-        except AssertionError as e:
-            failures.append(str(e))
-            result = "failed"
-        results[result] = results.get(result, 0) + 1
-    assert not failures, f"{results}\n\n" + "\n\n".join(failures[:8])
-    assert results.get("compared", 0) * 4 >= sum(results.values()) * 3 or sum(results.values()) < 4, f"too few were compared: {results}"
+            results[one_query(db, seed, log)] += 1
+            clean(db)
+        except Exception as e:
+            results["failed"] += 1
+            return (f"database {db.name}, PGT_RANDOM_SEED={seed} PGT_RANDOM_QUERIES=1\n" + "\n".join(log)
+                    + f"\n{type(e).__name__}: {e}")
+    return None
+
+
+def test_random(server):
+    if not server.running():
+        server.start()
+    databases = []
+    results = collections.Counter()
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        seeds = itertools.count(SEED)
+        failures = [f for f in pool.map(lambda _: worker(server, databases, seeds, results), range(WORKERS)) if f]
+    for db in databases:
+        db.close() if failures else db.drop()
+    assert not failures, f"{dict(results)}\n\n" + "\n\n".join(failures)
+    assert results["not computable"] <= results["compared"], f"too many could not be compared: {dict(results)}"
+    print(dict(results))
