@@ -33,6 +33,7 @@ OBJS = \
 	src/util/zset.o \
 	src/catalog/depend.o \
 	src/catalog/extension.o \
+	src/catalog/history.o \
 	src/catalog/internal_table.o \
 	src/catalog/stream_table.o \
 	src/capture/book.o \

@@ -11,6 +11,7 @@
 
 #include "guc.h"
 
+int			st_guc_history_retention_days = 90;
 bool		st_guc_log_refresh = false;
 int			st_guc_min_schedule_seconds = 1;
 bool		st_guc_unlogged_buffers = false;
@@ -26,6 +27,10 @@ static const struct config_enum_entry volatile_function_policies[] = {
 void
 st_guc_init(void)
 {
+	DefineCustomIntVariable("pg_trickle.history_retention_days",
+							"How many days the refresh history goes back.",
+							"Beside, it keeps the newest 1000 runs of each stream table. 0 keeps everything.",
+							&st_guc_history_retention_days, 90, 0, 36500, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("pg_trickle.log_refresh",
 							 "Writes each refresh to the server log.",
 							 "One line per refreshed stream table: what it did, rows, and the time of each step.",

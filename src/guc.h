@@ -13,6 +13,9 @@
 /* Change logs that are created from now on are UNLOGGED. */
 extern bool st_guc_unlogged_buffers;
 
+/* Age limit of the rows of the refresh history; 0 keeps everything. */
+extern int	st_guc_history_retention_days;
+
 /* Each refresh is written to the server log. */
 extern bool st_guc_log_refresh;
 

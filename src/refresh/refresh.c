@@ -36,6 +36,7 @@
 #include "utils/timestamp.h"
 
 #include "catalog/extension.h"
+#include "catalog/history.h"
 #include "compat.h"
 #include "guc.h"
 #include "refresh/node_run.h"
@@ -380,6 +381,7 @@ record(StEntry *entry, const char *initiated_by, TimestampTz start, const StRefr
 	BOOLOID, TEXTOID, TEXTOID, INT8OID, FLOAT8OID, FLOAT8OID, FLOAT8OID};
 	Datum		values[14];
 	char		nulls[14];
+	bool		isnull;
 
 	memset(nulls, ' ', sizeof(nulls));
 	values[0] = Int64GetDatum(entry->table->pgt_id);
@@ -402,12 +404,16 @@ record(StEntry *entry, const char *initiated_by, TimestampTz start, const StRefr
 
 	SPI_connect();
 	if (changed)
+	{
 		(void) st_catalog_execute("INSERT INTO pgtrickle.pgt_refresh_history"
 								  " (pgt_id, data_timestamp, start_time, end_time, action, rows_inserted,"
 								  "  rows_deleted, delta_row_count, was_full_fallback, status, initiated_by,"
 								  "  refresh_reason, rows_updated, read_ms, delta_ms, apply_ms, merge_strategy_used)"
-								  " VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, 'COMPLETED', $9, $10, $11, $12, $13, $14, 'difference')",
+								  " VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, 'COMPLETED', $9, $10, $11, $12, $13, $14, 'difference') RETURNING refresh_id",
 								  14, types, values, nulls);
+		st_history_prune(entry->table->pgt_id,
+						 DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)));
+	}
 	types[4] = BOOLOID;
 	values[4] = BoolGetDatum(entry->stays_stale);
 	if (changed)
