@@ -63,6 +63,14 @@ position_of(StApplier *applier, AttrNumber column)
 	return -1;
 }
 
+/* How many columns the hash of a row is over. */
+static int
+hashed_columns(StApplier *applier)
+{
+	return Min(applier->identity.kind == ST_IDENTITY_KEY_HASH ? applier->identity.nkeys : applier->natts,
+			   ST_HASHED_COLUMNS);
+}
+
 bool
 st_index_serves(StApplier *applier, Relation index)
 {
@@ -100,7 +108,7 @@ st_index_serves(StApplier *applier, Relation index)
 		!IsA(linitial(call->args), RowExpr))
 		return false;
 	row = linitial(call->args);
-	count = applier->identity.kind == ST_IDENTITY_KEY_HASH ? applier->identity.nkeys : applier->natts;
+	count = hashed_columns(applier);
 	if (list_length(row->args) != count)
 		return false;
 	for (int i = 0; i < count; i++)
@@ -178,9 +186,9 @@ st_find_begin(StApplier *applier, Relation rel, Snapshot snapshot)
 		if (applier->hash_desc == NULL)
 		{
 			MemoryContext caller = MemoryContextSwitchTo(applier->context);
-			TupleDesc	desc = CreateTemplateTupleDesc(applier->identity.nkeys);
+			TupleDesc	desc = CreateTemplateTupleDesc(hashed_columns(applier));
 
-			for (int i = 0; i < applier->identity.nkeys; i++)
+			for (int i = 0; i < hashed_columns(applier); i++)
 				TupleDescCopyEntry(desc, i + 1, RelationGetDescr(rel), applier->identity.keys[i]);
 			applier->hash_desc = BlessTupleDesc(desc);
 			MemoryContextSwitchTo(caller);
@@ -197,7 +205,7 @@ static Datum
 key_hash(StFinder *finder, TupleTableSlot *old_row)
 {
 	StApplier  *applier = finder->applier;
-	int			nkeys = applier->identity.nkeys;
+	int			nkeys = hashed_columns(applier);
 	Datum	   *values = palloc(sizeof(Datum) * nkeys);
 	bool	   *nulls = palloc(sizeof(bool) * nkeys);
 	HeapTuple	tuple;
@@ -272,7 +280,7 @@ st_find_rows(StFinder *finder, StWork *work, TupleTableSlot *old_row, int64 k,
 			{
 				uint64		hash = 0;
 
-				for (int i = 0; i < applier->natts; i++)
+				for (int i = 0; i < hashed_columns(applier); i++)
 				{
 					int			position = applier->order[i];
 					Form_pg_attribute att = TupleDescAttr(old_row->tts_tupleDescriptor, position);
@@ -335,25 +343,26 @@ append_row(StringInfo sql, StApplier *applier, const int *positions, int count, 
 static void
 append_lookup(StringInfo sql, StApplier *applier)
 {
-	int			positions[INDEX_MAX_KEYS];
+	int		   *positions = palloc(sizeof(int) * Max(applier->identity.nkeys, 1));
+	int			hashed = hashed_columns(applier);
 
 	if (applier->identity.kind == ST_IDENTITY_IMAGE)
 	{
 		st_sql_text(sql, "pgtrickle.row_image_hash(");
-		append_row(sql, applier, applier->order, applier->natts, false);
+		append_row(sql, applier, applier->order, hashed, false);
 		st_sql_text(sql, ") OPERATOR(pg_catalog.=) pgtrickle.row_image_hash(");
-		append_row(sql, applier, applier->order, applier->natts, true);
+		append_row(sql, applier, applier->order, hashed, true);
 		st_sql_text(sql, ") AND ");
 		return;
 	}
-	for (int i = 0; i < applier->identity.nkeys && i < INDEX_MAX_KEYS; i++)
+	for (int i = 0; i < applier->identity.nkeys; i++)
 		positions[i] = position_of(applier, applier->identity.keys[i]);
 	if (applier->identity.kind == ST_IDENTITY_KEY_HASH)
 	{
 		st_sql_text(sql, "pg_catalog.hash_record_extended(");
-		append_row(sql, applier, positions, applier->identity.nkeys, false);
+		append_row(sql, applier, positions, hashed, false);
 		st_sql_text(sql, ", 0::pg_catalog.int8) OPERATOR(pg_catalog.=) pg_catalog.hash_record_extended(");
-		append_row(sql, applier, positions, applier->identity.nkeys, true);
+		append_row(sql, applier, positions, hashed, true);
 		st_sql_text(sql, ", 0::pg_catalog.int8) AND ");
 		return;
 	}

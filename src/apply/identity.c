@@ -8,7 +8,10 @@
  *	  expressions are built as the parser would build them, so that a generated
  *	  statement finds them again:
  *	  hash_record_extended(ROW(keys), 0::bigint) and
- *	  pgtrickle.row_image_hash(ROW(columns)), columns in attribute order.
+ *	  pgtrickle.row_image_hash(ROW(columns)), columns in attribute order, and
+ *	  no more than ST_HASHED_COLUMNS of them: an expression must fit into a row
+ *	  of pg_index, which before 18 has no TOAST table. What has an equal hash is
+ *	  a candidate only, so hashing less is as right.
  *
  *-------------------------------------------------------------------------
  */
@@ -60,7 +63,7 @@ make_hash_expression(Relation rel, const StIdentity *identity)
 	row->row_typeid = RECORDOID;
 	row->row_format = COERCE_IMPLICIT_CAST;
 	row->location = -1;
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count && list_length(row->args) < ST_HASHED_COLUMNS; i++)
 	{
 		AttrNumber	attno = by_key ? identity->keys[i] : i + 1;
 		Form_pg_attribute att = TupleDescAttr(desc, attno - 1);

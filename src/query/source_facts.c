@@ -13,9 +13,11 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "catalog/pg_am_d.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
+#include "commands/defrem.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
@@ -121,10 +123,11 @@ result_column_of(Query *block, AttrNumber attnum)
 	return 0;
 }
 
+/* Whether a unique index on values of the type can serve: they are small and ordered. */
 static bool
-fixed_length(Oid type)
+is_simple(Oid type)
 {
-	return get_typlen(type) > 0;
+	return get_typlen(type) > 0 && OidIsValid(GetDefaultOpClass(type, BTREE_AM_OID));
 }
 
 /* A usable key of the source, all of whose columns the block shows. */
@@ -165,7 +168,7 @@ find_source_key(StTree *tree, Oid relid)
 			attribute = TupleDescAttr(rel->rd_att, attnum - 1);
 			keys[i] = result_column_of(tree->final, attnum);
 			usable = attribute->attnotnull && keys[i] > 0;
-			simple = simple && fixed_length(attribute->atttypid);
+			simple = simple && is_simple(attribute->atttypid);
 		}
 		if (usable && (tree->nkeys == 0 || index->indnkeyatts < tree->nkeys))
 		{
@@ -188,7 +191,7 @@ find_group_key(StTree *tree, StNode *node)
 	if (node->nkeys == 0)
 		return;
 	keys = palloc(sizeof(AttrNumber) * node->nkeys);
-	tree->key_simple = !node->inexact_keys;
+	tree->key_simple = !node->inexact_keys && node->nkeys <= INDEX_MAX_KEYS;
 	for (int i = 0; i < node->nkeys; i++)
 	{
 		Node	   *key = (Node *) list_nth_node(TargetEntry, node->block->targetList, i)->expr;
@@ -196,7 +199,7 @@ find_group_key(StTree *tree, StNode *node)
 		keys[i] = result_column_of(tree->final, i + 1);
 		if (keys[i] == 0)
 			return;
-		if (!node->key_not_null[i] || !fixed_length(exprType(key)))
+		if (!node->key_not_null[i] || !is_simple(exprType(key)))
 			tree->key_simple = false;
 	}
 	tree->nkeys = node->nkeys;
