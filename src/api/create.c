@@ -239,6 +239,11 @@ check_name_free(CreatePlan *plan)
 	Oid			namespace = RangeVarGetCreationNamespace(plan->name);
 	Oid			existing = get_relname_relid(plan->name->relname, namespace);
 
+	if (isAnyTempNamespace(namespace))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a stream table cannot be temporary: \"%s\"", plan->name->relname),
+				 errhint("Name a schema in which other sessions can see it.")));
 	if (OidIsValid(existing) && st_is_stream_table(existing))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_TABLE),

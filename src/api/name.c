@@ -23,6 +23,7 @@ RangeVar *
 st_parse_name(text *name)
 {
 	List	   *names;
+	ListCell   *lc;
 
 	if (VARSIZE_ANY_EXHDR(name) == 0)
 		ereport(ERROR,
@@ -34,6 +35,13 @@ st_parse_name(text *name)
 				(errcode(ERRCODE_INVALID_NAME),
 				 errmsg("invalid argument: improper name of a stream table: \"%s\"", text_to_cstring(name)),
 				 errhint("Write it as table or schema.table.")));
+	/* which SQL could not write */
+	foreach(lc, names)
+		if (*strVal(lfirst(lc)) == '\0')
+			ereport(ERROR,
+					(errcode(ERRCODE_SYNTAX_ERROR),
+					 errmsg("invalid argument: the name of a stream table holds an empty identifier: %s",
+							text_to_cstring(name))));
 	return makeRangeVarFromNameList(names);
 }
 

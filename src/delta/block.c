@@ -186,6 +186,7 @@ weigh_set_operation(Node *node)
 {
 	SetOperationStmt *setop;
 
+	check_stack_depth();
 	if (!IsA(node, SetOperationStmt))
 		return;
 	setop = (SetOperationStmt *) node;

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/transam.h"
+#include "catalog/dependency.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
@@ -24,6 +25,7 @@
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
 
+#include "catalog/extension.h"
 #include "compat.h"
 #include "query/query.h"
 #include "util/fault.h"
@@ -189,6 +191,11 @@ st_query_check(Query *query)
 					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 					 errmsg("permission denied: \"%s\" is a system catalog", get_rel_name(relid)),
 					 errdetail("Changes of system catalogs cannot be captured.")));
+		if (getExtensionOfObject(RelationRelationId, relid) == st_extension_oid())
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("permission denied: \"%s\" belongs to pg_trickle", get_rel_name(relid)),
+					 errdetail("A refresh writes to these tables: it would always be stale.")));
 		if (get_rel_persistence(relid) == RELPERSISTENCE_TEMP)
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

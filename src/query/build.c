@@ -142,6 +142,7 @@ inline_ctes(Query *query, BuildContext *context)
 		CommonTableExpr *cte = lfirst_node(CommonTableExpr, lc);
 		InlineContext inlining = {cte->ctename, castNode(Query, cte->ctequery), -1};
 
+		CHECK_FOR_INTERRUPTS();
 		if (cte->cterecursive && ST_FAULT("E12"))
 			inlining.query = linitial_node(RangeTblEntry, inlining.query->rtable)->subquery;
 		else if (cte->cterecursive)
@@ -463,13 +464,30 @@ make_query(List *rtable, Node *quals, List *targets)
 	return query;
 }
 
+/* Columns of the state table, at most: keys, row count, those of aggregates. */
+static int
+state_width(StNode *node)
+{
+	int			width = node->nkeys + 1;
+	ListCell   *lc;
+
+	foreach(lc, node->aggregates)
+	{
+		StAggregate *aggregate = lfirst(lc);
+
+		width += aggregate->track_scale ? 4 : node->recompute ? 1 : 2;
+	}
+	return width;
+}
+
 /* Complete a node whose block is ready, and register it. */
 static bool
 finish_node(StNode *node, BuildContext *context)
 {
 	ListCell   *lc;
 
-	if (node->nkeys + 5 * list_length(node->aggregates) > MaxHeapAttributeNumber)
+	/* old and new state stand side by side in its delta, with two flags */
+	if (2 * state_width(node) + 2 > MaxTupleAttributeNumber)
 		return decline(context, "it has too many grouping keys and aggregates for a state table") != NULL;
 	foreach(lc, node->aggregates)
 		if (get_typtype(((StAggregate *) lfirst(lc))->aggref->aggtype) == TYPTYPE_PSEUDO)
@@ -772,6 +790,7 @@ linearize(Query *query, BuildContext *context)
 	bool		is_distinct;
 
 	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();
 	if (!inline_ctes(query, context))
 		return NULL;
 	if (query->hasSubLinks && !ST_FAULT("E11"))
