@@ -47,6 +47,14 @@ typedef Oid RelFileNumber;
 #define StExecCheckPermissions(stmt) ExecCheckRTPerms((stmt)->rtable, true)
 #endif
 
+/* as whom a relation of a rewritten query is read; InvalidOid: the current user */
+#if PG_VERSION_NUM >= 160000
+#define StCheckAsUser(query, rte) \
+	((rte)->perminfoindex > 0 ? getRTEPermissionInfo((query)->rteperminfos, rte)->checkAsUser : InvalidOid)
+#else
+#define StCheckAsUser(query, rte) ((rte)->checkAsUser)
+#endif
+
 /* 18 added RTE_GROUP entries and virtual generated columns */
 #if PG_VERSION_NUM >= 180000
 #define ST_HAVE_RTE_GROUP 1

@@ -1,21 +1,34 @@
 /*-------------------------------------------------------------------------
  *
  * dependencies.c
- *	  What a query's result depends on besides rows: views and functions.
+ *	  What a query's result depends on besides rows: views, functions, types.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/transam.h"
+#include "catalog/pg_aggregate.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_enum.h"
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/syscache.h"
+#include "utils/typcache.h"
 
 #include "query/query.h"
+
+/* between functions and types in a fingerprint */
+#define TYPES_FOLLOW ";"
 
 /*
  * Before 16 an expanded view leaves the entries of its rule (relkind VIEW) in
@@ -51,11 +64,35 @@ st_query_views(Query *query)
 	return views;
 }
 
+/* An aggregate is what its support functions do. */
+static void
+note_aggregate(Oid function, List **functions)
+{
+	HeapTuple	tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(function));
+	Form_pg_aggregate form;
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	form = (Form_pg_aggregate) GETSTRUCT(tuple);
+	{
+		Oid			support[] = {form->aggtransfn, form->aggfinalfn, form->aggcombinefn, form->aggserialfn,
+		form->aggdeserialfn, form->aggmtransfn, form->aggminvtransfn, form->aggmfinalfn};
+
+		for (int i = 0; i < lengthof(support); i++)
+			if (support[i] >= FirstNormalObjectId)
+				*functions = list_append_unique_oid(*functions, support[i]);
+	}
+	ReleaseSysCache(tuple);
+}
+
 static bool
 note_function(Oid function, void *arg)
 {
-	if (function >= FirstNormalObjectId)
-		*(List **) arg = list_append_unique_oid(*(List **) arg, function);
+	if (function >= FirstNormalObjectId && !list_member_oid(*(List **) arg, function))
+	{
+		*(List **) arg = lappend_oid(*(List **) arg, function);
+		note_aggregate(function, arg);
+	}
 	return false;
 }
 
@@ -79,6 +116,120 @@ st_query_functions(Query *query)
 	(void) functions_walker((Node *) query, &functions);
 	list_sort(functions, list_oid_cmp);
 	return functions;
+}
+
+/* Enums and row types of users in a type, those inside others too. */
+static void
+note_type(Oid type, List **types)
+{
+	Oid			inner;
+	TupleDesc	desc;
+
+	check_stack_depth();
+	type = getBaseType(type);
+	if (type < FirstNormalObjectId || list_member_oid(*types, type))
+		return;
+	switch (get_typtype(type))
+	{
+		case TYPTYPE_ENUM:
+			*types = lappend_oid(*types, type);
+			break;
+		case TYPTYPE_COMPOSITE:
+			*types = lappend_oid(*types, type);
+			desc = lookup_rowtype_tupdesc(type, -1);
+			for (int i = 0; i < desc->natts; i++)
+				if (!TupleDescAttr(desc, i)->attisdropped)
+					note_type(TupleDescAttr(desc, i)->atttypid, types);
+			ReleaseTupleDesc(desc);
+			break;
+		case TYPTYPE_RANGE:
+			note_type(get_range_subtype(type), types);
+			break;
+		case TYPTYPE_MULTIRANGE:
+			note_type(get_multirange_range(type), types);
+			break;
+		default:
+			inner = get_element_type(type);
+			if (OidIsValid(inner))
+				note_type(inner, types);
+	}
+}
+
+static bool
+types_walker(Node *node, void *arg)
+{
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	switch (nodeTag(node))
+	{
+		case T_Query:
+			return query_tree_walker((Query *) node, types_walker, arg, 0);
+		case T_Var:
+		case T_Const:
+		case T_Aggref:
+		case T_WindowFunc:
+		case T_FuncExpr:
+		case T_OpExpr:
+		case T_FieldSelect:
+		case T_RelabelType:
+		case T_CoerceViaIO:
+		case T_ArrayCoerceExpr:
+		case T_ConvertRowtypeExpr:
+		case T_CaseExpr:
+		case T_CoerceToDomain:
+			note_type(exprType(node), arg);
+			break;
+		default:
+			break;
+	}
+	return expression_tree_walker(node, types_walker, arg);
+}
+
+List *
+st_query_types(Query *query)
+{
+	List	   *types = NIL;
+
+	(void) types_walker((Node *) query, &types);
+	list_sort(types, list_oid_cmp);
+	return types;
+}
+
+/* Labels of an enum, in the order of their names. */
+static void
+append_labels(StringInfo text, Oid type)
+{
+	Relation	rel = table_open(EnumRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_enum_enumtypid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(type));
+	scan = systable_beginscan(rel, EnumTypIdLabelIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_enum form = (Form_pg_enum) GETSTRUCT(tuple);
+
+		appendStringInfo(text, "%u:%s ", form->oid, NameStr(form->enumlabel));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+}
+
+static void
+append_attributes(StringInfo text, Oid type)
+{
+	TupleDesc	desc = lookup_rowtype_tupdesc(type, -1);
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (!att->attisdropped)
+			appendStringInfo(text, "%d:%s:%u:%d ", i, NameStr(att->attname), att->atttypid, att->atttypmod);
+	}
+	ReleaseTupleDesc(desc);
 }
 
 static void
@@ -111,10 +262,31 @@ char *
 st_query_functions_fingerprint(Query *query)
 {
 	StringInfoData text;
+	StringInfoData type;
 	ListCell   *lc;
 
 	initStringInfo(&text);
+	initStringInfo(&type);
 	foreach(lc, st_query_functions(query))
 		append_row(&text, lfirst_oid(lc), SearchSysCache1(PROCOID, ObjectIdGetDatum(lfirst_oid(lc))));
+	appendStringInfoString(&text, TYPES_FOLLOW);
+	foreach(lc, st_query_types(query))
+	{
+		resetStringInfo(&type);
+		if (get_typtype(lfirst_oid(lc)) == TYPTYPE_ENUM)
+			append_labels(&type, lfirst_oid(lc));
+		else
+			append_attributes(&type, lfirst_oid(lc));
+		appendStringInfo(&text, "%u:%08x ", lfirst_oid(lc),
+						 hash_bytes((const unsigned char *) type.data, type.len));
+	}
 	return text.data;
+}
+
+bool
+st_functions_are_same(const char *a, const char *b)
+{
+	size_t		length = strcspn(a, TYPES_FOLLOW);
+
+	return length == strcspn(b, TYPES_FOLLOW) && strncmp(a, b, length) == 0;
 }

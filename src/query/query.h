@@ -100,16 +100,24 @@ extern StTree *st_query_build(Query *query);
 /* All relations read by a rewritten query, views excluded, each once, by OID. */
 extern List *st_query_sources(Query *query);
 
-/* Views that the query was expanded from, and functions of users that it calls. */
+/*
+ * Views that the query was expanded from; functions of users that it calls,
+ * aggregates with their support functions; enums and row types of users among
+ * the types of its expressions. OIDs, sorted.
+ */
 extern List *st_query_views(Query *query);
 extern List *st_query_functions(Query *query);
+extern List *st_query_types(Query *query);
 
 /*
- * Text that changes when one of them is replaced (rule E16): their OIDs and
- * the raw xmin of the catalog rows that define them.
+ * Text that changes when one of them is replaced (rule E16): OIDs and the raw
+ * xmin of the catalog rows that define them, hashes of labels and attributes.
+ * That of functions holds types too; st_functions_are_same() says whether two
+ * differ by types only.
  */
 extern char *st_query_views_fingerprint(Query *query);
 extern char *st_query_functions_fingerprint(Query *query);
+extern bool st_functions_are_same(const char *a, const char *b);
 
 extern const char *st_node_leaf_name(int ordinal);
 

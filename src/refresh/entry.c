@@ -5,17 +5,19 @@
  *
  * NOTES
  *	  An entry holds the definition, the nodes and the analysed and planned
- *	  statements. It is thrown away when a relation that it reads or writes is
- *	  changed (relcache invalidation), or a function or operator is (syscache).
+ *	  statements. It is thrown away when a relation that it reads or writes, or
+ *	  the row type of a value, is changed (relcache invalidation), or a function,
+ *	  operator, enum or role is (syscache).
  *	  Everything that changes a stream table's definition sends a relcache
  *	  invalidation for the stream table.
  *
  *	  Making an entry executes the planner, and planning evaluates immutable
  *	  functions of the query: it happens as the owner, restricted (rule J15).
  *
- *	  Memory: one context per entry below CacheMemoryContext. An entry in use
- *	  is never freed: invalid ones are replaced when they are asked for again,
- *	  which a refresh does only after it has all its locks.
+ *	  Memory: one context per entry below CacheMemoryContext, thrown away when
+ *	  the entry is invalid and no refresh is going on. A refresh can start
+ *	  within another one (a trigger on a stream table), so an entry that is
+ *	  replaced meanwhile lives on until both have ended.
  *
  *-------------------------------------------------------------------------
  */
@@ -30,6 +32,7 @@
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/readfuncs.h"
+#include "parser/parse_relation.h"
 #include "parser/parsetree.h"
 #include "storage/lmgr.h"
 #include "utils/guc.h"
@@ -44,21 +47,40 @@
 #include "refresh/refresh.h"
 #include "util/fault.h"
 
+/* what the cache holds of a stream table */
+typedef struct EntrySlot
+{
+	Oid			relid;
+	StEntry    *entry;
+} EntrySlot;
+
 static HTAB *entries = NULL;
+
+/* refreshes going on in this session, one within the other */
+static int	holders = 0;
+
+/* parent of the contexts of entries that were replaced while held */
+static MemoryContext replaced_entries = NULL;
+
+/* counts invalidations: one that comes while an entry is made must not be missed */
+static uint64 invalidations = 0;
 
 static void
 relation_changed(Datum arg, Oid relid)
 {
 	HASH_SEQ_STATUS status;
-	StEntry    *entry;
+	EntrySlot  *slot;
 
+	invalidations++;
 	hash_seq_init(&status, entries);
-	while ((entry = hash_seq_search(&status)) != NULL)
+	while ((slot = hash_seq_search(&status)) != NULL)
 	{
+		StEntry    *entry = slot->entry;
+
 		if (!entry->valid)
 			continue;
 		if (!OidIsValid(relid) || relid == entry->relid ||
-			list_member_oid(entry->relations, relid))
+			list_member_oid(entry->relations, relid) || list_member_oid(entry->row_types, relid))
 			entry->valid = false;
 		for (int i = 0; entry->valid && i < entry->table->nstates; i++)
 			if (entry->table->states[i] == relid)
@@ -78,12 +100,16 @@ make_cache(void)
 	HASHCTL		ctl;
 
 	ctl.keysize = sizeof(Oid);
-	ctl.entrysize = sizeof(StEntry);
+	ctl.entrysize = sizeof(EntrySlot);
 	ctl.hcxt = CacheMemoryContext;
 	entries = hash_create("pg_trickle stream tables", 32, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(PROCOID, catalog_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(OPEROID, catalog_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(ENUMOID, catalog_changed, (Datum) 0);
+	/* whom policies concern */
+	CacheRegisterSyscacheCallback(AUTHOID, catalog_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, catalog_changed, (Datum) 0);
 }
 
 /* ----- acting as the owner ----- */
@@ -103,7 +129,7 @@ static const char *const plan_settings[][2] = {
 	{"enable_bitmapscan", "on"}, {"enable_hashjoin", "on"}, {"enable_nestloop", "on"},
 	{"enable_mergejoin", "on"}, {"enable_tidscan", "on"}, {"enable_material", "on"},
 	{"enable_sort", "on"}, {"enable_hashagg", "on"}, {"plan_cache_mode", "auto"},
-	{"default_transaction_read_only", "off"}
+	{"default_transaction_read_only", "off"}, {"row_security", "on"}
 };
 
 /*
@@ -187,7 +213,8 @@ map_columns(StEntry *entry, Query *query)
 			continue;
 		attnum = ST_FAULT("J12") ? n + 1 : get_attnum(entry->relid, tle->resname);
 		if (attnum <= 0 ||
-			get_atttype(entry->relid, attnum) != (type == UNKNOWNOID ? TEXTOID : type))
+			get_atttype(entry->relid, attnum) != (type == UNKNOWNOID ? TEXTOID : type) ||
+			TupleDescAttr(RelationGetDescr(rel), attnum - 1)->atttypmod != exprTypmod((Node *) tle->expr))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
 					 errmsg("column \"%s\" of stream table \"%s\" was dropped, renamed or changed",
@@ -213,47 +240,101 @@ key_positions(StEntry *entry, const AttrNumber *columns)
 	return keys;
 }
 
+/* A column of a source or of a row type must be what the tree says. */
+static void
+check_attribute(Oid relid, AttrNumber attnum, Oid type, int32 typmod, Oid collation)
+{
+	HeapTuple	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attnum));
+
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_attribute att = (Form_pg_attribute) GETSTRUCT(tuple);
+		bool		same = att->atttypid == type && att->atttypmod == typmod && att->attcollation == collation;
+
+		ReleaseSysCache(tuple);
+		if (same)
+			return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+			 errmsg("upstream table schema changed: column %d of \"%s\" was dropped or changed its type",
+					attnum, get_rel_name(relid)),
+			 errhint("Drop the stream table and create it again.")));
+}
+
 /*
  * The stored tree names columns by number and carries their types: both must
- * still be the source's, or the tree would read what is not there.
+ * still be the source's, or the tree would read what is not there. "arg" is
+ * the list of queries around, the innermost first. Columns of a join are
+ * looked at where they are used: those that nobody uses may change.
  */
 static bool
 types_walker(Node *node, void *arg)
+{
+	List	   *queries = arg;
+
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, types_walker, lcons(node, list_copy(queries)),
+								 QTW_IGNORE_JOINALIASES);
+	if (IsA(node, Var) && ((Var *) node)->varattno > 0)
+	{
+		Var		   *var = (Var *) node;
+		Query	   *query = list_nth_node(Query, queries, var->varlevelsup);
+		RangeTblEntry *rte = rt_fetch(var->varno, query->rtable);
+
+		if (rte->rtekind == RTE_RELATION && rte->relkind != RELKIND_VIEW)
+			check_attribute(rte->relid, var->varattno, var->vartype, var->vartypmod, var->varcollid);
+		else if (rte->rtekind == RTE_JOIN)
+			return types_walker(list_nth(rte->joinaliasvars, var->varattno - 1),
+								list_copy_tail(queries, var->varlevelsup));
+		return false;
+	}
+	if (IsA(node, FieldSelect))
+	{
+		FieldSelect *field = (FieldSelect *) node;
+		Oid			relid = get_typ_typrelid(getBaseType(exprType((Node *) field->arg)));
+
+		if (OidIsValid(relid))
+			check_attribute(relid, field->fieldnum, field->resulttype, field->resulttypmod, field->resultcollid);
+	}
+	return expression_tree_walker(node, types_walker, arg);
+}
+
+/*
+ * Does row security filter a source, for the owner "arg" or the owner of the
+ * view that reads it; or did it when the tree was made, which then holds the
+ * policies of that time?
+ */
+static bool
+row_security_walker(Node *node, void *arg)
 {
 	if (node == NULL)
 		return false;
 	check_stack_depth();
 	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, types_walker, node, 0);
-	if (IsA(node, Var) && ((Var *) node)->varlevelsup == 0 && ((Var *) node)->varattno > 0)
 	{
-		Var		   *var = (Var *) node;
-		RangeTblEntry *rte = rt_fetch(var->varno, ((Query *) arg)->rtable);
+		Query	   *query = (Query *) node;
+		ListCell   *lc;
 
-		if (rte->rtekind == RTE_RELATION && rte->relkind != RELKIND_VIEW &&
-			get_atttype(rte->relid, var->varattno) != var->vartype)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
-					 errmsg("upstream table schema changed: column %d of \"%s\" was dropped or changed its type",
-							var->varattno, get_rel_name(rte->relid)),
-					 errhint("Drop the stream table and create it again.")));
-		return false;
-	}
-	return expression_tree_walker(node, types_walker, arg);
-}
-
-/* Is some source under row security for the owner? */
-static bool
-row_security_applies(StEntry *entry)
-{
-	ListCell   *lc;
-
-	if (ST_FAULT("E17") || ST_FAULT("F7"))
-		return false;
-	foreach(lc, entry->relations)
-		if (check_enable_rls(lfirst_oid(lc), entry->owner, true) == RLS_ENABLED)
+		if (query->hasRowSecurity)
 			return true;
-	return false;
+		foreach(lc, query->rtable)
+		{
+			RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+			Oid			user;
+
+			if (rte->rtekind != RTE_RELATION)
+				continue;
+			user = StCheckAsUser(query, rte);
+			if (check_enable_rls(rte->relid, OidIsValid(user) ? user : *(Oid *) arg, true) == RLS_ENABLED)
+				return true;
+		}
+		return query_tree_walker(query, row_security_walker, arg, 0);
+	}
+	return expression_tree_walker(node, row_security_walker, arg);
 }
 
 /*
@@ -307,7 +388,7 @@ fill_entry(StEntry *entry, StStreamTable *table, Query *query)
 
 	st_owner_enter(&scope, entry->owner, table->settings);
 	entry->reason = table->reason ? table->reason : "refresh mode FULL";
-	if (row_security_applies(entry))
+	if (row_security_walker((Node *) query, &entry->owner))
 	{
 		query = analyse_again(entry, table);
 		entry->reason = "row security applies to a source";
@@ -385,26 +466,43 @@ st_stored_query(StStreamTable *table)
 				 errmsg("upstream table schema changed: a view that \"%s.%s\" reads was replaced",
 						table->schema, table->name),
 				 errhint("Drop the stream table and create it again.")));
-	(void) types_walker((Node *) query, query);
+	(void) types_walker((Node *) query, NIL);
 	return query;
+}
+
+/* Nobody asks for it again; who has it may still use it. */
+static void
+discard(StEntry *entry)
+{
+	if (holders == 0)
+	{
+		MemoryContextDelete(entry->context);
+		return;
+	}
+	if (replaced_entries == NULL)
+		replaced_entries = AllocSetContextCreate(CacheMemoryContext, "pg_trickle replaced entries",
+												 ALLOCSET_SMALL_SIZES);
+	MemoryContextSetParent(entry->context, replaced_entries);
 }
 
 StEntry *
 st_entry_get(Oid relid)
 {
+	EntrySlot  *slot;
 	StEntry    *entry;
-	bool		found;
 	MemoryContext old;
 	Query	   *query;
 	StStreamTable *table;
 	MemoryContext context;
+	uint64		before;
 	ListCell   *lc;
 
 	if (entries == NULL)
 		make_cache();
-	entry = hash_search(entries, &relid, HASH_FIND, &found);
-	if (found && entry->valid)
+	slot = hash_search(entries, &relid, HASH_FIND, NULL);
+	if (slot && slot->entry->valid)
 	{
+		entry = slot->entry;
 		foreach(lc, entry->relations)
 			LockRelationOid(lfirst_oid(lc), AccessShareLock);
 		if (entry->valid)
@@ -422,29 +520,63 @@ st_entry_get(Oid relid)
 						get_rel_name(relid) ? get_rel_name(relid) : psprintf("%u", relid))));
 	query = st_stored_query(table);
 
-	if (found)
-		MemoryContextDelete(entry->context);
-	else
-		entry = hash_search(entries, &relid, HASH_ENTER, NULL);
-	memset((char *) entry + sizeof(Oid), 0, sizeof(StEntry) - sizeof(Oid));
-	MemoryContextSetParent(context, CacheMemoryContext);
+	before = invalidations;
+	entry = palloc0(sizeof(StEntry));
+	entry->relid = relid;
 	entry->context = context;
 	entry->table = table;
 	entry->relations = list_concat(st_query_sources(query), st_query_views(query));
+	foreach(lc, st_query_types(query))
+		entry->row_types = lappend_oid(entry->row_types, get_typ_typrelid(lfirst_oid(lc)));
 	entry->functions_fingerprint = st_query_functions_fingerprint(query);
 	entry->owner = st_relation_owner(relid);
-	/* an error on the way leaves an invalid entry, which the next call replaces */
 	fill_entry(entry, table, query);
-	entry->valid = true;
 	MemoryContextSwitchTo(old);
+
+	/* making it may have run functions of the query, and those anything */
+	slot = hash_search(entries, &relid, HASH_FIND, NULL);
+	if (slot)
+		discard(slot->entry);
+	else
+		slot = hash_search(entries, &relid, HASH_ENTER, NULL);
+	slot->entry = entry;
+	entry->valid = invalidations == before;
+	MemoryContextSetParent(context, CacheMemoryContext);
 	return entry;
+}
+
+void
+st_entries_hold(void)
+{
+	HASH_SEQ_STATUS status;
+	EntrySlot  *slot;
+
+	if (entries == NULL)
+		make_cache();
+	if (holders++ > 0)
+		return;
+	if (replaced_entries)
+		MemoryContextDeleteChildren(replaced_entries);
+	hash_seq_init(&status, entries);
+	while ((slot = hash_seq_search(&status)) != NULL)
+		if (!slot->entry->valid)
+		{
+			MemoryContextDelete(slot->entry->context);
+			(void) hash_search(entries, &slot->relid, HASH_REMOVE, NULL);
+		}
+}
+
+void
+st_entries_release(void)
+{
+	holders--;
 }
 
 void
 st_entry_forget(Oid relid)
 {
-	StEntry    *entry = entries ? hash_search(entries, &relid, HASH_FIND, NULL) : NULL;
+	EntrySlot  *slot = entries ? hash_search(entries, &relid, HASH_FIND, NULL) : NULL;
 
-	if (entry)
-		entry->valid = false;
+	if (slot)
+		slot->entry->valid = false;
 }

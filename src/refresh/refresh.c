@@ -20,9 +20,13 @@
 
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/index.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "utils/array.h"
@@ -33,6 +37,7 @@
 #include "utils/rel.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "catalog/extension.h"
@@ -54,6 +59,24 @@ typedef struct GroupMember
 	int			nsources;
 	StSourceDelta *sources;
 } GroupMember;
+
+/* OIDs of the stream tables that this session is refreshing, in outer calls too */
+static List *being_refreshed = NIL;
+
+/*
+ * A user's trigger or function calls for what an outer call has not finished:
+ * its rows are written in part and its frontier is the old one (rule C3).
+ */
+static void
+check_not_being_refreshed(Oid relid)
+{
+	if (!list_member_oid(being_refreshed, relid))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_IN_USE),
+			 errmsg("stream table \"%s\" is being refreshed by this session", get_rel_name(relid)),
+			 errdetail("A trigger or function that the refresh runs asks for another refresh.")));
+}
 
 static bool
 lock_node(int64 pgt_id, bool wait)
@@ -142,6 +165,7 @@ collect(Oid relid, bool wait, List **members)
 	ListCell   *lc;
 
 	check_stack_depth();
+	check_not_being_refreshed(relid);
 	table = st_stream_table_get(relid);
 	if (table == NULL)
 		ereport(ERROR,
@@ -344,6 +368,44 @@ try_differential(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outco
 	return reason;
 }
 
+/*
+ * Rule C9: what fires for rows of the stream table must fire inside the
+ * owner's operation, or PostgreSQL refuses to queue it there. "deferred" puts
+ * those that are deferred by definition back.
+ */
+static void
+set_constraints(Oid relid, bool deferred)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	TriggerDesc *triggers = rel->trigdesc;
+	ConstraintsSetStmt *statement = makeNode(ConstraintsSetStmt);
+
+	statement->deferred = deferred;
+	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+	{
+		Trigger    *trigger = &triggers->triggers[i];
+		HeapTuple	tuple;
+
+		if (!trigger->tgdeferrable || !OidIsValid(trigger->tgconstraint) ||
+			(deferred && !trigger->tginitdeferred))
+			continue;
+		tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(trigger->tgconstraint));
+		if (HeapTupleIsValid(tuple))
+		{
+			Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
+
+			statement->constraints = lappend(statement->constraints,
+											 makeRangeVar(get_namespace_name(form->connamespace),
+														  pstrdup(NameStr(form->conname)), -1));
+			ReleaseSysCache(tuple);
+		}
+	}
+	table_close(rel, NoLock);
+	/* an empty list would mean all constraints */
+	if (statement->constraints)
+		AfterTriggerSetState(statement);
+}
+
 static void
 recompute(GroupMember *member, bool empty, Snapshot snapshot, StRefreshOutcome *outcome)
 {
@@ -436,7 +498,20 @@ record(StEntry *entry, const char *initiated_by, TimestampTz start, const StRefr
 						outcome->read_ms, outcome->delta_ms, outcome->apply_ms)));
 }
 
-/* The contents are those of the functions as they are now. */
+/*
+ * The hash of a row value is another one once its type has got or lost an
+ * attribute: the rows stand at the wrong place in the index that finds them.
+ */
+static void
+renew_identity(StEntry *entry)
+{
+	ReindexParams params = {0};
+
+	if (entry->table->identity_kind == ST_IDENTITY_KEY_HASH)
+		(void) StReindexRelationParts(entry->relid, 0, &params);
+}
+
+/* The contents are those of the functions and types as they are now. */
 static void
 adopt_functions(StEntry *entry)
 {
@@ -470,10 +545,14 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 	StEntry    *entry = member->entry;
 	bool		initial = !entry->table->populated;
 	const char *reason = NULL;
+	const char *changed = NULL;
 	bool		recomputed = true;
 	TimestampTz start = GetCurrentTimestamp();
 
 	memset(outcome, 0, sizeof(StRefreshOutcome));
+	if (strcmp(entry->functions_fingerprint, entry->table->functions_fingerprint) != 0 && !ST_FAULT("E16"))
+		changed = st_functions_are_same(entry->functions_fingerprint, entry->table->functions_fingerprint) ?
+			"a type was altered" : "a function was replaced";
 	if (initial)
 		reason = "first fill";
 	else if (entry->program == NULL)
@@ -482,8 +561,8 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 		reason = "marked for recompute";
 	else if (full)
 		reason = "asked for";
-	else if (strcmp(entry->functions_fingerprint, entry->table->functions_fingerprint) != 0 && !ST_FAULT("E16"))
-		reason = "a function was replaced";
+	else if (changed)
+		reason = changed;
 	else
 	{
 		reason = read_sources(member, snapshot, outcome);
@@ -497,6 +576,7 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 		}
 		if (reason == NULL)
 		{
+			set_constraints(entry->relid, false);
 			reason = try_differential(member, snapshot, outcome);
 			outcome->fallback = reason != NULL;
 			recomputed = reason != NULL;
@@ -505,9 +585,13 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 	if (recomputed)
 	{
 		memset(&outcome->applied, 0, sizeof(StApplyResult));
+		if (changed)
+			renew_identity(entry);
+		set_constraints(entry->relid, false);
 		recompute(member, initial, snapshot, outcome);
 		ST_STOP_POINT("recomputed");
 	}
+	set_constraints(entry->relid, true);
 	outcome->reason = reason;
 	outcome->action = recomputed ? (entry->table->needs_reinit ? "REINITIALIZE" : "FULL") : "DIFFERENTIAL";
 	write_frontiers(member, snapshot, recomputed);
@@ -594,6 +678,37 @@ run_group(List *members, const char *initiated_by, bool full, StRefreshOutcome *
 	ST_STOP_POINT("space reclaimed");
 }
 
+/* Run the group, known to calls from inside it. */
+static void
+run_known_group(List *members, const char *initiated_by, bool full, StRefreshOutcome *outcome)
+{
+	List	   *outer = being_refreshed;
+	List	   *all = list_copy(outer);
+	List	   *open = NIL;
+	ListCell   *lc;
+
+	foreach(lc, members)
+	{
+		Oid			relid = ((GroupMember *) lfirst(lc))->entry->relid;
+
+		all = lappend_oid(all, relid);
+		/* what is open cannot be dropped or altered by what the refresh runs */
+		open = lappend(open, table_open(relid, AccessShareLock));
+	}
+	being_refreshed = all;
+	PG_TRY();
+	{
+		run_group(members, initiated_by, full, outcome);
+	}
+	PG_FINALLY();
+	{
+		being_refreshed = outer;
+	}
+	PG_END_TRY();
+	foreach(lc, open)
+		table_close(lfirst(lc), NoLock);
+}
+
 bool
 st_refresh(Oid relid, const char *initiated_by, bool full, StRefreshOutcome *outcome)
 {
@@ -601,18 +716,27 @@ st_refresh(Oid relid, const char *initiated_by, bool full, StRefreshOutcome *out
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	List	   *members = NIL;
-	bool		done = collect(relid, false, &members);
+	bool		done;
 
-	ST_STOP_POINT("nodes locked");
-	if (done)
+	st_entries_hold();
+	PG_TRY();
 	{
-		StRefreshOutcome result;
+		done = collect(relid, false, &members);
+		if (done)
+		{
+			StRefreshOutcome result;
 
-		run_group(members, initiated_by, full, &result);
-		*outcome = result;
-		if (outcome->reason)
-			outcome->reason = MemoryContextStrdup(old, outcome->reason);
+			run_known_group(members, initiated_by, full, &result);
+			*outcome = result;
+			if (outcome->reason)
+				outcome->reason = MemoryContextStrdup(old, outcome->reason);
+		}
 	}
+	PG_FINALLY();
+	{
+		st_entries_release();
+	}
+	PG_END_TRY();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	return done;
@@ -624,10 +748,20 @@ st_refresh_initial(Oid relid, StRefreshOutcome *outcome)
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle fill",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	StEntry    *entry = st_entry_get(relid);
 
-	(void) lock_node(entry->table->pgt_id, true);
-	run_group(list_make1(make_member(entry)), "INITIAL", false, outcome);
+	st_entries_hold();
+	PG_TRY();
+	{
+		StEntry    *entry = st_entry_get(relid);
+
+		(void) lock_node(entry->table->pgt_id, true);
+		run_known_group(list_make1(make_member(entry)), "INITIAL", false, outcome);
+	}
+	PG_FINALLY();
+	{
+		st_entries_release();
+	}
+	PG_END_TRY();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }

@@ -36,6 +36,7 @@ typedef struct StEntry
 	StStreamTable *table;
 	Oid			owner;
 	List	   *relations;		/* OIDs of sources in order, then of views */
+	List	   *row_types;		/* OIDs of the relations of row types it uses */
 	char	   *functions_fingerprint;	/* as it is now; differs: recompute */
 	StProgram  *program;		/* NULL: recomputed always */
 	const char *reason;			/* why, if so */
@@ -52,7 +53,8 @@ typedef struct StEntry
 /*
  * The session's entry for a stream table, made or made anew if something that
  * it depends on has changed. Takes AccessShareLock on its sources. Raises
- * 42P01 if the relation is no stream table. Valid to the end of transaction.
+ * 42P01 if the relation is no stream table. Valid until entries are got again
+ * or held; one that was got while they are held, until they are released.
  */
 extern StEntry *st_entry_get(Oid relid);
 
@@ -65,6 +67,13 @@ extern Query *st_stored_query(StStreamTable *table);
 
 /* How the rows of a tree's result are found again. */
 extern void st_identity_of_tree(StTree *tree, StIdentity *identity);
+
+/*
+ * Until they are released, no entry that was handed out goes away. Nested; the
+ * outermost call frees those that have become invalid.
+ */
+extern void st_entries_hold(void);
+extern void st_entries_release(void);
 
 /*
  * Run as the owner of the stream table, restricted, under pinned settings and

@@ -1,4 +1,7 @@
 -- Rule J6: without the extension stream tables are tables, and nothing drops them behind their owner's back.
+\o /dev/null
+SELECT test.restart_numbers();
+\o
 CREATE TABLE cat_t (id int PRIMARY KEY, a int);
 INSERT INTO cat_t VALUES (1, 1), (2, 2);
 CREATE VIEW cat_v AS SELECT id, a FROM cat_t;

@@ -1,0 +1,49 @@
+-- Sources and stream tables that were altered: what the stored tree says must
+-- still be so, or the refresh says what is not.
+\o /dev/null
+SELECT test.restart_numbers();
+\o
+CREATE TABLE cat_t (id int PRIMARY KEY, v varchar(5), n numeric(6,2), w text COLLATE "C", x text, unused int);
+INSERT INTO cat_t VALUES (1, 'abc', 1.25, 'a', 'x', 1), (2, 'abd', 2.5, 'B', 'xx', 2);
+SELECT test.create('cat_v', 'SELECT id, v FROM cat_t');
+SELECT test.create('cat_n', 'SELECT sum(n) AS s FROM cat_t');
+SELECT test.create('cat_w', 'SELECT max(w) AS m FROM cat_t');
+SELECT test.create('cat_x', 'SELECT id, (SELECT length(o.x)) AS l FROM cat_t AS o', 'FULL');
+SELECT test.create('cat_j', 'SELECT a.id, b.x FROM cat_t AS a JOIN cat_t AS b USING (id)', 'FULL');
+SELECT test.create('cat_free', 'SELECT a.id FROM cat_t AS a JOIN cat_t AS b USING (id)', 'FULL');
+-- a column of which only the join knows
+ALTER TABLE cat_t DROP COLUMN unused;
+SELECT test.refresh('cat_free', 'FULL');
+-- length, scale, collation, type: also of a column that a subquery reads
+ALTER TABLE cat_t ALTER v TYPE varchar(50);
+ALTER TABLE cat_t ALTER n TYPE numeric;
+ALTER TABLE cat_t ALTER w TYPE text COLLATE "POSIX";
+ALTER TABLE cat_t ALTER x TYPE int USING length(x);
+INSERT INTO cat_t VALUES (3, 'abcdefgh', 3.12345, 'Z', 5);
+SELECT pgtrickle.refresh_stream_table('cat_v');
+SELECT pgtrickle.refresh_stream_table('cat_n');
+SELECT pgtrickle.refresh_stream_table('cat_w');
+SELECT pgtrickle.refresh_stream_table('cat_x');
+SELECT pgtrickle.refresh_stream_table('cat_j');
+SELECT test.refresh('cat_free', 'FULL');
+SELECT test.drop_all();
+DROP TABLE cat_t;
+
+-- the stream table's own columns
+CREATE TABLE cat_t (id int PRIMARY KEY, a int, n numeric(6,2));
+INSERT INTO cat_t VALUES (1, 1, 1);
+SELECT test.create('cat_1', 'SELECT id, a FROM cat_t');
+SELECT test.create('cat_2', 'SELECT id, a FROM cat_t');
+SELECT test.create('cat_3', 'SELECT id, n FROM cat_t');
+ALTER TABLE cat_1 DROP COLUMN a;
+ALTER TABLE cat_2 ALTER a TYPE bigint;
+ALTER TABLE cat_3 ALTER n TYPE numeric(6,1);
+INSERT INTO cat_t VALUES (2, 2, 2.22);
+SELECT pgtrickle.refresh_stream_table('cat_1');
+SELECT pgtrickle.refresh_stream_table('cat_2');
+SELECT pgtrickle.refresh_stream_table('cat_3');
+-- undone, it goes on
+ALTER TABLE cat_2 ALTER a TYPE int;
+SELECT test.refresh('cat_2');
+SELECT test.drop_all();
+DROP TABLE cat_t;
