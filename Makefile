@@ -44,6 +44,7 @@ OBJS = \
 	src/store/segment.o \
 	src/store/watch.o \
 	src/store/write.o \
+	src/store/writers.o \
 	src/query/analyze.o \
 	src/query/build.o \
 	src/query/dependencies.o \

@@ -148,4 +148,15 @@ typedef Oid RelFileNumber;
 #define StEvalPlanQualInit(epqstate, estate) EvalPlanQualInit(epqstate, estate, NULL, NIL, -1)
 #endif
 
+/* 17 numbers processes alike everywhere; both need storage/procarray.h or sinvaladt.h */
+#if PG_VERSION_NUM >= 170000
+#define StVirtualXidProc(vxid) ProcNumberGetProc((vxid).procNumber)
+#define StVirtualXidIsPrepared(vxid) ((vxid).procNumber == INVALID_PROC_NUMBER)
+#define StProcLocalXid(proc) ((proc)->vxid.lxid)
+#else
+#define StVirtualXidProc(vxid) BackendIdGetProc((vxid).backendId)
+#define StVirtualXidIsPrepared(vxid) ((vxid).backendId == InvalidBackendId)
+#define StProcLocalXid(proc) ((proc)->lxid)
+#endif
+
 #endif							/* ST_COMPAT_H */

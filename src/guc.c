@@ -7,12 +7,16 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
+
 #include "utils/guc.h"
 
 #include "guc.h"
 
 int			st_guc_history_retention_days = 90;
 bool		st_guc_log_refresh = false;
+int			st_guc_max_log_age = 24 * 60 * 60;
+int			st_guc_max_log_bytes = 16 * 1024 * 1024;
 int			st_guc_min_schedule_seconds = 1;
 bool		st_guc_unlogged_buffers = false;
 int			st_guc_volatile_function_policy = ST_VOLATILE_REJECT;
@@ -35,6 +39,14 @@ st_guc_init(void)
 							 "Writes each refresh to the server log.",
 							 "One line per refreshed stream table: what it did, rows, and the time of each step.",
 							 &st_guc_log_refresh, false, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trickle.max_log_age",
+							"How long a stream table that is not refreshed may hold a change log.",
+							"After that the log is given back and the stream table recomputed at its next refresh. 0: without limit.",
+							&st_guc_max_log_age, 24 * 60 * 60, 0, INT_MAX / 1000, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trickle.max_log_bytes",
+							"How large a change log may become while a stream table that is not refreshed holds it.",
+							"Beyond that the log is given back and the stream table recomputed at its next refresh. 0: without limit.",
+							&st_guc_max_log_bytes, 16 * 1024 * 1024, 0, INT_MAX, PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.min_schedule_seconds",
 							"Shortest schedule that a stream table may be given, in seconds.",
 							"Applies to durations when they are set, not to cron expressions.",

@@ -19,6 +19,10 @@ extern int	st_guc_history_retention_days;
 /* Each refresh is written to the server log. */
 extern bool st_guc_log_refresh;
 
+/* Rule B15, in seconds and in kB; 0: no limit. */
+extern int	st_guc_max_log_age;
+extern int	st_guc_max_log_bytes;
+
 /* Shortest duration that is accepted as a schedule, in seconds. */
 extern int	st_guc_min_schedule_seconds;
 

@@ -18,6 +18,7 @@
 #include "capture/capture.h"
 #include "catalog/depend.h"
 #include "guc.h"
+#include "refresh/refresh.h"
 #include "util/fault.h"
 
 PG_MODULE_MAGIC;
@@ -35,4 +36,5 @@ _PG_init(void)
 	st_capture_init();
 	st_guard_init();
 	st_depend_init();
+	st_refresh_init();
 }

@@ -7,6 +7,7 @@ CREATE TABLE pgtrickle.change_log_segment (
     log        oid     NOT NULL,
     attnums    int2[]  NOT NULL,
     is_current boolean NOT NULL,
+    since      timestamptz NOT NULL,
     CONSTRAINT change_log_segment_pkey PRIMARY KEY (source, segment)
 );
 COMMENT ON TABLE pgtrickle.change_log_segment IS 'segments of the change log of each captured table';
@@ -15,6 +16,7 @@ COMMENT ON COLUMN pgtrickle.change_log_segment.segment IS 'number of the segment
 COMMENT ON COLUMN pgtrickle.change_log_segment.log IS 'table in schema pgtrickle_changes that holds the rows';
 COMMENT ON COLUMN pgtrickle.change_log_segment.attnums IS 'attribute numbers of the source that are stored';
 COMMENT ON COLUMN pgtrickle.change_log_segment.is_current IS 'whether writers append to this segment';
+COMMENT ON COLUMN pgtrickle.change_log_segment.since IS 'when it became current or ceased to be';
 
 CREATE TABLE pgtrickle.source_frontier (
     pgt_id       bigint      NOT NULL,
@@ -32,8 +34,8 @@ COMMENT ON COLUMN pgtrickle.source_frontier.source_relid IS 'the captured table'
 COMMENT ON COLUMN pgtrickle.source_frontier.own IS 'transaction that wrote this frontier';
 COMMENT ON COLUMN pgtrickle.source_frontier.cid IS 'command of that transaction from which on its own rows are not consumed';
 COMMENT ON COLUMN pgtrickle.source_frontier.snapshot IS 'transactions whose rows are consumed';
-COMMENT ON COLUMN pgtrickle.source_frontier.marks IS 'per segment the first page to read next time (binary, see src/store/frontier.c)';
-COMMENT ON COLUMN pgtrickle.source_frontier.generation IS 'fingerprint of capture when the consumer was last recomputed';
+COMMENT ON COLUMN pgtrickle.source_frontier.marks IS 'per segment the first page to read next time and the writers that were open then (binary, see src/store/frontier.c)';
+COMMENT ON COLUMN pgtrickle.source_frontier.generation IS 'fingerprint of capture when the consumer was last recomputed, or why it must be';
 
 CREATE INDEX source_frontier_source_relid_idx ON pgtrickle.source_frontier (source_relid);
 

@@ -34,6 +34,7 @@
 #include "api/definition.h"
 #include "api/name.h"
 #include "catalog/depend.h"
+#include "catalog/internal_table.h"
 #include "compat.h"
 
 PG_FUNCTION_INFO_V1(st_sql_create_stream_table);
@@ -167,6 +168,8 @@ create_relation(CreatePlan *plan)
 	CommandCounterIncrement();
 	NewRelationCreateToastTable(address.objectId, (Datum) 0);
 	plan->definition.relid = address.objectId;
+	/* a publication of all tables must not make refreshes fail (rule B16) */
+	st_set_replica_identity_full(plan->definition.relid);
 }
 
 /* ----- the catalog ----- */

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
@@ -25,6 +26,9 @@
 
 /* ----- the mode ----- */
 
+/* A log has columns of its own, and a delta the weight. */
+#define MAX_SOURCE_COLUMNS (MaxHeapAttributeNumber - 4)
+
 /* Why changes of the sources cannot be captured, or NULL. */
 static const char *
 capture_refused(List *sources, int *code)
@@ -36,6 +40,9 @@ capture_refused(List *sources, int *code)
 	{
 		Oid			source = ((StSource *) lfirst(lc))->relid;
 
+		*code = ERRCODE_FEATURE_NOT_SUPPORTED;
+		if (bms_num_members(((StSource *) lfirst(lc))->attnums) > MAX_SOURCE_COLUMNS)
+			return psprintf("it reads too many columns of \"%s\" for a change log", get_rel_name(source));
 		foreach(lc2, find_all_inheritors(source, NoLock, NULL))
 		{
 			Oid			relid = lfirst_oid(lc2);

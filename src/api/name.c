@@ -18,6 +18,7 @@
 
 #include "api/name.h"
 #include "compat.h"
+#include "util/fault.h"
 
 RangeVar *
 st_parse_name(text *name)
@@ -69,7 +70,7 @@ st_require_owner(Oid relid)
 void
 st_require_fresh_snapshot(void)
 {
-	if (IsolationUsesXactSnapshot() && FirstSnapshotSet)
+	if (IsolationUsesXactSnapshot() && FirstSnapshotSet && !ST_FAULT("C7"))
 		ereport(ERROR,
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
 				 errmsg("capture cannot begin in a REPEATABLE READ transaction that has a snapshot"),

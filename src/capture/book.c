@@ -22,6 +22,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
+#include "utils/snapmgr.h"
 
 #include "capture/capture.h"
 #include "capture/internal.h"
@@ -35,36 +36,20 @@ typedef struct OpenEntry
 	int			level;			/* subtransaction nesting */
 } OpenEntry;
 
-typedef struct CallCount
-{
-	Oid			source;
-	uint64		calls;
-} CallCount;
-
 static OpenEntry *entries = NULL;
 static int	nentries = 0;
 static int	maxentries = 0;
 
-static CallCount *counts = NULL;
-static int	ncounts = 0;
-static int	maxcounts = 0;
-
-/* Make room for one more in an array of the transaction. */
-static void *
-grow(void *array, int n, int *max, Size size)
-{
-	if (n < *max)
-		return array;
-	*max = Max(8, *max * 2);
-	if (array == NULL)
-		return MemoryContextAlloc(TopTransactionContext, size * *max);
-	return repalloc(array, size * *max);
-}
-
 void
 st_book_open(Oid relid, char event)
 {
-	entries = grow(entries, nentries, &maxentries, sizeof(OpenEntry));
+	if (nentries == maxentries)
+	{
+		maxentries = Max(8, maxentries * 2);
+		entries = entries == NULL ?
+			MemoryContextAlloc(TopTransactionContext, sizeof(OpenEntry) * maxentries) :
+			repalloc(entries, sizeof(OpenEntry) * maxentries);
+	}
 	entries[nentries].relid = relid;
 	entries[nentries].event = event;
 	entries[nentries].level = GetCurrentTransactionNestLevel();
@@ -131,38 +116,12 @@ st_capture_is_open(Oid source)
 	return nentries > 0 && st_book_is_open(source, &running);
 }
 
-void
-st_book_count_call(Oid source)
-{
-	for (int i = 0; i < ncounts; i++)
-	{
-		if (counts[i].source == source)
-		{
-			counts[i].calls++;
-			return;
-		}
-	}
-	counts = grow(counts, ncounts, &maxcounts, sizeof(CallCount));
-	counts[ncounts].source = source;
-	counts[ncounts].calls = 1;
-	ncounts++;
-}
-
-uint64
-st_capture_calls(Oid source)
-{
-	for (int i = 0; i < ncounts; i++)
-	{
-		if (counts[i].source == source)
-			return counts[i].calls;
-	}
-	return 0;
-}
-
 /* What is open now will never be closed: its rows are not in the log. */
 static void
 mark_open_entries(void)
 {
+	/* the last one has gone at the end of the last statement */
+	PushActiveSnapshot(GetTransactionSnapshot());
 	for (int i = 0; i < nentries; i++)
 	{
 		const StTarget *targets;
@@ -182,6 +141,7 @@ mark_open_entries(void)
 		pfree(sources);
 	}
 	nentries = 0;
+	PopActiveSnapshot();
 }
 
 static void
@@ -197,11 +157,9 @@ at_transaction(XactEvent event, void *arg)
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PREPARE:
-			/* the arrays go with their context */
+			/* the array goes with its context */
 			entries = NULL;
 			nentries = maxentries = 0;
-			counts = NULL;
-			ncounts = maxcounts = 0;
 			break;
 		default:
 			break;

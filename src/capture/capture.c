@@ -44,6 +44,7 @@
 #include "catalog/extension.h"
 #include "compat.h"
 #include "store/store.h"
+#include "util/fault.h"
 
 /* Bits of what a relation has, or needs. */
 #define HAS_INSERT		0x01
@@ -72,7 +73,7 @@ is_subscribed(Oid relid)
 	bool		result = list->n_members > 0;
 
 	ReleaseCatCacheList(list);
-	return result;
+	return result && !ST_FAULT("B5");
 }
 
 bool
@@ -346,18 +347,39 @@ st_capture_remove(Oid source)
 
 /* --- the generation --- */
 
+/* Parts of a generation, in the order in which a difference is named. */
+typedef enum GenerationPart
+{
+	PART_INSTALL,				/* this installation in this cluster (rule C8) */
+	PART_CRASH,					/* the crash mark, if anything is unlogged */
+	PART_TREE,					/* which relations hold the rows */
+	PART_FILES,					/* their files and persistence */
+	PART_TRIGGERS				/* our triggers on them, and their kind */
+} GenerationPart;
+
+#define N_PARTS (PART_TRIGGERS + 1)
+#define PART_LENGTH 16			/* a hash in hexadecimal digits */
+
+static const char *const part_reasons[N_PARTS] = {
+	[PART_INSTALL] = "the database was restored or upgraded",
+	[PART_CRASH] = "a crash may have emptied an unlogged table",
+	[PART_TREE] = "partitions or children of a source changed",
+	[PART_FILES] = "a source was rewritten",
+	[PART_TRIGGERS] = "capture triggers were changed",
+};
+
 typedef struct GenerationEntry
 {
 	Oid			source;			/* hash key */
 	uint64		counter;
-	char		text[40];
+	char		text[1 + N_PARTS * PART_LENGTH + 1];
 } GenerationEntry;
 
 static HTAB *generations = NULL;
 
 /* Describe one relation of the tree; false if its triggers are incomplete. */
 static bool
-describe_relation(StringInfo buf, Oid relid, bool by_row, bool node, bool *unlogged)
+describe_relation(StringInfo parts, Oid relid, bool by_row, bool node, bool *unlogged)
 {
 	Relation	rel = try_relation_open(relid, AccessShareLock);
 	List	   *triggers;
@@ -366,8 +388,9 @@ describe_relation(StringInfo buf, Oid relid, bool by_row, bool node, bool *unlog
 
 	if (rel == NULL)
 		return false;
-	appendStringInfo(buf, "%u:%u:%c", relid, (unsigned) RelationGetFileNumber(rel), rel->rd_rel->relpersistence);
-	if (rel->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED)
+	appendStringInfo(&parts[PART_TREE], "%u;", relid);
+	appendStringInfo(&parts[PART_FILES], "%u:%u:%c;", relid, (unsigned) RelationGetFileNumber(rel), rel->rd_rel->relpersistence);
+	if (rel->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED && !ST_FAULT("B10"))
 		*unlogged = true;
 	needed = node ? 0 : needed_bits(by_row, rel->rd_rel->relkind);
 	triggers = own_triggers(relid);
@@ -377,46 +400,73 @@ describe_relation(StringInfo buf, Oid relid, bool by_row, bool node, bool *unlog
 
 		/* triggers for another source's sake come and go */
 		if (trigger->bits & needed)
-			appendStringInfo(buf, ",%u:%u:%c", trigger->oid, trigger->xmin, trigger->enabled);
+			appendStringInfo(&parts[PART_TRIGGERS], "%u:%u:%u:%c;", relid, trigger->oid, trigger->xmin, trigger->enabled);
 	}
-	appendStringInfoChar(buf, ';');
 	relation_close(rel, AccessShareLock);
 	return (needed & ~present_bits(triggers)) == 0;
+}
+
+static int
+print_hash(char *to, const char *data, int length)
+{
+	uint64		hash = DatumGetUInt64(hash_any_extended((const unsigned char *) data, length, 0));
+
+	return sprintf(to, "%016llx", (unsigned long long) hash);
 }
 
 static void
 compute_generation(GenerationEntry *entry)
 {
-	StringInfoData buf;
-	bool		complete = st_log_exists(entry->source);
+	StringInfoData parts[N_PARTS];
+	bool		complete = st_log_fits(entry->source);
 	bool		node = st_store_hooks.is_node && st_store_hooks.is_node(entry->source);
 	bool		by_row = st_capture_by_row(entry->source);
 	bool		unlogged = false;
+	char	   *text = entry->text;
 	ListCell   *lc;
 
-	initStringInfo(&buf);
-	appendStringInfo(&buf, "%s %d;", st_install_fingerprint(), by_row);
+	for (int i = 0; i < N_PARTS; i++)
+		initStringInfo(&parts[i]);
+	appendStringInfoString(&parts[PART_INSTALL], ST_FAULT("C8") ? "" : st_install_fingerprint());
+	appendStringInfo(&parts[PART_TRIGGERS], "%d;", by_row);
 	foreach(lc, st_capture_tree(entry->source))
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (!describe_relation(&buf, lfirst_oid(lc), by_row, node, &unlogged))
+		if (!describe_relation(parts, lfirst_oid(lc), by_row, node, &unlogged))
 			complete = false;
 	}
-	if (unlogged || st_log_is_unlogged(entry->source))
+	if ((unlogged || st_log_is_unlogged(entry->source)) && !ST_FAULT("C8"))
+		appendStringInfoString(&parts[PART_CRASH], st_crash_mark_ensure());
+	if (!complete)
+		*text++ = '!';
+	for (int i = 0; i < N_PARTS; i++)
 	{
-		char	   *mark = st_crash_mark();
-
-		if (mark == NULL)
-		{
-			st_crash_mark_ensure();
-			mark = st_crash_mark();
-		}
-		appendStringInfo(&buf, "crash %s;", mark ? mark : "none");
+		text += print_hash(text, parts[i].data, parts[i].len);
+		pfree(parts[i].data);
 	}
-	snprintf(entry->text, sizeof(entry->text), "%s%016llx%016llx", complete ? "" : "!",
-			 (unsigned long long) DatumGetUInt64(hash_any_extended((unsigned char *) buf.data, buf.len, 0)),
-			 (unsigned long long) DatumGetUInt64(hash_any_extended((unsigned char *) buf.data, buf.len, 7919)));
-	pfree(buf.data);
+}
+
+const char *
+st_capture_difference(const char *old, const char *new)
+{
+	char		nothing[PART_LENGTH + 1];
+
+	(void) print_hash(nothing, "", 0);
+	if (new[0] == '!')
+		return "capture is incomplete";
+	for (int i = 0; i < N_PARTS && strlen(old) == strlen(new); i++)
+	{
+		const char *was = old + i * PART_LENGTH;
+		const char *is = new + i * PART_LENGTH;
+
+		if (strncmp(was, is, PART_LENGTH) == 0)
+			continue;
+		if (i == PART_CRASH && (strncmp(was, nothing, PART_LENGTH) == 0 || strncmp(is, nothing, PART_LENGTH) == 0))
+			return "a source or its change log became UNLOGGED or LOGGED";
+		return part_reasons[i];
+	}
+	/* one of another version, or of incomplete capture */
+	return strcmp(old, new) == 0 ? NULL : "capture was incomplete";
 }
 
 char *
@@ -458,6 +508,7 @@ void
 st_capture_init(void)
 {
 	st_store_hooks.generation = st_capture_generation;
+	st_store_hooks.difference = st_capture_difference;
 	st_store_hooks.is_open = st_book_is_open;
 	st_store_hooks.tree = st_capture_tree;
 	st_store_hooks.is_complete = st_capture_is_complete;

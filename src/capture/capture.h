@@ -25,6 +25,9 @@ extern void st_capture_remove(Oid source);
 /* Rules B7, B5: text that changes whenever capture was tampered with. */
 extern char *st_capture_generation(Oid source);
 
+/* Why a consumer of the old generation must recompute; NULL if they are equal. */
+extern const char *st_capture_difference(const char *old, const char *new);
+
 /* Is every trigger that the source needs in place and enabled? */
 extern bool st_capture_is_complete(Oid source);
 
@@ -33,9 +36,6 @@ extern bool st_capture_is_complete(Oid source);
  * AFTER trigger has not come (yet).
  */
 extern bool st_capture_is_open(Oid source);
-
-/* Rule C4: capture calls for this source in this transaction so far. */
-extern uint64 st_capture_calls(Oid source);
 
 /* Register transaction callbacks; once, from _PG_init. */
 extern void st_capture_init(void);

@@ -34,7 +34,6 @@ extern List *st_capture_tree(Oid source);
 extern void st_book_open(Oid relid, char event);
 extern void st_book_close(Oid relid, char event);
 extern bool st_book_is_open(Oid source, bool *running);
-extern void st_book_count_call(Oid source);
 extern void st_book_init(void);
 
 #endif							/* ST_CAPTURE_INTERNAL_H */

@@ -258,7 +258,6 @@ output_row(Output *output, TupleTableSlot *slot, int weight)
 			output->no_log = true;
 			return;
 		}
-		st_book_count_call(output->target->source);
 	}
 	st_log_write(output->writer, slot, weight);
 }
@@ -426,10 +425,7 @@ st_sql_capture_statement(PG_FUNCTION_ARGS)
 		StTarget   *targets = copy_targets(rel, true, true, &ntargets);
 
 		for (int i = 0; i < ntargets; i++)
-		{
 			st_log_mark_recompute(targets[i].source, "truncated");
-			st_book_count_call(targets[i].source);
-		}
 		return PointerGetDatum(NULL);
 	}
 	capture_tables(rel, trigger->tg_oldtable, trigger->tg_newtable);

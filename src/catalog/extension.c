@@ -205,24 +205,20 @@ st_install_fingerprint(void)
 }
 
 char *
-st_crash_mark(void)
-{
-	return read_mark("crash_mark");
-}
-
-void
 st_crash_mark_ensure(void)
 {
 	Oid			relid = st_internal_relation("crash_mark", true);
 	Relation	rel;
+	char	   *mark;
 
 	if (!OidIsValid(relid))
-		return;
-	if (st_crash_mark() != NULL)
-		return;
+		return pstrdup("none");
+	mark = read_mark("crash_mark");
+	if (mark)
+		return mark;
 	/* lock out another session that does the same, and look again */
 	rel = table_open(relid, ShareRowExclusiveLock);
-	if (st_crash_mark() == NULL)
+	if (read_mark("crash_mark") == NULL)
 	{
 		Datum		values[2];
 		bool		nulls[2] = {false, false};
@@ -240,4 +236,5 @@ st_crash_mark_ensure(void)
 		CommandCounterIncrement();
 	}
 	table_close(rel, NoLock);
+	return read_mark("crash_mark");
 }

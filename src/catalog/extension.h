@@ -38,9 +38,7 @@ extern void st_extension_drop_relation(Oid relid);
 /* Rule C8's install mark with system and catalogue version; lives in cache. */
 extern const char *st_install_fingerprint(void);
 
-/* Rule C8's crash mark: NULL if there is none (a crash emptied its table). */
-extern char *st_crash_mark(void);
-/* Give it a uuid if it has none. */
-extern void st_crash_mark_ensure(void);
+/* Rule C8's crash mark; a new one if there is none (a crash emptied its table). */
+extern char *st_crash_mark_ensure(void);
 
 #endif							/* ST_CATALOG_EXTENSION_H */

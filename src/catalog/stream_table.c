@@ -120,6 +120,7 @@ st_stream_table_get(Oid relid)
 	result->search_path = text_attribute(tuple, desc, "search_path");
 	result->views_fingerprint = text_attribute(tuple, desc, "views_fingerprint");
 	result->functions_fingerprint = text_attribute(tuple, desc, "functions_fingerprint");
+	result->unlogged_mark = text_attribute(tuple, desc, "unlogged_mark");
 	result->identity_kind = DatumGetInt16(attribute(tuple, desc, "identity_kind", &isnull));
 	count = array_attribute(tuple, desc, "settings", TEXTOID, -1, false, TYPALIGN_INT, &values);
 	for (int i = 0; i < count; i++)
@@ -134,6 +135,20 @@ st_stream_table_get(Oid relid)
 		result->keys[i] = DatumGetInt16(values[i]);
 	table_close(rel, AccessShareLock);
 	return result;
+}
+
+Oid
+st_stream_table_by_id(int64 pgt_id)
+{
+	Relation	rel = table_open(st_internal_relation("pgt_stream_tables", false), AccessShareLock);
+	HeapTuple	tuple = find_row(rel, "pgt_stream_tables_pkey", 1, F_INT8EQ, Int64GetDatum(pgt_id));
+	bool		isnull;
+	Oid			relid = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+		relid = DatumGetObjectId(attribute(tuple, RelationGetDescr(rel), "pgt_relid", &isnull));
+	table_close(rel, AccessShareLock);
+	return relid;
 }
 
 bool

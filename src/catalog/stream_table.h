@@ -28,6 +28,7 @@ typedef struct StStreamTable
 	char	   *search_path;	/* that the query was written under */
 	char	   *views_fingerprint;
 	char	   *functions_fingerprint;
+	char	   *unlogged_mark;	/* crash mark of its last recompute if anything of it is UNLOGGED */
 	List	   *settings;		/* of char *: name, value, name, value */
 	int			nstates;
 	Oid		   *states;
@@ -42,6 +43,9 @@ extern bool st_is_stream_table(Oid relid);
 
 /* The role that owns a relation; raises 42P01 if it is gone. */
 extern Oid	st_relation_owner(Oid relid);
+
+/* The relation of a stream table; InvalidOid if there is none with this number. */
+extern Oid	st_stream_table_by_id(int64 pgt_id);
 
 /*
  * Run a statement on the extension's own tables as their owner, with a pinned

@@ -668,31 +668,12 @@ linearize_set_operation(Query *query, BuildContext *context)
 	return is_distinct ? distinct(query, context) : query;
 }
 
-/* columns of a change log beside those of the source, and the weight of a delta */
-#define LOG_COLUMNS 4
-
-static int
-number_of_columns(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	int			result = 0;
-
-	if (HeapTupleIsValid(tuple))
-	{
-		result = ((Form_pg_class) GETSTRUCT(tuple))->relnatts;
-		ReleaseSysCache(tuple);
-	}
-	return result;
-}
-
 static bool
 linearize_range_entry(RangeTblEntry *rte, BuildContext *context)
 {
 	switch (rte->rtekind)
 	{
 		case RTE_RELATION:
-			if (number_of_columns(rte->relid) > MaxHeapAttributeNumber - LOG_COLUMNS)
-				return decline(context, "a source has too many columns for a change log") != NULL;
 			if (rte->tablesample)
 				return decline(context, "TABLESAMPLE has no delta rule") != NULL;
 			if (rte->securityQuals && !ST_FAULT("F7"))

@@ -32,6 +32,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -51,6 +52,9 @@
 
 /* tells our lock tags from the users' advisory locks (1 and 2) */
 #define NODE_LOCK_FIELD4 7712
+
+/* pages of change logs that a refresh may read in vain each time */
+#define FEW_PAGES 16
 
 /* a node of the group, from lock to frontier */
 typedef struct GroupMember
@@ -91,6 +95,25 @@ void
 st_refresh_lock(int64 pgt_id)
 {
 	(void) lock_node(pgt_id, true);
+}
+
+/* For the room store, which gives up logs of consumers that do not consume. */
+static char *
+lock_consumer(int64 pgt_id)
+{
+	Oid			relid = st_stream_table_by_id(pgt_id);
+	StStreamTable *table;
+
+	if (!OidIsValid(relid) || !lock_node(pgt_id, false))
+		return NULL;
+	table = st_stream_table_get(relid);
+	return table ? psprintf("%s.%s", table->schema, table->name) : NULL;
+}
+
+void
+st_refresh_init(void)
+{
+	st_store_hooks.lock_consumer = lock_consumer;
 }
 
 /* ----- the group ----- */
@@ -235,7 +258,7 @@ put_log_row(TupleTableSlot *slot, int weight, void *arg)
 
 /* The netted delta of one source; NULL, or why there is none. */
 static const char *
-read_source(StSourceDelta *source, StSource *columns, StLeaf *leaf, Snapshot snapshot, int64 *rows_read)
+read_source(StSourceDelta *source, StSource *columns, StLeaf *leaf, Snapshot snapshot, StRefreshOutcome *outcome)
 {
 	int			natts = leaf->desc->natts - 1;
 	AttrNumber *attnums = palloc(sizeof(AttrNumber) * Max(natts, 1));
@@ -255,7 +278,8 @@ read_source(StSourceDelta *source, StSource *columns, StLeaf *leaf, Snapshot sna
 	source->rows = tuplestore_begin_heap(false, false, work_mem);
 	result = st_log_read(source->frontier, source->probe, snapshot, natts, attnums,
 						 ST_FAULT("E1") ? put_log_row : add_log_row, ST_FAULT("E1") ? (void *) source : (void *) zset);
-	*rows_read += result.plus + result.minus;
+	outcome->delta_rows += result.plus + result.minus;
+	outcome->log_pages += result.pages;
 	if (result.recompute == NULL && result.plus + result.minus > 0)
 	{
 		Datum	   *values = palloc(sizeof(Datum) * (natts + 1));
@@ -305,7 +329,7 @@ read_sources(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outcome)
 	for (int i = 0; i < member->nsources && reason == NULL; i++)
 		reason = read_source(&member->sources[i], list_nth(member->entry->program->sources, i),
 							 find_leaf(member->entry->program, member->sources[i].relid),
-							 snapshot, &outcome->delta_rows);
+							 snapshot, outcome);
 	outcome->read_ms += st_elapsed_ms(start);
 	return reason;
 }
@@ -511,21 +535,39 @@ renew_identity(StEntry *entry)
 		(void) StReindexRelationParts(entry->relid, 0, &params);
 }
 
-/* The contents are those of the functions and types as they are now. */
-static void
-adopt_functions(StEntry *entry)
+/*
+ * Rule C8 for what the stream table itself consists of: the crash mark if the
+ * table or a state is UNLOGGED, else "".
+ */
+static const char *
+unlogged_mark(StEntry *entry)
 {
-	Oid			types[] = {INT8OID, TEXTOID};
-	Datum		values[2];
+	bool		unlogged = get_rel_persistence(entry->relid) == RELPERSISTENCE_UNLOGGED;
 
-	if (strcmp(entry->functions_fingerprint, entry->table->functions_fingerprint) == 0)
+	for (int i = 0; i < entry->table->nstates; i++)
+		unlogged |= get_rel_persistence(entry->table->states[i]) == RELPERSISTENCE_UNLOGGED;
+	return unlogged && !ST_FAULT("C8 own") ? st_crash_mark_ensure() : "";
+}
+
+/* The contents are those of the functions, types and files as they are now. */
+static void
+adopt_present(StEntry *entry)
+{
+	Oid			types[] = {INT8OID, TEXTOID, TEXTOID};
+	Datum		values[3];
+	const char *mark = unlogged_mark(entry);
+
+	if (strcmp(entry->functions_fingerprint, entry->table->functions_fingerprint) == 0 &&
+		strcmp(mark, entry->table->unlogged_mark) == 0)
 		return;
 	values[0] = Int64GetDatum(entry->table->pgt_id);
 	values[1] = CStringGetTextDatum(entry->functions_fingerprint);
+	values[2] = CStringGetTextDatum(mark);
 	SPI_connect();
-	(void) st_catalog_execute("UPDATE pgtrickle.stream_table_internals SET functions_fingerprint = $2 WHERE pgt_id = $1",
-							  2, types, values, NULL);
+	(void) st_catalog_execute("UPDATE pgtrickle.stream_table_internals SET functions_fingerprint = $2, unlogged_mark = $3"
+							  " WHERE pgt_id = $1", 3, types, values, NULL);
 	SPI_finish();
+	CacheInvalidateRelcacheByRelid(entry->relid);
 	st_entry_forget(entry->relid);
 }
 
@@ -563,6 +605,8 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 		reason = "asked for";
 	else if (changed)
 		reason = changed;
+	else if (strcmp(unlogged_mark(entry), entry->table->unlogged_mark) != 0)
+		reason = "the stream table or a state became UNLOGGED or LOGGED, or a crash emptied it";
 	else
 	{
 		reason = read_sources(member, snapshot, outcome);
@@ -571,6 +615,9 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 		if (reason == NULL && outcome->delta_rows == 0)
 		{
 			outcome->action = "NO_DATA";
+			/* written when it spares the next one as much reading (rule C13) */
+			if (outcome->log_pages > FEW_PAGES)
+				write_frontiers(member, snapshot, false);
 			record(entry, initiated_by, start, outcome);
 			return;
 		}
@@ -597,7 +644,7 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 	write_frontiers(member, snapshot, recomputed);
 	ST_STOP_POINT("frontiers written");
 	if (recomputed)
-		adopt_functions(entry);
+		adopt_present(entry);
 	record(entry, initiated_by, start, outcome);
 }
 
@@ -634,7 +681,7 @@ probe(GroupMember *member)
 		StSourceDelta *source = &member->sources[i];
 
 		source->frontier = st_frontier_read(member->entry->table->pgt_id, source->relid);
-		source->probe = st_log_probe(source->relid);
+		source->probe = st_log_probe(source->frontier);
 	}
 }
 

@@ -21,6 +21,7 @@ typedef struct StRefreshOutcome
 	const char *reason;			/* of a recompute, or NULL */
 	bool		fallback;		/* planned differential, recomputed */
 	int64		delta_rows;
+	int64		log_pages;		/* read from change logs */
 	StApplyResult applied;
 	double		read_ms;
 	double		delta_ms;
@@ -109,6 +110,9 @@ extern void st_refresh_initial(Oid relid, StRefreshOutcome *outcome);
  * rows are missing and unexpected, and some of them as jsonb text, or NULL.
  */
 extern bool st_verify(Oid relid, int64 *missing, int64 *unexpected, char **sample);
+
+/* Register what the rooms below ask of this one; once, from _PG_init. */
+extern void st_refresh_init(void);
 
 /* Drop a session's entries; for tests of invalidation and memory. */
 extern void st_entry_forget(Oid relid);

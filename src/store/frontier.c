@@ -19,7 +19,17 @@
  *	  behind it may vanish in a crash and be written again. A crash empties an
  *	  unlogged segment, which keeps its file: a recompute begins its mark anew.
  *
- *	  Column "marks" is the array of StMark as it lies in memory.
+ *	  While H is not empty the mark stays, but need not be where the next read
+ *	  starts (rule B13). Before the last page that a read covered, all that is
+ *	  not consumed is of the transactions of H, the holders: whoever writes
+ *	  later writes behind. So the next read starts at that page, or earlier
+ *	  where a holder that has ended since may have begun: at the page at which
+ *	  the read ended that first met it. One long writer then costs one look at
+ *	  its pages, when it ends. What is covered never reaches beyond the last
+ *	  page on which a row was seen, for the same reason as the mark.
+ *
+ *	  Column "marks" is, one after the other, each StMark as it lies in memory
+ *	  and its holders.
  *
  *-------------------------------------------------------------------------
  */
@@ -61,6 +71,12 @@
 #define ANUM_MARKS			6
 #define ANUM_GENERATION		7
 #define NATTS_FRONTIER		7
+
+/* a generation that begins so is the reason why the consumer was detached */
+#define DETACHED			"detached: "
+
+/* more open writers than that are not remembered one by one */
+#define MAX_HOLDERS			64
 
 /* pg_snapshot on disk, which xid8funcs.c keeps to itself */
 typedef struct DiskSnapshot
@@ -110,18 +126,101 @@ st_frontier_consumed(const StFrontier *frontier, FullTransactionId xid, CommandI
 	return bsearch(&xid, frontier->xip, frontier->nxip, sizeof(FullTransactionId), compare_xids) == NULL;
 }
 
-BlockNumber
-st_frontier_mark(const StFrontier *frontier, Oid log, RelFileNumber node)
+static const StMark *
+find_mark(const StFrontier *frontier, Oid log, RelFileNumber node)
 {
 	for (int i = 0; i < frontier->nmarks; i++)
 	{
 		if (frontier->marks[i].log == log && (frontier->marks[i].node == node || ST_FAULT("B4")))
-			return frontier->marks[i].block;
+			return &frontier->marks[i];
 	}
-	return 0;
+	return NULL;
+}
+
+BlockNumber
+st_frontier_mark(const StFrontier *frontier, Oid log, RelFileNumber node)
+{
+	const StMark *mark = find_mark(frontier, log, node);
+
+	return mark ? mark->block : 0;
+}
+
+/* Are the rows of this transaction invisible to the snapshot, for now? */
+static bool
+still_open(FullTransactionId xid, Snapshot snapshot)
+{
+	TransactionId id = XidFromFullTransactionId(xid);
+
+	if (FullTransactionIdPrecedes(xid, st_widen_xid(snapshot->xmin)))
+		return false;
+	return !TransactionIdIsCurrentTransactionId(id) && XidInMVCCSnapshot(id, snapshot);
+}
+
+BlockNumber
+st_frontier_first_page(const StFrontier *frontier, Oid log, RelFileNumber node, Snapshot snapshot)
+{
+	const StMark *mark = find_mark(frontier, log, node);
+	BlockNumber first;
+
+	if (mark == NULL)
+		return 0;
+	if (mark->read_pages == 0 || ST_FAULT("B13"))
+		return mark->block;
+	first = mark->read_pages - 1;
+	for (int i = 0; i < mark->nholders; i++)
+	{
+		if (!still_open(mark->holders[i].xid, snapshot) && !ST_FAULT("B13 ended"))
+			first = Min(first, mark->holders[i].first);
+	}
+	return Max(first, mark->block);
 }
 
 /* --- the row --- */
+
+static void
+marks_from_bytea(StFrontier *frontier, bytea *marks)
+{
+	char	   *from = VARDATA_ANY(marks);
+	char	   *end = from + VARSIZE_ANY_EXHDR(marks);
+
+	/* more than enough: a mark is no smaller than its struct */
+	frontier->marks = palloc(Max(end - from, sizeof(StMark)));
+	while (from < end)
+	{
+		StMark	   *mark = &frontier->marks[frontier->nmarks++];
+
+		memcpy(mark, from, sizeof(StMark));
+		from += sizeof(StMark);
+		mark->holders = palloc(sizeof(StHolder) * Max(mark->nholders, 1));
+		memcpy(mark->holders, from, sizeof(StHolder) * mark->nholders);
+		from += sizeof(StHolder) * mark->nholders;
+	}
+}
+
+static bytea *
+marks_to_bytea(const StFrontier *frontier)
+{
+	Size		size = VARHDRSZ + sizeof(StMark) * frontier->nmarks;
+	bytea	   *result;
+	char	   *to;
+
+	for (int i = 0; i < frontier->nmarks; i++)
+		size += sizeof(StHolder) * frontier->marks[i].nholders;
+	result = palloc0(size);
+	SET_VARSIZE(result, size);
+	to = VARDATA(result);
+	for (int i = 0; i < frontier->nmarks; i++)
+	{
+		StMark		mark = frontier->marks[i];
+
+		mark.holders = NULL;
+		memcpy(to, &mark, sizeof(StMark));
+		to += sizeof(StMark);
+		memcpy(to, frontier->marks[i].holders, sizeof(StHolder) * mark.nholders);
+		to += sizeof(StHolder) * mark.nholders;
+	}
+	return result;
+}
 
 static StFrontier *
 frontier_from_tuple(HeapTuple tuple, TupleDesc desc)
@@ -130,7 +229,6 @@ frontier_from_tuple(HeapTuple tuple, TupleDesc desc)
 	Datum		values[NATTS_FRONTIER];
 	bool		nulls[NATTS_FRONTIER];
 	DiskSnapshot *snapshot;
-	bytea	   *marks;
 
 	heap_deform_tuple(tuple, desc, values, nulls);
 	frontier->pgt_id = DatumGetInt64(values[ANUM_PGT_ID - 1]);
@@ -143,11 +241,9 @@ frontier_from_tuple(HeapTuple tuple, TupleDesc desc)
 	frontier->xmax = snapshot->xmax;
 	frontier->nxip = snapshot->nxip;
 	frontier->xip = snapshot->xip;
-	marks = DatumGetByteaPP(values[ANUM_MARKS - 1]);
-	frontier->nmarks = VARSIZE_ANY_EXHDR(marks) / sizeof(StMark);
-	frontier->marks = palloc(sizeof(StMark) * Max(frontier->nmarks, 1));
-	memcpy(frontier->marks, VARDATA_ANY(marks), sizeof(StMark) * frontier->nmarks);
+	marks_from_bytea(frontier, DatumGetByteaPP(values[ANUM_MARKS - 1]));
 	frontier->generation = TextDatumGetCString(values[ANUM_GENERATION - 1]);
+	frontier->detached = strncmp(frontier->generation, DETACHED, strlen(DETACHED)) == 0;
 	return frontier;
 }
 
@@ -197,7 +293,12 @@ st_frontiers_of_source(Oid source)
 	scan = systable_beginscan(rel, st_internal_relation("source_frontier_source_relid_idx", false),
 							  true, NULL, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		result = lappend(result, frontier_from_tuple(tuple, RelationGetDescr(rel)));
+	{
+		StFrontier *frontier = frontier_from_tuple(tuple, RelationGetDescr(rel));
+
+		if (!frontier->detached)
+			result = lappend(result, frontier);
+	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return result;
@@ -211,7 +312,6 @@ st_frontier_write(StFrontier *frontier)
 	bool		nulls[NATTS_FRONTIER] = {false};
 	Size		size = offsetof(DiskSnapshot, xip) + sizeof(FullTransactionId) * frontier->nxip;
 	DiskSnapshot *snapshot = palloc0(size);
-	bytea	   *marks = palloc0(VARHDRSZ + sizeof(StMark) * frontier->nmarks);
 	HeapTuple	new;
 	HeapTuple	old;
 	ScanKeyData keys[2];
@@ -224,14 +324,12 @@ st_frontier_write(StFrontier *frontier)
 	snapshot->xmin = frontier->xmin;
 	snapshot->xmax = frontier->xmax;
 	memcpy(snapshot->xip, frontier->xip, sizeof(FullTransactionId) * frontier->nxip);
-	SET_VARSIZE(marks, VARHDRSZ + sizeof(StMark) * frontier->nmarks);
-	memcpy(VARDATA(marks), frontier->marks, sizeof(StMark) * frontier->nmarks);
 	values[ANUM_PGT_ID - 1] = Int64GetDatum(frontier->pgt_id);
 	values[ANUM_SOURCE - 1] = ObjectIdGetDatum(frontier->source);
 	values[ANUM_OWN - 1] = FullTransactionIdGetDatum(frontier->own);
 	values[ANUM_CID - 1] = Int64GetDatum((int64) frontier->cid);
 	values[ANUM_SNAPSHOT - 1] = PointerGetDatum(snapshot);
-	values[ANUM_MARKS - 1] = PointerGetDatum(marks);
+	values[ANUM_MARKS - 1] = PointerGetDatum(marks_to_bytea(frontier));
 	values[ANUM_GENERATION - 1] = CStringGetTextDatum(frontier->generation);
 	new = heap_form_tuple(RelationGetDescr(rel), values, nulls);
 
@@ -252,6 +350,16 @@ st_frontier_write(StFrontier *frontier)
 		st_tracking_set_consumer(frontier->source, frontier->pgt_id, true);
 		CommandCounterIncrement();
 	}
+}
+
+void
+st_frontier_detach(StFrontier *frontier, const char *reason)
+{
+	Assert(frontier->stored && !frontier->empty);
+	frontier->generation = psprintf(DETACHED "%s", reason);
+	frontier->detached = true;
+	frontier->nmarks = 0;
+	st_frontier_write(frontier);
 }
 
 void
@@ -293,8 +401,9 @@ st_frontier_json(const StFrontier *frontier)
 		appendStringInfo(&buf, "%s" UINT64_FORMAT, i ? "," : "", U64FromFullTransactionId(frontier->xip[i]));
 	appendStringInfoString(&buf, "\", \"marks\": [");
 	for (int i = 0; i < frontier->nmarks; i++)
-		appendStringInfo(&buf, "%s{\"log\": %u, \"block\": %u, \"pending\": %u}", i ? ", " : "",
-						 frontier->marks[i].log, frontier->marks[i].block, frontier->marks[i].pending_pages);
+		appendStringInfo(&buf, "%s{\"log\": %u, \"block\": %u, \"pending\": %u, \"read\": %u, \"holders\": %d}", i ? ", " : "",
+						 frontier->marks[i].log, frontier->marks[i].block, frontier->marks[i].pending_pages,
+						 frontier->marks[i].read_pages, frontier->marks[i].nholders);
 	appendStringInfoString(&buf, "], \"generation\": ");
 	escape_json(&buf, frontier->generation);
 	appendStringInfoChar(&buf, '}');
@@ -303,22 +412,45 @@ st_frontier_json(const StFrontier *frontier)
 
 /* --- before and after a read --- */
 
+/* The lock that a consumer without a committed frontier holds (rule J8). */
+static void
+hold_tag(LOCKTAG *tag, Oid source)
+{
+	SET_LOCKTAG_OBJECT(*tag, MyDatabaseId, st_internal_relation("change_log_segment", false), source, 1);
+}
+
+bool
+st_log_is_held(Oid source)
+{
+	LOCKTAG		tag;
+	int			n;
+
+	hold_tag(&tag, source);
+	(void) GetLockConflicts(&tag, ExclusiveLock, &n);
+	return n > 0 && !ST_FAULT("J8");
+}
+
 StLogProbe *
-st_log_probe(Oid source)
+st_log_probe(const StFrontier *frontier)
 {
 	StLogProbe *probe = palloc0(sizeof(StLogProbe));
-	List	   *segments = st_segments_load(source);
+	List	   *segments;
 	ListCell   *lc;
 
-	probe->source = source;
+	if (frontier->empty || frontier->detached)
+	{
+		LOCKTAG		tag;
+
+		hold_tag(&tag, frontier->source);
+		(void) LockAcquire(&tag, ShareLock, false, false);
+	}
+	segments = st_segments_load(frontier->source);
 	probe->segments = palloc0(sizeof(StProbeSegment) * Max(list_length(segments), 1));
 	foreach(lc, segments)
 	{
 		Oid			relid = ((StSegment *) lfirst(lc))->log;
 		Relation	log = try_relation_open(relid, AccessShareLock);
 		StProbeSegment *p;
-		LOCKTAG		tag;
-		int			nwriters;
 
 		if (log == NULL)
 			continue;
@@ -327,9 +459,7 @@ st_log_probe(Oid source)
 		p->node = RelationGetFileNumber(log);
 		/* first the pages, then who may write, and the snapshot later (B2) */
 		p->pages = RelationGetNumberOfBlocks(log);
-		SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
-		(void) GetLockConflicts(&tag, ShareLock, &nwriters);
-		p->busy = nwriters > 0 && !ST_FAULT("B2");
+		p->busy = st_log_writers(relid, &p->nholders, &p->holders) && !ST_FAULT("B2");
 		relation_close(log, NoLock);
 	}
 	/* after the pages (B3) */
@@ -360,18 +490,64 @@ last_seen_page(Relation log, Snapshot snapshot, BlockNumber first, BlockNumber l
 	return result;
 }
 
+/*
+ * Rule B13: what the read under this snapshot has covered, and the writers
+ * whose rows it may have left behind. "newcomers" is the first page on which
+ * a writer that was not met before can have rows.
+ */
+static void
+remember_holders(StMark *mark, const StProbeSegment *p, Relation log, Snapshot snapshot)
+{
+	BlockNumber newcomers = mark->read_pages > 0 ? Max(mark->block, mark->read_pages - 1) : mark->block;
+	StHolder   *holders = palloc(sizeof(StHolder) * (mark->nholders + p->nholders + 1));
+	int			nholders = 0;
+	int			known;
+	BlockNumber seen;
+
+	for (int i = 0; i < mark->nholders; i++)
+	{
+		if (still_open(mark->holders[i].xid, snapshot))
+			holders[nholders++] = mark->holders[i];
+	}
+	mark->holders = holders;
+	mark->nholders = nholders;
+	/* the snapshot of a transaction is older than the probe, who wrote in between is unknown */
+	if (IsolationUsesXactSnapshot())
+		return;
+
+	known = nholders;
+	for (int i = 0; i < p->nholders; i++)
+	{
+		bool		met = false;
+
+		for (int j = 0; j < known; j++)
+			met |= FullTransactionIdEquals(holders[j].xid, p->holders[i]);
+		if (met || !still_open(p->holders[i], snapshot))
+			continue;
+		holders[nholders].xid = p->holders[i];
+		holders[nholders++].first = newcomers;
+	}
+	mark->nholders = nholders;
+	if (p->pages > newcomers)
+	{
+		seen = last_seen_page(log, snapshot, newcomers, p->pages - 1);
+		if (seen != InvalidBlockNumber)
+			mark->read_pages = seen + 1;
+	}
+	if (nholders > MAX_HOLDERS)
+	{
+		mark->read_pages = 0;
+		mark->nholders = 0;
+	}
+}
+
 /* Move one segment's mark by the rules at the head of this file. */
 static void
-advance_mark(StMark *mark, const StLogProbe *probe, Relation log, Snapshot snapshot, FullTransactionId xmin)
+advance_mark(StMark *mark, const StProbeSegment *p, FullTransactionId after, Relation log, Snapshot snapshot,
+			 FullTransactionId xmin)
 {
 	BlockNumber candidate = mark->block;
-	const StProbeSegment *p = NULL;
 
-	for (int i = 0; i < probe->nsegments; i++)
-	{
-		if (probe->segments[i].log == mark->log && probe->segments[i].node == mark->node)
-			p = &probe->segments[i];
-	}
 	if (mark->pending_pages > 0 && (FullTransactionIdFollowsOrEquals(xmin, mark->pending_after) || ST_FAULT("B3")))
 	{
 		candidate = Max(candidate, mark->pending_pages - 1);
@@ -387,7 +563,7 @@ advance_mark(StMark *mark, const StLogProbe *probe, Relation log, Snapshot snaps
 		else if (mark->pending_pages == 0 && p->pages - 1 > candidate)
 		{
 			mark->pending_pages = p->pages;
-			mark->pending_after = probe->after;
+			mark->pending_after = after;
 		}
 	}
 	if (candidate > mark->block)
@@ -398,6 +574,13 @@ advance_mark(StMark *mark, const StLogProbe *probe, Relation log, Snapshot snaps
 			seen = candidate;
 		if (seen != InvalidBlockNumber)
 			mark->block = Max(mark->block, seen);
+	}
+	if (p && p->busy)
+		remember_holders(mark, p, log, snapshot);
+	else if (p && !IsolationUsesXactSnapshot())
+	{
+		mark->read_pages = 0;
+		mark->nholders = 0;
 	}
 }
 
@@ -413,6 +596,8 @@ st_frontier_advance(StFrontier *frontier, const StLogProbe *probe, Snapshot snap
 	foreach(lc, segments)
 	{
 		StMark	   *mark = &marks[nmarks];
+		const StProbeSegment *p = NULL;
+		const StMark *old = NULL;
 		Relation	log = try_relation_open(((StSegment *) lfirst(lc))->log, AccessShareLock);
 
 		CHECK_FOR_INTERRUPTS();
@@ -420,14 +605,17 @@ st_frontier_advance(StFrontier *frontier, const StLogProbe *probe, Snapshot snap
 			continue;
 		mark->log = RelationGetRelid(log);
 		mark->node = RelationGetFileNumber(log);
-		for (int i = 0; i < frontier->nmarks; i++)
+		/* what made us recompute may be that the log lost pages: begin anew */
+		if (!recomputed)
+			old = find_mark(frontier, mark->log, mark->node);
+		if (old)
+			*mark = *old;
+		for (int i = 0; i < probe->nsegments; i++)
 		{
-			if (recomputed && log->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED)
-				break;
-			if (frontier->marks[i].log == mark->log && frontier->marks[i].node == mark->node)
-				*mark = frontier->marks[i];
+			if (probe->segments[i].log == mark->log && probe->segments[i].node == mark->node)
+				p = &probe->segments[i];
 		}
-		advance_mark(mark, probe, log, snapshot, xmin);
+		advance_mark(mark, p, probe->after, log, snapshot, xmin);
 		relation_close(log, AccessShareLock);
 		nmarks++;
 	}
@@ -443,8 +631,9 @@ st_frontier_advance(StFrontier *frontier, const StLogProbe *probe, Snapshot snap
 		frontier->xip[i] = st_widen_xid(snapshot->xip[i]);
 	qsort(frontier->xip, frontier->nxip, sizeof(FullTransactionId), compare_xids);
 	frontier->own = GetTopFullTransactionId();
-	frontier->cid = ST_FAULT("C2") ? 0 : snapshot->curcid;
+	frontier->cid = ST_FAULT("C2") ? 0 : ST_FAULT("C4") ? GetCurrentCommandId(false) : snapshot->curcid;
 	frontier->empty = false;
+	frontier->detached = false;
 	if (recomputed || !frontier->stored)
 		frontier->generation = st_store_hooks.generation ? st_store_hooks.generation(frontier->source) : pstrdup("");
 }

@@ -155,6 +155,7 @@ typedef struct ReadState
 	StLogCallback callback;
 	void	   *arg;
 	StLogResult *result;
+	bool		markers_only;	/* rows are of no use, but a marker tells why */
 	bool		columns_missing;	/* of the segment at hand */
 	AttrNumber *column;			/* per wanted attribute, column of the log */
 } ReadState;
@@ -199,6 +200,8 @@ read_row(ReadState *state, TupleTableSlot *slot)
 		state->result->recompute = isnull ? "marked" : marker_reason(TextDatumGetCString(marker));
 		return false;
 	}
+	if (state->markers_only)
+		return true;
 	if (state->columns_missing)
 	{
 		state->result->recompute = "a column was not captured";
@@ -221,6 +224,23 @@ read_row(ReadState *state, TupleTableSlot *slot)
 	return true;
 }
 
+/*
+ * Is a segment that we saw a moment ago still in the catalogue? One that all
+ * consumers have consumed, us too, may have been dropped since.
+ */
+static bool
+is_listed(Oid source, Oid log)
+{
+	ListCell   *lc;
+
+	foreach(lc, st_segments_load(source))
+	{
+		if (((StSegment *) lfirst(lc))->log == log)
+			return true;
+	}
+	return false;
+}
+
 static void
 read_segment(ReadState *state, const StSegment *segment)
 {
@@ -234,10 +254,11 @@ read_segment(ReadState *state, const StSegment *segment)
 
 	if (log == NULL)
 	{
-		state->result->recompute = "a change log is missing";
+		if (!state->markers_only && is_listed(state->frontier->source, segment->log))
+			state->result->recompute = "a change log is missing";
 		return;
 	}
-	first = st_frontier_mark(state->frontier, segment->log, RelationGetFileNumber(log));
+	first = st_frontier_first_page(state->frontier, segment->log, RelationGetFileNumber(log), state->snapshot);
 	pages = RelationGetNumberOfBlocks(log);
 	if (first < pages)
 	{
@@ -256,7 +277,7 @@ read_segment(ReadState *state, const StSegment *segment)
 		table_endscan(scan);
 		ExecDropSingleTupleTableSlot(slot);
 	}
-	else if (first > 0)
+	else if (first > 0 && !state->markers_only)
 		state->result->recompute = "a change log lost pages";
 	relation_close(log, NoLock);
 }
@@ -266,25 +287,27 @@ static const char *
 early_reason(const StFrontier *frontier, List *segments)
 {
 	bool		running;
-	char	   *generation;
 
 	if (frontier->empty)
 		return "never read";
+	if (frontier->detached)
+		return frontier->generation;
 	if (segments == NIL)
 		return "there is no change log";
 	if (FullTransactionIdPrecedes(ReadNextFullTransactionId(), frontier->xmax))
 		return "transaction ids went back";
 	if (st_store_hooks.is_open && st_store_hooks.is_open(frontier->source, &running))
 		return "capture was interrupted";
-	if (st_store_hooks.generation && !ST_FAULT("B7"))
-	{
-		generation = st_store_hooks.generation(frontier->source);
-		if (generation[0] == '!')
-			return "capture is incomplete";
-		if (strcmp(generation, frontier->generation) != 0)
-			return "capture or storage changed";
-	}
 	return NULL;
+}
+
+/* Rule B7: what happened to capture since the frontier, or NULL. */
+static const char *
+capture_change(const StFrontier *frontier)
+{
+	if (st_store_hooks.generation == NULL || ST_FAULT("B7"))
+		return NULL;
+	return st_store_hooks.difference(frontier->generation, st_store_hooks.generation(frontier->source));
 }
 
 StLogResult
@@ -298,6 +321,7 @@ st_log_read(const StFrontier *frontier, const StLogProbe *probe, Snapshot snapsh
 	List	   *segments;
 	ListCell   *lc;
 	TupleDesc	desc;
+	const char *change;
 
 	check_pending(frontier->source);
 	check_snapshot_age(frontier, snapshot);
@@ -306,6 +330,7 @@ st_log_read(const StFrontier *frontier, const StLogProbe *probe, Snapshot snapsh
 	result.recompute = early_reason(frontier, segments);
 	if (result.recompute)
 		return result;
+	change = capture_change(frontier);
 
 	source = relation_open(frontier->source, AccessShareLock);
 	desc = CreateTemplateTupleDesc(natts);
@@ -324,6 +349,7 @@ st_log_read(const StFrontier *frontier, const StLogProbe *probe, Snapshot snapsh
 	state.callback = callback;
 	state.arg = arg;
 	state.result = &result;
+	state.markers_only = change != NULL;
 	state.column = palloc0(sizeof(AttrNumber) * Max(natts, 1));
 	foreach(lc, segments)
 	{
@@ -331,6 +357,8 @@ st_log_read(const StFrontier *frontier, const StLogProbe *probe, Snapshot snapsh
 		if (result.recompute)
 			break;
 	}
+	if (result.recompute == NULL)
+		result.recompute = change;
 	ExecDropSingleTupleTableSlot(state.out);
 	return result;
 }

@@ -52,9 +52,11 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 #include "utils/xid8.h"
 
 #include "catalog/extension.h"
+#include "catalog/internal_table.h"
 #include "compat.h"
 #include "guc.h"
 #include "store/segment.h"
@@ -70,7 +72,8 @@ StStoreHooks st_store_hooks;
 #define ANUM_LOG		3
 #define ANUM_ATTNUMS	4
 #define ANUM_CURRENT	5
-#define NATTS_SEGMENT	5
+#define ANUM_SINCE		6
+#define NATTS_SEGMENT	6
 
 /* look at no more than this many pages to prove a segment consumed */
 #define MAX_PROOF_PAGES	64
@@ -116,6 +119,7 @@ segment_from_tuple(HeapTuple tuple, TupleDesc desc)
 	result->segment = DatumGetInt32(values[ANUM_SEGMENT - 1]);
 	result->log = DatumGetObjectId(values[ANUM_LOG - 1]);
 	result->current = DatumGetBool(values[ANUM_CURRENT - 1]);
+	result->since = DatumGetTimestampTz(values[ANUM_SINCE - 1]);
 	attnums = DatumGetArrayTypePCopy(values[ANUM_ATTNUMS - 1]);
 	result->natts = ArrayGetNItems(ARR_NDIM(attnums), ARR_DIMS(attnums));
 	result->attnums = (AttrNumber *) ARR_DATA_PTR(attnums);
@@ -275,6 +279,7 @@ insert_segment(Oid source, const StSegment *segment)
 	values[ANUM_LOG - 1] = ObjectIdGetDatum(segment->log);
 	values[ANUM_ATTNUMS - 1] = PointerGetDatum(construct_array(elements, segment->natts, INT2OID, 2, true, TYPALIGN_SHORT));
 	values[ANUM_CURRENT - 1] = BoolGetDatum(segment->current);
+	values[ANUM_SINCE - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
 	CatalogTupleInsert(rel, heap_form_tuple(RelationGetDescr(rel), values, nulls));
 	table_close(rel, RowExclusiveLock);
 }
@@ -301,12 +306,32 @@ set_current(Oid source, int number)
 
 			values[ANUM_CURRENT - 1] = BoolGetDatum(current);
 			replace[ANUM_CURRENT - 1] = true;
+			values[ANUM_SINCE - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
+			replace[ANUM_SINCE - 1] = true;
 			CatalogTupleUpdate(rel, &tuple->t_self,
 							   heap_modify_tuple(tuple, RelationGetDescr(rel), values, nulls, replace));
 		}
 	}
 	systable_endscan(scan);
 	table_close(rel, RowExclusiveLock);
+}
+
+/* Take one segment out of the catalogue. */
+static void
+delete_segment(Oid log)
+{
+	Relation	rel = table_open(st_internal_relation("change_log_segment", false), RowExclusiveLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, ANUM_LOG, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(log));
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		CatalogTupleDelete(rel, &tuple->t_self);
+	systable_endscan(scan);
+	table_close(rel, RowExclusiveLock);
+	CommandCounterIncrement();
 }
 
 static void
@@ -427,13 +452,20 @@ log_descriptor(Relation source, int natts, const AttrNumber *attnums)
 	return desc;
 }
 
-/* Create the table of a segment and register it; of an UNLOGGED source it is unlogged in any case. */
+/* Must a log of this source be UNLOGGED, whatever the setting (rules B10, B16)? */
+static bool
+must_be_unlogged(Relation source)
+{
+	return (source->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED && !ST_FAULT("B10")) ||
+		st_internal_tables_are_published();
+}
+
+/* Create the table of a segment and register it. */
 static void
 create_segment(Relation source, int number, bool unlogged, int natts, AttrNumber *attnums)
 {
-	StSegment	segment = {number, InvalidOid, true, natts, attnums};
-	char		persistence = source->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED || unlogged
-		? RELPERSISTENCE_UNLOGGED : RELPERSISTENCE_PERMANENT;
+	StSegment	segment = {.segment = number, .current = true, .natts = natts, .attnums = attnums};
+	char		persistence = unlogged || must_be_unlogged(source) ? RELPERSISTENCE_UNLOGGED : RELPERSISTENCE_PERMANENT;
 	/* VACUUM must never cut the log's end (rule B4) nor waste time on it */
 	List	   *options = list_make2(makeDefElem("vacuum_truncate", (Node *) makeString("off"), -1),
 									 makeDefElem("autovacuum_enabled", (Node *) makeString("off"), -1));
@@ -455,38 +487,68 @@ create_segment(Relation source, int number, bool unlogged, int natts, AttrNumber
 	CacheInvalidateRelcache(source);
 	CommandCounterIncrement();
 	if (persistence == RELPERSISTENCE_UNLOGGED)
-		st_crash_mark_ensure();
+		(void) st_crash_mark_ensure();
 }
 
-/*
- * Does the segment's table still have the types of the source, and its
- * persistence? With "unlogged" it may be unlogged where the source is not.
- */
+/* Does the segment's table still have the types of the source? */
+static bool
+types_fit(Relation source, const StSegment *segment, Relation log)
+{
+	for (int i = 0; i < segment->natts; i++)
+	{
+		Form_pg_attribute is = TupleDescAttr(RelationGetDescr(log), ST_LOG_FIRST_COLUMN - 1 + i);
+		Form_pg_attribute should = TupleDescAttr(RelationGetDescr(source), segment->attnums[i] - 1);
+
+		if (should->attisdropped || is->atttypid != should->atttypid)
+			return false;
+	}
+	return true;
+}
+
+/* And the persistence that a segment made now would have? */
 static bool
 segment_fits(Relation source, const StSegment *segment, bool unlogged)
 {
 	Relation	log = open_log_nowait(segment->log);
-	TupleDesc	desc;
-	bool		fits = true;
+	bool		fits;
 
 	if (log == NULL)
 		return false;
-	desc = RelationGetDescr(log);
-	if (source->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED &&
-		log->rd_rel->relpersistence != RELPERSISTENCE_UNLOGGED)
-		fits = false;
-	if (source->rd_rel->relpersistence == RELPERSISTENCE_PERMANENT && !unlogged &&
-		log->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED)
-		fits = false;
-	for (int i = 0; i < segment->natts && fits; i++)
-	{
-		Form_pg_attribute is = TupleDescAttr(desc, ST_LOG_FIRST_COLUMN - 1 + i);
-		Form_pg_attribute should = TupleDescAttr(RelationGetDescr(source), segment->attnums[i] - 1);
-
-		if (should->attisdropped || is->atttypid != should->atttypid)
-			fits = false;
-	}
+	fits = types_fit(source, segment, log);
+	if (log->rd_rel->relpersistence != RELPERSISTENCE_UNLOGGED)
+		fits = fits && !must_be_unlogged(source);
+	else
+		fits = fits && (unlogged || must_be_unlogged(source));
 	relation_close(log, AccessShareLock);
+	return fits;
+}
+
+/* Are the types those that the writers write? Persistence may change. */
+static bool
+types_fit_current(Relation source, const StSegment *segment)
+{
+	Relation	log = open_log_nowait(segment->log);
+	bool		fits;
+
+	/* nobody can have locked the current segment for good */
+	if (log == NULL)
+		return true;
+	fits = types_fit(source, segment, log);
+	relation_close(log, AccessShareLock);
+	return fits;
+}
+
+bool
+st_log_fits(Oid source)
+{
+	const StSegment *segment = st_segment_current(source);
+	Relation	rel = segment ? try_relation_open(source, AccessShareLock) : NULL;
+	bool		fits;
+
+	if (rel == NULL)
+		return false;
+	fits = types_fit_current(rel, segment);
+	relation_close(rel, AccessShareLock);
 	return fits;
 }
 
@@ -522,7 +584,7 @@ st_log_ensure(Oid source, const Bitmapset *attnums)
 
 		for (int i = 0; i < current->natts; i++)
 			have = bms_add_member(have, current->attnums[i]);
-		if (bms_is_subset(wanted, have))
+		if (bms_is_subset(wanted, have) || ST_FAULT("B9"))
 		{
 			table_close(rel, NoLock);
 			return;
@@ -534,6 +596,13 @@ st_log_ensure(Oid source, const Bitmapset *attnums)
 		if (!TupleDescAttr(RelationGetDescr(rel), current->attnums[i] - 1)->attisdropped)
 			wanted = bms_add_member(wanted, current->attnums[i]);
 	}
+	if (bms_num_members(wanted) > MaxHeapAttributeNumber - (ST_LOG_FIRST_COLUMN - 1))
+		ereport(ERROR,
+				(errcode(ERRCODE_TOO_MANY_COLUMNS),
+				 errmsg("stream tables read too many columns of table \"%s\"", RelationGetRelationName(rel)),
+				 errdetail("A change log can have at most %d columns of its table, for all stream tables together.",
+						   MaxHeapAttributeNumber - (ST_LOG_FIRST_COLUMN - 1)),
+				 errhint("Read fewer columns, or use refresh mode FULL.")));
 	array = palloc(sizeof(AttrNumber) * Max(bms_num_members(wanted), 1));
 	attnum = -1;
 	while ((attnum = bms_next_member(wanted, attnum)) >= 0)
@@ -602,25 +671,24 @@ st_log_size(Oid source)
 /* --- giving space back --- */
 
 /*
- * Have all frontiers consumed every row? The log is locked against writers,
- * so that every row in it belongs to an ended transaction or to ours. Rows
- * before a frontier's mark are consumed by what the mark means; those from the
- * lowest mark on are looked at one by one.
+ * Has the frontier consumed every row? The log is locked against writers, so
+ * that every row in it belongs to an ended transaction or to ours. Rows before
+ * the frontier's mark are consumed by what the mark means; those from there on
+ * are looked at one by one, unless they are too many to be worth it.
  */
 static bool
-all_consumed(Relation log, List *frontiers)
+all_consumed(Relation log, const StFrontier *frontier)
 {
 	BlockNumber pages = RelationGetNumberOfBlocks(log);
-	BlockNumber first = pages;
-	ListCell   *lc;
+	BlockNumber first = st_frontier_mark(frontier, RelationGetRelid(log), RelationGetFileNumber(log));
 	TupleTableSlot *slot;
 	TableScanDesc scan;
 	ItemPointerData mintid;
 	ItemPointerData maxtid;
 	bool		consumed = true;
 
-	foreach(lc, frontiers)
-		first = Min(first, st_frontier_mark(lfirst(lc), RelationGetRelid(log), RelationGetFileNumber(log)));
+	if (first >= pages)
+		return true;
 	if (pages - first > MAX_PROOF_PAGES)
 		return false;
 
@@ -633,55 +701,151 @@ all_consumed(Relation log, List *frontiers)
 		HeapTuple	tuple = ((HeapTupleTableSlot *) slot)->tuple;
 		bool		isnull;
 		FullTransactionId xid = DatumGetFullTransactionId(slot_getattr(slot, ST_LOG_XID, &isnull));
-		CommandId	cmin = HeapTupleHeaderGetRawCommandId(tuple->t_data);
 
 		CHECK_FOR_INTERRUPTS();
-		foreach(lc, frontiers)
-		{
-			if (!st_frontier_consumed(lfirst(lc), xid, cmin))
-				consumed = false;
-		}
+		consumed = st_frontier_consumed(frontier, xid, HeapTupleHeaderGetRawCommandId(tuple->t_data));
 	}
 	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 	return consumed;
 }
 
-/* Give the segment an empty file, if nobody uses it and it is consumed. */
+/* Rule B15: why a consumer may not hold this segment any longer, or NULL. */
+static const char *
+overdue(const StSegment *segment, int64 log_bytes)
+{
+	if (ST_FAULT("B15"))
+		return NULL;
+	if (st_guc_max_log_bytes > 0 && log_bytes > (int64) st_guc_max_log_bytes * 1024)
+		return "its unread changes exceeded pg_trickle.max_log_bytes";
+	if (st_guc_max_log_age > 0 &&
+		TimestampDifferenceExceeds(segment->since, GetCurrentTimestamp(), st_guc_max_log_age * 1000))
+		return "its unread changes were older than pg_trickle.max_log_age";
+	return NULL;
+}
+
+/* Take the log away from a consumer, unless it is just being refreshed. */
+static bool
+detach_consumer(StFrontier *frontier, Oid source, const char *reason)
+{
+	char	   *name = st_store_hooks.lock_consumer ? st_store_hooks.lock_consumer(frontier->pgt_id) : NULL;
+	List	   *frontiers;
+	ListCell   *lc;
+
+	if (name == NULL)
+		return false;
+	/* as it is under the lock */
+	frontiers = st_frontiers_of_source(source);
+	foreach(lc, frontiers)
+	{
+		StFrontier *now = lfirst(lc);
+
+		if (now->pgt_id != frontier->pgt_id || !FullTransactionIdEquals(now->own, frontier->own))
+			continue;
+		st_frontier_detach(now, reason);
+		ereport(WARNING,
+				(errmsg("stream table \"%s\" does not hold the change log of \"%s\" any longer", name, get_rel_name(source)),
+				 errdetail("Detached: %s.", reason),
+				 errhint("Its next refresh recomputes it.")));
+		return true;
+	}
+	return false;
+}
+
+/* Nobody uses the segment and all have consumed it: give back its space. */
 static void
-truncate_segment(Oid relid, List *frontiers)
+empty_segment(Relation log, bool stale)
+{
+	Oid			relid = RelationGetRelid(log);
+	Oid			toastrelid = log->rd_rel->reltoastrelid;
+	ReindexParams params = {0};
+
+	/* with another set of columns than the current one it is of no use */
+	if (stale)
+	{
+		relation_close(log, NoLock);
+		delete_segment(relid);
+		st_extension_drop_relation(relid);
+		CommandCounterIncrement();
+		return;
+	}
+	RelationSetNewRelfilenumber(log, log->rd_rel->relpersistence);
+	if (OidIsValid(toastrelid))
+	{
+		Relation	toast = relation_open(toastrelid, AccessExclusiveLock);
+
+		RelationSetNewRelfilenumber(toast, toast->rd_rel->relpersistence);
+		relation_close(toast, NoLock);
+	}
+	relation_close(log, NoLock);
+	CommandCounterIncrement();
+	(void) StReindexRelationParts(relid, REINDEX_REL_PROCESS_TOAST, &params);
+	CommandCounterIncrement();
+	ST_STOP_POINT("log truncated");
+}
+
+/*
+ * Empty a segment that is not current, if nobody uses it and all consumers
+ * have consumed it, without waiting for a lock.
+ */
+static void
+truncate_segment(Oid source, const StSegment *segment, bool stale, int64 log_bytes)
 {
 	Relation	log;
+	bool		consumed;
 
-	if (!ConditionalLockRelationOid(relid, AccessExclusiveLock))
+	if (!ConditionalLockRelationOid(segment->log, AccessExclusiveLock))
 		return;
-	log = try_relation_open(relid, NoLock);
+	log = try_relation_open(segment->log, NoLock);
 	if (log == NULL)
 		return;
-	if (log->rd_refcnt == 1 && RelationGetNumberOfBlocks(log) > 0 && all_consumed(log, frontiers))
+	/*
+	 * A first fill that is under way, then the frontiers: one that ends in
+	 * between has a frontier. One that begins later waits for our lock before
+	 * it takes its snapshot, and sees all that was in the segment.
+	 */
+	consumed = log->rd_refcnt == 1 && !st_log_is_held(source);
+	if (consumed)
 	{
-		Oid			toastrelid = log->rd_rel->reltoastrelid;
-		ReindexParams params = {0};
+		ListCell   *lc;
 
-		RelationSetNewRelfilenumber(log, log->rd_rel->relpersistence);
-		if (OidIsValid(toastrelid))
+		foreach(lc, st_frontiers_of_source(source))
 		{
-			Relation	toast = relation_open(toastrelid, AccessExclusiveLock);
+			StFrontier *frontier = lfirst(lc);
+			const char *reason;
 
-			RelationSetNewRelfilenumber(toast, toast->rd_rel->relpersistence);
-			relation_close(toast, NoLock);
+			CHECK_FOR_INTERRUPTS();
+			if (all_consumed(log, frontier))
+				continue;
+			reason = overdue(segment, log_bytes);
+			if (reason == NULL || !detach_consumer(frontier, source, reason))
+				consumed = false;
 		}
-		relation_close(log, NoLock);
-		CommandCounterIncrement();
-		(void) StReindexRelationParts(relid, REINDEX_REL_PROCESS_TOAST, &params);
-		CommandCounterIncrement();
-		ST_STOP_POINT("log truncated");
 	}
+	if (consumed && (stale || RelationGetNumberOfBlocks(log) > 0))
+		empty_segment(log, stale);
 	else
 	{
 		relation_close(log, NoLock);
-		UnlockRelationOid(relid, AccessExclusiveLock);
+		UnlockRelationOid(segment->log, AccessExclusiveLock);
 	}
+}
+
+/* Rule B15: an open writer is waited for, however long; but say who it is. */
+static void
+warn_of_writers(Oid source, const StSegment *segment, int64 log_bytes)
+{
+	char	   *writers;
+
+	if (st_guc_max_log_bytes == 0 || log_bytes <= (int64) st_guc_max_log_bytes * 1024)
+		return;
+	writers = st_log_writers_text(segment->log);
+	if (writers == NULL)
+		return;
+	ereport(WARNING,
+			(errmsg("the change log of \"%s\" cannot be given back: transactions that wrote it are open", get_rel_name(source)),
+			 errdetail("%s; the log has " INT64_FORMAT " MB.", writers, log_bytes / (1024 * 1024)),
+			 errhint("End the transactions, or COMMIT PREPARED or ROLLBACK PREPARED them.")));
 }
 
 static bool
@@ -728,42 +892,53 @@ rotate(Oid source, List *segments, StSegment *current)
 		CacheInvalidateRelcache(rel);
 		CommandCounterIncrement();
 	}
-	else if (segment_fits(rel, current, unlogged))
+	else if (types_fit_current(rel, current))
 		create_segment(rel, number, unlogged, current->natts, current->attnums);
 	relation_close(rel, AccessShareLock);
 	ST_STOP_POINT("log rotated");
 }
 
+/* How large the current segment may become. */
 static int64
-segment_bytes(void)
+segment_limit(void)
 {
 	return ST_FAULT("small segments") ? 4 * BLCKSZ : st_log_segment_bytes;
+}
+
+/* The size of one segment; -1 if it is locked or gone. */
+static int64
+segment_bytes(const StSegment *segment)
+{
+	Relation	log = open_log_nowait(segment->log);
+	int64		bytes = -1;
+
+	if (log)
+	{
+		bytes = (int64) RelationGetNumberOfBlocks(log) * BLCKSZ;
+		relation_close(log, AccessShareLock);
+	}
+	return bytes;
 }
 
 void
 st_log_reclaim(Oid source)
 {
 	List	   *segments = st_segments_load(source);
-	List	   *frontiers = NIL;
 	StSegment  *current = find_current(segments);
 	ListCell   *lc;
 	bool		large = false;
 	bool		garbage = false;
+	int64		log_bytes;
 
 	/* a look without locks first: most of the time there is nothing to do */
 	foreach(lc, segments)
 	{
 		StSegment  *segment = lfirst(lc);
-		Relation	log = open_log_nowait(segment->log);
-		int64		bytes;
+		int64		bytes = segment_bytes(segment);
 
-		if (log == NULL)
-			continue;
-		bytes = (int64) RelationGetNumberOfBlocks(log) * BLCKSZ;
-		relation_close(log, AccessShareLock);
-		if (segment->current && bytes > segment_bytes())
+		if (segment->current && bytes > segment_limit())
 			large = true;
-		if (!segment->current && bytes > 0)
+		if (!segment->current && (bytes > 0 || (bytes == 0 && current && !same_columns(segment, current))))
 			garbage = true;
 	}
 	if ((!large && !garbage) || !st_segments_lock(source, false))
@@ -772,29 +947,18 @@ st_log_reclaim(Oid source)
 	/* under the lock, look again at what is current */
 	segments = st_segments_load(source);
 	current = find_current(segments);
-	if (garbage)
+	log_bytes = st_log_size(source);
+	foreach(lc, segments)
 	{
-		frontiers = st_frontiers_of_source(source);
-		foreach(lc, segments)
-		{
-			StSegment  *segment = lfirst(lc);
+		StSegment  *segment = lfirst(lc);
 
-			CHECK_FOR_INTERRUPTS();
-			if (!segment->current)
-				truncate_segment(segment->log, frontiers);
-		}
+		CHECK_FOR_INTERRUPTS();
+		if (segment->current || current == NULL)
+			continue;
+		warn_of_writers(source, segment, log_bytes);
+		truncate_segment(source, segment, !same_columns(segment, current), log_bytes);
 	}
-	if (large && current)
-	{
-		Relation	log = open_log_nowait(current->log);
-
-		/* another session may have rotated since our first look */
-		if (log)
-		{
-			large = (int64) RelationGetNumberOfBlocks(log) * BLCKSZ > segment_bytes();
-			relation_close(log, AccessShareLock);
-			if (large)
-				rotate(source, segments, current);
-		}
-	}
+	/* another session may have rotated since our first look */
+	if (current && segment_bytes(current) > segment_limit())
+		rotate(source, segments, current);
 }

@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 #include "access/transam.h"
+#include "datatype/timestamp.h"
 #include "storage/block.h"
 
 #include "compat.h"
@@ -28,6 +29,7 @@ typedef struct StSegment
 	bool		current;
 	int			natts;
 	AttrNumber *attnums;		/* of the source, ascending */
+	TimestampTz since;			/* when it became current or ceased to be */
 } StSegment;
 
 /* List of StSegment, read afresh, in the current memory context. */
@@ -36,7 +38,14 @@ extern List *st_segments_load(Oid source);
 /* The current segment from the cache; NULL if the source has no log. */
 extern const StSegment *st_segment_current(Oid source);
 
-/* How far one consumer has come in one segment (rules B2 to B4). */
+/* A writer that was open when a consumer read a segment (rule B13). */
+typedef struct StHolder
+{
+	FullTransactionId xid;
+	BlockNumber first;			/* its rows are on this page or later ones */
+} StHolder;
+
+/* How far one consumer has come in one segment (rules B2 to B4, B13). */
 typedef struct StMark
 {
 	Oid			log;
@@ -44,6 +53,10 @@ typedef struct StMark
 	BlockNumber block;			/* first page to read */
 	BlockNumber pending_pages;	/* durable rule: N, 0 if none */
 	FullTransactionId pending_after;	/* durable rule: X */
+	BlockNumber read_pages;		/* before the last of so many pages, only rows
+								 * of the holders are not consumed; 0: unknown */
+	int			nholders;
+	StHolder   *holders;
 } StMark;
 
 struct StFrontier
@@ -52,6 +65,7 @@ struct StFrontier
 	Oid			source;
 	bool		stored;			/* has a row in source_frontier */
 	bool		empty;			/* never read */
+	bool		detached;		/* holds no log, must recompute (rule B15) */
 	FullTransactionId own;
 	CommandId	cid;
 	FullTransactionId xmin;
@@ -69,11 +83,12 @@ typedef struct StProbeSegment
 	RelFileNumber node;
 	BlockNumber pages;			/* N */
 	bool		busy;			/* H is not empty */
+	int			nholders;		/* those of H that have a transaction id */
+	FullTransactionId *holders;
 } StProbeSegment;
 
 struct StLogProbe
 {
-	Oid			source;
 	FullTransactionId after;	/* X */
 	int			nsegments;
 	StProbeSegment *segments;
@@ -85,8 +100,33 @@ extern bool st_frontier_consumed(const StFrontier *frontier, FullTransactionId x
 /* The frontier's mark in a segment; 0 if it has none. */
 extern BlockNumber st_frontier_mark(const StFrontier *frontier, Oid log, RelFileNumber node);
 
-/* All frontiers that consume this source: a list of StFrontier. */
+/*
+ * Before this page there is nothing that the frontier has not consumed and
+ * the snapshot sees. At least the mark; more while writers are still open that
+ * were open when the consumer read last (rule B13).
+ */
+extern BlockNumber st_frontier_first_page(const StFrontier *frontier, Oid log, RelFileNumber node, Snapshot snapshot);
+
+/*
+ * All committed frontiers, and those of this transaction, that hold this
+ * source's log: a list of StFrontier.
+ */
 extern List *st_frontiers_of_source(Oid source);
+
+/* Write that the frontier holds no log any more, and why; a static text. */
+extern void st_frontier_detach(StFrontier *frontier, const char *reason);
+
+/* Is a first fill under way whose frontier nobody sees yet (rule J8)? */
+extern bool st_log_is_held(Oid source);
+
+/*
+ * Who may write the log now: the transaction ids of those who have one, in the
+ * current memory context. False if there is nobody, with an id or without.
+ */
+extern bool st_log_writers(Oid log, int *n, FullTransactionId **xids);
+
+/* The same for people: process ids, names of prepared transactions; or NULL. */
+extern char *st_log_writers_text(Oid log);
 
 /* Widen a transaction id that is near the present one. */
 extern FullTransactionId st_widen_xid(TransactionId xid);

@@ -25,7 +25,8 @@ typedef struct StLogResult
 {
 	int64		plus;			/* rows handed out with weight +1 */
 	int64		minus;			/* rows handed out with weight -1 */
-	int64		pages;			/* log pages read */
+	int64		pages;			/* log pages read, which is more than what is new if rows
+								 * before them may still come to light */
 	const char *recompute;		/* NULL, or why a delta cannot be had: a short static reason
 								 * such as "truncated", "capture was interrupted" */
 } StLogResult;
@@ -49,6 +50,8 @@ extern void st_log_drop_unused(Oid source);
 
 /* Is there a log for this source? */
 extern bool st_log_exists(Oid source);
+/* And are its columns still of the types that the source's have? */
+extern bool st_log_fits(Oid source);
 /* Would its rows be lost in a crash? */
 extern bool st_log_is_unlogged(Oid source);
 
@@ -89,8 +92,10 @@ extern void st_frontier_delete(int64 pgt_id);
 /*
  * Before the snapshot: page counts and possible writers of every segment.
  * The caller holds the node's lock and at least AccessShareLock on the source.
+ * A consumer whose frontier is not committed yet also keeps others from
+ * truncating the log until the end of its transaction (rule J8).
  */
-extern StLogProbe *st_log_probe(Oid source);
+extern StLogProbe *st_log_probe(const StFrontier *frontier);
 
 /*
  * Hand every log row that "snapshot" sees and the frontier has not consumed
@@ -117,7 +122,9 @@ extern int64 st_log_size(Oid source);
 /*
  * Give back the space of segments that every committed frontier has consumed:
  * rotate when the current one is large, truncate the others, never waiting
- * for a lock (rule B12). Called after a refresh has committed or at its end.
+ * for a lock (rule B12). Called at the end of a refresh. A consumer that holds
+ * more log, or holds it for longer, than the settings allow is detached, with
+ * a WARNING: it will recompute. A writer is only named in a WARNING (B15).
  */
 extern void st_log_reclaim(Oid source);
 
@@ -127,6 +134,8 @@ typedef struct StStoreHooks
 {
 	/* rule B7: fingerprint of capture; starts with '!' if it is incomplete */
 	char	   *(*generation) (Oid source);
+	/* why a consumer of the old generation must recompute; NULL if equal */
+	const char *(*difference) (const char *old, const char *new);
 	/* rule B18: an entry of the book is open; *running: its statement runs */
 	bool		(*is_open) (Oid source, bool *running);
 	/* the relation and everything below it that carries capture triggers */
@@ -137,6 +146,8 @@ typedef struct StStoreHooks
 	bool		(*is_complete) (Oid source);
 	/* put capture where it is missing; locks the source against writers */
 	void		(*install) (Oid source, const Bitmapset *attnums);
+	/* lock a consumer without waiting: its name, or NULL if it is busy or gone */
+	char	   *(*lock_consumer) (int64 pgt_id);
 } StStoreHooks;
 
 extern StStoreHooks st_store_hooks;

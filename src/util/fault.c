@@ -10,12 +10,17 @@
 #include <signal.h>
 
 #include "access/xact.h"
+#include "executor/spi.h"
+#include "fmgr.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
 
 #include "util/fault.h"
 
 #ifdef ST_FAULT_POINTS
+
+PG_FUNCTION_INFO_V1(st_sql_fault_spi);
 
 static char *fault = NULL;
 static bool passed = false;		/* a stop point, in this transaction */
@@ -53,6 +58,23 @@ at_transaction(XactEvent event, void *arg)
 		ST_STOP_POINT("committed");
 	if (event != XACT_EVENT_PRE_COMMIT)
 		passed = false;
+}
+
+/*
+ * For the test of rule B18: run a statement through SPI with a row limit, as a
+ * caller in C may. Tests declare it as fault_spi(text, bigint) RETURNS bigint.
+ */
+Datum
+st_sql_fault_spi(PG_FUNCTION_ARGS)
+{
+	uint64		processed;
+
+	SPI_connect();
+	if (SPI_execute(text_to_cstring(PG_GETARG_TEXT_PP(0)), false, PG_GETARG_INT64(1)) < 0)
+		elog(ERROR, "SPI_execute failed");
+	processed = SPI_processed;
+	SPI_finish();
+	PG_RETURN_INT64(processed);
 }
 
 void

@@ -12,6 +12,9 @@ import time
 import traceback
 
 import psycopg
+import pytest
+
+from conftest import Database, create_faulty_extension
 
 SECONDS = float(os.environ.get("PGT_STRESS_SECONDS", "12"))
 SEED = int(os.environ.get("PGT_STRESS_SEED", "1"))
@@ -131,7 +134,21 @@ class Run:
             time.sleep(r.random() * pause)
 
 
-def test_capture_stress(db):
+@pytest.mark.parametrize("segments", ["ordinary", "small"])
+def test_capture_stress(server, segments):
+    """Small segments, of the test build, are rotated and given back all the time."""
+    db = Database(server, extension=segments == "ordinary")
+    if segments == "small":
+        create_faulty_extension(server, db.name)
+        db.execute(f"ALTER DATABASE {db.name} SET pg_trickle.fault = 'small segments'")
+        db.conn = db.connect()
+    try:
+        stress(db)
+    finally:
+        db.drop()
+
+
+def stress(db):
     db.execute("CREATE TABLE src (id int, v int, pad text, junk int)")
     db.execute("INSERT INTO src SELECT g, g, 'p', 0 FROM generate_series(1, 200) AS g")
     for name, query, _ in CONSUMERS:

@@ -1,0 +1,294 @@
+"""Mutants of capture, log and frontier that need more than a few statements.
+
+test/py/mutants.py runs them, see there.
+"""
+import threading
+import time
+
+import psycopg
+
+MUTANTS = {}
+MANY = "INSERT INTO t SELECT x, repeat('x', 1500) FROM generate_series({}, {}) AS x"
+
+
+def mutant(fault):
+    def register(function):
+        MUTANTS[fault] = function
+        return function
+    return register
+
+
+def wait_for(condition, what):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, f"waited too long for {what}"
+        time.sleep(0.02)
+
+
+def wide(db):
+    """A source whose change log grows by pages."""
+    db.run("CREATE TABLE t (id int, pad text)")
+    db.create("s", "SELECT id, pad FROM t")
+
+
+def pages_read(db):
+    """Log pages that this session's refresh reads after one more insert."""
+    count = ("SELECT coalesce(sum(heap_blks_read + heap_blks_hit), 0) FROM pg_statio_all_tables"
+             " WHERE relid IN (SELECT log FROM pgtrickle.change_log_segment)")
+    db.run("INSERT INTO t VALUES (-1, 'one more')", "SELECT pg_stat_force_next_flush()")
+    before = db.value(count)
+    db.refresh()
+    db.run("SELECT pg_stat_force_next_flush()")
+    return db.value(count) - before
+
+
+# -- B: capture
+
+@mutant("B5")
+def written_by_a_subscription(db):
+    publisher_name, slot = db.name + "_pub", db.name
+    db.server.admin.execute(f"CREATE DATABASE {publisher_name}")
+    with db.server.connect(publisher_name) as publisher:
+        publisher.execute("CREATE TABLE t (id int PRIMARY KEY, n int); INSERT INTO t VALUES (1, 1), (2, 2);"
+                          "CREATE PUBLICATION p FOR TABLE t")
+        publisher.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", (slot,))
+        db.run("CREATE TABLE t (id int PRIMARY KEY, n int)")
+        db.create("s", "SELECT id, n FROM t")
+        db.conn.execute(f"CREATE SUBSCRIPTION sub CONNECTION '{db.server.dsn(publisher_name)}' PUBLICATION p"
+                        f" WITH (create_slot = false, slot_name = '{slot}')")
+        try:
+            wait_for(lambda: db.value("SELECT bool_and(srsubstate = 'r') FROM pg_subscription_rel"), "the initial sync")
+            db.refresh()
+            db.fresh(fallback=True)
+            publisher.execute("INSERT INTO t VALUES (3, 3); UPDATE t SET n = 20 WHERE id = 2; DELETE FROM t WHERE id = 1")
+            wait_for(lambda: db.value("SELECT array_agg(id ORDER BY id) FROM t") == [2, 3], "the apply worker")
+            db.refresh()
+            db.fresh(fallback=True)
+            publisher.execute("TRUNCATE t; INSERT INTO t VALUES (9, 9)")
+            wait_for(lambda: db.value("SELECT array_agg(id) FROM t") == [9], "the apply worker")
+            db.refresh()
+            db.fresh(fallback=True)
+        finally:
+            db.run("ALTER SUBSCRIPTION sub DISABLE", "ALTER SUBSCRIPTION sub SET (slot_name = NONE)", "DROP SUBSCRIPTION sub")
+            wait_for(lambda: not db.value("SELECT count(*) FROM pg_replication_slots WHERE active"), "the walsender")
+            publisher.execute("SELECT pg_drop_replication_slot(%s)", (slot,))
+    db.server.admin.execute(f"DROP DATABASE {publisher_name} WITH (FORCE)")
+
+
+@mutant("B9")
+def columns_grow_under_a_writer(db):
+    db.run("CREATE TABLE t (id int, a int, b int)")
+    db.create("s", "SELECT id, a FROM t")
+    writer, creator = db.session(), db.session()
+    writer.execute("BEGIN; INSERT INTO t VALUES (1, 1, 1)")
+    thread = threading.Thread(target=db.create, args=("s2", "SELECT id, b FROM t"), kwargs={"conn": creator})
+    thread.start()
+    wait_for(lambda: not thread.is_alive() or db.value(
+        f"SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = {creator.info.backend_pid}"), "the creation")
+    writer.execute("COMMIT")
+    thread.join()
+    writer.execute("INSERT INTO t VALUES (2, 2, 2); UPDATE t SET b = 7 WHERE id = 1")
+    db.refresh("s")
+    db.refresh("s2")
+    db.fresh("s", "s2")
+
+
+@mutant("B10")
+def unlogged_source(db):
+    db.run("CREATE UNLOGGED TABLE t (id int)", "INSERT INTO t VALUES (1)")
+    db.create("s", "SELECT id FROM t")
+    db.run("INSERT INTO t VALUES (2)")
+    db.refresh()
+    db.crash()
+    assert db.value("SELECT count(*) FROM t") == 0
+    db.refresh()
+    db.fresh(fallback=True)
+
+
+def long_writer(db):
+    wide(db)
+    writer = db.session()
+    writer.execute("BEGIN; INSERT INTO t VALUES (1, 'x')")
+    db.run(MANY.format(10, 300))
+    db.refresh()
+    return writer
+
+
+@mutant("B13")
+def long_writer_costs_nothing(db):
+    writer = long_writer(db)
+    pages = pages_read(db)
+    assert pages < 20, f"read {pages} pages of the log for one row"
+    writer.execute("ROLLBACK")
+    db.fresh()
+
+
+@mutant("B13 ended")
+def long_writer_ends(db):
+    writer = long_writer(db)
+    second = db.session()
+    second.execute("BEGIN; INSERT INTO t VALUES (2, 'y')")
+    db.run(MANY.format(1000, 1100))
+    db.refresh()
+    second.execute("COMMIT")
+    db.refresh()
+    db.fresh()
+    writer.execute("COMMIT")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("B15")
+def suspended_consumer(db):
+    wide(db)
+    db.create("s2", "SELECT count(*) AS c FROM t")
+    db.also("small segments")
+    db.run("SET pg_trickle.max_log_bytes = '128kB'")
+    for i in range(12):
+        db.run(MANY.format(100 * i, 100 * i + 40))
+        db.refresh()
+        db.fresh()
+    bytes_held = db.value("SELECT sum(pg_relation_size(log::oid)) FROM pgtrickle.change_log_segment")
+    assert bytes_held < 400_000, f"the log has {bytes_held} bytes"
+    db.refresh("s2")
+    db.fresh("s", "s2", fallback=True)
+    reason = db.value("SELECT refresh_reason FROM pgtrickle.pgt_refresh_history ORDER BY refresh_id DESC LIMIT 1")
+    assert reason == "detached: its unread changes exceeded pg_trickle.max_log_bytes", reason
+    db.run("INSERT INTO t VALUES (-5, 'after')")
+    db.refresh("s2")
+    assert db.value("SELECT action FROM pgtrickle.pgt_refresh_history ORDER BY refresh_id DESC LIMIT 1") == "DIFFERENTIAL"
+    db.fresh("s2", fallback=True)
+
+
+@mutant("B16")
+def publication_of_all_tables(db):
+    db.run("CREATE TABLE t (id int, g int)", "INSERT INTO t VALUES (1, 1), (2, 1), (3, 2)")
+    nested = "SELECT c, count(*) AS n FROM (SELECT g, count(*) AS c FROM t GROUP BY g) q GROUP BY c"
+    db.create("s", nested)
+    db.run("CREATE PUBLICATION p FOR ALL TABLES", "ALTER TABLE t REPLICA IDENTITY FULL",
+           "DELETE FROM t WHERE id = 1", "INSERT INTO t VALUES (5, 5)")
+    db.refresh("s")
+    db.fresh("s")
+    # from now on tables of ours are not published
+    db.create("s2", nested)
+    db.run("DELETE FROM t WHERE id = 2", "INSERT INTO t VALUES (6, 6)")
+    db.refresh("s")
+    db.refresh("s2")
+    db.fresh("s", "s2", fallback=True)
+    published = db.value("SELECT count(*) FROM pgtrickle.stream_table_internals, unnest(states) AS state"
+                         " JOIN pg_class ON oid = state WHERE pgt_id = 2 AND relpersistence = 'p'")
+    assert published == 0, f"{published} states are published"
+
+
+@mutant("B18")
+def statement_cut_short(db):
+    db.run("CREATE TABLE t (id int)")
+    db.create("s", "SELECT id FROM t")
+    library = db.value("SELECT probin FROM pg_proc WHERE proname = 'capture_statement'")
+    db.run(f"CREATE FUNCTION fault_spi(text, bigint) RETURNS bigint LANGUAGE c AS '{library}', 'st_sql_fault_spi'")
+    assert db.value("SELECT fault_spi('INSERT INTO t SELECT x FROM generate_series(1, 9) AS x RETURNING id', 5)") == 5
+    assert db.value("SELECT count(*) FROM t") == 5
+    db.refresh()
+    db.fresh(fallback=True)
+
+
+# -- C: frontier and snapshot
+
+@mutant("C4")
+def trigger_on_the_stream_table_writes_its_source(db):
+    db.run("CREATE TABLE t (id int, n int)")
+    db.create("s", "SELECT id, n FROM t")
+    db.create("s2", "SELECT t.n, count(*) AS c FROM t GROUP BY t.n")
+    db.run("""CREATE FUNCTION echo() RETURNS trigger LANGUAGE plpgsql AS $$
+              BEGIN
+                  IF NEW.id < 100 THEN INSERT INTO public.t VALUES (NEW.id + 100, NEW.n); END IF;
+                  RETURN NULL;
+              END $$""",
+           "CREATE TRIGGER echo AFTER INSERT ON s FOR EACH ROW EXECUTE FUNCTION echo()",
+           "INSERT INTO t VALUES (1, 1), (2, 2)")
+    db.refresh()
+    db.run("BEGIN", "INSERT INTO t VALUES (3, 3)")
+    db.refresh()
+    db.refresh("s2")
+    db.refresh()
+    db.run("COMMIT")
+    db.refresh("s2")
+    assert db.value("SELECT count(*) FROM s") == 6
+    db.fresh("s", "s2")
+
+
+@mutant("C7")
+def commit_between_snapshot_and_capture(db):
+    db.run("CREATE TABLE t (id int, n int)", "INSERT INTO t VALUES (1, 1)")
+    creator = db.session()
+    creator.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM t")
+    db.run("INSERT INTO t VALUES (2, 2)")
+    try:
+        db.create("s", "SELECT id, n FROM t", conn=creator)
+        creator.execute("COMMIT")
+    except psycopg.errors.ActiveSqlTransaction:
+        creator.execute("ROLLBACK")
+        db.create("s", "SELECT id, n FROM t")
+    db.run("INSERT INTO t VALUES (3, 3)")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("C8")
+def unlogged_log_lost(db):
+    db.run("CREATE TABLE t (id int, n int)", "INSERT INTO t VALUES (1, 1)", "SET pg_trickle.unlogged_buffers = on")
+    db.create("s", "SELECT id, n FROM t")
+    db.run("INSERT INTO t VALUES (2, 2)")
+    db.crash()
+    assert db.value("SELECT count(*) FROM t") == 2
+    db.refresh()
+    db.fresh(fallback=True)
+    # and from then on as ever, also with what was open at the recompute
+    writer = db.session()
+    writer.execute("BEGIN; INSERT INTO t VALUES (3, 3)")
+    db.refresh()
+    db.run("INSERT INTO t SELECT x, x FROM generate_series(10, 3000) AS x")
+    db.refresh()
+    writer.execute("COMMIT")
+    db.refresh()
+    db.fresh(fallback=True)
+
+
+@mutant("C8 own")
+def unlogged_stream_table_lost(db):
+    db.run("CREATE TABLE t (id int, n int)", "INSERT INTO t VALUES (1, 1)")
+    db.create("s", "SELECT id, n FROM t")
+    db.run("ALTER TABLE s SET UNLOGGED", "INSERT INTO t VALUES (2, 2)")
+    db.refresh()
+    db.fresh(fallback=True)
+    db.crash()
+    assert db.value("SELECT count(*) FROM s") == 0
+    db.refresh()
+    db.fresh(fallback=True)
+
+
+# -- J: lifecycle
+
+@mutant("J8")
+def log_given_back_during_a_first_fill(db):
+    wide(db)
+    db.run("CREATE FUNCTION pause(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS"
+           " 'BEGIN PERFORM pg_advisory_xact_lock_shared(8); RETURN $1; END'",
+           "INSERT INTO t VALUES (1, 'x')",
+           "SELECT pgtrickle.create_stream_table('s2', 'SELECT pause(id) AS id, pad FROM t',"
+           " refresh_mode => 'DIFFERENTIAL', initialize => false)")
+    db.also("small segments")
+    holder, filler = db.session(), db.session()
+    holder.execute("BEGIN; SELECT pg_advisory_xact_lock(8)")
+    thread = threading.Thread(target=db.refresh, args=("s2",), kwargs={"conn": filler})
+    thread.start()
+    wait_for(lambda: db.value(f"SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = {filler.info.backend_pid}"),
+             "the fill")
+    # segments that the fill does not know are written, consumed and given back
+    for i in range(5):
+        db.run(MANY.format(100 * i, 100 * i + 50))
+        db.refresh()
+    holder.execute("COMMIT")
+    thread.join()
+    db.refresh("s2")
+    db.fresh("s", "s2")
