@@ -48,10 +48,12 @@ OBJS = \
 	src/query/analyze.o \
 	src/query/build.o \
 	src/query/dependencies.o \
+	src/query/from.o \
 	src/query/numeric_scale.o \
 	src/query/source_facts.o \
 	src/delta/aggregate.o \
 	src/delta/block.o \
+	src/delta/join.o \
 	src/delta/program.o \
 	src/apply/apply.o \
 	src/apply/find.o \

@@ -67,6 +67,22 @@ typedef Oid RelFileNumber;
 #define ST_HAVE_SEPARATE_EXPLAIN_HEADERS 0
 #endif
 
+/* 16 let the planner hand itself to flatten_join_alias_vars */
+#if PG_VERSION_NUM >= 160000
+#define StFlattenJoinAliasVars(query, node) flatten_join_alias_vars(NULL, query, node)
+#else
+#define StFlattenJoinAliasVars(query, node) flatten_join_alias_vars(query, node)
+#endif
+
+/* 18 asks for the result relation; replaces the columns of "varno" by a select list */
+#if PG_VERSION_NUM >= 180000
+#define StReplaceVarsFromTargetList(node, varno, rte, targets, sublinks) \
+	ReplaceVarsFromTargetList(node, varno, 0, rte, targets, 0, REPLACEVARS_REPORT_ERROR, 0, sublinks)
+#else
+#define StReplaceVarsFromTargetList(node, varno, rte, targets, sublinks) \
+	ReplaceVarsFromTargetList(node, varno, 0, rte, targets, REPLACEVARS_REPORT_ERROR, 0, sublinks)
+#endif
+
 /* 17 gave security-restricted operations their own search_path helper */
 #if PG_VERSION_NUM < 170000
 #define RestrictSearchPath() \

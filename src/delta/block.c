@@ -44,6 +44,19 @@ state_input_name(int ordinal)
 	return psprintf("__pgt_e%d", ordinal);
 }
 
+/* A state's delta as its readers see it: its values, from the state's columns. */
+static char *
+state_delta_name(int ordinal)
+{
+	return psprintf("__pgt_u%d", ordinal);
+}
+
+static char *
+join_input_name(int ordinal)
+{
+	return psprintf("__pgt_x%d", ordinal);
+}
+
 /* Columns c<attnum> with the source's types, for the wanted attributes. */
 static TupleDesc
 source_input_desc(Oid relid, const Bitmapset *attnums)
@@ -78,69 +91,122 @@ state_input_desc(const StNodeProgram *node)
 	return desc;
 }
 
-typedef struct LeafContext
+TupleDesc
+st_join_input_desc(StJoin *join)
 {
-	const StProgram *program;
-	List	   *leaves;
-} LeafContext;
+	TupleDesc	desc = CreateTemplateTupleDesc(list_length(join->query->targetList) + 1);
+	AttrNumber	column = 0;
+	ListCell   *lc;
+
+	foreach(lc, join->query->targetList)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+		Node	   *expr = (Node *) tle->expr;
+
+		TupleDescInitEntry(desc, ++column, tle->resname, exprType(expr), exprTypmod(expr), 0);
+		TupleDescInitEntryCollation(desc, column, exprCollation(expr));
+	}
+	TupleDescInitEntry(desc, ++column, ST_WEIGHT_COLUMN, INT8OID, -1, 0);
+	return desc;
+}
 
 static bool
-leaf_walker(Node *node, void *arg)
+has_leaf(List *leaves, const char *input)
 {
-	LeafContext *context = arg;
+	ListCell   *lc;
 
-	if (node == NULL)
-		return false;
-	check_stack_depth();
-	if (IsA(node, RangeTblEntry))
-	{
-		RangeTblEntry *rte = (RangeTblEntry *) node;
-		StLeaf	   *leaf;
-		ListCell   *lc;
-		const char *input;
-
-		if (rte->rtekind == RTE_RELATION)
-			input = source_input_name(rte->relid);
-		else if (rte->rtekind == RTE_CTE)
-			input = state_input_name(atoi(rte->ctename + strlen("__pgt_s")));
-		else
-			return false;
-		foreach(lc, context->leaves)
-			if (strcmp(((StLeaf *) lfirst(lc))->input, input) == 0)
-				return false;
-		leaf = palloc0(sizeof(StLeaf));
-		leaf->input = input;
-		if (rte->rtekind == RTE_RELATION)
-		{
-			leaf->source = rte->relid;
-			foreach(lc, context->program->sources)
-			{
-				StSource   *source = lfirst(lc);
-
-				if (source->relid == rte->relid)
-					leaf->desc = source_input_desc(rte->relid, source->attnums);
-			}
-		}
-		else
-		{
-			leaf->node = atoi(rte->ctename + strlen("__pgt_s"));
-			leaf->desc = state_input_desc(&context->program->nodes[leaf->node]);
-		}
-		context->leaves = lappend(context->leaves, leaf);
-		return false;
-	}
-	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, leaf_walker, arg, QTW_EXAMINE_RTES_BEFORE);
+	foreach(lc, leaves)
+		if (strcmp(((StLeaf *) lfirst(lc))->input, input) == 0)
+			return true;
 	return false;
 }
 
-List *
-st_block_leaves(Query *block, const StProgram *program)
+StLeaf *
+st_source_leaf(StSource *source)
 {
-	LeafContext context = {program, NIL};
+	StLeaf	   *leaf = palloc0(sizeof(StLeaf));
 
-	(void) leaf_walker((Node *) block, &context);
-	return context.leaves;
+	leaf->kind = ST_LEAF_SOURCE;
+	leaf->source = source->relid;
+	leaf->input = source_input_name(source->relid);
+	leaf->desc = source_input_desc(source->relid, source->attnums);
+	return leaf;
+}
+
+static StLeaf *
+source_leaf(const StProgram *program, Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, program->sources)
+		if (((StSource *) lfirst(lc))->relid == relid)
+			return st_source_leaf(lfirst(lc));
+	elog(ERROR, "relation %u is not among the sources", relid);
+}
+
+List *
+st_entry_leaves(RangeTblEntry *rte, const StProgram *program, List *leaves)
+{
+	StLeaf	   *leaf;
+	int			ordinal;
+
+	if (rte->rtekind == RTE_RELATION)
+	{
+		if (has_leaf(leaves, source_input_name(rte->relid)))
+			return leaves;
+		return lappend(leaves, source_leaf(program, rte->relid));
+	}
+	if (rte->rtekind == RTE_SUBQUERY && st_join_ordinal(rte) < 0)
+		return st_block_leaves(rte->subquery, program, leaves);
+
+	leaf = palloc0(sizeof(StLeaf));
+	if ((ordinal = st_join_ordinal(rte)) >= 0)
+	{
+		leaf->kind = ST_LEAF_JOIN;
+		leaf->input = join_input_name(ordinal);
+		leaf->desc = st_join_input_desc(list_nth(program->tree->joins, ordinal));
+	}
+	else if ((ordinal = st_node_leaf_ordinal(rte)) >= 0)
+	{
+		leaf->kind = ST_LEAF_STATE;
+		leaf->input = state_input_name(ordinal);
+		leaf->desc = state_input_desc(&program->nodes[ordinal]);
+	}
+	else
+		return leaves;
+	leaf->ordinal = ordinal;
+	return has_leaf(leaves, leaf->input) ? leaves : lappend(leaves, leaf);
+}
+
+List *
+st_block_leaves(Query *block, const StProgram *program, List *leaves)
+{
+	ListCell   *lc;
+
+	check_stack_depth();
+	foreach(lc, block->rtable)
+		leaves = st_entry_leaves(lfirst_node(RangeTblEntry, lc), program, leaves);
+	return leaves;
+}
+
+Bitmapset *
+st_block_states(Query *block)
+{
+	Bitmapset  *states = NULL;
+	ListCell   *lc;
+
+	check_stack_depth();
+	foreach(lc, block->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+		int			ordinal = st_node_leaf_ordinal(rte);
+
+		if (ordinal >= 0)
+			states = bms_add_member(states, ordinal);
+		if (rte->rtekind == RTE_SUBQUERY)
+			states = bms_join(states, st_block_states(rte->subquery));
+	}
+	return states;
 }
 
 /* ----- weights ----- */
@@ -153,11 +219,23 @@ weight_var(int varno, AttrNumber attnum)
 	return makeVar(varno, attnum, INT8OID, -1, InvalidOid, 0);
 }
 
-/* Hand the weight of a range table entry out as one more column; its number. */
-static AttrNumber
-weigh_range_entry(RangeTblEntry *rte)
+static void
+read_input(RangeTblEntry *rte, char *name)
 {
-	if (rte->rtekind == RTE_SUBQUERY)
+	rte->rtekind = RTE_CTE;
+	rte->ctename = name;
+	rte->subquery = NULL;
+	rte->lateral = false;
+}
+
+AttrNumber
+st_weigh_entry(RangeTblEntry *rte)
+{
+	if (st_join_ordinal(rte) >= 0)
+		read_input(rte, join_input_name(st_join_ordinal(rte)));
+	else if (st_node_leaf_ordinal(rte) >= 0)
+		read_input(rte, state_delta_name(st_node_leaf_ordinal(rte)));
+	else if (rte->rtekind == RTE_SUBQUERY)
 		weigh(rte->subquery);
 	else if (rte->rtekind == RTE_RELATION)
 	{
@@ -168,8 +246,7 @@ weigh_range_entry(RangeTblEntry *rte)
 		table_close(rel, NoLock);
 		for (int i = 1; i <= natts; i++)
 			names = lappend(names, makeString(psprintf("c%d", i)));
-		rte->rtekind = RTE_CTE;
-		rte->ctename = source_input_name(rte->relid);
+		read_input(rte, source_input_name(rte->relid));
 		rte->relid = InvalidOid;
 		rte->relkind = 0;
 		rte->inh = false;
@@ -210,7 +287,7 @@ weigh(Query *query)
 		Node	   *leftmost = query->setOperations;
 
 		foreach(lc, query->rtable)
-			(void) weigh_range_entry(lfirst_node(RangeTblEntry, lc));
+			(void) st_weigh_entry(lfirst_node(RangeTblEntry, lc));
 		while (IsA(leftmost, SetOperationStmt))
 			leftmost = ((SetOperationStmt *) leftmost)->larg;
 		varno = ((RangeTblRef *) leftmost)->rtindex;
@@ -218,7 +295,7 @@ weigh(Query *query)
 		weigh_set_operation(query->setOperations);
 	}
 	else
-		column = weigh_range_entry(linitial_node(RangeTblEntry, query->rtable));
+		column = st_weigh_entry(linitial_node(RangeTblEntry, query->rtable));
 	query->targetList = lappend(query->targetList,
 								makeTargetEntry((Expr *) weight_var(varno, column),
 												list_length(query->targetList) + 1,
@@ -240,30 +317,42 @@ st_block_print_delta(Query *block)
 	return st_query_print(copy);
 }
 
+/* "name AS (SELECT the values of a state FROM where), " */
+static void
+print_state(StringInfo sql, const StNodeProgram *node, const char *name, const char *from, bool delta)
+{
+	st_sql_format(sql, "%s AS NOT MATERIALIZED (SELECT ", name);
+	st_state_print_values(sql, node->node, "e");
+	st_sql_format(sql, "%s FROM %s e), ", delta ? ", e." ST_WEIGHT_COLUMN : "", from);
+}
+
 void
-st_block_print_states(StringInfo sql, const StProgram *program, List *leaves, bool delta)
+st_block_print_states(StringInfo sql, const StProgram *program, const Bitmapset *states)
+{
+	int			ordinal = -1;
+
+	while ((ordinal = bms_next_member(states, ordinal)) >= 0)
+	{
+		StringInfoData from;
+
+		initStringInfo(&from);
+		st_sql_relation(&from, program->nodes[ordinal].state);
+		print_state(sql, &program->nodes[ordinal], st_node_leaf_name(ordinal), from.data, false);
+		pfree(from.data);
+	}
+}
+
+void
+st_block_print_state_deltas(StringInfo sql, const StProgram *program, List *leaves)
 {
 	ListCell   *lc;
 
 	foreach(lc, leaves)
 	{
 		StLeaf	   *leaf = lfirst(lc);
-		const StNodeProgram *node;
 
-		if (OidIsValid(leaf->source))
-			continue;
-		node = &program->nodes[leaf->node];
-		st_sql_format(sql, "%s AS %s(SELECT ", st_node_leaf_name(leaf->node),
-					  delta ? "" : "NOT MATERIALIZED ");
-		st_state_print_values(sql, node->node, "e");
-		if (delta)
-			st_sql_format(sql, ", e." ST_WEIGHT_COLUMN " FROM %s e", leaf->input);
-		else
-		{
-			st_sql_text(sql, " FROM ");
-			st_sql_relation(sql, node->state);
-			st_sql_text(sql, " e");
-		}
-		st_sql_text(sql, "), ");
+		if (leaf->kind == ST_LEAF_STATE)
+			print_state(sql, &program->nodes[leaf->ordinal], state_delta_name(leaf->ordinal),
+						leaf->input, true);
 	}
 }

@@ -8,10 +8,20 @@
 #ifndef ST_DELTA_BLOCK_H
 #define ST_DELTA_BLOCK_H
 
+#include "lib/stringinfo.h"
+
 #include "delta/delta.h"
 
-/* The leaves of a block, in range table order, each once. */
-extern List *st_block_leaves(Query *block, const StProgram *program);
+/* Add the leaves of a block, or of one entry, to a list: each input once. */
+extern List *st_block_leaves(Query *block, const StProgram *program, List *leaves);
+extern List *st_entry_leaves(RangeTblEntry *rte, const StProgram *program, List *leaves);
+extern StLeaf *st_source_leaf(StSource *source);
+
+/* A join's columns and the weight. */
+extern TupleDesc st_join_input_desc(StJoin *join);
+
+/* The states that a block reads, through joins as well. */
+extern Bitmapset *st_block_states(Query *block);
 
 /* The block as it reads its leaves; states under their leaf names. */
 extern char *st_block_print(Query *block);
@@ -19,7 +29,11 @@ extern char *st_block_print(Query *block);
 /* The block with every leaf replaced by its delta, the weight as last column. */
 extern char *st_block_print_delta(Query *block);
 
-/* "WITH ..., " naming the states that the block reads; delta: their deltas. Empty if none. */
-extern void st_block_print_states(StringInfo sql, const StProgram *program, List *leaves, bool delta);
+/* An entry becomes its delta, in place; the number of its column that is the weight. */
+extern AttrNumber st_weigh_entry(RangeTblEntry *rte);
+
+/* Text that goes behind WITH and names states, or their deltas; ends in a comma. */
+extern void st_block_print_states(StringInfo sql, const StProgram *program, const Bitmapset *states);
+extern void st_block_print_state_deltas(StringInfo sql, const StProgram *program, List *leaves);
 
 #endif							/* ST_DELTA_BLOCK_H */

@@ -14,11 +14,19 @@
 #include "query/query.h"
 #include "util/statement.h"
 
-/* A leaf of a block: a source or a state; its delta is an input of that name. */
+typedef enum StLeafKind
+{
+	ST_LEAF_SOURCE,
+	ST_LEAF_STATE,
+	ST_LEAF_JOIN
+} StLeafKind;
+
+/* A leaf of a block; its delta is an input of that name. */
 typedef struct StLeaf
 {
-	Oid			source;			/* or InvalidOid */
-	int			node;			/* ordinal of the state, if source is invalid */
+	StLeafKind	kind;
+	Oid			source;			/* of a source */
+	int			ordinal;		/* of a state or join */
 	const char *input;			/* name of the ephemeral relation */
 	TupleDesc	desc;			/* its columns, the weight last */
 } StLeaf;
@@ -47,17 +55,52 @@ typedef struct StNodeProgram
 	StStatement *recompute;
 } StNodeProgram;
 
+/*
+ * One statement on the way to a join's delta. Its inputs are the join's leaves
+ * and, but for the first step, the netted rows of the step before as
+ * ST_STEP_INPUT. The last step gives the join's columns and the weight.
+ */
+typedef struct StJoinStep
+{
+	StStatement *statement;
+	TupleDesc	desc;			/* with the weight */
+	TupleDesc	row_desc;		/* without it */
+	bool		net;			/* several terms: rows may be there that never existed */
+} StJoinStep;
+
+typedef struct StJoinDelta
+{
+	Bitmapset  *changed;		/* references, 0-based */
+	List	   *steps;			/* of StJoinStep */
+} StJoinDelta;
+
+/* A join's deltas, one for each set of references that has changed so far. */
+typedef struct StJoinProgram
+{
+	StJoin	   *join;
+	TupleDesc	desc;			/* the join's columns and the weight */
+	List	   *leaves;			/* of StLeaf, of all references */
+	int			nreferences;
+	Bitmapset **reference_leaves;	/* of each reference: positions in "leaves" */
+	List	   *deltas;			/* of StJoinDelta */
+} StJoinProgram;
+
 typedef struct StProgram
 {
 	StTree	   *tree;
 	int			nnodes;
 	StNodeProgram *nodes;		/* inputs first */
+	int			njoins;
+	StJoinProgram *joins;		/* inputs first */
 	StBlockProgram final;		/* delta: result columns and the weight */
 	List	   *sources;		/* of StSource, each once, by OID */
+	List	   *source_leaves;	/* of StLeaf, parallel to sources */
+	MemoryContext context;
 } StProgram;
 
 #define ST_GROUPS_INPUT "__pgt_g"
 #define ST_WEIGHT_COLUMN "__pgt_w"
+#define ST_STEP_INPUT "__pgt_p"
 
 /* Layout of a node's state table; allocated in CurrentMemoryContext. */
 extern TupleDesc st_state_desc(StNode *node);
@@ -71,5 +114,11 @@ extern List *st_tree_sources(StTree *tree);
  * and holds locks on all relations.
  */
 extern StProgram *st_program_create(MemoryContext context, StTree *tree, const Oid *states);
+
+/*
+ * How to compute a join's delta when exactly the references in "changed"
+ * (0-based) have changed. Made at first use, then kept with the program.
+ */
+extern StJoinDelta *st_join_delta(StProgram *program, StJoinProgram *join, const Bitmapset *changed);
 
 #endif							/* ST_DELTA_DELTA_H */

@@ -23,6 +23,7 @@
 #include "delta/aggregate.h"
 #include "delta/block.h"
 #include "delta/delta.h"
+#include "delta/join.h"
 #include "query/source_facts.h"
 #include "util/sqlbuf.h"
 
@@ -114,33 +115,6 @@ st_tree_sources(StTree *tree)
 
 /* ----- statements ----- */
 
-static StStatement *
-make_statement(MemoryContext context, StringInfo sql, List *leaves, const StInput *extra)
-{
-	StInput    *inputs = palloc0(sizeof(StInput) * (list_length(leaves) + 1));
-	int			n = 0;
-	ListCell   *lc;
-
-	foreach(lc, leaves)
-	{
-		StLeaf	   *leaf = lfirst(lc);
-
-		inputs[n].name = leaf->input;
-		inputs[n++].desc = leaf->desc;
-	}
-	if (extra)
-		inputs[n++] = *extra;
-	return st_statement_create(context, sql->data, n, inputs);
-}
-
-static void
-strip_trailing_comma(StringInfo sql)
-{
-	while (sql->len > 0 && (sql->data[sql->len - 1] == ' ' || sql->data[sql->len - 1] == ','))
-		sql->data[--sql->len] = '\0';
-	appendStringInfoChar(sql, ' ');
-}
-
 /* Through subqueries to the source's column behind a block column; false if there is none. */
 static bool
 source_column(Query *query, int column, Oid *relid, AttrNumber *attnum)
@@ -166,24 +140,25 @@ source_column(Query *query, int column, Oid *relid, AttrNumber *attnum)
 	return true;
 }
 
-/* Can the groups' rows be found by an index of the source? */
+/* Can the groups' rows be found by an index of a source? */
 static bool
 keys_are_indexed(StNode *node)
 {
-	Bitmapset  *attnums = NULL;
-	Oid			relid = InvalidOid;
+	bool		result = false;
 
 	for (int k = 1; k <= node->nkeys; k++)
 	{
+		Oid			relid;
 		AttrNumber	attnum;
 
 		/* IS NULL of a composite asks for its fields, not for the value */
 		if (type_is_rowtype(exprType((Node *) list_nth_node(TargetEntry, node->block->targetList, k - 1)->expr)))
 			return false;
-		if (source_column(node->block, k, &relid, &attnum))
-			attnums = bms_add_member(attnums, attnum);
+		if (source_column(node->block, k, &relid, &attnum) &&
+			st_relation_has_index_on(relid, bms_make_singleton(attnum)))
+			result = true;
 	}
-	return attnums && st_relation_has_index_on(relid, attnums);
+	return result;
 }
 
 static void
@@ -210,17 +185,15 @@ print_key_equality(StringInfo sql, StNode *node, int k)
  * one; else in one pass over the block, hashed and null-safe.
  */
 static void
-print_recompute(StringInfo sql, StProgram *program, StNode *node, List *leaves)
+print_recompute(StringInfo sql, StProgram *program, StNode *node)
 {
 	char	   *block = st_block_print(node->block);
 
 	st_sql_text(sql, "WITH ");
-	st_block_print_states(sql, program, leaves, false);
+	st_block_print_states(sql, program, st_block_states(node->block));
 	if (node->nkeys > 0 && keys_are_indexed(node))
 	{
-		strip_trailing_comma(sql);
-		if (strcmp(sql->data, "WITH ") == 0)
-			resetStringInfo(sql);
+		st_sql_end_with(sql);
 		st_sql_text(sql, "SELECT x.* FROM " ST_GROUPS_INPUT " g CROSS JOIN LATERAL (WITH __pgt_in");
 		st_state_print_input_columns(sql, node, false);
 		st_sql_format(sql, " AS NOT MATERIALIZED (SELECT b.* FROM (%s) b", block);
@@ -270,33 +243,33 @@ make_node_program(MemoryContext context, StProgram *program, StNodeProgram *targ
 	List	   *leaves;
 	StringInfoData sql;
 
-	leaves = target->block.leaves = st_block_leaves(node->block, program);
+	leaves = target->block.leaves = st_block_leaves(node->block, program, NIL);
 
 	initStringInfo(&sql);
 	st_sql_text(&sql, "WITH ");
-	st_block_print_states(&sql, program, leaves, false);
+	st_block_print_states(&sql, program, st_block_states(node->block));
 	st_sql_text(&sql, "__pgt_in");
 	st_state_print_input_columns(&sql, node, false);
 	st_sql_format(&sql, " AS NOT MATERIALIZED (%s) ", st_block_print(node->block));
 	st_state_print_fill(&sql, node);
-	target->block.fill = make_statement(context, &sql, NIL, NULL);
+	target->block.fill = st_make_statement(context, sql.data, NIL, NULL);
 
 	resetStringInfo(&sql);
 	st_sql_text(&sql, "WITH ");
-	st_block_print_states(&sql, program, leaves, true);
+	st_block_print_state_deltas(&sql, program, leaves);
 	st_sql_text(&sql, "__pgt_in");
 	st_state_print_input_columns(&sql, node, true);
 	st_sql_format(&sql, " AS NOT MATERIALIZED (%s) ", st_block_print_delta(node->block));
 	st_state_print_delta(&sql, node, target->state);
-	target->block.delta = make_statement(context, &sql, leaves, NULL);
+	target->block.delta = st_make_statement(context, sql.data, leaves, NULL);
 
 	if (node->nkeys > 0)
 	{
 		StInput		groups = {.name = ST_GROUPS_INPUT, .desc = target->key_desc};
 
 		resetStringInfo(&sql);
-		print_recompute(&sql, program, node, leaves);
-		target->recompute = make_statement(context, &sql, NIL, &groups);
+		print_recompute(&sql, program, node);
+		target->recompute = st_make_statement(context, sql.data, NIL, &groups);
 	}
 	else
 		target->recompute = target->block.fill;
@@ -309,11 +282,15 @@ st_program_create(MemoryContext context, StTree *tree, const Oid *states)
 	MemoryContext old = MemoryContextSwitchTo(context);
 	StProgram  *program = palloc0(sizeof(StProgram));
 	StringInfoData sql;
+	ListCell   *lc;
 
 	program->tree = tree;
+	program->context = context;
 	program->nnodes = list_length(tree->nodes);
 	program->nodes = palloc0(sizeof(StNodeProgram) * Max(program->nnodes, 1));
 	program->sources = st_tree_sources(tree);
+	foreach(lc, program->sources)
+		program->source_leaves = lappend(program->source_leaves, st_source_leaf(lfirst(lc)));
 	for (int i = 0; i < program->nnodes; i++)
 	{
 		StNodeProgram *target = &program->nodes[i];
@@ -322,27 +299,28 @@ st_program_create(MemoryContext context, StTree *tree, const Oid *states)
 		target->state = states[i];
 		target->desc = st_state_desc(target->node);
 		target->key_desc = key_desc(target);
-		make_node_program(context, program, target);
 	}
+	program->njoins = list_length(tree->joins);
+	program->joins = palloc0(sizeof(StJoinProgram) * Max(program->njoins, 1));
+	for (int i = 0; i < program->njoins; i++)
+		st_join_program_init(program, &program->joins[i], list_nth(tree->joins, i));
+	for (int i = 0; i < program->nnodes; i++)
+		make_node_program(context, program, &program->nodes[i]);
 
-	program->final.leaves = st_block_leaves(tree->final, program);
+	program->final.leaves = st_block_leaves(tree->final, program, NIL);
 	initStringInfo(&sql);
 	st_sql_text(&sql, "WITH ");
-	st_block_print_states(&sql, program, program->final.leaves, false);
-	strip_trailing_comma(&sql);
-	if (strcmp(sql.data, "WITH ") == 0)
-		resetStringInfo(&sql);
+	st_block_print_states(&sql, program, st_block_states(tree->final));
+	st_sql_end_with(&sql);
 	st_sql_text(&sql, st_block_print(tree->final));
-	program->final.fill = make_statement(context, &sql, NIL, NULL);
+	program->final.fill = st_make_statement(context, sql.data, NIL, NULL);
 
 	resetStringInfo(&sql);
 	st_sql_text(&sql, "WITH ");
-	st_block_print_states(&sql, program, program->final.leaves, true);
-	strip_trailing_comma(&sql);
-	if (strcmp(sql.data, "WITH ") == 0)
-		resetStringInfo(&sql);
+	st_block_print_state_deltas(&sql, program, program->final.leaves);
+	st_sql_end_with(&sql);
 	st_sql_text(&sql, st_block_print_delta(tree->final));
-	program->final.delta = make_statement(context, &sql, program->final.leaves, NULL);
+	program->final.delta = st_make_statement(context, sql.data, program->final.leaves, NULL);
 	MemoryContextSwitchTo(old);
 	return program;
 }

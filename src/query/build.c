@@ -5,12 +5,13 @@
  *
  * NOTES
  *	  Input: the analysed query with its views expanded. Output: a tree of
- *	  nodes, inputs first, and the final linear block. A block is a Query in
- *	  which every level reads one relation, subquery or state, or is a UNION ALL
- *	  of such: a delta of its leaves, put in the leaves' place, gives the delta
- *	  of the block (it is linear, architecture decision 6). Grouping and
- *	  DISTINCT end a block: their result is a state, which the block above
- *	  reads as a leaf.
+ *	  nodes and joins, inputs first, and the final linear block. A block is a
+ *	  Query in which every level reads one relation, subquery, state or join, or
+ *	  is a UNION ALL of such: a delta of its leaves, put in the leaves' place,
+ *	  gives the delta of the block (it is linear, architecture decision 6). A
+ *	  join's delta is made of terms, so it is a leaf of the block above it.
+ *	  Grouping and DISTINCT end a block: their result is a state, which the block
+ *	  above reads as a leaf.
  *
  *	  A query outside this language is no error here: "reason" says in one
  *	  line why it has no delta, and the caller recomputes or refuses.
@@ -45,32 +46,33 @@
 #include "utils/typcache.h"
 
 #include "compat.h"
+#include "query/build.h"
 #include "query/numeric_scale.h"
-#include "query/query.h"
 #include "query/source_facts.h"
 #include "util/fault.h"
 
-typedef struct BuildContext
-{
-	List	   *nodes;
-	const char *reason;
-} BuildContext;
-
-static Query *linearize(Query *query, BuildContext *context);
-
-/* Remember why; the first reason stays. */
-static void *
-decline(BuildContext *context, const char *reason)
+void *
+st_decline(BuildContext *context, const char *reason)
 {
 	if (context->reason == NULL)
 		context->reason = reason;
 	return NULL;
 }
 
+#define LEAF_PREFIX "__pgt_s"
+
 const char *
 st_node_leaf_name(int ordinal)
 {
-	return psprintf("__pgt_s%d", ordinal);
+	return psprintf(LEAF_PREFIX "%d", ordinal);
+}
+
+int
+st_node_leaf_ordinal(const RangeTblEntry *rte)
+{
+	if (rte->rtekind != RTE_CTE || strncmp(rte->ctename, LEAF_PREFIX, strlen(LEAF_PREFIX)) != 0)
+		return -1;
+	return atoi(rte->ctename + strlen(LEAF_PREFIX));
 }
 
 /* ----- common table expressions ----- */
@@ -124,16 +126,12 @@ inline_cte_walker(Node *node, void *arg)
 	return expression_tree_walker(node, inline_cte_walker, arg);
 }
 
-/* Is a result of the query a free choice, so that evaluating it twice may differ? */
-static bool
-has_choice(Query *query)
-{
-	return query->hasAggs || query->groupClause || query->distinctClause ||
-		query->limitCount || query->limitOffset || query->setOperations;
-}
-
-static bool
-inline_ctes(Query *query, BuildContext *context)
+/*
+ * A query that is read more than once is put in every place: equal states and
+ * joins become one (rule A5), so a choice that it holds is still made once.
+ */
+bool
+st_inline_ctes(Query *query, BuildContext *context)
 {
 	ListCell   *lc;
 
@@ -146,12 +144,9 @@ inline_ctes(Query *query, BuildContext *context)
 		if (cte->cterecursive && ST_FAULT("E12"))
 			inlining.query = linitial_node(RangeTblEntry, inlining.query->rtable)->subquery;
 		else if (cte->cterecursive)
-			return decline(context, "WITH RECURSIVE has no delta rule yet") != NULL;
+			return st_decline(context, "WITH RECURSIVE has no delta rule yet") != NULL;
 		if (inlining.query->commandType != CMD_SELECT)
-			return decline(context, "WITH contains a data-modifying statement") != NULL;
-		/* rule A5: a choice that is read twice must be made once */
-		if (cte->cterefcount > 1 && has_choice(inlining.query) && !ST_FAULT("A5"))
-			return decline(context, "a WITH query with grouping or DISTINCT that is read more than once has no delta rule yet") != NULL;
+			return st_decline(context, "WITH contains a data-modifying statement") != NULL;
 		(void) inline_cte_walker((Node *) query, &inlining);
 	}
 	query->cteList = NIL;
@@ -161,12 +156,17 @@ inline_ctes(Query *query, BuildContext *context)
 /* ----- exactness of keys (rule A3) ----- */
 
 static bool
-key_type_is_exact(Oid type, int32 typmod, Oid collation)
+key_is_exact(Node *key, List *rtable)
 {
+	int32		typmod = exprTypmod(key);
+	Oid			type = getBaseTypeAndTypmod(exprType(key), &typmod);
+	Oid			collation = exprCollation(key);
 	TypeCacheEntry *entry;
 	Oid			proc;
 
-	type = getBaseTypeAndTypmod(type, &typmod);
+	/* equal numerics of one scale are one image */
+	if (type == NUMERICOID && st_numeric_scale(key, rtable) >= 0)
+		return true;
 	/* equal values of char(n) are padded alike; without a length they need not be */
 	if (type == BPCHAROID)
 		return typmod >= (int32) VARHDRSZ && get_collation_isdeterministic(collation);
@@ -371,16 +371,16 @@ key_mutator(Node *node, void *arg)
 	if (IsA(node, JsonConstructorExpr) &&
 		(((JsonConstructorExpr *) node)->type == JSCTOR_JSON_OBJECTAGG ||
 		 ((JsonConstructorExpr *) node)->type == JSCTOR_JSON_ARRAYAGG))
-		return decline(context->build, "JSON_OBJECTAGG and JSON_ARRAYAGG have no delta rule yet");
+		return st_decline(context->build, "JSON_OBJECTAGG and JSON_ARRAYAGG have no delta rule yet");
 #endif
 	if (IsA(node, GroupingFunc))
-		return decline(context->build, "GROUPING() has no delta rule yet");
+		return st_decline(context->build, "GROUPING() has no delta rule yet");
 	if (IsA(node, Var))
 	{
 		Var		   *var = (Var *) node;
 
 		if (var->varlevelsup > 0)
-			return decline(context->build, "a reference to an outer query has no delta rule yet");
+			return st_decline(context->build, "a reference to an outer query has no delta rule yet");
 		context->keys = lappend(context->keys, copyObject(var));
 		return (Node *) makeVar(1, list_length(context->keys), var->vartype, var->vartypmod,
 								var->varcollid, 0);
@@ -480,7 +480,29 @@ state_width(StNode *node)
 	return width;
 }
 
-/* Complete a node whose block is ready, and register it. */
+/* Do two nodes hold the same rows, in the same columns? */
+static bool
+same_node(StNode *a, StNode *b)
+{
+	ListCell   *lc1;
+	ListCell   *lc2;
+
+	if (a->nkeys != b->nkeys || a->narguments != b->narguments || a->distinct != b->distinct ||
+		list_length(a->aggregates) != list_length(b->aggregates) || !equal(a->block, b->block))
+		return false;
+	forboth(lc1, a->aggregates, lc2, b->aggregates)
+	{
+		StAggregate *left = lfirst(lc1);
+		StAggregate *right = lfirst(lc2);
+
+		if (left->strategy != right->strategy || left->argument != right->argument ||
+			left->track_scale != right->track_scale || !equal(left->aggref, right->aggref))
+			return false;
+	}
+	return true;
+}
+
+/* Complete a node whose block is ready, and register it unless there is one like it. */
 static bool
 finish_node(StNode *node, BuildContext *context)
 {
@@ -488,23 +510,33 @@ finish_node(StNode *node, BuildContext *context)
 
 	/* old and new state stand side by side in its delta, with two flags */
 	if (2 * state_width(node) + 2 > MaxTupleAttributeNumber)
-		return decline(context, "it has too many grouping keys and aggregates for a state table") != NULL;
+		return st_decline(context, "it has too many grouping keys and aggregates for a state table") != NULL;
 	foreach(lc, node->aggregates)
 		if (get_typtype(((StAggregate *) lfirst(lc))->aggref->aggtype) == TYPTYPE_PSEUDO)
-			return decline(context, "an aggregate's result has no type that a table can hold") != NULL;
+			return st_decline(context, "an aggregate's result has no type that a table can hold") != NULL;
 	node->key_not_null = palloc0(sizeof(bool) * Max(node->nkeys, 1));
 	for (int i = 0; i < node->nkeys; i++)
 	{
 		Node	   *key = (Node *) list_nth_node(TargetEntry, node->block->targetList, i)->expr;
 
 		if (get_typtype(exprType(key)) == TYPTYPE_PSEUDO)
-			return decline(context, "a grouping key has no type that a table can hold") != NULL;
+			return st_decline(context, "a grouping key has no type that a table can hold") != NULL;
 		if (!key_type_is_hashable(exprType(key)))
-			return decline(context, psprintf("a grouping key of type %s cannot be hashed",
+			return st_decline(context, psprintf("a grouping key of type %s cannot be hashed",
 											 format_type_be(exprType(key)))) != NULL;
-		if (!key_type_is_exact(exprType(key), exprTypmod(key), exprCollation(key)))
+		if (!key_is_exact(key, node->block->rtable))
 			node->inexact_keys = true;
 		node->key_not_null[i] = st_block_column_not_null(node->block, i + 1);
+	}
+	foreach(lc, context->nodes)
+	{
+		StNode	   *other = lfirst(lc);
+
+		if (same_node(other, node) && !ST_FAULT("A5"))
+		{
+			node->ordinal = other->ordinal;
+			return true;
+		}
 	}
 	node->ordinal = list_length(context->nodes);
 	context->nodes = lappend(context->nodes, node);
@@ -526,7 +558,7 @@ group(Query *query, BuildContext *context)
 	Query	   *outer;
 
 	if (query->groupingSets)
-		return decline(context, "GROUPING SETS, ROLLUP and CUBE have no delta rule yet");
+		return st_decline(context, "GROUPING SETS, ROLLUP and CUBE have no delta rule yet");
 	inner->rtable = query->rtable;
 	foreach(lc, query->groupClause)
 	{
@@ -619,100 +651,148 @@ distinct(Query *query, BuildContext *context)
 
 /* ----- linear levels ----- */
 
-/* Turn a tree of UNION into UNION ALL; false if it holds anything else. */
+/* Number of the leftmost arm of a set operation. */
+static int
+leftmost_arm(Node *node)
+{
+	while (IsA(node, SetOperationStmt))
+		node = ((SetOperationStmt *) node)->larg;
+	return castNode(RangeTblRef, node)->rtindex;
+}
+
+/* A set operation within another becomes a subquery, of which it is the whole. */
+static RangeTblRef *
+nest_set_operation(Query *query, SetOperationStmt *setop)
+{
+	Query	   *nested = makeNode(Query);
+	RangeTblEntry *arm = rt_fetch(leftmost_arm((Node *) setop), query->rtable);
+	RangeTblEntry *rte = makeNode(RangeTblEntry);
+	RangeTblRef *ref = makeNode(RangeTblRef);
+	ListCell   *type;
+	ListCell   *typmod;
+	ListCell   *collation;
+	AttrNumber	column = 0;
+
+	nested->commandType = CMD_SELECT;
+	nested->querySource = QSRC_ORIGINAL;
+	nested->canSetTag = true;
+	nested->rtable = copyObject(query->rtable);
+	nested->jointree = makeFromExpr(NIL, NULL);
+	nested->setOperations = (Node *) setop;
+	forthree(type, setop->colTypes, typmod, setop->colTypmods, collation, setop->colCollations)
+	{
+		Var		   *var = makeVar(leftmost_arm((Node *) setop), column + 1, lfirst_oid(type),
+								  lfirst_int(typmod), lfirst_oid(collation), 0);
+
+		nested->targetList = lappend(nested->targetList,
+									 makeTargetEntry((Expr *) var, column + 1,
+													 pstrdup(list_nth_node(TargetEntry, arm->subquery->targetList, column)->resname),
+													 false));
+		column++;
+	}
+	rte->rtekind = RTE_SUBQUERY;
+	rte->subquery = nested;
+	rte->inFromCl = true;
+	rte->eref = makeAlias("u", NIL);
+	query->rtable = lappend(query->rtable, rte);
+	ref->rtindex = list_length(query->rtable);
+	return ref;
+}
+
+/*
+ * Turn a tree of set operations into one of UNION ALL. Below a UNION
+ * duplicates do not count, so its arms are UNION ALL as well; a UNION below a
+ * UNION ALL is a query of its own. False if it holds anything else.
+ */
 static bool
-flatten_union(Node *node, bool all_required, bool *found_distinct)
+flatten_union(Query *query, Node **place, bool distinct_above)
 {
 	SetOperationStmt *setop;
 
 	check_stack_depth();
-	if (IsA(node, RangeTblRef))
+	if (IsA(*place, RangeTblRef))
 		return true;
-	setop = castNode(SetOperationStmt, node);
+	setop = castNode(SetOperationStmt, *place);
 	if (setop->op != SETOP_UNION)
 		return false;
-	if (!setop->all)
+	if (!setop->all && !distinct_above)
 	{
-		if (all_required)
-			return false;		/* duplicates of the other branch count */
-		*found_distinct = true;
-		setop->all = true;
-		setop->groupClauses = NIL;
+		*place = (Node *) nest_set_operation(query, setop);
+		return true;
 	}
-	return flatten_union(setop->larg, all_required, found_distinct) &&
-		flatten_union(setop->rarg, all_required, found_distinct);
+	setop->all = true;
+	setop->groupClauses = NIL;
+	return flatten_union(query, &setop->larg, distinct_above) &&
+		flatten_union(query, &setop->rarg, distinct_above);
+}
+
+/* Only the arms that are still referred to, numbered anew. */
+static void
+keep_arms(Query *query, Node *node, List **rtable)
+{
+	RangeTblRef *ref;
+
+	check_stack_depth();
+	if (IsA(node, SetOperationStmt))
+	{
+		keep_arms(query, ((SetOperationStmt *) node)->larg, rtable);
+		keep_arms(query, ((SetOperationStmt *) node)->rarg, rtable);
+		return;
+	}
+	ref = castNode(RangeTblRef, node);
+	*rtable = lappend(*rtable, rt_fetch(ref->rtindex, query->rtable));
+	ref->rtindex = list_length(*rtable);
 }
 
 static Query *
 linearize_set_operation(Query *query, BuildContext *context)
 {
 	SetOperationStmt *top = castNode(SetOperationStmt, query->setOperations);
-	bool		is_distinct = false;
+	bool		is_distinct = top->op == SETOP_UNION && !top->all;
+	List	   *arms = NIL;
 	ListCell   *lc;
 
-	if (!flatten_union((Node *) top, top->op == SETOP_UNION && top->all, &is_distinct))
-		return decline(context, top->op == SETOP_UNION ?
-					   "UNION below UNION ALL has no delta rule yet" :
-					   "INTERSECT and EXCEPT have no delta rule yet");
+	if (!flatten_union(query, &query->setOperations, is_distinct))
+		return st_decline(context, "INTERSECT and EXCEPT have no delta rule yet");
+	keep_arms(query, query->setOperations, &arms);
+	query->rtable = arms;
+	/* the result's columns are those of the leftmost arm, which is now the first */
+	foreach(lc, query->targetList)
+		((Var *) lfirst_node(TargetEntry, lc)->expr)->varno = 1;
 	foreach(lc, query->rtable)
 	{
 		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
 
 		if (rte->rtekind != RTE_SUBQUERY)
-			return decline(context, "this set operation has no delta rule yet");
-		rte->subquery = linearize(rte->subquery, context);
+			return st_decline(context, "this set operation has no delta rule yet");
+		rte->subquery = st_linearize(rte->subquery, context);
 		if (rte->subquery == NULL)
 			return NULL;
 	}
 	query->sortClause = NIL;
+	st_replace_aliases(query);
 	return is_distinct ? distinct(query, context) : query;
 }
 
-static bool
-linearize_range_entry(RangeTblEntry *rte, BuildContext *context)
+bool
+st_check_relation(RangeTblEntry *rte, BuildContext *context)
 {
-	switch (rte->rtekind)
-	{
-		case RTE_RELATION:
-			if (rte->tablesample)
-				return decline(context, "TABLESAMPLE has no delta rule") != NULL;
-			if (rte->securityQuals && !ST_FAULT("F7"))
-				return decline(context, "row security applies to a source") != NULL;
-			if (rte->relkind == RELKIND_FOREIGN_TABLE)
-				return decline(context, "a foreign table has no change log") != NULL;
-			if (rte->relkind == RELKIND_MATVIEW)
-				return decline(context, "a materialized view has no change log") != NULL;
-			if (rte->relkind != RELKIND_RELATION && rte->relkind != RELKIND_PARTITIONED_TABLE)
-				return decline(context, "a source is not a table") != NULL;
-			/* FROM ONLY of a table with children reads less than its log holds */
-			if (!rte->inh && (rte->relkind == RELKIND_PARTITIONED_TABLE || has_subclass(rte->relid)))
-				return decline(context, "FROM ONLY over a table with children has no delta rule") != NULL;
-			return true;
-		case RTE_SUBQUERY:
-			if (rte->security_barrier && !ST_FAULT("F7 barrier"))
-				return decline(context, "a security barrier view cannot be taken apart") != NULL;
-			rte->subquery = linearize(rte->subquery, context);
-			return rte->subquery != NULL;
-		case RTE_FUNCTION:
-			return decline(context, "functions in FROM have no delta rule yet") != NULL;
-		case RTE_VALUES:
-		case RTE_RESULT:
-			return decline(context, "a query without a table has no delta rule yet") != NULL;
-		default:
-			return decline(context, "this kind of FROM item has no delta rule yet") != NULL;
-	}
-}
-
-/* Whole rows and system columns of a source have no place in its log (rules F2, F3). */
-static bool
-bad_var_walker(Node *node, void *arg)
-{
-	if (node == NULL)
-		return false;
-	check_stack_depth();
-	if (IsA(node, Var))
-		return ((Var *) node)->varattno < (ST_FAULT("F3") ? 0 : 1) || ((Var *) node)->varlevelsup > 0;
-	return expression_tree_walker(node, bad_var_walker, arg);
+	if (rte->tablesample)
+		return st_decline(context, "TABLESAMPLE has no delta rule") != NULL;
+	if (rte->securityQuals && !ST_FAULT("F7"))
+		return st_decline(context, "row security applies to a source") != NULL;
+	if (rte->relkind == RELKIND_FOREIGN_TABLE)
+		return st_decline(context, "a foreign table has no change log") != NULL;
+	if (rte->relkind == RELKIND_MATVIEW)
+		return st_decline(context, "a materialized view has no change log") != NULL;
+	if (rte->relkind != RELKIND_RELATION && rte->relkind != RELKIND_PARTITIONED_TABLE)
+		return st_decline(context, "a source is not a table") != NULL;
+	/* FROM ONLY of a table with children reads less than its log holds */
+	if (!rte->inh && (rte->relkind == RELKIND_PARTITIONED_TABLE || has_subclass(rte->relid)))
+		return st_decline(context, "FROM ONLY over a table with children has no delta rule") != NULL;
+	if (st_relation_has_virtual(rte->relid))
+		return st_decline(context, "virtual generated columns have no delta rule yet") != NULL;
+	return true;
 }
 
 /*
@@ -736,9 +816,8 @@ drop_ordering(Query *query)
 	query->targetList = targets;
 }
 
-/* Aliases of the user print column lists by position: generated ones do not (rule F2). */
-static void
-replace_aliases(Query *query)
+void
+st_replace_aliases(Query *query)
 {
 	ListCell   *lc;
 	int			position = 1;
@@ -746,10 +825,14 @@ replace_aliases(Query *query)
 	foreach(lc, query->rtable)
 	{
 		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+		List	   *columns = rte->alias ? rte->alias->colnames : NIL;
 
-		if (rte->alias && rte->alias->colnames && ST_FAULT("F2"))
+		position++;
+		if (st_join_ordinal(rte) >= 0)
 			continue;
-		rte->alias = makeAlias(psprintf("r%d", position++), NIL);
+		if (columns && ST_FAULT("F2"))
+			continue;
+		rte->alias = makeAlias(psprintf("r%d", position - 1), NIL);
 		rte->eref->aliasname = pstrdup(rte->alias->aliasname);
 		if (rte->rtekind == RTE_SUBQUERY)
 		{
@@ -759,31 +842,33 @@ replace_aliases(Query *query)
 				rte->eref->colnames = lappend(rte->eref->colnames, makeString(psprintf("c%d", i)));
 			rte->alias->colnames = copyObject(rte->eref->colnames);
 		}
+		else if (rte->rtekind == RTE_FUNCTION || rte->rtekind == RTE_VALUES)
+			/* the names in a column definition list are part of a function's meaning */
+			rte->alias->colnames = columns;
 	}
 }
 
-static Query *
-linearize(Query *query, BuildContext *context)
+Query *
+st_linearize(Query *query, BuildContext *context)
 {
 	Query	   *result = query;
-	RangeTblEntry *rte;
-	Node	   *from;
 	bool		is_distinct;
+	bool		is_grouped;
 
 	check_stack_depth();
 	CHECK_FOR_INTERRUPTS();
-	if (!inline_ctes(query, context))
+	if (!st_inline_ctes(query, context))
 		return NULL;
 	if (query->hasSubLinks && !ST_FAULT("E11"))
-		return decline(context, "subqueries in expressions have no delta rule yet");
+		return st_decline(context, "subqueries in expressions have no delta rule yet");
 	if (query->hasWindowFuncs)
-		return decline(context, "window functions have no delta rule yet");
+		return st_decline(context, "window functions have no delta rule yet");
 	if (query->limitCount || query->limitOffset)
-		return decline(context, "LIMIT and OFFSET have no delta rule yet");
+		return st_decline(context, "LIMIT and OFFSET have no delta rule yet");
 	if (query->hasDistinctOn)
-		return decline(context, "DISTINCT ON has no delta rule yet");
+		return st_decline(context, "DISTINCT ON has no delta rule yet");
 	if (query->rowMarks)
-		return decline(context, "row locking has no delta rule");
+		return st_decline(context, "row locking has no delta rule");
 	if (query->setOperations)
 		return linearize_set_operation(query, context);
 
@@ -796,46 +881,18 @@ linearize(Query *query, BuildContext *context)
 		query->hasGroupRTE = false;
 	}
 #endif
-	if (list_length(query->jointree->fromlist) == 0)
-		return decline(context, "a query without a table has no delta rule yet");
-	from = linitial(query->jointree->fromlist);
-	if (list_length(query->jointree->fromlist) > 1 || !IsA(from, RangeTblRef))
-		return decline(context, "joins have no delta rule yet");
-	/* the rewriter leaves entries of expanded views' OLD and NEW on 15 only inside the view */
-	rte = rt_fetch(((RangeTblRef *) from)->rtindex, query->rtable);
-	if (bad_var_walker((Node *) query->targetList, NULL) ||
-		bad_var_walker(query->havingQual, NULL) ||
-		bad_var_walker(query->jointree->quals, NULL))
-		return decline(context, "whole-row and system columns have no delta rule yet");
-#ifdef ST_HAVE_VIRTUAL_GENERATED
-	if (rte->rtekind == RTE_RELATION && st_relation_has_virtual(rte->relid))
-		return decline(context, "virtual generated columns have no delta rule yet");
-#endif
-	if (!linearize_range_entry(rte, context))
-		return NULL;
-	if (((RangeTblRef *) from)->rtindex != 1 || list_length(query->rtable) > 1)
-	{
-		ChangeVarNodes((Node *) query, ((RangeTblRef *) from)->rtindex, 1, 0);
-		query->rtable = list_make1(rte);
-		((RangeTblRef *) from)->rtindex = 1;
-	}
-	replace_aliases(query);
-	/* the row-level entries of rewritten views carry their own; ours has one */
-#ifdef ST_HAVE_PERMINFOS
-	query->rteperminfos = NIL;
-	rte->perminfoindex = 0;
-#endif
-
 	is_distinct = query->distinctClause != NIL;
+	is_grouped = query->hasAggs || query->groupClause || query->havingQual || query->groupingSets;
 	query->distinctClause = NIL;
-	if (query->hasAggs || query->groupClause || query->havingQual || query->groupingSets)
-	{
-		result = group(query, context);
-		if (result == NULL)
-			return NULL;
-	}
-	else
+	if (!is_grouped)
 		drop_ordering(query);
+	if (!st_flatten_from(query, context))
+		return NULL;
+	st_replace_aliases(query);
+	if (is_grouped)
+		result = group(query, context);
+	if (result == NULL)
+		return NULL;
 	return is_distinct ? distinct(result, context) : result;
 }
 
@@ -843,11 +900,12 @@ StTree *
 st_query_build(Query *query)
 {
 	StTree	   *tree = palloc0(sizeof(StTree));
-	BuildContext context = {NIL, NULL};
+	BuildContext context = {0};
 	Query	   *copy = copyObject(query);
 
-	tree->final = linearize(copy, &context);
+	tree->final = st_linearize(copy, &context);
 	tree->nodes = context.nodes;
+	tree->joins = context.joins;
 	tree->reason = context.reason;
 	Assert((tree->final == NULL) == (tree->reason != NULL));
 	if (tree->final)

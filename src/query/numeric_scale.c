@@ -22,6 +22,7 @@
 #include "nodes/nodeFuncs.h"
 #include "nodes/primnodes.h"
 #include "parser/parsetree.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
@@ -38,6 +39,25 @@ scale_of_typmod(int32 typmod)
 		return -1;
 	scale = (((typmod - VARHDRSZ) & 0x7ff) ^ 1024) - 1024;
 	return Max(scale, 0);
+}
+
+/* extract() of these fields gives integers, whatever the source's precision. */
+static bool
+is_integer_field(Node *field)
+{
+	static const char *const fields[] = {
+		"day", "month", "quarter", "week", "year", "decade", "century", "millennium",
+		"isoyear", "dow", "isodow", "doy", "hour", "minute"
+	};
+	char	   *name;
+
+	if (!IsA(field, Const) || ((Const *) field)->constisnull)
+		return false;
+	name = TextDatumGetCString(((Const *) field)->constvalue);
+	for (int i = 0; i < lengthof(fields); i++)
+		if (pg_strcasecmp(name, fields[i]) == 0)
+			return true;
+	return false;
 }
 
 static int
@@ -60,6 +80,13 @@ scale_of_call(Oid function, List *args, List *rtable)
 					return scale_of_typmod(DatumGetInt32(((Const *) typmod)->constvalue));
 				return -1;
 			}
+		case F_EXTRACT_TEXT_DATE:
+		case F_EXTRACT_TEXT_TIME:
+		case F_EXTRACT_TEXT_TIMETZ:
+		case F_EXTRACT_TEXT_TIMESTAMP:
+		case F_EXTRACT_TEXT_TIMESTAMPTZ:
+		case F_EXTRACT_TEXT_INTERVAL:
+			return is_integer_field(linitial(args)) ? 0 : -1;
 		case F_NUMERIC_UMINUS:
 		case F_NUMERIC_UPLUS:
 			return st_numeric_scale(linitial(args), rtable);

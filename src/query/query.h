@@ -63,9 +63,21 @@ typedef struct StNode
 	List	   *aggregates;		/* of StAggregate */
 } StNode;
 
+/*
+ * A join of references: "query" is one flat SELECT of their columns, c1.., with
+ * all conditions in WHERE. Above it the join is an RTE_SUBQUERY with this very
+ * query, for which st_join_ordinal() gives its number.
+ */
+typedef struct StJoin
+{
+	int			ordinal;		/* 0-based, inputs first */
+	Query	   *query;
+} StJoin;
+
 typedef struct StTree
 {
 	List	   *nodes;			/* of StNode, inputs first */
+	List	   *joins;			/* of StJoin, inputs first */
 	Query	   *final;			/* linear block over sources and nodes; NULL if "reason" */
 	const char *reason;			/* why the query is recomputed, NULL if incremental */
 	int			nkeys;			/* identity of the result, 0: the row image */
@@ -119,7 +131,12 @@ extern char *st_query_views_fingerprint(Query *query);
 extern char *st_query_functions_fingerprint(Query *query);
 extern bool st_functions_are_same(const char *a, const char *b);
 
+/* The name under which a block reads a state, and back: -1 if it is none. */
 extern const char *st_node_leaf_name(int ordinal);
+extern int	st_node_leaf_ordinal(const RangeTblEntry *rte);
+
+/* The number of the join that a range table entry is, or -1. */
+extern int	st_join_ordinal(const RangeTblEntry *rte);
 
 /* Text of an analysed query, for a search_path of pg_catalog only. */
 extern char *st_query_print(Query *query);

@@ -124,7 +124,7 @@ static const char *const result_settings[] = {
 /* Rule F4, and how generated text is printed and parsed. */
 static const char *const plan_settings[][2] = {
 	{"random_page_cost", "1.1"}, {"join_collapse_limit", "32"}, {"from_collapse_limit", "32"},
-	{"jit", "off"}, {"quote_all_identifiers", "off"}, {"standard_conforming_strings", "on"},
+	{"jit", "off"}, {"geqo_threshold", "15"}, {"quote_all_identifiers", "off"}, {"standard_conforming_strings", "on"},
 	{"escape_string_warning", "off"}, {"enable_seqscan", "on"}, {"enable_indexscan", "on"},
 	{"enable_bitmapscan", "on"}, {"enable_hashjoin", "on"}, {"enable_nestloop", "on"},
 	{"enable_mergejoin", "on"}, {"enable_tidscan", "on"}, {"enable_material", "on"},

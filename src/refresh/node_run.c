@@ -52,9 +52,8 @@ typedef struct WeightedStore
 } WeightedStore;
 
 static void
-store_weighted(TupleTableSlot *slot, int weight, void *arg)
+store_row(TupleTableSlot *slot, int64 weight, WeightedStore *store)
 {
-	WeightedStore *store = arg;
 	int			natts = store->desc->natts;
 	Datum	   *values = palloc(sizeof(Datum) * natts);
 	bool	   *nulls = palloc(sizeof(bool) * natts);
@@ -70,41 +69,189 @@ store_weighted(TupleTableSlot *slot, int weight, void *arg)
 	pfree(nulls);
 }
 
-/* The inputs of a block, in the order of its leaves. */
-static StInput *
-bind_inputs(StBlockProgram *block, int nsources, StSourceDelta *sources, WeightedStore *states,
-			bool *all_empty)
+static void
+store_applied(TupleTableSlot *slot, int weight, void *arg)
 {
-	StInput    *inputs = palloc0(sizeof(StInput) * Max(list_length(block->leaves), 1));
+	store_row(slot, weight, arg);
+}
+
+static void
+copy_columns(TupleTableSlot *target, TupleTableSlot *source, int first, int natts)
+{
+	ExecClearTuple(target);
+	memcpy(target->tts_values, source->tts_values + first, sizeof(Datum) * natts);
+	memcpy(target->tts_isnull, source->tts_isnull + first, sizeof(bool) * natts);
+	ExecStoreVirtualTuple(target);
+}
+
+/* One run over an entry: what its blocks read. */
+typedef struct Run
+{
+	StEntry    *entry;
+	StSourceDelta *sources;		/* parallel to the program's sources */
+	int			nsources;
+	WeightedStore *states;		/* by ordinal; filled as they are brought up to date */
+	WeightedStore *joins;		/* by ordinal; rows is NULL until it is needed */
+	Snapshot	snapshot;
+	StRefreshOutcome *outcome;
+} Run;
+
+static WeightedStore *run_join(Run *run, int ordinal);
+
+/* The inputs of a block or join, in the order of its leaves. */
+static StInput *
+bind_inputs(Run *run, List *leaves, bool *all_empty)
+{
+	StInput    *inputs = palloc0(sizeof(StInput) * Max(list_length(leaves), 1));
 	int			n = 0;
 	ListCell   *lc;
 
 	*all_empty = true;
-	foreach(lc, block->leaves)
+	foreach(lc, leaves)
 	{
 		StLeaf	   *leaf = lfirst(lc);
+		WeightedStore *store = NULL;
 
 		inputs[n].name = leaf->input;
 		inputs[n].desc = leaf->desc;
-		if (OidIsValid(leaf->source))
+		switch (leaf->kind)
 		{
-			for (int i = 0; i < nsources; i++)
-				if (sources[i].relid == leaf->source)
-				{
-					inputs[n].rows = sources[i].rows;
-					inputs[n].count = sources[i].count;
-				}
+			case ST_LEAF_SOURCE:
+				for (int i = 0; i < run->nsources; i++)
+					if (run->sources[i].relid == leaf->source)
+					{
+						inputs[n].rows = run->sources[i].rows;
+						inputs[n].count = run->sources[i].count;
+					}
+				break;
+			case ST_LEAF_STATE:
+				store = &run->states[leaf->ordinal];
+				break;
+			case ST_LEAF_JOIN:
+				store = run_join(run, leaf->ordinal);
+				break;
 		}
-		else
+		if (store)
 		{
-			inputs[n].rows = states[leaf->node].rows;
-			inputs[n].count = states[leaf->node].count;
+			inputs[n].rows = store->rows;
+			inputs[n].count = store->count;
 		}
 		if (inputs[n].count > 0)
 			*all_empty = false;
 		n++;
 	}
 	return inputs;
+}
+
+/* ----- joins ----- */
+
+typedef struct JoinRows
+{
+	WeightedStore *store;
+	StZset	   *rows;			/* NULL: one term, which needs no netting */
+	TupleTableSlot *slot;
+	int			natts;			/* without the weight */
+} JoinRows;
+
+static void
+receive_join_row(TupleTableSlot *slot, void *arg)
+{
+	JoinRows   *result = arg;
+	int64		weight;
+
+	slot_getallattrs(slot);
+	weight = DatumGetInt64(slot->tts_values[result->natts]);
+	if (weight == 0)
+		return;
+	if (result->rows == NULL)
+	{
+		tuplestore_puttupleslot(result->store->rows, slot);
+		result->store->count++;
+		return;
+	}
+	copy_columns(result->slot, slot, 0, result->natts);
+	st_zset_add(result->rows, result->slot, weight);
+}
+
+static void
+begin_store(WeightedStore *store, TupleDesc desc)
+{
+	store->rows = tuplestore_begin_heap(false, false, work_mem);
+	store->desc = desc;
+	store->count = 0;
+}
+
+/* Run one step of a join's delta into a store. */
+static void
+run_join_step(Run *run, StJoinStep *step, int ninputs, StInput *inputs, WeightedStore *store)
+{
+	JoinRows	result = {.store = store, .natts = step->row_desc->natts};
+	StZsetStep	change;
+
+	begin_store(store, step->desc);
+	/* rows of several terms may meet that never existed together: rule E1 */
+	if (step->net && !ST_FAULT("E1"))
+		result.rows = st_zset_begin(step->row_desc, 0, NULL);
+	result.slot = MakeSingleTupleTableSlot(step->row_desc, &TTSOpsVirtual);
+	(void) st_statement_run(step->statement, ninputs, inputs, run->snapshot, receive_join_row, &result);
+	ExecDropSingleTupleTableSlot(result.slot);
+	if (result.rows == NULL)
+		return;
+	st_zset_rewind(result.rows);
+	while (st_zset_next(result.rows, &change))
+		store_row(change.old_row ? change.old_row : change.new_row,
+				  change.old_row ? -change.weight : change.weight, store);
+	st_zset_end(result.rows);
+}
+
+/* The delta of a join, computed when a block asks for it first. */
+static WeightedStore *
+run_join(Run *run, int ordinal)
+{
+	StProgram  *program = run->entry->program;
+	StJoinProgram *join = &program->joins[ordinal];
+	WeightedStore *store = &run->joins[ordinal];
+	WeightedStore previous = {NULL};
+	Bitmapset  *changed = NULL;
+	int			nleaves = list_length(join->leaves);
+	StInput    *inputs;
+	bool		empty;
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (store->rows)
+		return store;
+	inputs = bind_inputs(run, join->leaves, &empty);
+	if (empty)
+	{
+		begin_store(store, join->desc);
+		return store;
+	}
+	for (int i = 0; i < join->nreferences; i++)
+	{
+		int			leaf = -1;
+
+		while ((leaf = bms_next_member(join->reference_leaves[i], leaf)) >= 0)
+			if (inputs[leaf].count > 0)
+				changed = bms_add_member(changed, i);
+	}
+	inputs = repalloc(inputs, sizeof(StInput) * (nleaves + 1));
+	foreach(lc, st_join_delta(program, join, changed)->steps)
+	{
+		StJoinStep *step = lfirst(lc);
+		WeightedStore result;
+
+		inputs[nleaves].name = ST_STEP_INPUT;
+		inputs[nleaves].desc = previous.desc;
+		inputs[nleaves].rows = previous.rows;
+		inputs[nleaves].count = previous.count;
+		run_join_step(run, step, previous.rows ? nleaves + 1 : nleaves, inputs, &result);
+		if (previous.rows)
+			tuplestore_end(previous.rows);
+		previous = result;
+	}
+	*store = previous;
+	return store;
 }
 
 /* ----- states ----- */
@@ -119,15 +266,6 @@ typedef struct StateDelta
 	TupleTableSlot *slot;		/* a state row */
 	TupleTableSlot *key_slot;
 } StateDelta;
-
-static void
-copy_columns(TupleTableSlot *target, TupleTableSlot *source, int first, int natts)
-{
-	ExecClearTuple(target);
-	memcpy(target->tts_values, source->tts_values + first, sizeof(Datum) * natts);
-	memcpy(target->tts_isnull, source->tts_isnull + first, sizeof(bool) * natts);
-	ExecStoreVirtualTuple(target);
-}
 
 /* A touched group: (present, recompute, old state, new state). */
 static void
@@ -189,11 +327,11 @@ first_columns(int n)
 
 /* Bring one state up to date; its delta is left in "result". */
 static bool
-run_state(StEntry *entry, int ordinal, int nsources, StSourceDelta *sources, WeightedStore *states,
-		  Snapshot snapshot, StRefreshOutcome *outcome)
+run_state(Run *run, int ordinal)
 {
-	StNodeProgram *node = &entry->program->nodes[ordinal];
-	WeightedStore *result = &states[ordinal];
+	StNodeProgram *node = &run->entry->program->nodes[ordinal];
+	WeightedStore *result = &run->states[ordinal];
+	StRefreshOutcome *outcome = run->outcome;
 	StateDelta	delta = {.node = node};
 	StInput    *inputs;
 	bool		empty;
@@ -207,16 +345,19 @@ run_state(StEntry *entry, int ordinal, int nsources, StSourceDelta *sources, Wei
 	TupleDescInitEntry(result->desc, result->desc->natts, ST_WEIGHT_COLUMN, INT8OID, -1, 0);
 	result->rows = tuplestore_begin_heap(false, false, work_mem);
 
-	inputs = bind_inputs(&node->block, nsources, sources, states, &empty);
+	inputs = bind_inputs(run, node->block.leaves, &empty);
 	if (empty)
+	{
+		outcome->delta_ms += st_elapsed_ms(start);
 		return true;
+	}
 
 	delta.changes = st_zset_begin(node->desc, node->node->nkeys, first_columns(node->node->nkeys));
 	delta.groups = tuplestore_begin_heap(false, false, work_mem);
 	delta.slot = MakeSingleTupleTableSlot(node->desc, &TTSOpsVirtual);
 	if (node->node->nkeys > 0)
 		delta.key_slot = MakeSingleTupleTableSlot(node->key_desc, &TTSOpsVirtual);
-	(void) st_statement_run(node->block.delta, list_length(node->block.leaves), inputs, snapshot,
+	(void) st_statement_run(node->block.delta, list_length(node->block.leaves), inputs, run->snapshot,
 							receive_group, &delta);
 	if (delta.ngroups > 0 && !delta.inconsistent)
 	{
@@ -225,7 +366,7 @@ run_state(StEntry *entry, int ordinal, int nsources, StSourceDelta *sources, Wei
 			.rows = delta.groups, .count = delta.ngroups
 		};
 
-		(void) st_statement_run(node->recompute, node->node->nkeys > 0 ? 1 : 0, &groups, snapshot,
+		(void) st_statement_run(node->recompute, node->node->nkeys > 0 ? 1 : 0, &groups, run->snapshot,
 								receive_state_row, &delta);
 	}
 	ExecDropSingleTupleTableSlot(delta.slot);
@@ -237,8 +378,8 @@ run_state(StEntry *entry, int ordinal, int nsources, StSourceDelta *sources, Wei
 	INSTR_TIME_SET_CURRENT(start);
 	if (!delta.inconsistent)
 	{
-		applied = st_apply(entry->state_appliers[ordinal], delta.changes, false, snapshot,
-						   store_weighted, result);
+		applied = st_apply(run->entry->state_appliers[ordinal], delta.changes, false, run->snapshot,
+						   store_applied, result);
 		delta.inconsistent = applied.inconsistent;
 		ST_STOP_POINT("state applied");
 	}
@@ -313,25 +454,33 @@ bool
 st_run_differential(StEntry *entry, int nsources, StSourceDelta *sources, Snapshot snapshot,
 					StRefreshOutcome *outcome)
 {
-	int			nstates = entry->program->nnodes;
-	WeightedStore *states = palloc0(sizeof(WeightedStore) * Max(nstates, 1));
+	StProgram  *program = entry->program;
+	Run			run = {
+		.entry = entry, .sources = sources, .nsources = nsources,
+		.snapshot = snapshot, .outcome = outcome
+	};
 	FinalDelta	delta;
 	StInput    *inputs;
 	bool		empty;
 	instr_time	start;
 
-	for (int i = 0; i < nstates; i++)
-		if (!run_state(entry, i, nsources, sources, states, snapshot, outcome))
+	run.states = palloc0(sizeof(WeightedStore) * Max(program->nnodes, 1));
+	run.joins = palloc0(sizeof(WeightedStore) * Max(program->njoins, 1));
+	for (int i = 0; i < program->nnodes; i++)
+		if (!run_state(&run, i))
 			return false;
 
 	INSTR_TIME_SET_CURRENT(start);
 	begin_final(entry, &delta);
-	inputs = bind_inputs(&entry->program->final, nsources, sources, states, &empty);
+	inputs = bind_inputs(&run, program->final.leaves, &empty);
 	if (!empty)
-		(void) st_statement_run(entry->program->final.delta, list_length(entry->program->final.leaves),
+		(void) st_statement_run(program->final.delta, list_length(program->final.leaves),
 								inputs, snapshot, receive_weighted_row, &delta);
-	for (int i = 0; i < nstates; i++)
-		tuplestore_end(states[i].rows);
+	for (int i = 0; i < program->nnodes; i++)
+		tuplestore_end(run.states[i].rows);
+	for (int i = 0; i < program->njoins; i++)
+		if (run.joins[i].rows)
+			tuplestore_end(run.joins[i].rows);
 	outcome->delta_ms += st_elapsed_ms(start);
 	return finish_final(entry, &delta, false, snapshot, outcome);
 }

@@ -303,22 +303,6 @@ read_source(StSourceDelta *source, StSource *columns, StLeaf *leaf, Snapshot sna
 	return result.recompute;
 }
 
-/* The leaf that reads a source: the same layout wherever it stands. */
-static StLeaf *
-find_leaf(StProgram *program, Oid relid)
-{
-	ListCell   *lc;
-
-	for (int i = 0; i < program->nnodes; i++)
-		foreach(lc, program->nodes[i].block.leaves)
-			if (((StLeaf *) lfirst(lc))->source == relid)
-				return lfirst(lc);
-	foreach(lc, program->final.leaves)
-		if (((StLeaf *) lfirst(lc))->source == relid)
-			return lfirst(lc);
-	elog(ERROR, "source %u has no leaf", relid);
-}
-
 static const char *
 read_sources(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outcome)
 {
@@ -328,7 +312,7 @@ read_sources(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outcome)
 	INSTR_TIME_SET_CURRENT(start);
 	for (int i = 0; i < member->nsources && reason == NULL; i++)
 		reason = read_source(&member->sources[i], list_nth(member->entry->program->sources, i),
-							 find_leaf(member->entry->program, member->sources[i].relid),
+							 list_nth(member->entry->program->source_leaves, i),
 							 snapshot, outcome);
 	outcome->read_ms += st_elapsed_ms(start);
 	return reason;

@@ -72,3 +72,14 @@ st_sql_type(StringInfo sql, Oid type, int32 typmod)
 						   format_type_extended(type, typmod,
 												FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
 }
+
+void
+st_sql_end_with(StringInfo sql)
+{
+	while (sql->len > 0 && (sql->data[sql->len - 1] == ' ' || sql->data[sql->len - 1] == ','))
+		sql->data[--sql->len] = '\0';
+	if (strcmp(sql->data, "WITH") == 0)
+		resetStringInfo(sql);
+	else
+		appendStringInfoChar(sql, ' ');
+}

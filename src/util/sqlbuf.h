@@ -24,4 +24,10 @@ extern void st_sql_column(StringInfo sql, const char *alias, const char *column)
 /* fully qualified type name with modifier */
 extern void st_sql_type(StringInfo sql, Oid type, int32 typmod);
 
+/*
+ * End a list of WITH queries that starts the text: the comma behind the last
+ * goes, or the WITH if there is none.
+ */
+extern void st_sql_end_with(StringInfo sql);
+
 #endif							/* ST_UTIL_SQLBUF_H */

@@ -1,0 +1,532 @@
+/*-------------------------------------------------------------------------
+ *
+ * join.c
+ *	  The deltas of joins: inclusion and exclusion over the new states.
+ *
+ * NOTES
+ *	  With N the new contents and d the delta of each reference, O = N - d the
+ *	  old contents, the delta of a join of references 1..n of which those in C
+ *	  have changed is
+ *
+ *		N1 x .. x Nn - O1 x .. x On =
+ *			sum over non-empty S of C: (-1)^(|S|+1) (d in S) x (N elsewhere)
+ *
+ *	  No old state is needed and an unchanged reference contributes no term
+ *	  (rule E2). Inside a term every d is small and the planner finds the rows
+ *	  of N by index.
+ *
+ *	  The number of terms doubles with every changed reference. From four on the
+ *	  changed ones are added one after another instead. With L the references
+ *	  joined so far, P their delta, c the next changed one and B unchanged ones
+ *	  that connect it,
+ *
+ *		P := net(P x B x Nc + L x B x dc - P x B x dc)
+ *
+ *	  which is the formula above for two, and at the end P is joined with the
+ *	  rest. That is 3 (k - 1) + 2 terms for k changed references.
+ *
+ *	  A term may join rows that never existed together, so terms carry columns
+ *	  as they are stored and are netted by their reader before any expression
+ *	  is evaluated over them (rule E1).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parsetree.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/memutils.h"
+
+#include "delta/block.h"
+#include "delta/join.h"
+#include "util/fault.h"
+#include "util/sqlbuf.h"
+
+/* from so many changed references on, the delta is computed in steps (rule E2) */
+#define STEPS_FROM 4
+
+StStatement *
+st_make_statement(MemoryContext context, const char *text, List *leaves, const StInput *extra)
+{
+	StInput    *inputs = palloc0(sizeof(StInput) * (list_length(leaves) + 1));
+	int			n = 0;
+	ListCell   *lc;
+
+	foreach(lc, leaves)
+	{
+		StLeaf	   *leaf = lfirst(lc);
+
+		inputs[n].name = leaf->input;
+		inputs[n++].desc = leaf->desc;
+	}
+	if (extra)
+		inputs[n++] = *extra;
+	return st_statement_create(context, text, n, inputs);
+}
+
+static int
+leaf_position(List *leaves, const char *input)
+{
+	int			position = 0;
+	ListCell   *lc;
+
+	foreach(lc, leaves)
+	{
+		if (strcmp(((StLeaf *) lfirst(lc))->input, input) == 0)
+			return position;
+		position++;
+	}
+	elog(ERROR, "input %s is not among the leaves of its join", input);
+}
+
+void
+st_join_program_init(StProgram *program, StJoinProgram *target, StJoin *join)
+{
+	ListCell   *lc;
+	int			i = 0;
+
+	target->join = join;
+	target->desc = st_join_input_desc(join);
+	target->leaves = st_block_leaves(join->query, program, NIL);
+	target->nreferences = list_length(join->query->rtable);
+	target->reference_leaves = palloc0(sizeof(Bitmapset *) * target->nreferences);
+	foreach(lc, join->query->rtable)
+	{
+		ListCell   *lc2;
+
+		foreach(lc2, st_entry_leaves(lfirst_node(RangeTblEntry, lc), program, NIL))
+			target->reference_leaves[i] =
+				bms_add_member(target->reference_leaves[i],
+							   leaf_position(target->leaves, ((StLeaf *) lfirst(lc2))->input));
+		i++;
+	}
+}
+
+/* ----- terms ----- */
+
+static Expr *
+weight_of(int varno, AttrNumber column)
+{
+	return (Expr *) makeVar(varno, column, INT8OID, -1, InvalidOid, 0);
+}
+
+static Expr *
+multiply(Expr *left, Expr *right)
+{
+	if (left == NULL)
+		return right;
+	return (Expr *) makeFuncExpr(F_INT8MUL, INT8OID, list_make2(left, right), InvalidOid, InvalidOid,
+								 COERCE_EXPLICIT_CALL);
+}
+
+static Expr *
+minus(Expr *weight)
+{
+	return multiply((Expr *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(-1),
+									   false, FLOAT8PASSBYVAL), weight);
+}
+
+static void
+add_weight(Query *term, Expr *weight)
+{
+	term->targetList = lappend(term->targetList,
+							   makeTargetEntry(weight, list_length(term->targetList) + 1,
+											   pstrdup(ST_WEIGHT_COLUMN), false));
+}
+
+static void
+add_term(StringInfo terms, Query *term)
+{
+	if (terms->len > 0)
+		st_sql_text(terms, " UNION ALL ");
+	st_sql_text(terms, st_query_print(term));
+}
+
+/* The join with the references in "deltas" replaced, the weight as last column. */
+static Query *
+make_term(Query *join, const Bitmapset *deltas)
+{
+	Query	   *term = copyObject(join);
+	Expr	   *weight = NULL;
+	int			reference = -1;
+
+	while ((reference = bms_next_member(deltas, reference)) >= 0)
+	{
+		AttrNumber	column = st_weigh_entry(rt_fetch(reference + 1, term->rtable));
+
+		weight = multiply(weight, weight_of(reference + 1, column));
+	}
+	add_weight(term, bms_num_members(deltas) % 2 == 0 ? minus(weight) : weight);
+	return term;
+}
+
+/* All terms, over the subsets of "changed" from behind "member" on added to "chosen". */
+static void
+print_terms(StringInfo sql, Query *join, const Bitmapset *changed, int member, Bitmapset *chosen)
+{
+	int			next = bms_next_member(changed, member);
+
+	if (next < 0)
+	{
+		if (!bms_is_empty(chosen) && !(ST_FAULT("E2") && bms_num_members(chosen) > 1))
+			add_term(sql, make_term(join, chosen));
+		return;
+	}
+	print_terms(sql, join, changed, next, chosen);
+	print_terms(sql, join, changed, next, bms_add_member(bms_copy(chosen), next));
+}
+
+static void
+add_step(StProgram *program, StJoinProgram *join, StJoinDelta *delta, const char *terms, TupleDesc desc,
+		 bool net)
+{
+	StJoinStep *step = palloc0(sizeof(StJoinStep));
+	StringInfoData sql;
+	StInput		previous = {.name = ST_STEP_INPUT};
+
+	initStringInfo(&sql);
+	st_sql_text(&sql, "WITH ");
+	st_block_print_states(&sql, program, st_block_states(join->join->query));
+	st_block_print_state_deltas(&sql, program, join->leaves);
+	st_sql_end_with(&sql);
+	st_sql_text(&sql, terms);
+
+	step->desc = desc;
+	step->row_desc = CreateTemplateTupleDesc(desc->natts - 1);
+	for (AttrNumber column = 1; column < desc->natts; column++)
+		TupleDescCopyEntry(step->row_desc, column, desc, column);
+	step->net = net;
+	if (delta->steps != NIL)
+		previous.desc = ((StJoinStep *) llast(delta->steps))->desc;
+	step->statement = st_make_statement(program->context, sql.data, join->leaves,
+										previous.desc ? &previous : NULL);
+	delta->steps = lappend(delta->steps, step);
+	pfree(sql.data);
+}
+
+/* ----- steps ----- */
+
+typedef struct StepContext
+{
+	Query	   *join;
+	List	   *quals;			/* implicitly ANDed */
+	Bitmapset **neighbours;		/* of each reference, 1-based as everything here */
+	Bitmapset  *joined;			/* references in P */
+	List	   *columns;		/* Vars of those that P carries */
+} StepContext;
+
+/* References connected by a condition; functions only ever come at the end. */
+static void
+find_neighbours(StepContext *context)
+{
+	ListCell   *lc;
+
+	context->neighbours = palloc0(sizeof(Bitmapset *) * (list_length(context->join->rtable) + 1));
+	foreach(lc, context->quals)
+	{
+		Bitmapset  *varnos = pull_varnos(NULL, lfirst(lc));
+		int			varno = -1;
+
+		while ((varno = bms_next_member(varnos, varno)) >= 0)
+			context->neighbours[varno] = bms_add_members(context->neighbours[varno], varnos);
+	}
+}
+
+/*
+ * The changed reference that the fewest unchanged ones separate from those
+ * joined so far, and these; by breadth-first search.
+ */
+static int
+nearest(StepContext *context, const Bitmapset *changed, Bitmapset **bridge)
+{
+	int			n = list_length(context->join->rtable);
+	int		   *from = palloc0(sizeof(int) * (n + 1));
+	int		   *queue = palloc(sizeof(int) * (n + 1));
+	int			first = 0;
+	int			last = 0;
+	int			varno = -1;
+
+	*bridge = NULL;
+	while ((varno = bms_next_member(context->joined, varno)) >= 0)
+	{
+		from[varno] = -1;
+		queue[last++] = varno;
+	}
+	while (first < last)
+	{
+		int			at = queue[first++];
+		int			next = -1;
+
+		while ((next = bms_next_member(context->neighbours[at], next)) >= 0)
+		{
+			RangeTblEntry *rte = rt_fetch(next, context->join->rtable);
+
+			if (from[next] != 0 || rte->rtekind == RTE_FUNCTION)
+				continue;
+			from[next] = at;
+			if (!bms_is_member(next - 1, changed))
+			{
+				queue[last++] = next;
+				continue;
+			}
+			for (int step = at; from[step] > 0; step = from[step])
+				*bridge = bms_add_member(*bridge, step);
+			return next;
+		}
+	}
+	/* not connected: a cross product, with whichever comes next */
+	varno = -1;
+	while ((varno = bms_next_member(changed, varno)) >= 0)
+		if (!bms_is_member(varno + 1, context->joined))
+			return varno + 1;
+	elog(ERROR, "no changed reference is left");
+}
+
+/* What of "inside" the select list or a reference or condition that is not inside needs. */
+static List *
+columns_to_carry(StepContext *context, const Bitmapset *inside)
+{
+	List	   *needed = pull_var_clause((Node *) context->join->targetList, 0);
+	List	   *columns = NIL;
+	int			varno = 1;
+	ListCell   *lc;
+
+	foreach(lc, context->quals)
+		if (!bms_is_subset(pull_varnos(NULL, lfirst(lc)), inside))
+			needed = list_concat(needed, pull_var_clause(lfirst(lc), 0));
+	foreach(lc, context->join->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (!bms_is_member(varno++, inside))
+			needed = list_concat(needed, list_concat(pull_var_clause((Node *) rte->functions, 0),
+													 pull_var_clause((Node *) rte->values_lists, 0)));
+	}
+	foreach(lc, needed)
+	{
+		Var		   *var = lfirst_node(Var, lc);
+
+		if (bms_is_member(var->varno, inside))
+			columns = list_append_unique(columns, var);
+	}
+	return columns;
+}
+
+static TupleDesc
+carried_desc(List *columns)
+{
+	TupleDesc	desc = CreateTemplateTupleDesc(list_length(columns) + 1);
+	AttrNumber	column = 0;
+	ListCell   *lc;
+
+	foreach(lc, columns)
+	{
+		Var		   *var = lfirst_node(Var, lc);
+
+		column++;
+		TupleDescInitEntry(desc, column, psprintf("c%d", column), var->vartype, var->vartypmod, 0);
+		TupleDescInitEntryCollation(desc, column, var->varcollid);
+	}
+	TupleDescInitEntry(desc, ++column, ST_WEIGHT_COLUMN, INT8OID, -1, 0);
+	return desc;
+}
+
+typedef struct CarriedContext
+{
+	List	   *columns;
+	int			varno;
+} CarriedContext;
+
+/* Columns that P carries are read from P. */
+static Node *
+carried_mutator(Node *node, void *arg)
+{
+	CarriedContext *context = arg;
+
+	if (node == NULL)
+		return NULL;
+	check_stack_depth();
+	if (IsA(node, Var))
+	{
+		Var		   *var = (Var *) copyObject(node);
+		AttrNumber	column = 1;
+		ListCell   *lc;
+
+		foreach(lc, context->columns)
+		{
+			if (equal(lfirst(lc), var))
+			{
+				var->varno = context->varno;
+				var->varattno = column;
+				break;
+			}
+			column++;
+		}
+		return (Node *) var;
+	}
+	return expression_tree_mutator(node, carried_mutator, arg);
+}
+
+/*
+ * A term over the references in "from" and, if "previous", over P in place of
+ * those joined so far. "delta" is replaced by its delta if it is not 0.
+ */
+static Query *
+make_step_term(StepContext *context, const Bitmapset *from, bool previous, int delta, List *targets,
+			   bool last)
+{
+	Query	   *term = copyObject(context->join);
+	List	   *names = NIL;
+	List	   *refs = NIL;
+	List	   *quals = NIL;
+	Expr	   *weight = NULL;
+	Bitmapset  *present = bms_copy(from);
+	CarriedContext carried = {context->columns, list_length(term->rtable) + 1};
+	int			varno = -1;
+	ListCell   *lc;
+
+	if (previous)
+	{
+		RangeTblEntry *rte = makeNode(RangeTblEntry);
+		RangeTblRef *ref = makeNode(RangeTblRef);
+
+		for (int i = 1; i <= list_length(context->columns); i++)
+			names = lappend(names, makeString(psprintf("c%d", i)));
+		names = lappend(names, makeString(pstrdup(ST_WEIGHT_COLUMN)));
+		rte->rtekind = RTE_CTE;
+		rte->ctename = pstrdup(ST_STEP_INPUT);
+		rte->alias = makeAlias("p", NIL);
+		rte->eref = makeAlias("p", names);
+		rte->inFromCl = true;
+		term->rtable = lappend(term->rtable, rte);
+		ref->rtindex = carried.varno;
+		refs = lappend(refs, ref);
+		weight = weight_of(carried.varno, list_length(names));
+		present = bms_add_members(present, context->joined);
+	}
+	while ((varno = bms_next_member(from, varno)) >= 0)
+	{
+		RangeTblEntry *rte = rt_fetch(varno, term->rtable);
+		RangeTblRef *ref = makeNode(RangeTblRef);
+
+		ref->rtindex = varno;
+		refs = lappend(refs, ref);
+		if (varno == delta)
+			weight = multiply(weight, weight_of(varno, st_weigh_entry(rte)));
+		if (previous)
+		{
+			rte->functions = (List *) carried_mutator((Node *) rte->functions, &carried);
+			rte->values_lists = (List *) carried_mutator((Node *) rte->values_lists, &carried);
+		}
+	}
+	foreach(lc, context->quals)
+	{
+		Bitmapset  *varnos = pull_varnos(NULL, lfirst(lc));
+
+		if (bms_is_empty(varnos) ? last :
+			bms_is_subset(varnos, present) && !(previous && bms_is_subset(varnos, context->joined)))
+			quals = lappend(quals, copyObject(lfirst(lc)));
+	}
+	term->targetList = NIL;
+	foreach(lc, targets)
+		term->targetList = lappend(term->targetList,
+								   makeTargetEntry(copyObject(lfirst(lc)), list_length(term->targetList) + 1,
+												   psprintf("c%d", list_length(term->targetList) + 1), false));
+	if (previous)
+	{
+		quals = (List *) carried_mutator((Node *) quals, &carried);
+		term->targetList = (List *) carried_mutator((Node *) term->targetList, &carried);
+	}
+	add_weight(term, previous && delta ? minus(weight) : weight);
+	term->jointree = makeFromExpr(refs, quals ? (Node *) make_ands_explicit(quals) : NULL);
+	return term;
+}
+
+static void
+add_steps(StProgram *program, StJoinProgram *join, StJoinDelta *delta)
+{
+	StepContext context = {.join = join->join->query};
+	StringInfoData terms;
+	Bitmapset  *rest = NULL;
+	List	   *targets = NIL;
+	List	   *columns;
+	ListCell   *lc;
+	int			first = bms_next_member(delta->changed, -1) + 1;
+
+	context.quals = make_ands_implicit((Expr *) context.join->jointree->quals);
+	find_neighbours(&context);
+	initStringInfo(&terms);
+	columns = columns_to_carry(&context, bms_make_singleton(first));
+	add_term(&terms, make_step_term(&context, bms_make_singleton(first), false, first, columns, false));
+	add_step(program, join, delta, terms.data, carried_desc(columns), true);
+	context.joined = bms_make_singleton(first);
+	context.columns = columns;
+
+	for (int i = 1; i < bms_num_members(delta->changed); i++)
+	{
+		Bitmapset  *bridge;
+		int			next = nearest(&context, delta->changed, &bridge);
+		Bitmapset  *added = bms_add_member(bridge, next);
+		Bitmapset  *all = bms_union(context.joined, added);
+
+		columns = columns_to_carry(&context, all);
+		resetStringInfo(&terms);
+		add_term(&terms, make_step_term(&context, added, true, 0, columns, false));
+		add_term(&terms, make_step_term(&context, all, false, next, columns, false));
+		if (!ST_FAULT("E2"))
+			add_term(&terms, make_step_term(&context, added, true, next, columns, false));
+		add_step(program, join, delta, terms.data, carried_desc(columns), true);
+		context.joined = all;
+		context.columns = columns;
+	}
+
+	for (int varno = 1; varno <= join->nreferences; varno++)
+		if (!bms_is_member(varno, context.joined))
+			rest = bms_add_member(rest, varno);
+	foreach(lc, context.join->targetList)
+		targets = lappend(targets, lfirst_node(TargetEntry, lc)->expr);
+	resetStringInfo(&terms);
+	add_term(&terms, make_step_term(&context, rest, true, 0, targets, true));
+	add_step(program, join, delta, terms.data, join->desc, false);
+	pfree(terms.data);
+}
+
+StJoinDelta *
+st_join_delta(StProgram *program, StJoinProgram *join, const Bitmapset *changed)
+{
+	StJoinDelta *delta;
+	ListCell   *lc;
+	MemoryContext old;
+	int			n = bms_num_members(changed);
+
+	foreach(lc, join->deltas)
+	{
+		delta = lfirst(lc);
+		if (bms_equal(delta->changed, changed))
+			return delta;
+	}
+
+	old = MemoryContextSwitchTo(program->context);
+	delta = palloc0(sizeof(StJoinDelta));
+	delta->changed = bms_copy(changed);
+	if (n < STEPS_FROM)
+	{
+		StringInfoData terms;
+
+		initStringInfo(&terms);
+		print_terms(&terms, join->join->query, changed, -1, NULL);
+		add_step(program, join, delta, terms.data, join->desc, n > 1);
+		pfree(terms.data);
+	}
+	else
+		add_steps(program, join, delta);
+	join->deltas = lappend(join->deltas, delta);
+	MemoryContextSwitchTo(old);
+	return delta;
+}

@@ -1,0 +1,20 @@
+/*-------------------------------------------------------------------------
+ *
+ * join.h
+ *	  The deltas of joins.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ST_DELTA_JOIN_H
+#define ST_DELTA_JOIN_H
+
+#include "delta/delta.h"
+
+/* Fill in a join's program but for its statements. */
+extern void st_join_program_init(StProgram *program, StJoinProgram *target, StJoin *join);
+
+/* Parse a generated statement whose inputs are the leaves and "extra" (may be NULL). */
+extern StStatement *st_make_statement(MemoryContext context, const char *text, List *leaves,
+									  const StInput *extra);
+
+#endif							/* ST_DELTA_JOIN_H */

@@ -1,0 +1,452 @@
+/*-------------------------------------------------------------------------
+ *
+ * from.c
+ *	  Flatten the FROM clause of one level into references and a join.
+ *
+ * NOTES
+ *	  A reference is what a join's delta is made of term by term: a relation, a
+ *	  state, a function, VALUES, or a linear subquery that cannot be taken apart
+ *	  (UNION ALL, set-returning functions in its select list). Inner joins lose
+ *	  their nesting: their conditions move to WHERE, which is what the planner
+ *	  does as well (prepjointree.c, after which pulling up subqueries is
+ *	  modelled here). Columns of USING and NATURAL and whatever else names a
+ *	  join's column are replaced by what they stand for (rule F2).
+ *
+ *	  The query is changed in place.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "compat.h"
+#include "query/build.h"
+#include "util/fault.h"
+
+typedef struct FlattenContext
+{
+	BuildContext *build;
+	Query	   *query;
+	List	   *references;		/* range table indexes, in the order of FROM */
+	List	   *quals;
+	Bitmapset  *finished;		/* subqueries that are linear and stay */
+} FlattenContext;
+
+/* ----- names of joins ----- */
+
+#define JOIN_PREFIX "__pgt_j"
+
+int
+st_join_ordinal(const RangeTblEntry *rte)
+{
+	const char *name = rte->alias ? rte->alias->aliasname : "";
+
+	if (rte->rtekind != RTE_SUBQUERY || strncmp(name, JOIN_PREFIX, strlen(JOIN_PREFIX)) != 0)
+		return -1;
+	return atoi(name + strlen(JOIN_PREFIX));
+}
+
+/* ----- subqueries that only filter and project ----- */
+
+/* As is_simple_subquery in PostgreSQL's prepjointree.c. */
+static bool
+is_simple(Query *query)
+{
+	return query->commandType == CMD_SELECT && query->setOperations == NULL &&
+		!query->hasAggs && !query->hasWindowFuncs && !query->hasTargetSRFs &&
+		!query->hasSubLinks && !query->hasDistinctOn &&
+		query->groupClause == NIL && query->groupingSets == NIL && query->havingQual == NULL &&
+		query->distinctClause == NIL && query->limitCount == NULL && query->limitOffset == NULL &&
+		query->rowMarks == NIL && query->cteList == NIL;
+}
+
+/* A subquery's FROM and WHERE take the place of the reference to it. */
+static void
+pull_up(Query *query, RangeTblRef *ref, Node **place)
+{
+	int			varno = ref->rtindex;
+	RangeTblEntry *rte = rt_fetch(varno, query->rtable);
+	Query	   *subquery = rte->subquery;
+	RangeTblEntry target;
+	bool		sublinks = false;
+
+	OffsetVarNodes((Node *) subquery, list_length(query->rtable), 0);
+	/* what a LATERAL subquery says of its neighbours now stands beside them */
+	IncrementVarSublevelsUp((Node *) subquery, -1, 1);
+	query->rtable = list_concat(query->rtable, subquery->rtable);
+	*place = (Node *) subquery->jointree;
+	memcpy(&target, rte, sizeof(target));
+	rte->rtekind = RTE_RESULT;
+	rte->subquery = NULL;
+	*query = *(Query *) StReplaceVarsFromTargetList((Node *) query, varno, &target,
+													subquery->targetList, &sublinks);
+}
+
+/*
+ * Take apart or linearize one subquery of FROM. Returns true if something
+ * changed, after which the search starts again.
+ */
+static bool
+flatten_one(Node **place, FlattenContext *context)
+{
+	Node	   *item = *place;
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (item == NULL || context->build->reason)
+		return false;
+	if (IsA(item, FromExpr))
+	{
+		foreach(lc, ((FromExpr *) item)->fromlist)
+			if (flatten_one((Node **) &lfirst(lc), context))
+				return true;
+		return false;
+	}
+	if (IsA(item, JoinExpr))
+		return flatten_one(&((JoinExpr *) item)->larg, context) ||
+			flatten_one(&((JoinExpr *) item)->rarg, context);
+
+	{
+		RangeTblRef *ref = castNode(RangeTblRef, item);
+		RangeTblEntry *rte = rt_fetch(ref->rtindex, context->query->rtable);
+
+		if (rte->rtekind != RTE_SUBQUERY || bms_is_member(ref->rtindex, context->finished))
+			return false;
+		if (rte->security_barrier && !ST_FAULT("F7 barrier"))
+			return st_decline(context->build, "a security barrier view cannot be taken apart") != NULL;
+		if (!st_inline_ctes(rte->subquery, context->build))
+			return false;
+		if (!is_simple(rte->subquery))
+		{
+			Query	   *linear = st_linearize(rte->subquery, context->build);
+
+			if (linear == NULL)
+				return false;
+			rte->subquery = linear;
+			if (!is_simple(linear))
+			{
+				context->finished = bms_add_member(context->finished, ref->rtindex);
+				return true;
+			}
+		}
+		pull_up(context->query, ref, place);
+		return true;
+	}
+}
+
+/* ----- references ----- */
+
+static void
+add_quals(FlattenContext *context, Node *quals)
+{
+	if (quals == NULL)
+		return;
+	context->quals = list_concat(context->quals, make_ands_implicit((Expr *) quals));
+}
+
+static bool
+only_inner_joins(Node *item, BuildContext *context)
+{
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (IsA(item, FromExpr))
+	{
+		foreach(lc, ((FromExpr *) item)->fromlist)
+			if (!only_inner_joins(lfirst(lc), context))
+				return false;
+	}
+	else if (IsA(item, JoinExpr))
+	{
+		JoinExpr   *join = (JoinExpr *) item;
+
+		if (join->jointype != JOIN_INNER)
+			return st_decline(context, "outer joins have no delta rule yet") != NULL;
+		return only_inner_joins(join->larg, context) && only_inner_joins(join->rarg, context);
+	}
+	return true;
+}
+
+static void
+collect_references(Node *item, FlattenContext *context)
+{
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (IsA(item, RangeTblRef))
+		context->references = lappend_int(context->references, ((RangeTblRef *) item)->rtindex);
+	else if (IsA(item, JoinExpr))
+	{
+		collect_references(((JoinExpr *) item)->larg, context);
+		collect_references(((JoinExpr *) item)->rarg, context);
+		add_quals(context, ((JoinExpr *) item)->quals);
+	}
+	else
+	{
+		foreach(lc, castNode(FromExpr, item)->fromlist)
+			collect_references(lfirst(lc), context);
+		add_quals(context, ((FromExpr *) item)->quals);
+	}
+}
+
+static bool
+check_reference(RangeTblEntry *rte, BuildContext *context)
+{
+	switch (rte->rtekind)
+	{
+		case RTE_RELATION:
+			return st_check_relation(rte, context);
+		case RTE_SUBQUERY:
+		case RTE_FUNCTION:
+		case RTE_VALUES:
+		case RTE_CTE:			/* a state: all others were inlined */
+			return true;
+		default:
+			return st_decline(context, "this kind of FROM item has no delta rule yet") != NULL;
+	}
+}
+
+typedef struct RenumberContext
+{
+	const int  *numbers;
+	int			sublevels_up;
+} RenumberContext;
+
+static bool
+renumber_entries(Node *node, void *arg)
+{
+	RenumberContext *context = arg;
+
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, Var))
+	{
+		Var		   *var = (Var *) node;
+
+		if (var->varlevelsup == context->sublevels_up)
+		{
+			var->varno = context->numbers[var->varno];
+			var->varnosyn = 0;
+			var->varattnosyn = 0;
+		}
+		return false;
+	}
+	if (IsA(node, Query))
+	{
+		RenumberContext inner = {context->numbers, context->sublevels_up + 1};
+
+		return query_tree_walker((Query *) node, renumber_entries, &inner, 0);
+	}
+	return expression_tree_walker(node, renumber_entries, arg);
+}
+
+/* Whole rows and system columns of a source have no place in its log (rules F2, F3). */
+static bool
+bad_var_walker(Node *node, void *arg)
+{
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, Var))
+	{
+		if (((Var *) node)->varlevelsup > 0)
+			(void) st_decline(arg, "a subquery that refers to other items of FROM and cannot be taken apart has no delta rule yet");
+		else if (((Var *) node)->varattno < (ST_FAULT("F3") ? 0 : 1))
+			(void) st_decline(arg, "whole-row and system columns have no delta rule yet");
+		return false;
+	}
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, bad_var_walker, arg, 0);
+	return expression_tree_walker(node, bad_var_walker, arg);
+}
+
+/* The range table holds the references only, numbered from 1 in the order of FROM. */
+static bool
+keep_references(FlattenContext *context)
+{
+	Query	   *query = context->query;
+	int		   *numbers = palloc0(sizeof(int) * (list_length(query->rtable) + 1));
+	RenumberContext renumber = {numbers, 0};
+	List	   *rtable = NIL;
+	List	   *refs = NIL;
+	ListCell   *lc;
+
+	foreach(lc, context->references)
+	{
+		RangeTblEntry *rte = rt_fetch(lfirst_int(lc), query->rtable);
+		RangeTblRef *ref = makeNode(RangeTblRef);
+
+		if (!check_reference(rte, context->build))
+			return false;
+		rtable = lappend(rtable, rte);
+		numbers[lfirst_int(lc)] = ref->rtindex = list_length(rtable);
+		refs = lappend(refs, ref);
+		/* rights are checked on the original query */
+#ifdef ST_HAVE_PERMINFOS
+		rte->perminfoindex = 0;
+#endif
+	}
+#ifdef ST_HAVE_PERMINFOS
+	query->rteperminfos = NIL;
+#endif
+	query->rtable = rtable;
+	query->jointree = makeFromExpr(refs, (Node *) (context->quals ? make_ands_explicit(context->quals) : NULL));
+	(void) bad_var_walker((Node *) query->targetList, context->build);
+	(void) bad_var_walker(query->havingQual, context->build);
+	(void) bad_var_walker(query->jointree->quals, context->build);
+	(void) range_table_walker(rtable, bad_var_walker, context->build, 0);
+	if (context->build->reason)
+		return false;
+	(void) renumber_entries((Node *) query->targetList, &renumber);
+	(void) renumber_entries(query->havingQual, &renumber);
+	(void) renumber_entries(query->jointree->quals, &renumber);
+	(void) range_table_walker(rtable, renumber_entries, &renumber, 0);
+	return true;
+}
+
+/* ----- the join ----- */
+
+typedef struct JoinContext
+{
+	List	   *columns;		/* Vars over the references */
+} JoinContext;
+
+/* A column above the join becomes the join's own, added at its first use. */
+static Node *
+join_column_mutator(Node *node, void *arg)
+{
+	JoinContext *context = arg;
+
+	if (node == NULL)
+		return NULL;
+	check_stack_depth();
+	if (IsA(node, Var))
+	{
+		Var		   *var = (Var *) node;
+		ListCell   *lc;
+		int			position = 1;
+
+		foreach(lc, context->columns)
+		{
+			if (equal(lfirst(lc), var))
+				break;
+			position++;
+		}
+		if (lc == NULL)
+			context->columns = lappend(context->columns, copyObject(var));
+		return (Node *) makeVar(1, position, var->vartype, var->vartypmod, var->varcollid, 0);
+	}
+	return expression_tree_mutator(node, join_column_mutator, arg);
+}
+
+/*
+ * The references and WHERE become a join, whose columns are those that the
+ * rest of the query uses (rule E1: expressions stay above).
+ */
+static void
+make_join(Query *query, BuildContext *build)
+{
+	StJoin	   *join = palloc0(sizeof(StJoin));
+	Query	   *inner = makeNode(Query);
+	RangeTblEntry *rte = makeNode(RangeTblEntry);
+	RangeTblRef *ref = makeNode(RangeTblRef);
+	JoinContext context = {NIL};
+	ListCell   *lc;
+	List	   *names = NIL;
+
+	query->targetList = (List *) join_column_mutator((Node *) query->targetList, &context);
+	query->havingQual = join_column_mutator(query->havingQual, &context);
+	inner->commandType = CMD_SELECT;
+	inner->querySource = QSRC_ORIGINAL;
+	inner->canSetTag = true;
+	inner->rtable = query->rtable;
+	inner->jointree = query->jointree;
+	/* a query without columns cannot be printed and parsed again */
+	if (context.columns == NIL)
+		context.columns = list_make1(makeBoolConst(true, false));
+	foreach(lc, context.columns)
+	{
+		char	   *name = psprintf("c%d", list_length(names) + 1);
+
+		names = lappend(names, makeString(name));
+		inner->targetList = lappend(inner->targetList,
+									makeTargetEntry(lfirst(lc), list_length(names), name, false));
+	}
+	st_replace_aliases(inner);
+	join->query = inner;
+	foreach(lc, build->joins)
+		if (equal(((StJoin *) lfirst(lc))->query, inner))
+			break;
+	if (lc)
+		join = lfirst(lc);
+	else
+	{
+		join->ordinal = list_length(build->joins);
+		build->joins = lappend(build->joins, join);
+	}
+
+	rte->rtekind = RTE_SUBQUERY;
+	rte->subquery = inner;
+	rte->inFromCl = true;
+	rte->alias = makeAlias(psprintf(JOIN_PREFIX "%d", join->ordinal), NIL);
+	rte->eref = makeAlias(rte->alias->aliasname, names);
+	ref->rtindex = 1;
+	query->rtable = list_make1(rte);
+	query->jointree = makeFromExpr(list_make1(ref), NULL);
+}
+
+bool
+st_flatten_from(Query *query, BuildContext *build)
+{
+	FlattenContext context = {.build = build, .query = query};
+	ListCell   *lc;
+	RangeTblEntry *first;
+
+	if (!only_inner_joins((Node *) query->jointree, build))
+		return false;
+	query->targetList = (List *) StFlattenJoinAliasVars(query, (Node *) query->targetList);
+	query->havingQual = StFlattenJoinAliasVars(query, query->havingQual);
+	query->jointree = (FromExpr *) StFlattenJoinAliasVars(query, (Node *) query->jointree);
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind == RTE_SUBQUERY && rte->lateral)
+			rte->subquery = (Query *) StFlattenJoinAliasVars(query, (Node *) rte->subquery);
+		else if (rte->rtekind == RTE_FUNCTION)
+			rte->functions = (List *) StFlattenJoinAliasVars(query, (Node *) rte->functions);
+		else if (rte->rtekind == RTE_VALUES)
+			rte->values_lists = (List *) StFlattenJoinAliasVars(query, (Node *) rte->values_lists);
+	}
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind == RTE_JOIN)
+			rte->joinaliasvars = NIL;
+	}
+
+	while (flatten_one((Node **) &query->jointree, &context))
+		;
+	if (build->reason)
+		return false;
+	collect_references((Node *) query->jointree, &context);
+	if (context.references == NIL)
+		return st_decline(build, "a query without a table has no delta rule yet") != NULL;
+	if (!keep_references(&context))
+		return false;
+	first = linitial_node(RangeTblEntry, query->rtable);
+	if (list_length(query->rtable) > 1 ||
+		first->rtekind == RTE_FUNCTION || first->rtekind == RTE_VALUES)
+		make_join(query, build);
+	return true;
+}
