@@ -117,9 +117,9 @@ st_relation_has_index_on(Oid relid, const Bitmapset *attnums)
 typedef struct CandidateKey
 {
 	int			ncolumns;
-	AttrNumber	columns[INDEX_MAX_KEYS];
-	Oid			families[INDEX_MAX_KEYS];	/* btree families of their equality */
-	Oid			collations[INDEX_MAX_KEYS];
+	AttrNumber *columns;
+	Oid		   *families;		/* btree families of their equality */
+	Oid		   *collations;
 	bool		simple;			/* NOT NULL and of fixed length */
 } CandidateKey;
 
@@ -166,6 +166,19 @@ shown_as(IdentityContext *context, int varno, AttrNumber attnum)
 	return target_position(context->tree->final->targetList, 1, position);
 }
 
+static CandidateKey *
+make_candidate_key(int ncolumns)
+{
+	CandidateKey *key = palloc0(sizeof(CandidateKey));
+
+	key->ncolumns = ncolumns;
+	key->columns = palloc0(sizeof(AttrNumber) * Max(ncolumns, 1));
+	key->families = palloc0(sizeof(Oid) * Max(ncolumns, 1));
+	key->collations = palloc0(sizeof(Oid) * Max(ncolumns, 1));
+	key->simple = ncolumns <= INDEX_MAX_KEYS;
+	return key;
+}
+
 static List *
 relation_keys(Oid relid)
 {
@@ -181,12 +194,10 @@ relation_keys(Oid relid)
 	{
 		Relation	index_rel = index_open(lfirst_oid(lc), AccessShareLock);
 		Form_pg_index index = index_rel->rd_index;
-		CandidateKey *key = palloc0(sizeof(CandidateKey));
+		CandidateKey *key = make_candidate_key(index->indnkeyatts);
 		bool		usable = index->indisunique && index->indisvalid && index->indimmediate &&
 			RelationGetIndexPredicate(index_rel) == NIL;
 
-		key->ncolumns = index->indnkeyatts;
-		key->simple = true;
 		for (int i = 0; usable && i < key->ncolumns; i++)
 		{
 			AttrNumber	attnum = index->indkey.values[i];
@@ -211,12 +222,9 @@ relation_keys(Oid relid)
 static List *
 state_keys(StNode *node)
 {
-	CandidateKey *key = palloc0(sizeof(CandidateKey));
+	CandidateKey *key = make_candidate_key(node->nkeys);
 
-	if (node->nkeys > INDEX_MAX_KEYS)
-		return NIL;
-	key->ncolumns = node->nkeys;
-	key->simple = !node->inexact_keys;
+	key->simple = key->simple && !node->inexact_keys;
 	for (int i = 0; i < node->nkeys; i++)
 	{
 		Node	   *expr = (Node *) list_nth_node(TargetEntry, node->block->targetList, i)->expr;
@@ -362,14 +370,14 @@ st_tree_find_identity(StTree *tree)
 				kept = rest;
 		}
 
-	tree->keys = palloc(sizeof(AttrNumber) * INDEX_MAX_KEYS);
+	tree->keys = palloc(sizeof(AttrNumber) * list_length(tree->final->targetList));
 	tree->key_simple = true;
 	varno = -1;
 	while ((varno = bms_next_member(kept, varno)) >= 0)
 	{
 		CandidateKey *key = shown_key(&context, varno);
 
-		if (key == NULL || tree->nkeys + key->ncolumns > INDEX_MAX_KEYS)
+		if (key == NULL)
 		{
 			tree->nkeys = 0;
 			return;
@@ -378,6 +386,5 @@ st_tree_find_identity(StTree *tree)
 			tree->keys[tree->nkeys++] = shown_as(&context, varno, key->columns[column]);
 		tree->key_simple = tree->key_simple && key->simple;
 	}
-	if (tree->nkeys == 0)
-		tree->key_simple = false;
+	tree->key_simple = tree->key_simple && tree->nkeys > 0 && tree->nkeys <= INDEX_MAX_KEYS;
 }
