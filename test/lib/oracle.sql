@@ -79,26 +79,58 @@ CREATE FUNCTION test.last_run_id(name text) RETURNS bigint LANGUAGE sql AS $$
 $$;
 
 /*
+ * What this transaction has read so far, of all relations but the system's
+ * catalogs: rows that access methods returned, pages that they asked for.
+ * Whatever code did it: statements, apply, reading logs.
+ */
+CREATE FUNCTION test.reads(OUT rows bigint, OUT pages bigint) LANGUAGE sql AS $$
+    SELECT sum(pg_stat_get_xact_tuples_returned(oid) +
+               CASE WHEN relkind = 'i' THEN 0 ELSE pg_stat_get_xact_tuples_fetched(oid) END),
+           sum(pg_stat_get_xact_blocks_fetched(oid))
+      FROM pg_class
+     WHERE relkind IN ('r', 'i', 't', 'm') AND relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+$$;
+
+/*
  * Refresh, compare, and say what the run did: "DIFFERENTIAL +1 ~2 -3" are rows
  * inserted, updated and deleted. Raises unless the action is the wanted one
  * and a differential run has no reason to be something else. NO_DATA also
  * stands for a run that left no row in the history.
+ *
+ * A recompute in disguise is an error as well: a run that read more rows or
+ * pages than max_rows and max_pages, by default a constant times the changed
+ * rows, which only a source of thousands of rows exceeds.
  */
-CREATE FUNCTION test.refresh(name text, wanted text DEFAULT 'DIFFERENTIAL') RETURNS text
-LANGUAGE plpgsql AS $function$
+CREATE FUNCTION test.refresh(name text, wanted text DEFAULT 'DIFFERENTIAL', max_rows bigint DEFAULT NULL, max_pages bigint DEFAULT NULL)
+RETURNS text LANGUAGE plpgsql AS $function$
 DECLARE
-    before bigint := test.last_run_id(name);
+    last bigint := test.last_run_id(name);
     run pgtrickle.pgt_refresh_history;
+    changed bigint;
+    before record;
+    after record;
 BEGIN
+    before := test.reads();
     PERFORM pgtrickle.refresh_stream_table(name);
+    after := test.reads();
     PERFORM test.assert_fresh(name);
     SELECT * INTO run FROM pgtrickle.pgt_refresh_history
-     WHERE refresh_id = test.last_run_id(name) AND refresh_id > before;
+     WHERE refresh_id = test.last_run_id(name) AND refresh_id > last;
     IF coalesce(run.action, 'NO_DATA') <> wanted OR
        (wanted = 'DIFFERENTIAL' AND run.refresh_reason IS NOT NULL) OR
        run.refresh_reason = 'inconsistent' OR run.status <> 'COMPLETED' THEN
         RAISE EXCEPTION '% was refreshed as %, wanted %', name, coalesce(run.action, 'NO_DATA'), wanted
             USING DETAIL = 'reason: ' || coalesce(run.refresh_reason, 'none');
+    END IF;
+    IF wanted IN ('DIFFERENTIAL', 'NO_DATA') THEN
+        changed := coalesce(run.delta_row_count + run.rows_inserted + run.rows_updated + run.rows_deleted, 0);
+        max_rows := coalesce(max_rows, 3000 + 100 * changed);
+        max_pages := coalesce(max_pages, 3000 + 100 * changed);
+    END IF;
+    IF after.rows - before.rows > max_rows OR after.pages - before.pages > max_pages THEN
+        RAISE EXCEPTION '% was recomputed in disguise', name
+            USING DETAIL = format('read %s rows and %s pages, allowed are %s and %s',
+                                  after.rows - before.rows, after.pages - before.pages, max_rows, max_pages);
     END IF;
     RETURN wanted || format(' +%s ~%s -%s', run.rows_inserted, run.rows_updated, run.rows_deleted)
         || coalesce(': ' || run.refresh_reason, '');
