@@ -388,7 +388,7 @@ fill_entry(StEntry *entry, StStreamTable *table, Query *query)
 
 	st_owner_enter(&scope, entry->owner, table->settings);
 	entry->reason = table->reason ? table->reason : "refresh mode FULL";
-	if (row_security_walker((Node *) query, &entry->owner))
+	if (row_security_walker((Node *) query, &entry->owner) && !ST_FAULT("E17") && !ST_FAULT("F7"))
 	{
 		query = analyse_again(entry, table);
 		entry->reason = "row security applies to a source";
