@@ -209,7 +209,7 @@ switch_mode(StStreamTable *table, StDefinition *definition)
 static void
 alter_mode(Oid relid, const char *mode)
 {
-	StStreamTable *table = st_stream_table_get(relid);
+	StStreamTable *table = st_require_stream_table(relid);
 	StDefinition definition = {.requested_mode = st_parse_mode(mode)};
 
 	if (strcmp(definition.requested_mode, "IMMEDIATE") == 0)
@@ -218,14 +218,10 @@ alter_mode(Oid relid, const char *mode)
 				 errmsg("refresh mode IMMEDIATE is not available in this release"),
 				 errhint("Use AUTO, FULL or DIFFERENTIAL.")));
 	decide(table, &definition, st_relation_owner(relid));
+	st_definition_lock_sources(definition.tree ? NIL : captured_sources(table->pgt_id), table->pgt_id);
 	LockRelationOid(relid, ShareRowExclusiveLock);
-	st_refresh_lock(table->pgt_id);
 	/* somebody else may have changed or dropped it while we waited */
-	table = st_stream_table_get(relid);
-	if (table == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("stream table not found: it was dropped by another session")));
+	table = st_require_stream_table(relid);
 	if (strcmp(definition.mode, table->refresh_mode) == 0)
 		remember_requested_mode(table, &definition);
 	else

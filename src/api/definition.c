@@ -14,6 +14,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -23,6 +24,7 @@
 #include "capture/capture.h"
 #include "catalog/internal_table.h"
 #include "guc.h"
+#include "store/store.h"
 
 /* ----- the mode ----- */
 
@@ -151,6 +153,24 @@ st_definition_install_capture(StDefinition *definition)
 		ereport(NOTICE,
 				(errmsg("writers of the sources of \"%s\" wait until this transaction ends",
 						definition->name)));
+}
+
+static void
+lock_captured(List *sources, bool stream_tables)
+{
+	ListCell   *lc;
+
+	foreach(lc, sources)
+		if (st_log_exists(lfirst_oid(lc)) && st_is_stream_table(lfirst_oid(lc)) == stream_tables)
+			LockRelationOid(lfirst_oid(lc), ShareRowExclusiveLock);
+}
+
+void
+st_definition_lock_sources(List *sources, int64 pgt_id)
+{
+	lock_captured(sources, false);
+	st_refresh_lock(pgt_id);
+	lock_captured(sources, true);
 }
 
 void

@@ -41,6 +41,13 @@ extern void st_definition_decide(StDefinition *definition);
 /* Capture all sources, by OID; locks them against writers, with a NOTICE. */
 extern void st_definition_install_capture(StDefinition *definition);
 
+/*
+ * The locks under which capture of sources can be taken away from a stream
+ * table, in the order that keeps clear of writers and refreshes: base tables
+ * by OID, the node, stream tables that are sources.
+ */
+extern void st_definition_lock_sources(List *sources, int64 pgt_id);
+
 /* Make the state tables, empty and without indexes. */
 extern void st_definition_create_states(StDefinition *definition, int64 pgt_id);
 

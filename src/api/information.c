@@ -38,7 +38,7 @@ st_sql_version(PG_FUNCTION_ARGS)
 Datum
 st_sql_stream_table_id(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_INT64(st_stream_table_get(st_resolve_stream_table(PG_GETARG_TEXT_PP(0)))->pgt_id);
+	PG_RETURN_INT64(st_require_stream_table(st_resolve_stream_table(PG_GETARG_TEXT_PP(0)))->pgt_id);
 }
 
 Datum
@@ -96,12 +96,11 @@ Datum
 st_sql_explain_stream_table(PG_FUNCTION_ARGS)
 {
 	static const char *const identities[] = {"unique key", "hash of the key", "hash of the row image"};
-	Oid			relid = st_resolve_stream_table(PG_GETARG_TEXT_PP(0));
+	Oid			relid = st_lock_stream_table(PG_GETARG_TEXT_PP(0));
 	StEntry    *entry;
 	StStreamTable *table;
 	StringInfoData text;
 
-	st_require_owner(relid);
 	entry = st_entry_get(relid);
 	table = entry->table;
 	initStringInfo(&text);
@@ -158,7 +157,7 @@ Datum
 st_sql_explain_delta(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	Oid			relid = st_resolve_stream_table(PG_GETARG_TEXT_PP(0));
+	Oid			relid = st_lock_stream_table(PG_GETARG_TEXT_PP(0));
 	char	   *format = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	StEntry    *entry;
 	StOwnerScope scope;
@@ -168,7 +167,6 @@ st_sql_explain_delta(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid argument: format \"%s\"", format),
 				 errhint("This release prints plans as text only.")));
-	st_require_owner(relid);
 	entry = st_entry_get(relid);
 	if (entry->program == NULL)
 		ereport(ERROR,

@@ -32,6 +32,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "api/definition.h"
 #include "api/name.h"
 #include "capture/capture.h"
 #include "catalog/extension.h"
@@ -58,8 +59,7 @@ refresh(Oid relid)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid argument: a stream table cannot be refreshed on a standby")));
 	PreventCommandIfReadOnly("refresh_stream_table()");
-	st_require_owner(relid);
-	table = st_stream_table_get(relid);
+	table = st_require_stream_table(relid);
 	if (strcmp(table->status, "SUSPENDED") == 0 || strcmp(table->status, "ERROR") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -84,7 +84,7 @@ refresh(Oid relid)
 Datum
 st_sql_refresh_stream_table(PG_FUNCTION_ARGS)
 {
-	refresh(st_resolve_stream_table(PG_GETARG_TEXT_PP(0)));
+	refresh(st_lock_stream_table(PG_GETARG_TEXT_PP(0)));
 	PG_RETURN_VOID();
 }
 
@@ -100,7 +100,7 @@ st_sql_refresh_if_stale(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("invalid argument: name must not be NULL")));
-	relid = st_resolve_stream_table(PG_GETARG_TEXT_PP(0));
+	relid = st_lock_stream_table(PG_GETARG_TEXT_PP(0));
 	if (PG_ARGISNULL(1))
 		PG_RETURN_BOOL(false);
 	values[0] = ObjectIdGetDatum(relid);
@@ -145,18 +145,14 @@ dependants_of(Oid relid)
 	return result;
 }
 
-/*
- * Take a stream table out of the catalog with everything that only it needs:
- * its states, and the capture of sources that nobody else reads.
- */
-static void
-forget_stream_table(StStreamTable *table)
+/* Relations that a stream table reads, by OID. */
+static List *
+sources_of(StStreamTable *table)
 {
 	Oid			types[] = {INT8OID};
 	Datum		values[] = {Int64GetDatum(table->pgt_id)};
 	List	   *sources = NIL;
 	bool		isnull;
-	ListCell   *lc;
 	MemoryContext context = CurrentMemoryContext;
 
 	SPI_connect();
@@ -169,6 +165,23 @@ forget_stream_table(StStreamTable *table)
 		sources = lappend_oid(sources, DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull)));
 		MemoryContextSwitchTo(old);
 	}
+	SPI_finish();
+	return sources;
+}
+
+/*
+ * Take a stream table out of the catalog with everything that only it needs:
+ * its states, and the capture of sources that nobody else reads.
+ */
+static void
+forget_stream_table(StStreamTable *table)
+{
+	Oid			types[] = {INT8OID};
+	Datum		values[] = {Int64GetDatum(table->pgt_id)};
+	List	   *sources = sources_of(table);
+	ListCell   *lc;
+
+	SPI_connect();
 	(void) st_catalog_execute("DELETE FROM pgtrickle.pgt_stream_tables WHERE pgt_id = $1", 1, types, values, NULL);
 	SPI_finish();
 	st_frontier_delete(table->pgt_id);
@@ -176,13 +189,15 @@ forget_stream_table(StStreamTable *table)
 	for (int i = 0; i < table->nstates; i++)
 		st_extension_drop_relation(table->states[i]);
 	foreach(lc, sources)
-		st_capture_remove(lfirst_oid(lc));
+		if (st_log_exists(lfirst_oid(lc)))
+			st_capture_remove(lfirst_oid(lc));
 }
 
+/* Lock order: sources and node (st_definition_lock_sources), then the stream table. */
 static void
 drop(Oid relid, bool cascade)
 {
-	StStreamTable *table = st_stream_table_get(relid);
+	StStreamTable *table = st_require_stream_table(relid);
 	List	   *dependants = dependants_of(relid);
 	ObjectAddress address;
 	ListCell   *lc;
@@ -206,7 +221,10 @@ drop(Oid relid, bool cascade)
 		if (st_is_stream_table(lfirst_oid(lc)))
 			drop(lfirst_oid(lc), true);
 
+	st_definition_lock_sources(sources_of(table), table->pgt_id);
 	LockRelationOid(relid, AccessExclusiveLock);
+	/* another session may have altered or dropped it meanwhile */
+	table = st_require_stream_table(relid);
 	forget_stream_table(table);
 	CommandCounterIncrement();
 	ObjectAddressSet(address, RelationRelationId, relid);
@@ -304,7 +322,7 @@ st_sql_on_drop(PG_FUNCTION_ARGS)
 Datum
 st_sql_verify_stream_table(PG_FUNCTION_ARGS)
 {
-	Oid			relid = st_resolve_stream_table(PG_GETARG_TEXT_PP(0));
+	Oid			relid = st_lock_stream_table(PG_GETARG_TEXT_PP(0));
 	TupleDesc	desc;
 	Datum		values[4];
 	bool		nulls[4] = {false, false, false, false};
@@ -312,7 +330,6 @@ st_sql_verify_stream_table(PG_FUNCTION_ARGS)
 	int64		unexpected;
 	char	   *sample;
 
-	st_require_owner(relid);
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	values[0] = BoolGetDatum(st_verify(relid, &missing, &unexpected, &sample));

@@ -46,25 +46,70 @@ st_parse_name(text *name)
 	return makeRangeVarFromNameList(names);
 }
 
+static void
+no_such_stream_table(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_TABLE),
+			 errmsg("stream table not found: %s", name)));
+}
+
 Oid
 st_resolve_stream_table(text *name)
 {
 	Oid			relid = RangeVarGetRelid(st_parse_name(name), NoLock, true);
 
 	if (!OidIsValid(relid) || !st_is_stream_table(relid))
+		no_such_stream_table(text_to_cstring(name));
+	return relid;
+}
+
+/* Nobody takes a lock on what is not his. */
+static void
+check_before_lock(const RangeVar *name, Oid relid, Oid old_relid, void *arg)
+{
+	if (!OidIsValid(relid) || !st_is_stream_table(relid))
+		no_such_stream_table(text_to_cstring(arg));
+	st_require_owner(relid);
+}
+
+Oid
+st_lock_stream_table(text *name)
+{
+	Oid			relid = RangeVarGetRelidExtended(st_parse_name(name), AccessShareLock, RVR_MISSING_OK,
+												 check_before_lock, name);
+
+	/* the row may have gone with a rolled-back creation, or stands for another table */
+	if (!OidIsValid(relid) || !st_is_stream_table(relid))
+		no_such_stream_table(text_to_cstring(name));
+	return relid;
+}
+
+StStreamTable *
+st_require_stream_table(Oid relid)
+{
+	StStreamTable *table = st_stream_table_get(relid);
+
+	if (table == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("stream table not found: %s", text_to_cstring(name))));
-	return relid;
+				 errmsg("stream table not found: it was dropped by another session")));
+	return table;
 }
 
 void
 st_require_owner(Oid relid)
 {
+	char	   *name = get_rel_name(relid);
+
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("stream table not found: it was dropped by another session")));
 	if (!StRelationOwnerCheck(relid, GetUserId()))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied: must be owner of stream table %s", get_rel_name(relid))));
+				 errmsg("permission denied: must be owner of stream table %s", name)));
 }
 
 void

@@ -15,8 +15,17 @@
 /* A name by the server's identifier rules, at most schema.table; 42601/42602. */
 extern RangeVar *st_parse_name(text *name);
 
-/* The stream table of that name, by search_path; 42P01. */
+/* The stream table of that name, by search_path; 42P01. Not locked: it may be dropped any time. */
 extern Oid	st_resolve_stream_table(text *name);
+
+/*
+ * The same with AccessShareLock, held to the end of the transaction; 42501
+ * unless the current user owns it.
+ */
+extern Oid	st_lock_stream_table(text *name);
+
+/* The row of a stream table; 42P01 if it is none any more. */
+extern StStreamTable *st_require_stream_table(Oid relid);
 
 /* Raises 42501 unless the current user owns the relation or is a member of its owner. */
 extern void st_require_owner(Oid relid);

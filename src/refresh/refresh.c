@@ -451,6 +451,7 @@ record(StEntry *entry, const char *initiated_by, TimestampTz start, const StRefr
 	BOOLOID, TEXTOID, TEXTOID, INT8OID, FLOAT8OID, FLOAT8OID, FLOAT8OID};
 	Datum		values[14];
 	char		nulls[14];
+	uint64		updated;
 	bool		isnull;
 
 	memset(nulls, ' ', sizeof(nulls));
@@ -475,6 +476,30 @@ record(StEntry *entry, const char *initiated_by, TimestampTz start, const StRefr
 	SPI_connect();
 	if (changed)
 	{
+		Oid			inserted_type = types[4];
+		Datum		inserted = values[4];
+
+		types[4] = BOOLOID;
+		values[4] = BoolGetDatum(entry->stays_stale);
+		updated = st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET status = 'ACTIVE', is_populated = true,"
+									 " data_timestamp = $2, last_refresh_at = $3, needs_reinit = $5,"
+									 " consecutive_errors = 0, last_error_message = NULL, last_error_at = NULL,"
+									 " effective_refresh_mode = CASE WHEN $4 = 'DIFFERENTIAL' THEN 'DIFFERENTIAL' ELSE 'FULL' END"
+									 " WHERE pgt_id = $1", 5, types, values, nulls);
+		types[4] = inserted_type;
+		values[4] = inserted;
+	}
+	else
+		updated = st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET data_timestamp = $2, last_refresh_at = $3,"
+									 " effective_refresh_mode = 'NO_DATA' WHERE pgt_id = $1", 3, types, values, nulls);
+	if (updated == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access: stream table \"%s.%s\" was created after the snapshot of this transaction",
+						entry->table->schema, entry->table->name),
+				 errhint("The transaction might succeed if retried.")));
+	if (changed)
+	{
 		(void) st_catalog_execute("INSERT INTO pgtrickle.pgt_refresh_history"
 								  " (pgt_id, data_timestamp, start_time, end_time, action, rows_inserted,"
 								  "  rows_deleted, delta_row_count, was_full_fallback, status, initiated_by,"
@@ -484,17 +509,6 @@ record(StEntry *entry, const char *initiated_by, TimestampTz start, const StRefr
 		st_history_prune(entry->table->pgt_id,
 						 DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)));
 	}
-	types[4] = BOOLOID;
-	values[4] = BoolGetDatum(entry->stays_stale);
-	if (changed)
-		(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET status = 'ACTIVE', is_populated = true,"
-								  " data_timestamp = $2, last_refresh_at = $3, needs_reinit = $5,"
-								  " consecutive_errors = 0, last_error_message = NULL, last_error_at = NULL,"
-								  " effective_refresh_mode = CASE WHEN $4 = 'DIFFERENTIAL' THEN 'DIFFERENTIAL' ELSE 'FULL' END"
-								  " WHERE pgt_id = $1", 5, types, values, nulls);
-	else
-		(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET data_timestamp = $2, last_refresh_at = $3,"
-								  " effective_refresh_mode = 'NO_DATA' WHERE pgt_id = $1", 3, types, values, nulls);
 	SPI_finish();
 
 	if (st_guc_log_refresh)
