@@ -219,8 +219,15 @@ class Database:
             conn.close()
 
     def drop(self):
+        """Rule A4: a delta that did not fit the contents is a defect, although the
+        recompute made up for it."""
         self.close()
         if self.server.running():
+            with self.server.connect(self.name) as conn:
+                if conn.execute("SELECT to_regclass('pgtrickle.pgt_refresh_history')").fetchone()[0]:
+                    found = conn.execute("SELECT pgt_id, start_time FROM pgtrickle.pgt_refresh_history"
+                                         " WHERE refresh_reason = 'inconsistent'").fetchall()
+                    assert not found, f"recomputed as inconsistent: {found}"
             with self.server.connect() as conn:
                 conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
                              .format(sql.Identifier(self.name)))

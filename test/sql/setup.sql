@@ -24,5 +24,9 @@ DELETE FROM source;
 INSERT INTO source VALUES (1.0), (1.0);
 SELECT test.assert_fresh('copy');
 SELECT test.assert_fresh('source');
+-- And what a recompute has made good.
+INSERT INTO pgtrickle.pgt_refresh_history (pgt_id, data_timestamp, start_time, action, status, refresh_reason)
+    SELECT pgt_id, now(), now(), 'FULL', 'COMPLETED', 'inconsistent' FROM pgtrickle.pgt_stream_tables;
+SELECT test.drop_all();
 SELECT pgtrickle.drop_stream_table('copy');
 DROP TABLE source;
