@@ -65,10 +65,13 @@ OBJS = \
 	src/refresh/refresh.o \
 	src/api/alter.o \
 	src/api/create.o \
+	src/api/debug.o \
 	src/api/definition.o \
+	src/api/explain.o \
 	src/api/information.o \
 	src/api/lifecycle.o \
 	src/api/name.o \
+	src/api/operators.o \
 	src/api/schedule.o \
 	src/api/two_phase.o
 # END OBJS

@@ -83,6 +83,15 @@ typedef Oid RelFileNumber;
 	ReplaceVarsFromTargetList(node, varno, 0, rte, targets, REPLACEVARS_REPORT_ERROR, 0, sublinks)
 #endif
 
+/* 17 added the planner's memory */
+#if PG_VERSION_NUM >= 170000
+#define StExplainOnePlan(planned, es, text) \
+	ExplainOnePlan(planned, NULL, es, text, NULL, NULL, NULL, NULL, NULL)
+#else
+#define StExplainOnePlan(planned, es, text) \
+	ExplainOnePlan(planned, NULL, es, text, NULL, NULL, NULL, NULL)
+#endif
+
 /* 17 gave security-restricted operations their own search_path helper */
 #if PG_VERSION_NUM < 170000
 #define RestrictSearchPath() \

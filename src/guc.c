@@ -37,7 +37,7 @@ st_guc_init(void)
 							&st_guc_history_retention_days, 90, 0, 36500, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("pg_trickle.log_refresh",
 							 "Writes each refresh to the server log.",
-							 "One line per refreshed stream table: what it did, rows, and the time of each step.",
+							 "A message per refreshed stream table: what it did, and each step with rows and time.",
 							 &st_guc_log_refresh, false, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.max_log_age",
 							"How long a stream table that is not refreshed may hold a change log.",

@@ -7,12 +7,31 @@ COMMENT ON FUNCTION pgtrickle.version() IS 'Version of the loaded library.';
 CREATE OR REPLACE FUNCTION pgtrickle.explain_stream_table(name text)
 RETURNS text LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_explain_stream_table';
 COMMENT ON FUNCTION pgtrickle.explain_stream_table(text) IS
-    'How a stream table is maintained: mode and reason, identity, sources, states, and every generated statement. Errors: 42P01 unknown, 42501 not the owner.';
+    'How a stream table is maintained: mode and reason, identity, operators, sources, states, and every generated statement with its hash, the relations that it reads and those that its plan for one changed row reads from end to end. Errors: 42P01 unknown, 42501 neither the owner nor pg_read_all_stats.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.explain_st(name text, with_analyze boolean DEFAULT false)
+RETURNS TABLE(property text, value text)
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_explain_st';
+COMMENT ON FUNCTION pgtrickle.explain_st(text, boolean) IS
+    'Properties of a stream table, one a row: definition, whether it has a delta, operators, statements, frontiers, figures of its last 20 refreshes, neighbours. With with_analyze the query is run, as the owner, and its plan with times is the last row. Errors: 42P01 unknown, 42501 neither the owner nor pg_read_all_stats.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.explain_delta(name text, format text DEFAULT 'text')
 RETURNS SETOF text LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_explain_delta';
 COMMENT ON FUNCTION pgtrickle.explain_delta(text, text) IS
-    'Plans of the statements that compute the delta of a stream table, for one changed row. Errors: 42P01 unknown, 42501 not the owner, 0A000 if it has no delta, 22023 for a format other than text.';
+    'Plans of the statements that compute the delta of a stream table, for one changed row. Formats: text, a row per line; json, xml and yaml, one document. Errors: 42P01 unknown, 42501 neither the owner nor pg_read_all_stats, 0A000 if it has no delta, 22023 for another format.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.debug_stream_table(name text)
+RETURNS jsonb LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_debug_stream_table';
+COMMENT ON FUNCTION pgtrickle.debug_stream_table(text) IS
+    'All that is known of a stream table: definition and stored tree, operators, sources with frontiers, marks and segments, states with up to 100 rows, statements with plans. Superusers only. Errors: 42P01 unknown, 42501 not a superuser.';
+REVOKE ALL ON FUNCTION pgtrickle.debug_stream_table(text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION pgtrickle.debug_change_log(source regclass)
+RETURNS TABLE(segment integer, page bigint, line integer, xid xid8, weight integer, marker text, "row" jsonb)
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_debug_change_log';
+COMMENT ON FUNCTION pgtrickle.debug_change_log(regclass) IS
+    'Rows of a source''s change log, decoded: place, transaction, weight (1 new, -1 old), values as text by column. A row with weight 0 is a marker that makes consumers recompute. Superusers only. Errors: 42704 not captured, 42501 not a superuser.';
+REVOKE ALL ON FUNCTION pgtrickle.debug_change_log(regclass) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION pgtrickle.validate_query(query text)
 RETURNS TABLE(check_name text, result text, severity text)
@@ -23,6 +42,11 @@ COMMENT ON FUNCTION pgtrickle.validate_query(text) IS
 CREATE OR REPLACE FUNCTION pgtrickle.change_log_bytes(source oid)
 RETURNS bigint LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_change_log_bytes';
 COMMENT ON FUNCTION pgtrickle.change_log_bytes(oid) IS 'Size of a source''s change log in bytes.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.pending_change_rows(pgt_id bigint, source oid)
+RETURNS bigint LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_pending_change_rows';
+COMMENT ON FUNCTION pgtrickle.pending_change_rows(bigint, oid) IS
+    'Rows of a source''s change log that a stream table has still to consume, counted now; an update is two. NULL if it does not read the log, or will be recomputed.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.pgt_status()
 RETURNS TABLE(name text, status text, refresh_mode text, is_populated boolean, consecutive_errors integer,
@@ -43,18 +67,11 @@ COMMENT ON FUNCTION pgtrickle.stream_table_id(text) IS 'Identifier of a stream t
 CREATE OR REPLACE FUNCTION pgtrickle.get_refresh_history(name text, max_rows integer DEFAULT 20)
 RETURNS TABLE(refresh_id bigint, data_timestamp timestamptz, start_time timestamptz, end_time timestamptz,
               action text, status text, rows_inserted bigint, rows_deleted bigint, duration_ms double precision,
-              error_message text)
-LANGUAGE sql STABLE STRICT
-BEGIN ATOMIC
-    SELECT h.refresh_id, h.data_timestamp, h.start_time, h.end_time, h.action, h.status, h.rows_inserted,
-           h.rows_deleted, (extract(epoch FROM h.end_time - h.start_time) * 1000)::double precision, h.error_message
-      FROM pgtrickle.pgt_refresh_history h
-     WHERE h.pgt_id = pgtrickle.stream_table_id(get_refresh_history.name)
-     ORDER BY h.refresh_id DESC
-     LIMIT max_rows;
-END;
+              error_message text, rows_updated bigint, delta_row_count bigint, read_ms double precision,
+              delta_ms double precision, apply_ms double precision, refresh_reason text)
+LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'st_sql_get_refresh_history';
 COMMENT ON FUNCTION pgtrickle.get_refresh_history(text, integer) IS
-    'The last refreshes of a stream table that changed it, newest first; durations in milliseconds. Needs SELECT on pgt_refresh_history.';
+    'The last refreshes of a stream table that changed it, newest first; durations in milliseconds. error_message and refresh_reason are NULL for roles that are neither the owner nor pg_read_all_stats. Errors: 42P01 unknown, 2201W negative max_rows.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.list_sources(name text)
 RETURNS TABLE(source_table text, source_oid bigint, source_type text, cdc_mode text, columns_used text)
@@ -71,9 +88,10 @@ COMMENT ON FUNCTION pgtrickle.list_sources(text) IS 'What a stream table reads, 
 
 CREATE OR REPLACE FUNCTION pgtrickle.change_buffer_sizes()
 RETURNS TABLE(stream_table text, source_table text, source_oid bigint, cdc_mode text, pending_rows bigint, buffer_bytes bigint)
-LANGUAGE sql STABLE
+LANGUAGE sql
 BEGIN ATOMIC
-    SELECT t.pgt_schema || '.' || t.pgt_name, n.nspname || '.' || c.relname, d.source_relid::bigint, d.cdc_mode, NULL::bigint,
+    SELECT t.pgt_schema || '.' || t.pgt_name, n.nspname || '.' || c.relname, d.source_relid::bigint, d.cdc_mode,
+           pgtrickle.pending_change_rows(d.pgt_id, d.source_relid),
            pgtrickle.change_log_bytes(d.source_relid)
       FROM pgtrickle.pgt_dependencies d
       JOIN pgtrickle.pgt_stream_tables t USING (pgt_id)
@@ -82,7 +100,7 @@ BEGIN ATOMIC
      ORDER BY 1, 2;
 END;
 COMMENT ON FUNCTION pgtrickle.change_buffer_sizes() IS
-    'Bytes of the change log behind each source of each stream table. pending_rows is NULL: counting it would read the log.';
+    'Per source of each stream table: changes that it has still to consume, counted now (NULL if it is recomputed), and bytes of the source''s change log, which its stream tables share.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.dependency_tree()
 RETURNS TABLE(tree_line text, node text, node_type text, depth integer, status text, refresh_mode text)

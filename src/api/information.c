@@ -8,10 +8,13 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
@@ -25,8 +28,8 @@
 PG_FUNCTION_INFO_V1(st_sql_version);
 PG_FUNCTION_INFO_V1(st_sql_stream_table_id);
 PG_FUNCTION_INFO_V1(st_sql_change_log_bytes);
-PG_FUNCTION_INFO_V1(st_sql_explain_stream_table);
-PG_FUNCTION_INFO_V1(st_sql_explain_delta);
+PG_FUNCTION_INFO_V1(st_sql_pending_change_rows);
+PG_FUNCTION_INFO_V1(st_sql_get_refresh_history);
 PG_FUNCTION_INFO_V1(st_sql_validate_query);
 
 Datum
@@ -49,136 +52,70 @@ st_sql_change_log_bytes(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(st_log_exists(source) ? st_log_size(source) : 0);
 }
 
-/* ----- explain ----- */
+/* ----- pending changes ----- */
 
 static void
-explain_statement(StringInfo text, const char *label, StStatement *statement)
+ignore_row(TupleTableSlot *slot, int weight, void *arg)
 {
-	appendStringInfo(text, "%s:\n  %s\n", label, st_statement_text(statement));
 }
 
-static void
-explain_program(StringInfo text, StEntry *entry)
+static bool
+has_frontier(int64 pgt_id, Oid source)
 {
-	ListCell   *lc;
+	Oid			types[] = {INT8OID, OIDOID};
+	Datum		values[] = {Int64GetDatum(pgt_id), ObjectIdGetDatum(source)};
+	bool		result;
 
-	foreach(lc, entry->program->sources)
-	{
-		StSource   *source = lfirst(lc);
-		int			attnum = -1;
-		const char *separator = "";
-
-		appendStringInfo(text, "Source: %s.%s (", get_namespace_name(get_rel_namespace(source->relid)),
-						 get_rel_name(source->relid));
-		while ((attnum = bms_next_member(source->attnums, attnum)) >= 0)
-		{
-			appendStringInfo(text, "%s%s", separator, get_attname(source->relid, attnum, false));
-			separator = ", ";
-		}
-		appendStringInfoString(text, ")\n");
-	}
-	for (int i = 0; i < entry->program->nnodes; i++)
-	{
-		StNodeProgram *node = &entry->program->nodes[i];
-
-		appendStringInfo(text, "State %d: pgtrickle_changes.%s, %s over %d keys, %s\n", i,
-						 get_rel_name(node->state), node->node->distinct ? "DISTINCT" : "groups",
-						 node->node->nkeys,
-						 node->node->recompute ? "affected groups are computed again" :
-						 "follows by counters");
-		explain_statement(text, psprintf("State %d delta", i), node->block.delta);
-		explain_statement(text, psprintf("State %d groups computed again", i), node->recompute);
-	}
-	explain_statement(text, "Delta", entry->program->final.delta);
+	SPI_connect();
+	result = st_catalog_execute("SELECT 1 FROM pgtrickle.source_frontier WHERE pgt_id = $1 AND source_relid = $2",
+								2, types, values, NULL) > 0;
+	SPI_finish();
+	return result;
 }
+
+/* Log rows that a consumer has not consumed; NULL if it reads no log, or must recompute anyway. */
+Datum
+st_sql_pending_change_rows(PG_FUNCTION_ARGS)
+{
+	int64		pgt_id = PG_GETARG_INT64(0);
+	Oid			source = PG_GETARG_OID(1);
+	StLogResult result;
+
+	/* who looks must not queue up behind an ALTER TABLE */
+	if (!has_frontier(pgt_id, source) || !ConditionalLockRelationOid(source, AccessShareLock))
+		PG_RETURN_NULL();
+	result = st_log_read(st_frontier_read(pgt_id, source), st_log_probe(source), GetActiveSnapshot(),
+						 0, NULL, ignore_row, NULL);
+	if (result.recompute)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(result.plus + result.minus);
+}
+
+/* ----- history ----- */
 
 Datum
-st_sql_explain_stream_table(PG_FUNCTION_ARGS)
-{
-	static const char *const identities[] = {"unique key", "hash of the key", "hash of the row image"};
-	Oid			relid = st_lock_stream_table(PG_GETARG_TEXT_PP(0));
-	StEntry    *entry;
-	StStreamTable *table;
-	StringInfoData text;
-
-	entry = st_entry_get(relid);
-	table = entry->table;
-	initStringInfo(&text);
-	appendStringInfo(&text, "Stream table: %s.%s\n", table->schema, table->name);
-	appendStringInfo(&text, "Status: %s\n", table->status);
-	appendStringInfo(&text, "Populated: %s\n", table->populated ? "yes" : "no");
-	appendStringInfo(&text, "Refresh mode: %s\n", table->refresh_mode);
-	if (table->reason)
-		appendStringInfo(&text, "Recomputed because: %s\n", table->reason);
-	appendStringInfo(&text, "Row identity: %s\n", identities[table->identity_kind]);
-	appendStringInfo(&text, "Defining query:\n  %s\n", table->query);
-	if (entry->program)
-		explain_program(&text, entry);
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(text.data, text.len));
-}
-
-static void
-put_lines(ReturnSetInfo *rsinfo, char *text)
-{
-	char	   *line;
-	char	   *rest = text;
-
-	while ((line = strsep(&rest, "\n")) != NULL)
-	{
-		Datum		value = CStringGetTextDatum(line);
-		bool		isnull = false;
-
-		if (*line || rest)
-			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, &value, &isnull);
-	}
-}
-
-static void
-explain_block(ReturnSetInfo *rsinfo, const char *label, StBlockProgram *block)
-{
-	StInput    *inputs = palloc0(sizeof(StInput) * Max(list_length(block->leaves), 1));
-	int			n = 0;
-	ListCell   *lc;
-
-	foreach(lc, block->leaves)
-	{
-		StLeaf	   *leaf = lfirst(lc);
-
-		inputs[n].name = leaf->input;
-		inputs[n].desc = leaf->desc;
-		inputs[n].rows = tuplestore_begin_heap(false, false, work_mem);
-		inputs[n++].count = 1;
-	}
-	put_lines(rsinfo, psprintf("%s", label));
-	put_lines(rsinfo, st_statement_explain(block->delta, n, inputs));
-}
-
-Datum
-st_sql_explain_delta(PG_FUNCTION_ARGS)
+st_sql_get_refresh_history(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	Oid			relid = st_lock_stream_table(PG_GETARG_TEXT_PP(0));
-	char	   *format = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	StEntry    *entry;
-	StOwnerScope scope;
+	Oid			relid = st_resolve_stream_table(PG_GETARG_TEXT_PP(0));
+	Oid			types[] = {INT8OID, INT4OID, BOOLOID};
+	Datum		values[3];
 
-	if (pg_strcasecmp(format, "text") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid argument: format \"%s\"", format),
-				 errhint("This release prints plans as text only.")));
-	entry = st_entry_get(relid);
-	if (entry->program == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("stream table \"%s.%s\" has no delta", entry->table->schema, entry->table->name),
-				 errdetail("%s.", entry->table->reason ? entry->table->reason : "It is recomputed")));
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	st_owner_enter(&scope, entry->owner, entry->table->settings);
-	for (int i = 0; i < entry->program->nnodes; i++)
-		explain_block(rsinfo, psprintf("State %d", i), &entry->program->nodes[i].block);
-	explain_block(rsinfo, "Delta", &entry->program->final);
-	st_owner_leave(&scope);
+	values[0] = Int64GetDatum(st_require_stream_table(relid)->pgt_id);
+	values[1] = PG_GETARG_DATUM(1);
+	/* rule J19: messages may hold values of the sources */
+	values[2] = BoolGetDatum(st_is_reader(relid));
+	InitMaterializedSRF(fcinfo, 0);
+	SPI_connect();
+	(void) st_catalog_execute("SELECT refresh_id, data_timestamp, start_time, end_time, action, status, rows_inserted, rows_deleted,"
+							  " (1000 * extract(epoch FROM end_time - start_time))::double precision,"
+							  " CASE WHEN $3 THEN error_message END, rows_updated, delta_row_count, read_ms, delta_ms, apply_ms,"
+							  " CASE WHEN $3 THEN refresh_reason END"
+							  " FROM pgtrickle.pgt_refresh_history WHERE pgt_id = $1 ORDER BY refresh_id DESC LIMIT $2",
+							  3, types, values, NULL);
+	for (uint64 i = 0; i < SPI_processed; i++)
+		tuplestore_puttuple(rsinfo->setResult, SPI_tuptable->vals[i]);
+	SPI_finish();
 	return (Datum) 0;
 }
 

@@ -9,6 +9,7 @@
 
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_authid.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -73,16 +74,35 @@ check_before_lock(const RangeVar *name, Oid relid, Oid old_relid, void *arg)
 	st_require_owner(relid);
 }
 
-Oid
-st_lock_stream_table(text *name)
+static void
+check_reader_before_lock(const RangeVar *name, Oid relid, Oid old_relid, void *arg)
 {
-	Oid			relid = RangeVarGetRelidExtended(st_parse_name(name), AccessShareLock, RVR_MISSING_OK,
-												 check_before_lock, name);
+	if (!OidIsValid(relid) || !st_is_stream_table(relid))
+		no_such_stream_table(text_to_cstring(arg));
+	st_require_reader(relid);
+}
+
+static Oid
+lock_stream_table(text *name, RangeVarGetRelidCallback check)
+{
+	Oid			relid = RangeVarGetRelidExtended(st_parse_name(name), AccessShareLock, RVR_MISSING_OK, check, name);
 
 	/* the row may have gone with a rolled-back creation, or stands for another table */
 	if (!OidIsValid(relid) || !st_is_stream_table(relid))
 		no_such_stream_table(text_to_cstring(name));
 	return relid;
+}
+
+Oid
+st_lock_stream_table(text *name)
+{
+	return lock_stream_table(name, check_before_lock);
+}
+
+Oid
+st_lock_readable_stream_table(text *name)
+{
+	return lock_stream_table(name, check_reader_before_lock);
 }
 
 StStreamTable *
@@ -110,6 +130,23 @@ st_require_owner(Oid relid)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied: must be owner of stream table %s", name)));
+}
+
+bool
+st_is_reader(Oid relid)
+{
+	return StRelationOwnerCheck(relid, GetUserId()) ||
+		has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS);
+}
+
+void
+st_require_reader(Oid relid)
+{
+	if (!st_is_reader(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied: must be owner of stream table %s", get_rel_name(relid)),
+				 errdetail("Roles with the privileges of \"%s\" may look as well.", "pg_read_all_stats")));
 }
 
 void

@@ -41,6 +41,7 @@
 #include "parser/parsetree.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 
 #include "delta/block.h"
@@ -503,6 +504,7 @@ st_join_delta(StProgram *program, StJoinProgram *join, const Bitmapset *changed)
 	StJoinDelta *delta;
 	ListCell   *lc;
 	MemoryContext old;
+	int			level;
 	int			n = bms_num_members(changed);
 
 	foreach(lc, join->deltas)
@@ -513,6 +515,7 @@ st_join_delta(StProgram *program, StJoinProgram *join, const Bitmapset *changed)
 	}
 
 	old = MemoryContextSwitchTo(program->context);
+	level = st_sql_pin_printing();
 	delta = palloc0(sizeof(StJoinDelta));
 	delta->changed = bms_copy(changed);
 	if (n < STEPS_FROM)
@@ -527,6 +530,7 @@ st_join_delta(StProgram *program, StJoinProgram *join, const Bitmapset *changed)
 	else
 		add_steps(program, join, delta);
 	join->deltas = lappend(join->deltas, delta);
+	AtEOXact_GUC(false, level);
 	MemoryContextSwitchTo(old);
 	return delta;
 }

@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/typcache.h"
@@ -283,6 +284,7 @@ st_program_create(MemoryContext context, StTree *tree, const Oid *states)
 	StProgram  *program = palloc0(sizeof(StProgram));
 	StringInfoData sql;
 	ListCell   *lc;
+	int			level = st_sql_pin_printing();
 
 	program->tree = tree;
 	program->context = context;
@@ -321,6 +323,7 @@ st_program_create(MemoryContext context, StTree *tree, const Oid *states)
 	st_sql_end_with(&sql);
 	st_sql_text(&sql, st_block_print_delta(tree->final));
 	program->final.delta = st_make_statement(context, sql.data, program->final.leaves, NULL);
+	AtEOXact_GUC(false, level);
 	MemoryContextSwitchTo(old);
 	return program;
 }

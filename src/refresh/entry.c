@@ -132,15 +132,6 @@ static const char *const plan_settings[][2] = {
 	{"default_transaction_read_only", "off"}, {"row_security", "on"}
 };
 
-/*
- * Under these constants are printed into generated text, and read again: under
- * the user's settings they could lose digits or change their meaning (rule J11).
- */
-static const char *const print_settings[][2] = {
-	{"DateStyle", "ISO, YMD"}, {"IntervalStyle", "postgres"}, {"extra_float_digits", "3"},
-	{"bytea_output", "hex"}
-};
-
 List *
 st_settings_now(void)
 {
@@ -416,12 +407,7 @@ fill_entry(StEntry *entry, StStreamTable *table, Query *query)
 
 	if (tree)
 	{
-		int			level = NewGUCNestLevel();
-
-		for (int i = 0; i < lengthof(print_settings) && !ST_FAULT("J11"); i++)
-			set_option(print_settings[i][0], print_settings[i][1]);
 		entry->program = st_program_create(entry->context, tree, table->states);
-		AtEOXact_GUC(false, level);
 		entry->state_appliers = palloc0(sizeof(StApplier *) * Max(table->nstates, 1));
 		for (int i = 0; i < table->nstates; i++)
 		{

@@ -43,6 +43,27 @@ st_elapsed_ms(instr_time since)
 	return INSTR_TIME_GET_MILLISEC(now);
 }
 
+void
+st_note_step(StRefreshOutcome *outcome, const char *format,...)
+{
+	va_list		args;
+	int			missing;
+
+	if (outcome->steps == NULL)
+		return;
+	if (outcome->steps->len > 0)
+		appendStringInfoChar(outcome->steps, '\n');
+	for (;;)
+	{
+		va_start(args, format);
+		missing = appendStringInfoVA(outcome->steps, format, args);
+		va_end(args);
+		if (missing == 0)
+			break;
+		enlargeStringInfo(outcome->steps, missing);
+	}
+}
+
 /* Rows with a weight behind them, for the next block. */
 typedef struct WeightedStore
 {
@@ -216,11 +237,13 @@ run_join(Run *run, int ordinal)
 	int			nleaves = list_length(join->leaves);
 	StInput    *inputs;
 	bool		empty;
+	instr_time	start;
 	ListCell   *lc;
 
 	check_stack_depth();
 	if (store->rows)
 		return store;
+	INSTR_TIME_SET_CURRENT(start);
 	inputs = bind_inputs(run, join->leaves, &empty);
 	if (empty)
 	{
@@ -251,6 +274,7 @@ run_join(Run *run, int ordinal)
 		previous = result;
 	}
 	*store = previous;
+	st_note_step(run->outcome, "join %d: " INT64_FORMAT " rows, %.3f ms", ordinal, store->count, st_elapsed_ms(start));
 	return store;
 }
 
@@ -337,6 +361,7 @@ run_state(Run *run, int ordinal)
 	bool		empty;
 	instr_time	start;
 	StApplyResult applied;
+	uint64		groups_touched;
 
 	INSTR_TIME_SET_CURRENT(start);
 	result->desc = CreateTemplateTupleDesc(node->desc->natts + 1);
@@ -357,8 +382,8 @@ run_state(Run *run, int ordinal)
 	delta.slot = MakeSingleTupleTableSlot(node->desc, &TTSOpsVirtual);
 	if (node->node->nkeys > 0)
 		delta.key_slot = MakeSingleTupleTableSlot(node->key_desc, &TTSOpsVirtual);
-	(void) st_statement_run(node->block.delta, list_length(node->block.leaves), inputs, run->snapshot,
-							receive_group, &delta);
+	groups_touched = st_statement_run(node->block.delta, list_length(node->block.leaves), inputs, run->snapshot,
+									  receive_group, &delta);
 	if (delta.ngroups > 0 && !delta.inconsistent)
 	{
 		StInput		groups = {
@@ -374,6 +399,8 @@ run_state(Run *run, int ordinal)
 		ExecDropSingleTupleTableSlot(delta.key_slot);
 	tuplestore_end(delta.groups);
 	outcome->delta_ms += st_elapsed_ms(start);
+	st_note_step(outcome, "state %d delta: " UINT64_FORMAT " groups, " INT64_FORMAT " computed again, %.3f ms",
+				 ordinal, groups_touched, delta.ngroups, st_elapsed_ms(start));
 
 	INSTR_TIME_SET_CURRENT(start);
 	if (!delta.inconsistent)
@@ -381,6 +408,8 @@ run_state(Run *run, int ordinal)
 		applied = st_apply(run->entry->state_appliers[ordinal], delta.changes, false, run->snapshot,
 						   store_applied, result);
 		delta.inconsistent = applied.inconsistent;
+		st_note_step(outcome, "state %d apply: " INT64_FORMAT " inserted, " INT64_FORMAT " updated, " INT64_FORMAT " deleted, %.3f ms",
+					 ordinal, applied.inserted, applied.updated, applied.deleted, st_elapsed_ms(start));
 		ST_STOP_POINT("state applied");
 	}
 	st_zset_end(delta.changes);
@@ -447,6 +476,8 @@ finish_final(StEntry *entry, FinalDelta *delta, bool fill, Snapshot snapshot, St
 	st_guard_leave();
 	st_zset_end(delta->changes);
 	outcome->apply_ms += st_elapsed_ms(start);
+	st_note_step(outcome, "apply: " INT64_FORMAT " inserted, " INT64_FORMAT " updated, " INT64_FORMAT " deleted, %.3f ms",
+				 outcome->applied.inserted, outcome->applied.updated, outcome->applied.deleted, st_elapsed_ms(start));
 	return !outcome->applied.inconsistent;
 }
 
@@ -462,6 +493,7 @@ st_run_differential(StEntry *entry, int nsources, StSourceDelta *sources, Snapsh
 	FinalDelta	delta;
 	StInput    *inputs;
 	bool		empty;
+	uint64		rows = 0;
 	instr_time	start;
 
 	run.states = palloc0(sizeof(WeightedStore) * Max(program->nnodes, 1));
@@ -474,7 +506,7 @@ st_run_differential(StEntry *entry, int nsources, StSourceDelta *sources, Snapsh
 	begin_final(entry, &delta);
 	inputs = bind_inputs(&run, program->final.leaves, &empty);
 	if (!empty)
-		(void) st_statement_run(program->final.delta, list_length(program->final.leaves),
+		rows = st_statement_run(program->final.delta, list_length(program->final.leaves),
 								inputs, snapshot, receive_weighted_row, &delta);
 	for (int i = 0; i < program->nnodes; i++)
 		tuplestore_end(run.states[i].rows);
@@ -482,6 +514,7 @@ st_run_differential(StEntry *entry, int nsources, StSourceDelta *sources, Snapsh
 		if (run.joins[i].rows)
 			tuplestore_end(run.joins[i].rows);
 	outcome->delta_ms += st_elapsed_ms(start);
+	st_note_step(outcome, "delta: " UINT64_FORMAT " rows, %.3f ms", rows, st_elapsed_ms(start));
 	return finish_final(entry, &delta, false, snapshot, outcome);
 }
 
@@ -515,6 +548,7 @@ void
 st_run_full(StEntry *entry, bool empty, Snapshot snapshot, StRefreshOutcome *outcome)
 {
 	FinalDelta	delta;
+	uint64		count;
 	instr_time	start;
 
 	INSTR_TIME_SET_CURRENT(start);
@@ -528,22 +562,23 @@ st_run_full(StEntry *entry, bool empty, Snapshot snapshot, StRefreshOutcome *out
 				truncate_state(node->state);
 			ST_STOP_POINT("state emptied");
 			rows = st_zset_begin(node->desc, 0, NULL);
-			(void) st_statement_run(node->block.fill, 0, NULL, snapshot, receive_fill_row, rows);
+			count = st_statement_run(node->block.fill, 0, NULL, snapshot, receive_fill_row, rows);
 			(void) st_apply(entry->state_appliers[i], rows, true, snapshot, NULL, NULL);
 			st_zset_end(rows);
+			st_note_step(outcome, "state %d fill: " UINT64_FORMAT " rows, %.3f ms since the start", i, count, st_elapsed_ms(start));
 		}
 
 	begin_final(entry, &delta);
-	if (entry->program)
-		(void) st_statement_run(entry->program->final.fill, 0, NULL, snapshot, receive_result_row, &delta);
-	else
-		(void) st_statement_run(entry->original, 0, NULL, snapshot, receive_result_row, &delta);
+	count = st_statement_run(entry->program ? entry->program->final.fill : entry->original, 0, NULL, snapshot,
+							 receive_result_row, &delta);
 	outcome->delta_ms += st_elapsed_ms(start);
+	st_note_step(outcome, "recompute: " UINT64_FORMAT " rows, %.3f ms since the start", count, st_elapsed_ms(start));
 
 	INSTR_TIME_SET_CURRENT(start);
 	if (!empty)
 		st_applier_subtract_contents(entry->applier, delta.changes, snapshot);
 	outcome->apply_ms += st_elapsed_ms(start);
+	st_note_step(outcome, "compare: %.3f ms", st_elapsed_ms(start));
 	if (!finish_final(entry, &delta, empty, snapshot, outcome))
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),

@@ -34,6 +34,9 @@ extern bool st_run_differential(StEntry *entry, int nsources, StSourceDelta *sou
 /* Compute everything and apply the difference; "empty": the table has no rows. */
 extern void st_run_full(StEntry *entry, bool empty, Snapshot snapshot, StRefreshOutcome *outcome);
 
+/* Note a step of the run for the log, if it is wanted: what, rows, milliseconds. */
+extern void st_note_step(StRefreshOutcome *outcome, const char *format,...) pg_attribute_printf(2, 3);
+
 /* Milliseconds since an earlier reading of the clock. */
 extern double st_elapsed_ms(instr_time since);
 

@@ -309,12 +309,19 @@ read_sources(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outcome)
 	const char *reason = NULL;
 	instr_time	start;
 
-	INSTR_TIME_SET_CURRENT(start);
 	for (int i = 0; i < member->nsources && reason == NULL; i++)
+	{
+		int64		before = outcome->delta_rows;
+
+		INSTR_TIME_SET_CURRENT(start);
 		reason = read_source(&member->sources[i], list_nth(member->entry->program->sources, i),
 							 list_nth(member->entry->program->source_leaves, i),
 							 snapshot, outcome);
-	outcome->read_ms += st_elapsed_ms(start);
+		outcome->read_ms += st_elapsed_ms(start);
+		st_note_step(outcome, "read \"%s\": " INT64_FORMAT " rows, netted to " INT64_FORMAT ", %.3f ms",
+					 get_rel_name(member->sources[i].relid), outcome->delta_rows - before,
+					 member->sources[i].count, st_elapsed_ms(start));
+	}
 	return reason;
 }
 
@@ -511,13 +518,14 @@ record(StEntry *entry, const char *initiated_by, TimestampTz start, const StRefr
 	}
 	SPI_finish();
 
-	if (st_guc_log_refresh)
+	if (outcome->steps)
 		ereport(LOG,
 				(errmsg("refreshed \"%s.%s\": %s, %lld changed source rows, %lld inserted, %lld updated, %lld deleted; read %.3f ms, delta %.3f ms, apply %.3f ms",
 						entry->table->schema, entry->table->name, outcome->action,
 						(long long) outcome->delta_rows, (long long) outcome->applied.inserted,
 						(long long) outcome->applied.updated, (long long) outcome->applied.deleted,
-						outcome->read_ms, outcome->delta_ms, outcome->apply_ms)));
+						outcome->read_ms, outcome->delta_ms, outcome->apply_ms),
+				 outcome->steps->len > 0 ? errdetail_log("%s", outcome->steps->data) : 0));
 }
 
 /*
@@ -590,6 +598,8 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 	TimestampTz start = GetCurrentTimestamp();
 
 	memset(outcome, 0, sizeof(StRefreshOutcome));
+	if (st_guc_log_refresh)
+		outcome->steps = makeStringInfo();
 	if (strcmp(entry->functions_fingerprint, entry->table->functions_fingerprint) != 0 && !ST_FAULT("E16"))
 		changed = st_functions_are_same(entry->functions_fingerprint, entry->table->functions_fingerprint) ?
 			"a type was altered" : "a function was replaced";
@@ -630,6 +640,7 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 	if (recomputed)
 	{
 		memset(&outcome->applied, 0, sizeof(StApplyResult));
+		st_note_step(outcome, "recompute because: %s", reason);
 		if (changed)
 			renew_identity(entry);
 		set_constraints(entry->relid, false);
@@ -773,6 +784,7 @@ st_refresh(Oid relid, const char *initiated_by, bool full, StRefreshOutcome *out
 
 			run_known_group(members, initiated_by, full, &result);
 			*outcome = result;
+			outcome->steps = NULL;
 			if (outcome->reason)
 				outcome->reason = MemoryContextStrdup(old, outcome->reason);
 		}
@@ -801,6 +813,7 @@ st_refresh_initial(Oid relid, StRefreshOutcome *outcome)
 
 		(void) lock_node(entry->table->pgt_id, true);
 		run_known_group(list_make1(make_member(entry)), "INITIAL", false, outcome);
+		outcome->steps = NULL;
 	}
 	PG_FINALLY();
 	{

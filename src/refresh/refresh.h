@@ -9,6 +9,7 @@
 #define ST_REFRESH_REFRESH_H
 
 #include "postgres.h"
+#include "lib/stringinfo.h"
 
 #include "apply/apply.h"
 #include "catalog/stream_table.h"
@@ -26,6 +27,7 @@ typedef struct StRefreshOutcome
 	double		read_ms;
 	double		delta_ms;
 	double		apply_ms;
+	StringInfo	steps;			/* a line per step, for the log; NULL: not wanted */
 } StRefreshOutcome;
 
 /* A stream table as this session knows it. */

@@ -12,8 +12,10 @@
 
 #include "catalog/namespace.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 
+#include "util/fault.h"
 #include "util/sqlbuf.h"
 
 void
@@ -82,4 +84,19 @@ st_sql_end_with(StringInfo sql)
 		resetStringInfo(sql);
 	else
 		appendStringInfoChar(sql, ' ');
+}
+
+int
+st_sql_pin_printing(void)
+{
+	static const char *const settings[][2] = {
+		{"DateStyle", "ISO, YMD"}, {"IntervalStyle", "postgres"}, {"extra_float_digits", "3"},
+		{"bytea_output", "hex"}
+	};
+	int			level = NewGUCNestLevel();
+
+	for (int i = 0; i < lengthof(settings) && !ST_FAULT("J11"); i++)
+		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+								 true, 0, false);
+	return level;
 }

@@ -30,4 +30,10 @@ extern void st_sql_type(StringInfo sql, Oid type, int32 typmod);
  */
 extern void st_sql_end_with(StringInfo sql);
 
+/*
+ * Pin the settings under which constants are printed into generated text and
+ * read again (rule J11); undo with AtEOXact_GUC(false, level).
+ */
+extern int	st_sql_pin_printing(void);
+
 #endif							/* ST_UTIL_SQLBUF_H */

@@ -23,6 +23,7 @@
 #include "access/relation.h"
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "commands/explain.h"
 #include "executor/executor.h"
@@ -31,6 +32,7 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/planner.h"
+#include "parser/parsetree.h"
 #include "parser/analyze.h"
 #include "parser/parser.h"
 #include "rewrite/rewriteHandler.h"
@@ -389,19 +391,112 @@ st_statement_text(StStatement *statement)
 	return statement->text;
 }
 
-char *
-st_statement_explain(StStatement *statement, int ninputs, const StInput *inputs)
+static bool
+relations_walker(Node *node, void *arg)
+{
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, RangeTblEntry))
+	{
+		RangeTblEntry *rte = (RangeTblEntry *) node;
+
+		if (rte->rtekind == RTE_RELATION && rte->relkind != RELKIND_VIEW)
+			*(List **) arg = list_append_unique_oid(*(List **) arg, rte->relid);
+		return false;
+	}
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, relations_walker, arg, QTW_EXAMINE_RTES_BEFORE);
+	return expression_tree_walker(node, relations_walker, arg);
+}
+
+List *
+st_statement_relations(StStatement *statement)
+{
+	List	   *relations = NIL;
+
+	(void) relations_walker((Node *) statement->query, &relations);
+	return relations;
+}
+
+static void
+collect_scanned(Plan *plan, PlannedStmt *planned, List **relations)
+{
+	List	   *children = NIL;
+	ListCell   *lc;
+
+	if (plan == NULL)
+		return;
+	check_stack_depth();
+	switch (nodeTag(plan))
+	{
+		case T_SeqScan:
+		case T_SampleScan:
+			*relations = list_append_unique_oid(*relations, rt_fetch(((Scan *) plan)->scanrelid, planned->rtable)->relid);
+			break;
+		case T_IndexScan:
+			if (((IndexScan *) plan)->indexqual == NIL)
+				*relations = list_append_unique_oid(*relations, rt_fetch(((Scan *) plan)->scanrelid, planned->rtable)->relid);
+			break;
+		case T_IndexOnlyScan:
+			if (((IndexOnlyScan *) plan)->indexqual == NIL)
+				*relations = list_append_unique_oid(*relations, rt_fetch(((Scan *) plan)->scanrelid, planned->rtable)->relid);
+			break;
+		case T_Append:
+			children = ((Append *) plan)->appendplans;
+			break;
+		case T_MergeAppend:
+			children = ((MergeAppend *) plan)->mergeplans;
+			break;
+		case T_SubqueryScan:
+			collect_scanned(((SubqueryScan *) plan)->subplan, planned, relations);
+			break;
+		default:
+			break;
+	}
+	foreach(lc, children)
+		collect_scanned(lfirst(lc), planned, relations);
+	collect_scanned(plan->lefttree, planned, relations);
+	collect_scanned(plan->righttree, planned, relations);
+}
+
+List *
+st_statement_scanned(StStatement *statement, int ninputs, const StInput *inputs)
 {
 	PlannedStmt *planned = plan_for(statement, ninputs, inputs);
-	ExplainState *es = NewExplainState();
+	List	   *relations = NIL;
+	ListCell   *lc;
+
+	collect_scanned(planned->planTree, planned, &relations);
+	foreach(lc, planned->subplans)
+		collect_scanned(lfirst(lc), planned, &relations);
+	return relations;
+}
+
+void
+st_statement_explain(StStatement *statement, int ninputs, const StInput *inputs, const char *label,
+					 ExplainState *es)
+{
+	PlannedStmt *planned = plan_for(statement, ninputs, inputs);
 	QueryDesc  *desc;
 
 	lock_relations(planned);
 	desc = CreateQueryDesc(planned, statement->text, GetActiveSnapshot(), InvalidSnapshot,
 						   None_Receiver, NULL, make_environment(ninputs, inputs), 0);
 	ExecutorStart(desc, EXEC_FLAG_EXPLAIN_ONLY);
+	ExplainOpenGroup("Query", NULL, true, es);
+	ExplainPropertyText("Statement", label, es);
 	ExplainPrintPlan(es, desc);
+	ExplainCloseGroup("Query", NULL, true, es);
 	ExecutorEnd(desc);
 	FreeQueryDesc(desc);
-	return es->str->data;
+}
+
+void
+st_statement_explain_run(StStatement *statement, ExplainState *es)
+{
+	PlannedStmt *planned = plan_for(statement, 0, NULL);
+
+	lock_relations(planned);
+	StExplainOnePlan(planned, es, statement->text);
 }

@@ -16,6 +16,8 @@
 #include "utils/snapshot.h"
 #include "utils/tuplestore.h"
 
+struct ExplainState;
+
 /* A named tuplestore that a statement may read by that name. */
 typedef struct StInput
 {
@@ -65,7 +67,17 @@ extern uint64 st_statement_fill(StStatement *statement, int ninputs, const StInp
 extern TupleDesc st_statement_desc(StStatement *statement);
 extern const char *st_statement_text(StStatement *statement);
 
-/* EXPLAIN lines (costs) of the plan for these inputs, as one text. */
-extern char *st_statement_explain(StStatement *statement, int ninputs, const StInput *inputs);
+/* Relations that the statement names, each once; views are expanded. */
+extern List *st_statement_relations(StStatement *statement);
+
+/* Relations that the plan for these inputs reads from end to end. */
+extern List *st_statement_scanned(StStatement *statement, int ninputs, const StInput *inputs);
+
+/* EXPLAIN the plan for these inputs (costs), as a group headed by "label". */
+extern void st_statement_explain(StStatement *statement, int ninputs, const StInput *inputs,
+								 const char *label, struct ExplainState *es);
+
+/* Run a statement without inputs and EXPLAIN what happened; es->analyze is set. */
+extern void st_statement_explain_run(StStatement *statement, struct ExplainState *es);
 
 #endif							/* ST_UTIL_STATEMENT_H */

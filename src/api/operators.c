@@ -1,0 +1,221 @@
+/*-------------------------------------------------------------------------
+ *
+ * operators.c
+ *	  A stream table's tree as text: one operator a line.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "miscadmin.h"
+#include "parser/parsetree.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "api/explain.h"
+
+static void print_query(StringInfo text, StEntry *entry, Query *query, int indent);
+static void print_from(StringInfo text, StEntry *entry, Query *query, Node *item, int indent);
+
+char *
+st_relation_label(Oid relid)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
+}
+
+char *
+st_source_columns(const StSource *source)
+{
+	StringInfoData text;
+	int			attnum = -1;
+
+	initStringInfo(&text);
+	while ((attnum = bms_next_member(source->attnums, attnum)) >= 0)
+		appendStringInfo(&text, "%s%s", text.len ? ", " : "",
+						 quote_identifier(get_attname(source->relid, attnum, false)));
+	return text.data;
+}
+
+static void
+line(StringInfo text, int indent, const char *what)
+{
+	appendStringInfoSpaces(text, indent * 2);
+	appendStringInfo(text, "%s\n", what);
+}
+
+static const char *
+strategy_name(StAggregateStrategy strategy)
+{
+	switch (strategy)
+	{
+		case ST_AGGREGATE_COUNT_ROWS:
+		case ST_AGGREGATE_COUNT:
+			return "count";
+		case ST_AGGREGATE_SUM:
+		case ST_AGGREGATE_AVG:
+			return "sum";
+		case ST_AGGREGATE_MIN:
+		case ST_AGGREGATE_MAX:
+			return "extreme";
+		case ST_AGGREGATE_BOOL_AND:
+		case ST_AGGREGATE_BOOL_OR:
+			return "counts";
+		case ST_AGGREGATE_RECOMPUTE:
+			return "computed again";
+	}
+	return "";
+}
+
+static void
+print_node(StringInfo text, StEntry *entry, StNode *node, int indent)
+{
+	StringInfoData what;
+	ListCell   *lc;
+
+	initStringInfo(&what);
+	if (node->distinct)
+		appendStringInfo(&what, "Distinct on %d columns", node->nkeys);
+	else if (node->nkeys == 0)
+		appendStringInfoString(&what, "Aggregate");
+	else
+		appendStringInfo(&what, "Group by %d keys", node->nkeys);
+	foreach(lc, node->aggregates)
+	{
+		StAggregate *aggregate = lfirst(lc);
+
+		appendStringInfo(&what, "%s%s (%s)", lc == list_head(node->aggregates) ? ": " : ", ",
+						 get_func_name(aggregate->aggref->aggfnoid), strategy_name(aggregate->strategy));
+	}
+	appendStringInfo(&what, " [state %d]", node->ordinal);
+	line(text, indent, what.data);
+	print_query(text, entry, node->block, indent + 1);
+}
+
+/* A flat join, its conditions all in one place. */
+static void
+print_join(StringInfo text, StEntry *entry, Query *query, int ordinal, int indent)
+{
+	ListCell   *lc;
+
+	line(text, indent, psprintf("Join of %d%s [join %d]", list_length(query->jointree->fromlist),
+								query->jointree->quals ? "" : " without conditions", ordinal));
+	foreach(lc, query->jointree->fromlist)
+		print_from(text, entry, query, lfirst(lc), indent + 1);
+}
+
+static void
+print_entry(StringInfo text, StEntry *entry, RangeTblEntry *rte, int indent)
+{
+	ListCell   *lc;
+
+	switch (rte->rtekind)
+	{
+		case RTE_RELATION:
+			foreach(lc, entry->program->sources)
+				if (((StSource *) lfirst(lc))->relid == rte->relid)
+					line(text, indent, psprintf("Source %s (%s)", st_relation_label(rte->relid),
+												st_source_columns(lfirst(lc))));
+			break;
+		case RTE_SUBQUERY:
+			if (st_join_ordinal(rte) >= 0)
+				print_join(text, entry, rte->subquery, st_join_ordinal(rte), indent);
+			else
+				print_query(text, entry, rte->subquery, indent);
+			break;
+		case RTE_CTE:
+			if (st_node_leaf_ordinal(rte) >= 0)
+				print_node(text, entry, list_nth(entry->program->tree->nodes, st_node_leaf_ordinal(rte)), indent);
+			break;
+		case RTE_FUNCTION:
+			line(text, indent, "Function");
+			break;
+		case RTE_VALUES:
+			line(text, indent, "Values");
+			break;
+		default:
+			break;
+	}
+}
+
+static const char *
+join_name(JoinType type)
+{
+	switch (type)
+	{
+		case JOIN_LEFT:
+			return "Left join";
+		case JOIN_RIGHT:
+			return "Right join";
+		case JOIN_FULL:
+			return "Full join";
+		default:
+			return "Join";
+	}
+}
+
+static void
+print_from(StringInfo text, StEntry *entry, Query *query, Node *item, int indent)
+{
+	check_stack_depth();
+	if (IsA(item, RangeTblRef))
+		print_entry(text, entry, rt_fetch(((RangeTblRef *) item)->rtindex, query->rtable), indent);
+	else if (IsA(item, JoinExpr))
+	{
+		JoinExpr   *join = (JoinExpr *) item;
+
+		line(text, indent, join_name(join->jointype));
+		print_from(text, entry, query, join->larg, indent + 1);
+		print_from(text, entry, query, join->rarg, indent + 1);
+	}
+}
+
+static void
+print_set(StringInfo text, StEntry *entry, Query *query, Node *node, int indent)
+{
+	check_stack_depth();
+	if (IsA(node, RangeTblRef))
+		print_entry(text, entry, rt_fetch(((RangeTblRef *) node)->rtindex, query->rtable), indent);
+	else if (IsA(node, SetOperationStmt))
+	{
+		print_set(text, entry, query, ((SetOperationStmt *) node)->larg, indent);
+		print_set(text, entry, query, ((SetOperationStmt *) node)->rarg, indent);
+	}
+}
+
+static void
+print_query(StringInfo text, StEntry *entry, Query *query, int indent)
+{
+	StringInfoData names;
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (query->setOperations)
+	{
+		line(text, indent, "Union all");
+		print_set(text, entry, query, query->setOperations, indent + 1);
+		return;
+	}
+	initStringInfo(&names);
+	foreach(lc, query->targetList)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+
+		if (!tle->resjunk)
+			appendStringInfo(&names, "%s%s", names.len ? ", " : "", tle->resname ? quote_identifier(tle->resname) : "?");
+	}
+	line(text, indent, psprintf("%s (%s)", query->hasTargetSRFs ? "Project sets" : "Project", names.data));
+	if (query->jointree->quals)
+		line(text, ++indent, "Filter");
+	if (list_length(query->jointree->fromlist) > 1)
+		line(text, ++indent, "Join");
+	foreach(lc, query->jointree->fromlist)
+		print_from(text, entry, query, lfirst(lc), indent + 1);
+}
+
+void
+st_print_operators(StringInfo text, StEntry *entry, int indent)
+{
+	if (entry->program)
+		print_query(text, entry, entry->program->tree->final, indent);
+}
