@@ -79,13 +79,14 @@ st_sql_pending_change_rows(PG_FUNCTION_ARGS)
 {
 	int64		pgt_id = PG_GETARG_INT64(0);
 	Oid			source = PG_GETARG_OID(1);
+	StFrontier *frontier;
 	StLogResult result;
 
 	/* who looks must not queue up behind an ALTER TABLE */
 	if (!has_frontier(pgt_id, source) || !ConditionalLockRelationOid(source, AccessShareLock))
 		PG_RETURN_NULL();
-	result = st_log_read(st_frontier_read(pgt_id, source), st_log_probe(source), GetActiveSnapshot(),
-						 0, NULL, ignore_row, NULL);
+	frontier = st_frontier_read(pgt_id, source);
+	result = st_log_read(frontier, st_log_probe(frontier), GetActiveSnapshot(), 0, NULL, ignore_row, NULL);
 	if (result.recompute)
 		PG_RETURN_NULL();
 	PG_RETURN_INT64(result.plus + result.minus);
