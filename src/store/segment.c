@@ -718,7 +718,7 @@ overdue(const StSegment *segment, int64 log_bytes)
 		return NULL;
 	if (st_guc_max_log_bytes > 0 && log_bytes > (int64) st_guc_max_log_bytes * 1024)
 		return "its unread changes exceeded pg_trickle.max_log_bytes";
-	if (st_guc_max_log_age > 0 &&
+	if (st_guc_max_log_age > 0 && !ST_FAULT("B15 age") &&
 		TimestampDifferenceExceeds(segment->since, GetCurrentTimestamp(), st_guc_max_log_age * 1000))
 		return "its unread changes were older than pg_trickle.max_log_age";
 	return NULL;
@@ -840,7 +840,7 @@ warn_of_writers(Oid source, const StSegment *segment, int64 log_bytes)
 	if (st_guc_max_log_bytes == 0 || log_bytes <= (int64) st_guc_max_log_bytes * 1024)
 		return;
 	writers = st_log_writers_text(segment->log);
-	if (writers == NULL)
+	if (writers == NULL || ST_FAULT("B15 alert"))
 		return;
 	ereport(WARNING,
 			(errmsg("the change log of \"%s\" cannot be given back: transactions that wrote it are open", get_rel_name(source)),

@@ -160,6 +160,49 @@ def suspended_consumer(db):
     db.fresh("s2", fallback=True)
 
 
+@mutant("B15 age")
+def consumer_of_the_day_before_yesterday(db):
+    wide(db)
+    db.create("s2", "SELECT count(*) AS c FROM t")
+    db.also("small segments")
+    db.run(MANY.format(1, 60))
+    db.refresh()
+    db.run("UPDATE pgtrickle.change_log_segment SET since = since - interval '2 days' WHERE NOT is_current")
+    assert db.value("SELECT count(*) FROM pgtrickle.change_log_segment WHERE NOT is_current") == 1
+    db.run("INSERT INTO t VALUES (-1, 'x')")
+    db.refresh()
+    held = db.value("SELECT sum(pg_relation_size(log::oid)) FROM pgtrickle.change_log_segment WHERE NOT is_current")
+    assert held == 0, f"{held} bytes are held"
+    db.refresh("s2")
+    db.fresh("s", "s2", fallback=True)
+    reason = db.value("SELECT refresh_reason FROM pgtrickle.pgt_refresh_history ORDER BY refresh_id DESC LIMIT 1")
+    assert reason == "detached: its unread changes were older than pg_trickle.max_log_age", reason
+
+
+@mutant("B15 alert")
+def open_writers_are_named(db):
+    wide(db)
+    db.also("small segments")
+    db.run("SET pg_trickle.max_log_bytes = '64kB'")
+    writer, other = db.session(), db.session()
+    writer.execute("BEGIN; INSERT INTO t VALUES (1, 'x')")
+    other.execute("BEGIN; INSERT INTO t VALUES (2, 'y')")
+    other.execute(f"PREPARE TRANSACTION 'left {db.name}'")
+    said = []
+    db.conn.add_notice_handler(lambda notice: said.append(notice.message_detail or ""))
+    for i in range(3):
+        db.run(MANY.format(100 * i, 100 * i + 40))
+        db.refresh()
+    writer.execute("COMMIT")
+    db.run(f"COMMIT PREPARED 'left {db.name}'")
+    pid = writer.info.backend_pid
+    assert any(f"process {pid}" in text and f'prepared transaction "left {db.name}"' in text for text in said), said
+    db.refresh()
+    db.fresh()
+    held = db.value("SELECT sum(pg_relation_size(log::oid)) FROM pgtrickle.change_log_segment WHERE NOT is_current")
+    assert held == 0, f"{held} bytes are held"
+
+
 @mutant("B16")
 def publication_of_all_tables(db):
     db.run("CREATE TABLE t (id int, g int)", "INSERT INTO t VALUES (1, 1), (2, 1), (3, 2)")
