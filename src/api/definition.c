@@ -11,14 +11,17 @@
 #include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/regproc.h"
 
 #include "api/definition.h"
 #include "capture/capture.h"
@@ -62,6 +65,38 @@ capture_refused(List *sources, int *code)
 	return NULL;
 }
 
+static bool
+is_volatile(Oid function, void *arg)
+{
+	if (func_volatile(function) != PROVOLATILE_VOLATILE)
+		return false;
+	*(Oid *) arg = function;
+	return true;
+}
+
+static bool
+volatile_walker(Node *node, void *arg)
+{
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (check_functions_in_node(node, is_volatile, arg))
+		return true;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, volatile_walker, arg, 0);
+	return expression_tree_walker(node, volatile_walker, arg);
+}
+
+/* The first volatile function of a query that has one; "nextval" is also an expression of its own. */
+static const char *
+volatile_function(Query *query)
+{
+	Oid			function = InvalidOid;
+
+	(void) volatile_walker((Node *) query, &function);
+	return OidIsValid(function) ? format_procedure(function) : "nextval";
+}
+
 /* Why the query has no delta that could be maintained for ever, or NULL. */
 static const char *
 volatility_reason(StDefinition *definition, bool differential)
@@ -75,7 +110,8 @@ volatility_reason(StDefinition *definition, bool differential)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("unsupported operator for DIFFERENTIAL mode: %s", reason),
-				 errdetail("Its result would differ between the first fill and a later delta."),
+				 errdetail("The result of %s would differ between the first fill and a later delta.",
+						   volatile_function(definition->query)),
 				 errhint("Use refresh mode FULL, or a deterministic expression.")));
 	if (st_guc_volatile_function_policy != ST_VOLATILE_ALLOW)
 		ereport(WARNING,
