@@ -16,11 +16,15 @@
 #include "access/table.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
@@ -181,6 +185,53 @@ st_relation_owner(Oid relid)
 	return owner;
 }
 
+/* A statement of st_catalog_execute with its plan, kept for the session. */
+typedef struct CatalogStatement
+{
+	uint64		hash;			/* hash key: of the text */
+	char	   *text;
+	SPIPlanPtr	plan;
+} CatalogStatement;
+
+static HTAB *catalog_statements = NULL;
+
+/*
+ * The kept plan of a statement. PostgreSQL makes it anew by itself when a table
+ * that it reads was changed or is another one.
+ */
+static SPIPlanPtr
+catalog_plan(const char *sql, int nargs, Oid *types)
+{
+	uint64		hash = hash_bytes_extended((const unsigned char *) sql, strlen(sql), 0);
+	CatalogStatement *statement;
+	SPIPlanPtr	plan;
+	bool		found;
+
+	if (catalog_statements == NULL)
+	{
+		HASHCTL		control = {.keysize = sizeof(uint64), .entrysize = sizeof(CatalogStatement)};
+
+		catalog_statements = hash_create("pg_trickle catalog statements", 32, &control, HASH_ELEM | HASH_BLOBS);
+	}
+	statement = hash_search(catalog_statements, &hash, HASH_FIND, NULL);
+	if (statement && strcmp(statement->text, sql) == 0)
+		return statement->plan;
+
+	plan = SPI_prepare(sql, nargs, types);
+	if (plan == NULL)
+		elog(ERROR, "catalog statement failed: %s", SPI_result_code_string(SPI_result));
+	if (statement == NULL)
+	{
+		char	   *text = MemoryContextStrdup(TopMemoryContext, sql);
+
+		SPI_keepplan(plan);
+		statement = hash_search(catalog_statements, &hash, HASH_ENTER, &found);
+		statement->text = text;
+		statement->plan = plan;
+	}
+	return plan;
+}
+
 uint64
 st_catalog_execute(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls)
 {
@@ -192,7 +243,7 @@ st_catalog_execute(const char *sql, int nargs, Oid *types, Datum *values, const 
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(st_extension_owner(), context | SECURITY_LOCAL_USERID_CHANGE);
 	RestrictSearchPath();
-	code = SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0);
+	code = SPI_execute_plan(catalog_plan(sql, nargs, types), values, nulls, false, 0);
 	if (code < 0)
 		elog(ERROR, "catalog statement failed: %s", SPI_result_code_string(code));
 	AtEOXact_GUC(false, level);

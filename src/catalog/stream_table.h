@@ -49,9 +49,10 @@ extern Oid	st_stream_table_by_id(int64 pgt_id);
 
 /*
  * Run a statement on the extension's own tables as their owner, with a pinned
- * search_path. Returns SPI's code; raises on anything but success. Results
- * are read by the caller from SPI_tuptable before SPI_finish; this function
- * neither connects nor finishes.
+ * search_path. Returns the number of rows; raises on anything but success.
+ * Results are read by the caller from SPI_tuptable before SPI_finish; this
+ * function neither connects nor finishes. The plan is kept for the session, so
+ * the text must not hold values; the same text has the same types.
  */
 extern uint64 st_catalog_execute(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls);
 
