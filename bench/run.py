@@ -1,19 +1,19 @@
-"""Benchmark: refresh of stream tables against REFRESH MATERIALIZED VIEW.
+"""Benchmark: stream tables against REFRESH MATERIALIZED VIEW and against statements written by hand.
 
-    ./dev bench all                     every case, 100,000 rows
-    ./dev bench scan filter capture     some cases
-    ./dev bench all --rows 1000000 --json FILE
+    ./dev bench                             everything, 100,000 and 1,000,000 rows
+    ./dev bench scan Q1 growth capture      some of it
+    ./dev bench scan --profile              and where the refresh spends its time
+    ./dev bench --show bench/results.json   the table of an earlier run
 
-It starts a server of its own and removes it.  Every case has a source, a stream
-table and a materialized view of its own, with the same indexes.  A round
-changes 0.1 % or 1 % of the rows (70 % updates, 15 % deletes, 15 % inserts by
-random key), then refreshes both; figures are medians.  At the end of a case
-the stream table is compared with its query.
+It starts a server of its own and removes it.  bench/README.md says what is
+measured; the figures go to a file as JSON, too.  The exit status is 1 if a
+result was not exact, never for a figure.
 """
 import argparse
 import json
 import os
-import random
+import pathlib
+import re
 import statistics
 import subprocess
 import sys
@@ -21,19 +21,15 @@ import time
 
 import psycopg
 
-TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-CASES = {
-    "scan": "SELECT id, cust, region, category, amount, score FROM src",
-    "filter": "SELECT id, cust, amount FROM src WHERE amount > 500",
-    "aggregate-5": "SELECT region, sum(amount) AS s, count(*) AS n FROM src GROUP BY region",
-    "aggregate-10k": "SELECT cust, sum(amount) AS s, count(*) AS n, avg(score) AS a FROM src GROUP BY cust",
-    "minmax-10k": "SELECT cust, min(amount) AS lo, max(amount) AS hi FROM src GROUP BY cust",
-    "distinct": "SELECT DISTINCT region, category FROM src",
-    "union-all": "SELECT id, amount FROM src WHERE amount < 400 UNION ALL SELECT id, score FROM src WHERE score > 600",
-}
-CUSTOMERS = 10001
-ROW = (f"(random() * {CUSTOMERS - 1})::int, (ARRAY['north','south','east','west','mid'])[1 + (random() * 4)::int],"
-       " (ARRAY['a','b','c','d'])[1 + (random() * 3)::int], (random() * 1000)::int, (random() * 1000)::int")
+import cases
+import profiler
+import report
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+OTHERS = ["growth", "capture"]
+CASES = {c.name: c for c in cases.SYNTHETIC + cases.TPCH}
+CONF = "shared_buffers = 1GB\nmax_wal_size = 8GB\ncheckpoint_timeout = 1h\njit = off\nautovacuum = off\nmax_parallel_workers_per_gather = 0"
+REFRESH = "SELECT pgtrickle.refresh_stream_table('st')"
 
 
 def say(text):
@@ -43,13 +39,13 @@ def say(text):
 class Server:
     """A throwaway server through test/lib/server.sh."""
 
-    def shell(self, text):
-        return subprocess.run(["bash", "-c", f". {TOP}/test/lib/server.sh; {text}"], check=True,
+    @staticmethod
+    def shell(text):
+        return subprocess.run(["bash", "-c", f". '{TOP}/test/lib/server.sh'; {text}"], check=True,
                               stdout=subprocess.PIPE, text=True).stdout
 
     def __enter__(self):
-        conf = "shared_buffers = 512MB\nmax_wal_size = 4GB\njit = off\nautovacuum = off"
-        os.environ["ST_SERVER_CONF"] = conf + "\n" + os.environ.get("ST_SERVER_CONF", "")
+        os.environ["ST_SERVER_CONF"] = CONF + "\n" + os.environ.get("ST_SERVER_CONF", "")
         self.dir = self.shell(f"st_server_init '{os.environ['PGBIN']}'").strip()
         self.shell(f"st_server_start '{self.dir}'")
         with open(self.dir + "/env", encoding="utf8") as env:
@@ -61,171 +57,276 @@ class Server:
         self.shell(f"st_server_stop '{self.dir}'")
 
 
+def spread(times):
+    """Of pairs (elapsed ms, ms that the backend was on a CPU): what the tables show."""
+    elapsed, cpu = zip(*times)
+    return {"median_ms": round(statistics.median(elapsed), 4), "min_ms": round(min(elapsed), 4),
+            "cpu_ms": round(statistics.median(cpu), 4)}
+
+
 class Bench:
-    def __init__(self, conn, rows, rounds):
-        self.conn, self.rows, self.rounds = conn, rows, rounds
-        self.random = random.Random(7)
+    def __init__(self, dsn, args):
+        self.conn = psycopg.connect(dsn, autocommit=True)
+        self.args = args
+        self.synthetic = cases.Synthetic(self.conn, args.rows)
+        self.lineitem = cases.Lineitem(self.conn, TOP)
+        self.profiles = {}
+        self.run("CREATE EXTENSION pg_trickle")
         self.run("SET client_min_messages = warning")
-        self.run("SELECT setseed(0.5)")
 
     def run(self, sql):
         return self.conn.execute(sql)
 
-    def timed(self, sql):
-        start = time.perf_counter()
-        self.run(sql)
-        return (time.perf_counter() - start) * 1000
+    def on_cpu(self):
+        """Nanoseconds that the backend has been on a CPU."""
+        with open(f"/proc/{self.conn.info.backend_pid}/schedstat", encoding="ascii") as f:
+            return int(f.read().split()[0])
 
-    def load(self, name="src"):
-        self.run(f"DROP TABLE IF EXISTS {name} CASCADE")
-        self.run(f"""CREATE TABLE {name} (id bigserial PRIMARY KEY, cust int, region text, category text,
-                                          amount int, score int)""")
-        self.run(f"INSERT INTO {name} (cust, region, category, amount, score)"
-                 f" SELECT {ROW} FROM generate_series(1, {self.rows})")
-        self.run(f"CREATE INDEX ON {name} (cust)")
-        self.run(f"VACUUM ANALYZE {name}")
+    def timed(self, sql, parameters=None, prepare=None):
+        cpu, start = self.on_cpu(), time.perf_counter()
+        self.conn.execute(sql, parameters, prepare=prepare)
+        return (time.perf_counter() - start) * 1000, (self.on_cpu() - cpu) / 1e6
 
-    def change(self, rows):
-        ids = [r[0] for r in self.run(f"SELECT id FROM src ORDER BY random() LIMIT {rows * 85 // 100}").fetchall()]
-        updates = ids[:rows * 70 // 100]
-        deletes = ids[rows * 70 // 100:]
-        start = time.perf_counter()
-        self.conn.execute("UPDATE src SET amount = (amount + 137) %% 1000, score = (score + 59) %% 1000"
-                          " WHERE id = ANY(%s)", (updates,))
-        self.conn.execute("DELETE FROM src WHERE id = ANY(%s)", (deletes,))
-        self.run(f"INSERT INTO src (cust, region, category, amount, score)"
-                 f" SELECT {ROW} FROM generate_series(1, {rows - len(ids)})")
-        return (time.perf_counter() - start) * 1000
+    def refresh(self, profile):
+        if profile is None:
+            return self.timed(REFRESH)
+        with profile:
+            return self.timed(REFRESH)
 
-    def case(self, name):
-        query = CASES[name]
-        self.load()
-        self.conn.execute("SELECT pgtrickle.create_stream_table('st', %s, refresh_mode => 'DIFFERENTIAL')", (query,))
-        self.run(f"CREATE MATERIALIZED VIEW mv AS {query}")
-        if name in ("scan", "filter"):
-            self.run("CREATE UNIQUE INDEX ON mv (id)")
-        elif name.endswith("10k"):
-            self.run("CREATE UNIQUE INDEX ON mv (cust)")
-        results = []
-        for percent in 0.1, 1.0:
-            rows = int(self.rows * percent / 100)
-            ours, view, dml = [], [], []
-            for i in range(self.rounds + 1):
-                dml.append(self.change(rows))
-                ours.append(self.timed("SELECT pgtrickle.refresh_stream_table('st')"))
-                view.append(self.timed("REFRESH MATERIALIZED VIEW mv"))
-            # the first round makes the plans
-            first = ours[0]
-            ours, view, dml = (statistics.median(x[1:]) for x in (ours, view, dml))
-            results.append({"case": name, "rows": self.rows, "changed_percent": percent, "changed": rows,
-                            "refresh_ms": ours, "first_refresh_ms": first, "refresh_view_ms": view,
-                            "ratio": ours / view, "dml_ms": dml})
-        idle = statistics.median(self.timed("SELECT pgtrickle.refresh_stream_table('st')") for _ in range(50))
-        differing = self.run(f"""
-            WITH st AS MATERIALIZED (SELECT t::text AS r FROM st t),
-                 q AS MATERIALIZED (SELECT t::text AS r FROM ({query}) t)
-            SELECT (SELECT count(*) FROM (TABLE st EXCEPT ALL TABLE q) x)
-                 + (SELECT count(*) FROM (TABLE q EXCEPT ALL TABLE st) x)""").fetchone()[0]
-        action, reason = self.run("""SELECT action, refresh_reason FROM pgtrickle.pgt_refresh_history
-                                      ORDER BY refresh_id DESC LIMIT 1""").fetchone()
-        for result in results:
-            result.update(idle_ms=idle, exact=differing == 0, action=action, reason=reason)
+    def profiler(self, name):
+        """With --profile: of this backend, recording nothing yet."""
+        if not self.args.profile:
+            return None
+        data = re.sub(r"\W+", "-", name)
+        profile = profiler.Profiler(self.conn.info.backend_pid, str(TOP / "build" / f"perf-{data}.data"))
+        profile.name = name
+        return profile
+
+    def end(self, profile):
+        if profile:
+            self.profiles[profile.name] = profile.finish()
+
+    # -- a query
+
+    def set_up(self, case, source, load=True, view=True):
+        if load:
+            source.load()
+        self.run(f"DROP TABLE IF EXISTS delta; CREATE TEMP TABLE delta AS SELECT 1 AS w, * FROM {source.table} LIMIT 0")
+        self.conn.execute("SELECT pgtrickle.create_stream_table('st', %s, refresh_mode => 'DIFFERENTIAL')", (case.query,))
+        if view:
+            self.run(f"CREATE MATERIALIZED VIEW mv AS {case.query}")
+            if case.key:
+                self.run(f"CREATE UNIQUE INDEX ON mv ({', '.join(case.key)})")
+        self.run(f"{case.hand}; ANALYZE hand")
+
+    def tear_down(self):
         self.run("SELECT pgtrickle.drop_stream_table('st')")
-        self.run("DROP MATERIALIZED VIEW mv")
+        self.run("DROP MATERIALIZED VIEW IF EXISTS mv; DROP TABLE IF EXISTS hand")
+
+    def differing(self, one, other):
+        """Rows that are in one query and not in the other, as text, both ways."""
+        return self.run(f"""
+            WITH a AS MATERIALIZED (SELECT t::text AS r FROM ({one}) t),
+                 b AS MATERIALIZED (SELECT t::text AS r FROM ({other}) t)
+            SELECT (SELECT count(*) FROM (TABLE a EXCEPT ALL TABLE b) x)
+                 + (SELECT count(*) FROM (TABLE b EXCEPT ALL TABLE a) x)""").fetchone()[0]
+
+    def case(self, case, source):
+        """Every batch in rounds: change, then refresh all three, one right after the other."""
+        self.set_up(case, source)
+        profile = self.profiler(case.name)
+        results = []
+        try:
+            for label, percent, what in source.batches():
+                times = {"refresh": [], "view": [], "hand": []}
+                for number in range(self.args.rounds + 1):
+                    self.run("TRUNCATE delta")
+                    changed = source.change(what)
+                    self.run("ANALYZE delta")
+                    ours = self.refresh(profile)
+                    view = self.timed("REFRESH MATERIALIZED VIEW mv")
+                    hand = self.timed(";".join(case.maintain))
+                    if number > 0:      # the first round makes the plans
+                        for name, ms in ("refresh", ours), ("view", view), ("hand", hand):
+                            times[name].append(ms)
+                results.append({"case": case.name, "batch": label, "percent": percent, "changed": changed,
+                                **{name: spread(ms) for name, ms in times.items()}})
+        finally:
+            self.end(profile)
+        idle = spread([self.timed(REFRESH) for _ in range(100)])
+        exact = self.differing("SELECT * FROM st", case.query) == 0
+        if self.differing(case.hand_query, case.query) != 0:
+            raise RuntimeError(f"{case.name}: the statements written by hand are wrong")
+        action = self.run("SELECT action FROM pgtrickle.pgt_refresh_history WHERE action <> 'NO_DATA'"
+                          " ORDER BY refresh_id DESC LIMIT 1").fetchone()[0]
+        self.tear_down()
+        for result in results:
+            result.update(idle=idle, exact=exact, action=action)
         return results
 
-    def waited(self):
-        """Milliseconds for which the server's process wanted a processor and had none."""
-        try:
-            with open(f"/proc/{self.conn.info.backend_pid}/schedstat", encoding="utf8") as stat:
-                return int(stat.read().split()[1]) / 1e6
-        except OSError:
-            return 0.0
+    # -- cost follows the change
 
-    def worked(self, sql):
-        """As timed(), without the time in which others had the processor."""
-        before = self.waited()
-        elapsed = self.timed(sql)
-        return elapsed - (self.waited() - before)
+    def growth(self):
+        """1,000 changed rows at two sizes of the source, with groups of the same size."""
+        results = {case.name: {"case": case.name, "changed": 1000, "exact": True} for case in cases.SYNTHETIC}
+        for rows in self.args.rows, 10 * self.args.rows:
+            source = cases.Synthetic(self.conn, rows)
+            source.load()
+            for case in cases.SYNTHETIC:
+                say(f"growth, {rows:,} rows, {case.name}")
+                self.set_up(case, source, load=False, view=False)
+                times = {"refresh": [], "hand": []}
+                profile = self.profiler(f"{case.name}, 1,000 of {rows:,} rows changed")
+                for _ in range(self.args.rounds + 3):
+                    self.run("TRUNCATE delta")
+                    source.change(1000)
+                    self.run("ANALYZE delta")
+                    times["refresh"].append(self.refresh(profile))
+                    times["hand"].append(self.timed(";".join(case.maintain)))
+                self.end(profile)
+                result = results[case.name]
+                result[str(rows)] = {name: spread(pairs[3:]) for name, pairs in times.items()}
+                result["exact"] &= self.differing("SELECT * FROM st", case.query) == 0
+                self.tear_down()
+        self.run("DROP TABLE src")
+        return list(results.values())
+
+    # -- capture
+
+    def bulk(self, rows, verbs=("INSERT", "UPDATE", "DELETE")):
+        """The same statement on a captured table and on a bare one, in turns."""
+        listed = "cust, region, category, amount, score"
+        statements = {
+            "INSERT": f"INSERT INTO {{}} ({listed}) SELECT {listed} FROM fresh",
+            "UPDATE": f"UPDATE {{}} SET amount = amount + 1 WHERE id <= {rows // 2}",
+            "DELETE": f"DELETE FROM {{}} WHERE id <= {rows // 2}"}
+        source = cases.Synthetic(self.conn, rows)
+        times = {}
+        profile = self.profiler(f"capture of INSERT, {rows:,} rows")
+        try:
+            for number in range(self.args.rounds):
+                for name in "bare", "src":
+                    source.load(name)
+                self.run("DROP TABLE IF EXISTS fresh;"
+                         "CREATE TABLE fresh (cust int, region text, category text, amount int, score int)")
+                self.run(f"INSERT INTO fresh SELECT {source.columns()} FROM generate_series(1, {rows})")
+                self.run("SELECT pgtrickle.create_stream_table('st', 'SELECT * FROM src', refresh_mode => 'DIFFERENTIAL')")
+                self.run("CHECKPOINT")
+                for verb in verbs:
+                    for name in ("bare", "src") if number % 2 else ("src", "bare"):
+                        sql = statements[verb].format(name)
+                        if profile and name == "src" and verb == "INSERT":
+                            with profile:
+                                ms = self.timed(sql)
+                        else:
+                            ms = self.timed(sql)
+                        times.setdefault((verb, name), []).append(ms)
+                self.run("SELECT pgtrickle.drop_stream_table('st')")
+        finally:
+            self.end(profile)
+        return [{"statement": verb, "rows": rows if verb == "INSERT" else rows // 2,
+                 "bare": spread(times[verb, "bare"]), "captured": spread(times[verb, "src"])} for verb in verbs]
+
+    def single(self):
+        """Statements of one row, each its own transaction, on a captured table and a bare one in turns."""
+        source = cases.Synthetic(self.conn, 100000)
+        for name in "bare", "src":
+            source.load(name)
+        self.run("SELECT pgtrickle.create_stream_table('st', 'SELECT id, cust, amount FROM src',"
+                 " refresh_mode => 'DIFFERENTIAL')")
+        values = "(cust, region, category, amount, score) VALUES (1, 'north', 'a', 1, 1)"
+        statements = {
+            "INSERT": lambda i: (f"INSERT INTO {{}} {values}", None),
+            "UPDATE": lambda i: ("UPDATE {} SET amount = amount + 1 WHERE id = %s", (i,)),
+            "UPDATE of another column": lambda i: ("UPDATE {} SET score = score + 1 WHERE id = %s", (i,)),
+            "DELETE": lambda i: ("DELETE FROM {} WHERE id = %s", (i,))}
+        results = []
+        for verb, make in statements.items():
+            times = {"bare": [], "src": []}
+            before = self.log_bytes()
+            for i in range(1, 3001):
+                sql, parameters = make(i)
+                for name in ("bare", "src") if i % 2 else ("src", "bare"):
+                    times[name].append(self.timed(sql.format(name), parameters, True))
+            results.append({"statement": verb, "bare": spread(times["bare"][500:]), "captured": spread(times["src"][500:]),
+                            "log_bytes": self.log_bytes() - before})
+        self.run("SELECT pgtrickle.drop_stream_table('st')")
+        return results
+
+    def log_bytes(self):
+        return self.run("SELECT sum(buffer_bytes)::bigint FROM pgtrickle.change_buffer_sizes()").fetchone()[0]
 
     def capture(self):
-        """Statements on a captured table against the same on a bare one, in turns."""
-        half = self.rows // 2
-        columns = "(cust, region, category, amount, score)"
-        single = min(self.rows, 5000)
-        statements = [      # name, rows, target, text
-            ("INSERT", self.rows, 1.25, f"INSERT INTO src {columns} SELECT {ROW} FROM generate_series(1, {self.rows})"),
-            ("UPDATE", half, 1.5, f"UPDATE src SET amount = amount + 1 WHERE id <= {half}"),
-            ("DELETE", half, 1.7, f"DELETE FROM src WHERE id <= {half}"),
-            ("INSERT, one by one", single, None,
-             f"DO $$ BEGIN FOR i IN 1..{single} LOOP INSERT INTO src {columns} VALUES (i, 'north', 'a', i, i); END LOOP; END $$"),
-            ("UPDATE, one by one", single, None,
-             f"DO $$ BEGIN FOR i IN 1..{single} LOOP UPDATE src SET amount = i WHERE id = {half} + i; END LOOP; END $$"),
-            ("DELETE, one by one", single, None,
-             f"DO $$ BEGIN FOR i IN 1..{single} LOOP DELETE FROM src WHERE id = {half} + i; END LOOP; END $$")]
-        times = {}
-        for _ in range(self.rounds):
-            for kind in "bare", "captured":
-                self.load()
-                if kind == "captured":
-                    self.run("SELECT pgtrickle.create_stream_table('st', 'SELECT * FROM src')")
-                for name, _rows, _target, sql in statements:
-                    self.run("CHECKPOINT")
-                    times.setdefault((name, kind), []).append(self.worked(sql))
-                if kind == "captured":
-                    self.run("SELECT pgtrickle.drop_stream_table('st')")
-        results = []
-        for name, rows, target, _sql in statements:
-            bare, captured = (statistics.median(times[name, kind]) for kind in ("bare", "captured"))
-            results.append({"case": "capture", "statement": name, "bare_ms": bare, "captured_ms": captured, "rows": rows,
-                            "ratio": captured / bare, "us_per_row": (captured - bare) * 1000 / rows,
-                            "target": target or 15, "target_is": "ratio" if target else "us_per_row"})
+        say("capture, bulk statements")
+        bulk = self.bulk(self.args.rows)
+        say("capture, bulk statements, ten times the rows")
+        rounds, self.args.rounds = self.args.rounds, min(self.args.rounds, 3)
+        bulk += self.bulk(10 * self.args.rows)
+        self.args.rounds = rounds
+        say("capture, statements of one row")
+        return {"bulk": bulk, "single": self.single()}
+
+
+def measure(args):
+    results = {"refresh": [], "growth": [], "capture": {}}
+    with Server() as server:
+        bench = Bench(server.dsn, args)
+        results["server_version"] = bench.run("SHOW server_version").fetchone()[0]
+        results["cores"] = os.cpu_count()
+        results["rows"] = args.rows
+        results["rounds"] = args.rounds
+        for name in args.case or [*CASES, *OTHERS]:
+            say(name)
+            if name == "growth":
+                results["growth"] = bench.growth()
+            elif name == "capture":
+                results["capture"] = bench.capture()
+            else:
+                case = CASES[name]
+                source = bench.lineitem if case in cases.TPCH else bench.synthetic
+                results["refresh"] += bench.case(case, source)
+        profiles = bench.profiles
+        bench.conn.close()
+    return results, profiles
+
+
+def merged(path, results):
+    """With what an earlier run of the same kind has measured and this one has not."""
+    kind = ("server_version", "cores", "rows")
+    old = json.loads(path.read_text(encoding="utf8")) if path.exists() else {}
+    if any(old.get(k) != results[k] for k in kind):
         return results
-
-
-def table(head, lines):
-    widths = [max(len(x[c]) for x in [head, *lines]) for c in range(len(head))]
-    for line in [head, *lines]:
-        print("  ".join(v.ljust(w) if c == 0 else v.rjust(w) for c, (v, w) in enumerate(zip(line, widths))).rstrip())
-    print()
+    measured = {r["case"] for r in results["refresh"]}
+    results["refresh"] += [r for r in old["refresh"] if r["case"] not in measured]
+    results["refresh"].sort(key=lambda r: list(CASES).index(r["case"]))
+    return {**results, "growth": results["growth"] or old["growth"], "capture": results["capture"] or old["capture"]}
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="./dev bench")
-    parser.add_argument("case", nargs="+", choices=["all", "capture", *CASES])
-    parser.add_argument("--rows", type=int, default=100000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", metavar="FILE", help="write the figures there")
+    parser = argparse.ArgumentParser(prog="./dev bench", usage="./dev bench [CASE...] [options]",
+                                     description="Cases: " + ", ".join([*CASES, *OTHERS]) + "; without one: all.")
+    parser.add_argument("case", nargs="*", default="all", choices=["all", *CASES, *OTHERS], metavar="CASE")
+    parser.add_argument("--rows", type=int, default=100000, help="of the smaller size (default 100000)")
+    parser.add_argument("--rounds", type=int, default=7, help="default 7")
+    parser.add_argument("--json", metavar="FILE", default=str(TOP / "build" / "bench.json"),
+                        help="where the figures go, in place of those of the same cases (default build/bench.json)")
+    parser.add_argument("--profile", action="store_true", help="print where each refresh spends its time")
+    parser.add_argument("--show", metavar="FILE", help="measure nothing, print the table of that file")
     args = parser.parse_args()
-    names = [*CASES, "capture"] if "all" in args.case else args.case
-    refreshes, captures = [], []
-    with Server() as server, psycopg.connect(server.dsn, autocommit=True) as conn:
-        conn.execute("CREATE EXTENSION pg_trickle")
-        bench = Bench(conn, args.rows, args.rounds)
-        version = conn.execute("SHOW server_version").fetchone()[0]
-        for name in names:
-            say(name)
-            if name == "capture":
-                captures = bench.capture()
-            else:
-                refreshes += bench.case(name)
-    print(f"PostgreSQL {version}, {args.rows} rows, medians of {args.rounds} rounds, ms\n")
-    if refreshes:
-        table(("case", "changed", "refresh", "REFRESH MV", "ratio", "nothing changed", "exact", "action"),
-              [(r["case"], f"{r['changed_percent']} %", f"{r['refresh_ms']:.1f}", f"{r['refresh_view_ms']:.1f}",
-                f"{r['ratio']:.2f}", f"{r['idle_ms']:.2f}", "yes" if r["exact"] else "no", r["action"])
-               for r in refreshes])
-    if captures:
-        table(("capture", "rows", "bare", "captured", "ratio", "us per row", "target"),
-              [(r["statement"], str(r["rows"]), f"{r['bare_ms']:.1f}", f"{r['captured_ms']:.1f}",
-                f"{r['ratio']:.2f}", f"{r['us_per_row']:.2f}",
-                f"{r['target']:.2f} x" if r["target_is"] == "ratio" else f"{r['target']} us") for r in captures])
-    if args.json:
-        with open(args.json, "w", encoding="utf8") as out:
-            json.dump({"server_version": version, "rounds": args.rounds, "refresh": refreshes,
-                       "capture": captures}, out, indent=1)
-            out.write("\n")
-    return 0 if all(r["exact"] for r in refreshes) else 1
+    if args.show:
+        print(report.text(json.loads(pathlib.Path(args.show).read_text(encoding="utf8"))))
+        return 0
+    if "all" in args.case:
+        args.case = []
+    results, profiles = measure(args)
+    results = merged(pathlib.Path(args.json), results)
+    pathlib.Path(args.json).write_text(json.dumps(results, indent=1) + "\n", encoding="utf8")
+    print(report.text(results))
+    for name, text in profiles.items():
+        print(f"--- profile: {name}\n{text}\n")
+    exact = all(r["exact"] for r in results["refresh"] + results["growth"])
+    return 0 if exact else 1
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -8,11 +8,13 @@ docs/reference.md      functions, views and tables from the catalogue of a
 docs/tutorial.md       output of the statements in it, by running them
 README.md              output of the statements in it
 docs/sql-support.md    mode and reason, or the error, of each example
+README.md and bench/README.md   figures, from bench/results.json
 
 In a document a fence "```sql" holds statements for psql; the fence after it
 holds what they print.  A test compares all of it (test/py/test_docs.py).
 """
 import argparse
+import json
 import os
 import pathlib
 import re
@@ -22,6 +24,9 @@ import sys
 import psycopg
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TOP / "bench"))
+import report  # noqa: E402
+
 RUN = ["README.md", "docs/tutorial.md"]
 
 
@@ -93,6 +98,14 @@ def with_output(settings, text):
             pieces.append(match["between"])
         end = match.end()
     return "".join(pieces) + text[end:]
+
+
+# -- figures
+
+def with_figures(text, table):
+    """The document with the table between its marks."""
+    return re.sub(r"(<!-- figures -->\n).*?(<!-- end of figures -->)", lambda m: f"{m[1]}\n{table}\n{m[2]}", text,
+                  flags=re.DOTALL)
 
 
 # -- SQL support
@@ -256,6 +269,10 @@ def documents(settings):
             support: with_answers(settings, (TOP / support).read_text(encoding="utf8"))}
     for name in RUN:
         made[name] = with_output(settings, (TOP / name).read_text(encoding="utf8"))
+    figures = json.loads((TOP / "bench" / "results.json").read_text(encoding="utf8"))
+    made["README.md"] = with_figures(made["README.md"], report.markdown(figures) + "\n")
+    made["bench/README.md"] = with_figures((TOP / "bench" / "README.md").read_text(encoding="utf8"),
+                                           f"```\n{report.text(figures)}```\n")
     return made
 
 

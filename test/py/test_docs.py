@@ -16,7 +16,7 @@ def made(server):
     return make_docs.documents(make_docs.Settings(server.host, server.port, bindir=server.bin))
 
 
-@pytest.mark.parametrize("name", ["docs/reference.md", "docs/sql-support.md", *make_docs.RUN])
+@pytest.mark.parametrize("name", ["docs/reference.md", "docs/sql-support.md", "bench/README.md", *make_docs.RUN])
 def test_up_to_date(made, name):
     path = TOP / name
     text = path.read_text(encoding="utf8") if path.exists() else ""
@@ -38,6 +38,14 @@ def test_all_is_described(made):
     assert text.count("\n```\n") >= 20
     assert "\n```\n\n\n" not in text, "a function without comment"
     assert not re.search(r"^\| .*\|\s*\|$", text.replace("| |\n|---", "|---"), re.MULTILINE), "a row without comment"
+
+
+def test_figures_are_exact(made):
+    """The figures that are shown are those of a run in which all was exact."""
+    for name in "README.md", "bench/README.md":
+        figures = re.search(r"<!-- figures -->(.*)<!-- end of figures -->", made[name], re.DOTALL)[1]
+        lines = [line for line in figures.splitlines() if re.search(r"\byes\b|\bno\b", line)]
+        assert len(lines) >= 20 and not any(re.search(r"\bno\b", line) for line in lines)
 
 
 def test_examples_are_asked(made):

@@ -1,0 +1,220 @@
+"""What is measured: queries, the changes under them, and what one would write by hand.
+
+Each case has a source, a stream table "st" and a materialized view "mv" with
+the same query, and a table "hand" that statements written by hand keep up to
+date from a table "delta" of changed rows (w is +1 or -1, then the columns of
+the source).  Making that table is not measured: the statements are a floor, not
+a contestant, since nobody hands a real one its changes.
+"""
+import random
+import subprocess
+
+REGIONS = "(ARRAY['north','south','east','west','mid'])[1 + (random() * 4)::int]"
+CATEGORIES = "(ARRAY['a','b','c','d'])[1 + (random() * 3)::int]"
+
+
+class Case:
+    """A query; the statements that make and maintain the table "hand"."""
+
+    def __init__(self, name, query, key, hand, maintain, hand_query=None):
+        self.name, self.query, self.key = name, query, key
+        self.hand, self.maintain = hand, maintain
+        # the columns of the query, if the table has more
+        self.hand_query = hand_query or "SELECT * FROM hand"
+
+
+def upsert(table, key, columns, select):
+    settings = ", ".join(f"{c} = excluded.{c}" for c in columns if c not in key)
+    return f"INSERT INTO {table} {select} ON CONFLICT ({', '.join(key)}) DO UPDATE SET {settings}"
+
+
+COLUMNS = ["id", "cust", "region", "category", "amount", "score"]
+LISTED = ", ".join(COLUMNS)
+
+
+def kept_rows(columns, condition="true"):
+    """By hand: rows that are in the query as they are."""
+    new = condition.replace("d.", "n.")
+    return [
+        f"DELETE FROM hand USING delta d WHERE d.w = -1 AND {condition} AND hand.id = d.id"
+        f" AND NOT EXISTS (SELECT FROM delta n WHERE n.w = 1 AND n.id = d.id AND {new})",
+        upsert("hand", ["id"], columns, f"SELECT {', '.join(columns)} FROM delta d WHERE w = 1 AND {condition}"),
+    ]
+
+
+SYNTHETIC = [
+    Case("scan", f"SELECT {LISTED} FROM src", ["id"],
+         f"CREATE TABLE hand AS SELECT {LISTED} FROM src; ALTER TABLE hand ADD PRIMARY KEY (id)",
+         kept_rows(COLUMNS)),
+    Case("filter", "SELECT id, cust, amount FROM src WHERE amount > 500", ["id"],
+         "CREATE TABLE hand AS SELECT id, cust, amount FROM src WHERE amount > 500; ALTER TABLE hand ADD PRIMARY KEY (id)",
+         kept_rows(["id", "cust", "amount"], "d.amount > 500")),
+    Case("aggregate-5", "SELECT region, sum(amount) AS s, count(*) AS n FROM src GROUP BY region", ["region"],
+         "CREATE TABLE hand AS SELECT region, sum(amount) AS s, count(*) AS n FROM src GROUP BY region;"
+         "ALTER TABLE hand ADD PRIMARY KEY (region)",
+         ["INSERT INTO hand SELECT region, sum(w * amount), sum(w) FROM delta GROUP BY region"
+          " ON CONFLICT (region) DO UPDATE SET s = hand.s + excluded.s, n = hand.n + excluded.n",
+          "DELETE FROM hand WHERE n = 0"]),
+    Case("aggregate-10k", "SELECT cust, sum(amount) AS s, count(*) AS n, avg(score) AS a FROM src GROUP BY cust", ["cust"],
+         "CREATE TABLE hand AS SELECT cust, sum(amount) AS s, count(*) AS n, sum(score) AS t FROM src GROUP BY cust;"
+         "ALTER TABLE hand ADD PRIMARY KEY (cust)",
+         ["INSERT INTO hand SELECT cust, sum(w * amount), sum(w), sum(w * score) FROM delta GROUP BY cust"
+          " ON CONFLICT (cust) DO UPDATE SET s = hand.s + excluded.s, n = hand.n + excluded.n, t = hand.t + excluded.t",
+          "DELETE FROM hand USING delta d WHERE hand.cust = d.cust AND hand.n = 0"],
+         "SELECT cust, s, n, t::numeric / n FROM hand"),
+    Case("minmax-10k", "SELECT cust, min(amount) AS lo, max(amount) AS hi FROM src GROUP BY cust", ["cust"],
+         "CREATE TABLE hand AS SELECT cust, min(amount) AS lo, max(amount) AS hi FROM src GROUP BY cust;"
+         "ALTER TABLE hand ADD PRIMARY KEY (cust)",
+         ["DELETE FROM hand USING delta d WHERE hand.cust = d.cust AND NOT EXISTS (SELECT FROM src WHERE src.cust = d.cust)",
+          upsert("hand", ["cust"], ["cust", "lo", "hi"],
+                 "SELECT c.cust, m.lo, m.hi FROM (SELECT DISTINCT cust FROM delta) c CROSS JOIN LATERAL"
+                 " (SELECT min(amount) AS lo, max(amount) AS hi FROM src WHERE src.cust = c.cust) m WHERE m.lo IS NOT NULL")]),
+    Case("distinct", "SELECT DISTINCT region, category FROM src", ["region", "category"],
+         "CREATE TABLE hand AS SELECT region, category, count(*) AS n FROM src GROUP BY region, category;"
+         "ALTER TABLE hand ADD PRIMARY KEY (region, category)",
+         ["INSERT INTO hand SELECT region, category, sum(w) FROM delta GROUP BY region, category"
+          " ON CONFLICT (region, category) DO UPDATE SET n = hand.n + excluded.n",
+          "DELETE FROM hand WHERE n = 0"],
+         "SELECT region, category FROM hand"),
+    Case("union-all",
+         "SELECT id, amount FROM src WHERE amount < 400 UNION ALL SELECT id, score FROM src WHERE score > 600", [],
+         "CREATE TABLE hand AS SELECT 1 AS arm, id, amount FROM src WHERE amount < 400"
+         " UNION ALL SELECT 2, id, score FROM src WHERE score > 600; ALTER TABLE hand ADD PRIMARY KEY (arm, id)",
+         [f"DELETE FROM hand USING delta d WHERE d.w = -1 AND hand.arm = {arm} AND hand.id = d.id AND d.{condition}"
+          f" AND NOT EXISTS (SELECT FROM delta n WHERE n.w = 1 AND n.id = d.id AND n.{condition})"
+          for arm, condition in ((1, "amount < 400"), (2, "score > 600"))] +
+         [upsert("hand", ["arm", "id"], ["arm", "id", "amount"],
+                 "SELECT 1, id, amount FROM delta WHERE w = 1 AND amount < 400"
+                 " UNION ALL SELECT 2, id, score FROM delta WHERE w = 1 AND score > 600")],
+         "SELECT id, amount FROM hand"),
+]
+
+Q1_SUMS = [("sum_qty", "l_quantity"), ("sum_base_price", "l_extendedprice"),
+           ("sum_disc_price", "l_extendedprice * (1 - l_discount)"),
+           ("sum_charge", "l_extendedprice * (1 - l_discount) * (1 + l_tax)"), ("sum_disc", "l_discount")]
+Q1_WHERE = "l_shipdate <= date '1998-12-01' - interval '90' day"
+Q6_WHERE = ("l_shipdate >= date '1994-01-01' AND l_shipdate < date '1994-01-01' + interval '1' year"
+            " AND l_discount BETWEEN 0.06 - 0.01 AND 0.06 + 0.01 AND l_quantity < 24")
+
+TPCH = [
+    Case("Q1", "SELECT l_returnflag, l_linestatus, sum(l_quantity) AS sum_qty, sum(l_extendedprice) AS sum_base_price,"
+         " sum(l_extendedprice * (1 - l_discount)) AS sum_disc_price,"
+         " sum(l_extendedprice * (1 - l_discount) * (1 + l_tax)) AS sum_charge,"
+         " avg(l_quantity) AS avg_qty, avg(l_extendedprice) AS avg_price, avg(l_discount) AS avg_disc,"
+         f" count(*) AS count_order FROM lineitem WHERE {Q1_WHERE} GROUP BY l_returnflag, l_linestatus",
+         ["l_returnflag", "l_linestatus"],
+         "CREATE TABLE hand AS SELECT l_returnflag, l_linestatus, "
+         + ", ".join(f"sum({x}) AS {n}" for n, x in Q1_SUMS)
+         + f", count(*) AS n FROM lineitem WHERE {Q1_WHERE} GROUP BY 1, 2;"
+         "ALTER TABLE hand ADD PRIMARY KEY (l_returnflag, l_linestatus)",
+         ["INSERT INTO hand SELECT l_returnflag, l_linestatus, " + ", ".join(f"sum(w * {x})" for _, x in Q1_SUMS)
+          + f", sum(w) FROM delta WHERE {Q1_WHERE} GROUP BY 1, 2 ON CONFLICT (l_returnflag, l_linestatus) DO UPDATE SET "
+          + ", ".join(f"{n} = hand.{n} + excluded.{n}" for n, _ in Q1_SUMS) + ", n = hand.n + excluded.n",
+          "DELETE FROM hand WHERE n = 0"],
+         "SELECT l_returnflag, l_linestatus, sum_qty, sum_base_price, sum_disc_price, sum_charge,"
+         " sum_qty / n, sum_base_price / n, sum_disc / n, n FROM hand"),
+    Case("Q6", f"SELECT sum(l_extendedprice * l_discount) AS revenue FROM lineitem WHERE {Q6_WHERE}", [],
+         f"CREATE TABLE hand AS SELECT sum(l_extendedprice * l_discount) AS revenue FROM lineitem WHERE {Q6_WHERE}",
+         ["UPDATE hand SET revenue = hand.revenue + d.revenue FROM"
+          f" (SELECT sum(w * l_extendedprice * l_discount) AS revenue FROM delta WHERE {Q6_WHERE}) d"]),
+]
+
+
+class Synthetic:
+    """src: a key, a customer of ten rows, two texts, two numbers."""
+
+    table = "src"
+
+    def __init__(self, conn, rows):
+        self.conn, self.rows = conn, rows
+        self.random = random.Random(7)
+        self.ids = []
+
+    def columns(self):
+        return (f"(random() * {self.rows // 10})::int, {REGIONS}, {CATEGORIES},"
+                " (random() * 1000)::int, (random() * 1000)::int")
+
+    def load(self, name="src"):
+        self.conn.execute(f"DROP TABLE IF EXISTS {name} CASCADE")
+        self.conn.execute("SELECT setseed(0.5)")
+        self.conn.execute(f"""CREATE TABLE {name} (id bigserial PRIMARY KEY, cust int, region text, category text,
+                                                   amount int, score int)""")
+        self.conn.execute(f"INSERT INTO {name} (cust, region, category, amount, score)"
+                          f" SELECT {self.columns()} FROM generate_series(1, {self.rows})")
+        self.conn.execute(f"CREATE INDEX ON {name} (cust)")
+        self.conn.execute(f"VACUUM ANALYZE {name}")
+        self.ids = list(range(1, self.rows + 1))
+
+    def batches(self):
+        return [("0.1 %", 0.1, self.rows // 1000), ("1 %", 1.0, self.rows // 100)]
+
+    def change(self, rows):
+        """70 % updates, 15 % deletes, 15 % inserts by random key; and the table delta."""
+        for i in range(rows * 85 // 100):
+            j = self.random.randrange(i, len(self.ids))
+            self.ids[i], self.ids[j] = self.ids[j], self.ids[i]
+        updates = self.ids[:rows * 70 // 100]
+        deletes = self.ids[rows * 70 // 100:rows * 85 // 100]
+        run = self.conn.execute
+        run(f"INSERT INTO delta SELECT -1, {LISTED} FROM src WHERE id = ANY(%s)", (updates + deletes,))
+        run("UPDATE src SET amount = (amount + 137) %% 1000, score = (score + 59) %% 1000 WHERE id = ANY(%s)", (updates,))
+        run("DELETE FROM src WHERE id = ANY(%s)", (deletes,))
+        inserts = [r[0] for r in run(
+            f"INSERT INTO src (cust, region, category, amount, score) SELECT {self.columns()}"
+            f" FROM generate_series(1, {rows - len(updates) - len(deletes)}) RETURNING id").fetchall()]
+        run(f"INSERT INTO delta SELECT 1, {LISTED} FROM src WHERE id = ANY(%s)", (updates + inserts,))
+        self.ids[len(updates):len(updates) + len(deletes)] = inserts
+        return len(updates) + len(deletes) + len(inserts)
+
+
+class Lineitem:
+    """TPC-H lineitem of scale 0.1; RF1 inserts 1 %, RF2 deletes 1 %, UP updates 0.5 %."""
+
+    table = "lineitem"
+    REST = ("l_partkey, l_suppkey, l_linenumber, l_quantity, l_extendedprice, l_discount, l_tax, l_returnflag,"
+            " l_linestatus, l_shipdate, l_commitdate, l_receiptdate, l_shipinstruct, l_shipmode, l_comment")
+
+    def __init__(self, conn, top):
+        self.conn, self.top, self.round = conn, top, 0
+
+    def load(self):
+        data = subprocess.run(["bash", f"{self.top}/demo/data.sh"], check=True, stdout=subprocess.PIPE,
+                              text=True).stdout.split("\n")[1]
+        self.conn.execute("""
+            CREATE TABLE IF NOT EXISTS lineitem (
+                l_orderkey bigint NOT NULL, l_partkey bigint NOT NULL, l_suppkey bigint NOT NULL,
+                l_linenumber integer NOT NULL, l_quantity numeric(15,2) NOT NULL, l_extendedprice numeric(15,2) NOT NULL,
+                l_discount numeric(15,2) NOT NULL, l_tax numeric(15,2) NOT NULL, l_returnflag char(1) NOT NULL,
+                l_linestatus char(1) NOT NULL, l_shipdate date NOT NULL, l_commitdate date NOT NULL,
+                l_receiptdate date NOT NULL, l_shipinstruct char(25) NOT NULL, l_shipmode char(10) NOT NULL,
+                l_comment varchar(44) NOT NULL, PRIMARY KEY (l_orderkey, l_linenumber))""")
+        self.conn.execute("TRUNCATE lineitem")
+        with open(f"{data}/lineitem.csv", "rb") as rows, self.conn.cursor() as cur:
+            with cur.copy("COPY lineitem FROM STDIN (FORMAT csv, HEADER true)") as copy:
+                while block := rows.read(1 << 20):
+                    copy.write(block)
+        self.conn.execute("VACUUM ANALYZE lineitem")
+        self.slice = self.conn.execute("SELECT max(l_orderkey) / 100 / 32 * 32 FROM lineitem").fetchone()[0]
+        self.round = 0
+
+    def batches(self):
+        return [("RF1", 1.0, "insert"), ("RF2", 1.0, "delete"), ("UP", 0.5, "update")]
+
+    def change(self, kind):
+        run = self.conn.execute
+        self.round += 1
+        first = (self.round * 3 % 90) * self.slice
+        where = f"l_orderkey BETWEEN {first} AND {first + self.slice - 1}"
+        if kind == "insert":    # with a key bit set that the generator leaves empty
+            run(f"""INSERT INTO lineitem (l_orderkey, {self.REST}) SELECT l_orderkey | 8, {self.REST} FROM lineitem
+                     WHERE {where} AND l_orderkey & 8 = 0 ON CONFLICT DO NOTHING""")
+            return run(f"INSERT INTO delta SELECT 1, * FROM lineitem WHERE {where} AND l_orderkey & 8 = 8").rowcount
+        if kind == "update":
+            where = f"(l_orderkey * 7 + l_linenumber) % 200 = {self.round}"
+        changed = run(f"INSERT INTO delta SELECT -1, * FROM lineitem WHERE {where}").rowcount
+        if kind == "delete":
+            run(f"DELETE FROM lineitem WHERE {where}")
+        else:
+            run(f"UPDATE lineitem SET l_quantity = 51 - l_quantity, l_discount = 0.10 - l_discount WHERE {where}")
+            run(f"INSERT INTO delta SELECT 1, * FROM lineitem WHERE {where}")
+        return changed

@@ -1,0 +1,88 @@
+"""The figures of bench/run.py as tables, each beside its target.
+
+Times are what the backend spent on a CPU, but for statements of one row.
+"""
+
+
+def aligned(head, lines, left=1):
+    widths = [max(len(x[c]) for x in [head, *lines]) for c in range(len(head))]
+    return "\n".join("  ".join(v.ljust(w) if c < left else v.rjust(w)
+                               for c, (v, w) in enumerate(zip(line, widths))).rstrip() for line in [head, *lines])
+
+
+def verdict(met):
+    return "met" if met else "MISSED"
+
+
+def refresh_target(result):
+    """The most that a refresh may take, in ms: a share of REFRESH, with a floor where that is quick itself."""
+    view = result["view"]["cpu_ms"]
+    if result["percent"] > 0.1:
+        return 0.5 * view
+    return max(0.1 * view, 3.0 if view < 30 else 0)
+
+
+def refresh_lines(results):
+    for r in results["refresh"]:
+        ours, view, hand = (r[k]["cpu_ms"] for k in ("refresh", "view", "hand"))
+        yield (r["case"], r["batch"], str(r["changed"]), f"{ours:.1f}", f"{view:.1f}", f"{hand:.1f}", f"{ours / view:.2f}",
+               f"{ours / hand:.1f}", verdict(ours <= refresh_target(r)), f"{r['idle']['cpu_ms']:.2f}",
+               verdict(r["idle"]["cpu_ms"] <= 0.3), "yes" if r["exact"] else "no", r["action"])
+
+
+def growth_lines(results):
+    for r in results["growth"]:
+        small, large = (r[str(n)] for n in (results["rows"], 10 * results["rows"]))
+        ours = large["refresh"]["cpu_ms"] / small["refresh"]["cpu_ms"]
+        hand = large["hand"]["cpu_ms"] / small["hand"]["cpu_ms"]
+        yield (r["case"], f"{small['refresh']['cpu_ms']:.1f}", f"{large['refresh']['cpu_ms']:.1f}", f"{ours:.2f}",
+               f"{hand:.2f}", verdict(ours <= 1.3), "yes" if r["exact"] else "no")
+
+
+BULK_TARGETS = {"INSERT": 1.25, "UPDATE": 1.5, "DELETE": 1.7}
+
+
+def bulk_lines(results):
+    for r in results["capture"].get("bulk", []):
+        bare, captured = r["bare"]["cpu_ms"], r["captured"]["cpu_ms"]
+        target = BULK_TARGETS[r["statement"]]
+        yield (r["statement"], str(r["rows"]), f"{bare:.0f}", f"{captured:.0f}", f"{captured / bare:.2f}",
+               f"{1000 * (captured - bare) / r['rows']:.2f}", f"{target:.2f}", verdict(captured <= target * bare))
+
+
+def single_lines(results):
+    for r in results["capture"].get("single", []):
+        bare, captured = (1000 * r[k]["median_ms"] for k in ("bare", "captured"))
+        unneeded = "another" in r["statement"]
+        met = captured - bare <= 15 and (not unneeded or r["log_bytes"] == 0)
+        yield (r["statement"], f"{bare:.0f}", f"{captured:.0f}", f"{captured - bare:+.0f}", str(r["log_bytes"]), verdict(met))
+
+
+def text(results):
+    blocks = [f"PostgreSQL {results['server_version']}, {results['rows']} rows, {results['cores']} cores,"
+              f" medians of {results['rounds']} rounds"]
+    if results["refresh"]:
+        blocks.append("Refresh, ms\n" + aligned(
+            ("case", "batch", "changed", "refresh", "REFRESH MV", "by hand", "/ REFRESH", "/ by hand", "target 2",
+             "nothing changed", "target 4", "exact", "action"), list(refresh_lines(results)), 2))
+    if results["growth"]:
+        small, large = (f"{n:,}" for n in (results["rows"], 10 * results["rows"]))
+        blocks.append("1,000 rows changed, ms\n" + aligned(
+            ("case", f"at {small}", f"at {large}", "ratio", "ratio by hand", "target 3", "exact"), list(growth_lines(results))))
+    if results["capture"]:
+        blocks.append("Capture, bulk statements, ms\n" + aligned(
+            ("statement", "rows", "bare", "captured", "ratio", "µs more a row", "at most", "target 5"),
+            list(bulk_lines(results))))
+        blocks.append("Capture, statements of one row, µs from sending it to the answer\n" + aligned(
+            ("statement", "bare", "captured", "more", "bytes of log", "target 5"), list(single_lines(results))))
+    return "\n\n".join(blocks) + "\n"
+
+
+def markdown(results):
+    """The table of the README."""
+    lines = ["| query | changed rows | refresh | REFRESH MATERIALIZED VIEW | ratio | by hand | exact |", "|---|---|---|---|---|---|---|"]
+    for r in results["refresh"]:
+        ours, view, hand = (r[k]["cpu_ms"] for k in ("refresh", "view", "hand"))
+        lines.append(f"| {r['case']} | {r['changed']:,} ({r['batch']}) | {ours:.1f} | {view:.1f} | {ours / view:.2f} |"
+                     f" {hand:.1f} | {'yes' if r['exact'] else 'no'} |")
+    return "\n".join(lines)
