@@ -17,6 +17,7 @@ import re
 import sys
 
 import psycopg
+import psycopg.sql
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import conftest  # noqa: E402
@@ -77,6 +78,15 @@ RUN = """SELECT refresh_id, refresh_reason FROM pgtrickle.pgt_refresh_history
           WHERE action <> 'NO_DATA' ORDER BY refresh_id DESC LIMIT 1"""
 
 
+def forget(server, name):
+    """Drop a database with what is prepared in it."""
+    with server.connect(name) as conn:
+        for gid, in conn.execute("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()").fetchall():
+            conn.execute(psycopg.sql.SQL("ROLLBACK PREPARED {}").format(gid))
+    with server.connect() as admin:
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 class Replayer:
     """Runs steps in databases of its own and tells how they fail."""
 
@@ -110,8 +120,7 @@ class Replayer:
         finally:
             for conn in sessions.values():
                 conn.close()
-            with self.server.connect() as admin:
-                admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            forget(self.server, name)
 
     def take(self, conn, step):
         if step.text is not None:
@@ -253,12 +262,13 @@ def record(server, seed):
     db = conftest.Database(server)
     try:
         with recording(steps):
-            test_random.one_query(db, seed)
+            test_random.one_query(db, seed, [])
         return steps, None
-    except AssertionError as e:
-        return steps, str(e)
+    except (AssertionError, psycopg.Error) as e:
+        return steps, f"{type(e).__name__}: {e}"
     finally:
-        db.drop()
+        db.close()
+        forget(server, db.name)
 
 
 def main():

@@ -61,6 +61,16 @@ def test_no_failure(server):
     assert repro.shrink(repro.Replayer(server), steps)[1] is None
 
 
+def test_prepared(server):
+    """What a try leaves prepared does not disturb the next one."""
+    steps = [*failing_run()[:4], *statements("BEGIN", "INSERT INTO u VALUES (7, 7, 'seven')",
+                                             "PREPARE TRANSACTION 'repro'", session=1)]
+    replayer = repro.Replayer(server)
+    assert [replayer.failure(steps), replayer.failure(steps)] == [None, None]
+    with server.connect() as conn:
+        assert conn.execute("SELECT count(*) FROM pg_prepared_xacts WHERE gid = 'repro'").fetchone()[0] == 0
+
+
 def test_recording(server):
     """What is recorded fails as the run itself does."""
     steps = []
