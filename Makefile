@@ -49,7 +49,9 @@ OBJS = \
 	src/query/build.o \
 	src/query/dependencies.o \
 	src/query/from.o \
+	src/query/grouping_sets.o \
 	src/query/numeric_scale.o \
+	src/query/setop.o \
 	src/query/source_facts.o \
 	src/delta/aggregate.o \
 	src/delta/block.o \

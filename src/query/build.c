@@ -155,9 +155,32 @@ st_inline_ctes(Query *query, BuildContext *context)
 
 /* ----- exactness of keys (rule A3) ----- */
 
-static bool
-key_is_exact(Node *key, List *rtable)
+/* The scale that all values of a block's column have, in every arm of a UNION ALL; or -1. */
+static int
+column_scale(Query *block, int column)
 {
+	int			scale = -1;
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (block->setOperations == NULL)
+		return st_numeric_scale((Node *) list_nth_node(TargetEntry, block->targetList, column)->expr,
+								block->rtable);
+	foreach(lc, block->rtable)
+	{
+		int			arm = column_scale(lfirst_node(RangeTblEntry, lc)->subquery, column);
+
+		if (arm < 0 || (scale >= 0 && arm != scale))
+			return -1;
+		scale = arm;
+	}
+	return scale;
+}
+
+static bool
+key_is_exact(Query *block, int column)
+{
+	Node	   *key = (Node *) list_nth_node(TargetEntry, block->targetList, column)->expr;
 	int32		typmod = exprTypmod(key);
 	Oid			type = getBaseTypeAndTypmod(exprType(key), &typmod);
 	Oid			collation = exprCollation(key);
@@ -165,7 +188,7 @@ key_is_exact(Node *key, List *rtable)
 	Oid			proc;
 
 	/* equal numerics of one scale are one image */
-	if (type == NUMERICOID && st_numeric_scale(key, rtable) >= 0)
+	if (type == NUMERICOID && column_scale(block, column) >= 0)
 		return true;
 	/* equal values of char(n) are padded alike; without a length they need not be */
 	if (type == BPCHAROID)
@@ -373,8 +396,9 @@ key_mutator(Node *node, void *arg)
 		 ((JsonConstructorExpr *) node)->type == JSCTOR_JSON_ARRAYAGG))
 		return st_decline(context->build, "JSON_OBJECTAGG and JSON_ARRAYAGG have no delta rule yet");
 #endif
+	/* without grouping sets every key is there */
 	if (IsA(node, GroupingFunc))
-		return st_decline(context->build, "GROUPING() has no delta rule yet");
+		return (Node *) makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(0), false, true);
 	if (IsA(node, Var))
 	{
 		Var		   *var = (Var *) node;
@@ -411,9 +435,8 @@ renumber_walker(Node *node, void *arg)
 	return expression_tree_walker(node, renumber_walker, arg);
 }
 
-/* The range table entry of a state, as read by the block above it. */
-static RangeTblEntry *
-make_leaf(StNode *node)
+RangeTblEntry *
+st_make_leaf(StNode *node)
 {
 	RangeTblEntry *rte = makeNode(RangeTblEntry);
 	List	   *names = NIL;
@@ -447,8 +470,8 @@ make_leaf(StNode *node)
 	return rte;
 }
 
-static Query *
-make_query(List *rtable, Node *quals, List *targets)
+Query *
+st_make_query(List *rtable, Node *quals, List *targets)
 {
 	Query	   *query = makeNode(Query);
 	RangeTblRef *ref = makeNode(RangeTblRef);
@@ -502,9 +525,8 @@ same_node(StNode *a, StNode *b)
 	return true;
 }
 
-/* Complete a node whose block is ready, and register it unless there is one like it. */
-static bool
-finish_node(StNode *node, BuildContext *context)
+bool
+st_finish_node(StNode *node, BuildContext *context)
 {
 	ListCell   *lc;
 
@@ -524,7 +546,7 @@ finish_node(StNode *node, BuildContext *context)
 		if (!key_type_is_hashable(exprType(key)))
 			return st_decline(context, psprintf("a grouping key of type %s cannot be hashed",
 											 format_type_be(exprType(key)))) != NULL;
-		if (!key_is_exact(key, node->block->rtable))
+		if (!key_is_exact(node->block, i))
 			node->inexact_keys = true;
 		node->key_not_null[i] = st_block_column_not_null(node->block, i + 1);
 	}
@@ -557,8 +579,6 @@ group(Query *query, BuildContext *context)
 	int			position;
 	Query	   *outer;
 
-	if (query->groupingSets)
-		return st_decline(context, "GROUPING SETS, ROLLUP and CUBE have no delta rule yet");
 	inner->rtable = query->rtable;
 	foreach(lc, query->groupClause)
 	{
@@ -613,17 +633,28 @@ group(Query *query, BuildContext *context)
 		block_targets = list_make1(makeTargetEntry((Expr *) makeBoolConst(true, false), 1, "a1", false));
 		node->narguments = 1;
 	}
-	node->block = make_query(query->rtable, query->jointree->quals, block_targets);
+	node->block = st_make_query(query->rtable, query->jointree->quals, block_targets);
 	node->block->jointree = query->jointree;
-	if (!finish_node(node, context))
+	if (!st_finish_node(node, context))
 		return NULL;
-	outer = make_query(list_make1(make_leaf(node)), having, targets);
+	outer = st_make_query(list_make1(st_make_leaf(node)), having, targets);
 	return outer;
 }
 
-/* DISTINCT: all columns of a linear query are the keys of a state. */
+/* One grouping for each set, one behind the other. */
 static Query *
-distinct(Query *query, BuildContext *context)
+group_by_sets(Query *query, BuildContext *context)
+{
+	List	   *groupings = NIL;
+	ListCell   *lc;
+
+	foreach(lc, st_expand_grouping_sets(query, context))
+		groupings = lappend(groupings, group(lfirst_node(Query, lc), context));
+	return context->reason ? NULL : st_union_all(groupings);
+}
+
+Query *
+st_distinct(Query *query, BuildContext *context)
 {
 	StNode	   *node = palloc0(sizeof(StNode));
 	List	   *targets = NIL;
@@ -633,7 +664,7 @@ distinct(Query *query, BuildContext *context)
 	node->block = query;
 	node->nkeys = list_length(query->targetList);
 	node->distinct = true;
-	if (!finish_node(node, context))
+	if (!st_finish_node(node, context))
 		return NULL;
 	foreach(lc, query->targetList)
 	{
@@ -646,133 +677,10 @@ distinct(Query *query, BuildContext *context)
 										  position, tle->resname, false));
 		position++;
 	}
-	return make_query(list_make1(make_leaf(node)), NULL, targets);
+	return st_make_query(list_make1(st_make_leaf(node)), NULL, targets);
 }
 
 /* ----- linear levels ----- */
-
-/* Number of the leftmost arm of a set operation. */
-static int
-leftmost_arm(Node *node)
-{
-	while (IsA(node, SetOperationStmt))
-		node = ((SetOperationStmt *) node)->larg;
-	return castNode(RangeTblRef, node)->rtindex;
-}
-
-/* A set operation within another becomes a subquery, of which it is the whole. */
-static RangeTblRef *
-nest_set_operation(Query *query, SetOperationStmt *setop)
-{
-	Query	   *nested = makeNode(Query);
-	RangeTblEntry *arm = rt_fetch(leftmost_arm((Node *) setop), query->rtable);
-	RangeTblEntry *rte = makeNode(RangeTblEntry);
-	RangeTblRef *ref = makeNode(RangeTblRef);
-	ListCell   *type;
-	ListCell   *typmod;
-	ListCell   *collation;
-	AttrNumber	column = 0;
-
-	nested->commandType = CMD_SELECT;
-	nested->querySource = QSRC_ORIGINAL;
-	nested->canSetTag = true;
-	nested->rtable = copyObject(query->rtable);
-	nested->jointree = makeFromExpr(NIL, NULL);
-	nested->setOperations = (Node *) setop;
-	forthree(type, setop->colTypes, typmod, setop->colTypmods, collation, setop->colCollations)
-	{
-		Var		   *var = makeVar(leftmost_arm((Node *) setop), column + 1, lfirst_oid(type),
-								  lfirst_int(typmod), lfirst_oid(collation), 0);
-
-		nested->targetList = lappend(nested->targetList,
-									 makeTargetEntry((Expr *) var, column + 1,
-													 pstrdup(list_nth_node(TargetEntry, arm->subquery->targetList, column)->resname),
-													 false));
-		column++;
-	}
-	rte->rtekind = RTE_SUBQUERY;
-	rte->subquery = nested;
-	rte->inFromCl = true;
-	rte->eref = makeAlias("u", NIL);
-	query->rtable = lappend(query->rtable, rte);
-	ref->rtindex = list_length(query->rtable);
-	return ref;
-}
-
-/*
- * Turn a tree of set operations into one of UNION ALL. Below a UNION
- * duplicates do not count, so its arms are UNION ALL as well; a UNION below a
- * UNION ALL is a query of its own. False if it holds anything else.
- */
-static bool
-flatten_union(Query *query, Node **place, bool distinct_above)
-{
-	SetOperationStmt *setop;
-
-	check_stack_depth();
-	if (IsA(*place, RangeTblRef))
-		return true;
-	setop = castNode(SetOperationStmt, *place);
-	if (setop->op != SETOP_UNION)
-		return false;
-	if (!setop->all && !distinct_above)
-	{
-		*place = (Node *) nest_set_operation(query, setop);
-		return true;
-	}
-	setop->all = true;
-	setop->groupClauses = NIL;
-	return flatten_union(query, &setop->larg, distinct_above) &&
-		flatten_union(query, &setop->rarg, distinct_above);
-}
-
-/* Only the arms that are still referred to, numbered anew. */
-static void
-keep_arms(Query *query, Node *node, List **rtable)
-{
-	RangeTblRef *ref;
-
-	check_stack_depth();
-	if (IsA(node, SetOperationStmt))
-	{
-		keep_arms(query, ((SetOperationStmt *) node)->larg, rtable);
-		keep_arms(query, ((SetOperationStmt *) node)->rarg, rtable);
-		return;
-	}
-	ref = castNode(RangeTblRef, node);
-	*rtable = lappend(*rtable, rt_fetch(ref->rtindex, query->rtable));
-	ref->rtindex = list_length(*rtable);
-}
-
-static Query *
-linearize_set_operation(Query *query, BuildContext *context)
-{
-	SetOperationStmt *top = castNode(SetOperationStmt, query->setOperations);
-	bool		is_distinct = top->op == SETOP_UNION && !top->all;
-	List	   *arms = NIL;
-	ListCell   *lc;
-
-	if (!flatten_union(query, &query->setOperations, is_distinct))
-		return st_decline(context, "INTERSECT and EXCEPT have no delta rule yet");
-	keep_arms(query, query->setOperations, &arms);
-	query->rtable = arms;
-	/* the result's columns are those of the leftmost arm, which is now the first */
-	foreach(lc, query->targetList)
-		((Var *) lfirst_node(TargetEntry, lc)->expr)->varno = 1;
-	foreach(lc, query->rtable)
-	{
-		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
-
-		if (rte->rtekind != RTE_SUBQUERY)
-			return st_decline(context, "this set operation has no delta rule yet");
-		rte->subquery = st_linearize(rte->subquery, context);
-		if (rte->subquery == NULL)
-			return NULL;
-	}
-	query->sortClause = NIL;
-	st_replace_aliases(query);
-	return is_distinct ? distinct(query, context) : query;
-}
 
 bool
 st_check_relation(RangeTblEntry *rte, BuildContext *context)
@@ -870,7 +778,7 @@ st_linearize(Query *query, BuildContext *context)
 	if (query->rowMarks)
 		return st_decline(context, "row locking has no delta rule");
 	if (query->setOperations)
-		return linearize_set_operation(query, context);
+		return st_linearize_set_operation(query, context);
 
 #ifdef ST_HAVE_RTE_GROUP
 	if (query->hasGroupRTE)
@@ -889,11 +797,13 @@ st_linearize(Query *query, BuildContext *context)
 	if (!st_flatten_from(query, context))
 		return NULL;
 	st_replace_aliases(query);
-	if (is_grouped)
+	if (query->groupingSets)
+		result = group_by_sets(query, context);
+	else if (is_grouped)
 		result = group(query, context);
 	if (result == NULL)
 		return NULL;
-	return is_distinct ? distinct(result, context) : result;
+	return is_distinct ? st_distinct(result, context) : result;
 }
 
 StTree *

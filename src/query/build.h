@@ -40,4 +40,25 @@ extern void st_replace_aliases(Query *query);
  */
 extern bool st_flatten_from(Query *query, BuildContext *context);
 
+/* A level that reads the entries of "rtable", of which only the first is in FROM. */
+extern Query *st_make_query(List *rtable, Node *quals, List *targets);
+
+/* Complete a node whose block is ready, and register it unless there is one like it. */
+extern bool st_finish_node(StNode *node, BuildContext *context);
+
+/* The range table entry of a state, as read by the block above it. */
+extern RangeTblEntry *st_make_leaf(StNode *node);
+
+/* DISTINCT: all columns of a linear query are the keys of a state. */
+extern Query *st_distinct(Query *query, BuildContext *context);
+
+/* UNION, INTERSECT and EXCEPT, in place; NULL: declined. */
+extern Query *st_linearize_set_operation(Query *query, BuildContext *context);
+
+/* A query for each grouping set, without any; NIL: declined. */
+extern List *st_expand_grouping_sets(Query *query, BuildContext *context);
+
+/* Linear queries with the same columns, one behind the other. */
+extern Query *st_union_all(List *queries);
+
 #endif							/* ST_QUERY_BUILD_H */

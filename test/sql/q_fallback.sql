@@ -12,9 +12,7 @@ SELECT pgtrickle.create_stream_table('q_window', 'SELECT id, sum(n) OVER (PARTIT
 SELECT pgtrickle.create_stream_table('q_sublink', 'SELECT id FROM q_t WHERE a IN (SELECT a FROM q_u)');
 SELECT pgtrickle.create_stream_table('q_scalar', 'SELECT id, (SELECT max(u.id) FROM q_u AS u WHERE u.a = t.a) AS m FROM q_t AS t');
 SELECT pgtrickle.create_stream_table('q_top', 'SELECT id, n FROM q_t ORDER BY n DESC, id LIMIT 3');
-SELECT pgtrickle.create_stream_table('q_except', 'SELECT a FROM q_t EXCEPT SELECT id FROM q_u');
-SELECT pgtrickle.create_stream_table('q_intersect', 'SELECT a FROM q_t INTERSECT ALL SELECT a FROM q_u');
-SELECT pgtrickle.create_stream_table('q_sets', 'SELECT a, id % 2 AS p, count(*) AS c FROM q_t GROUP BY ROLLUP (a, id % 2)');
+SELECT pgtrickle.create_stream_table('q_except', 'SELECT n FROM q_t EXCEPT ALL SELECT a FROM q_u');
 SELECT pgtrickle.create_stream_table('q_lateral', 'SELECT t.id, g.m FROM q_t AS t, LATERAL (SELECT max(u.id) AS m FROM q_u AS u WHERE u.a = t.a) AS g');
 SELECT pgtrickle.create_stream_table('q_recursive', 'WITH RECURSIVE r AS (SELECT id, 1 AS depth FROM q_t WHERE a = 0 UNION ALL SELECT id, depth + 1 FROM r WHERE depth < 3) SELECT * FROM r');
 SELECT pgtrickle.create_stream_table('q_on', 'SELECT DISTINCT ON (a) a, id FROM q_t ORDER BY a, id DESC');
@@ -48,8 +46,7 @@ SELECT pgtrickle.create_stream_table('q_x', 'SELECT t.id FROM q_t AS t LEFT JOIN
 SELECT pgtrickle.create_stream_table('q_x', 'SELECT id, row_number() OVER (ORDER BY id) AS r FROM q_t', refresh_mode => 'DIFFERENTIAL');
 SELECT pgtrickle.create_stream_table('q_x', 'SELECT id FROM q_t WHERE EXISTS (SELECT FROM q_u)', refresh_mode => 'DIFFERENTIAL');
 SELECT pgtrickle.create_stream_table('q_x', 'SELECT id FROM q_t ORDER BY id LIMIT 3', refresh_mode => 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('q_x', 'SELECT a FROM q_t EXCEPT SELECT a FROM q_u', refresh_mode => 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('q_x', 'SELECT a, count(*) AS c FROM q_t GROUP BY CUBE (a)', refresh_mode => 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('q_x', 'SELECT n FROM q_t EXCEPT ALL SELECT a FROM q_u', refresh_mode => 'DIFFERENTIAL');
 \set VERBOSITY default
 SELECT test.drop_all();
 DROP TABLE q_t, q_u;

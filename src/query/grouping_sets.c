@@ -1,0 +1,142 @@
+/*-------------------------------------------------------------------------
+ *
+ * grouping_sets.c
+ *	  GROUPING SETS, ROLLUP and CUBE: one grouping for each set.
+ *
+ * NOTES
+ *	  The query becomes as many queries as it has sets, over the same FROM:
+ *	  equal joins and equal states are one, and their rows stand one behind the
+ *	  other (UNION ALL), so that a set that is there twice gives its rows twice.
+ *	  In the query of a set a key that the set lacks is a NULL of its type and
+ *	  GROUPING() a constant. Only the empty set has a row where there is no
+ *	  input (rule A6).
+ *
+ *	  What is a key is found as PostgreSQL does (fix_upper_expr in setrefs.c):
+ *	  the largest expression that equals one counts, constants only where the
+ *	  select list's own entry is the key, and arguments of aggregates are
+ *	  evaluated below the grouping.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_agg.h"
+
+#include "query/build.h"
+
+/* as the default of the contract's max_grouping_set_branches */
+#define MAX_SETS 64
+
+typedef struct SetContext
+{
+	List	   *refs;			/* sort group references in the set */
+	List	   *present;		/* keys in the set: expressions */
+	List	   *absent;			/* keys of other sets */
+} SetContext;
+
+static Node *
+typed_null(Node *expr)
+{
+	return (Node *) makeNullConst(exprType(expr), exprTypmod(expr), exprCollation(expr));
+}
+
+/* The value of GROUPING() in the set: a bit for each argument, 1 where it lacks it. */
+static Node *
+grouping_value(GroupingFunc *function, List *refs)
+{
+	int32		value = 0;
+	ListCell   *lc;
+
+	foreach(lc, function->refs)
+		value = (value << 1) | (list_member_int(refs, lfirst_int(lc)) ? 0 : 1);
+	return (Node *) makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(value), false, true);
+}
+
+static Node *
+set_mutator(Node *node, void *arg)
+{
+	SetContext *context = arg;
+
+	if (node == NULL)
+		return NULL;
+	check_stack_depth();
+	if (IsA(node, Aggref))
+	{
+		Aggref	   *aggref = copyObject((Aggref *) node);
+
+		aggref->aggdirectargs = (List *) expression_tree_mutator((Node *) aggref->aggdirectargs,
+																 set_mutator, arg);
+		return (Node *) aggref;
+	}
+	if (IsA(node, GroupingFunc))
+		return grouping_value((GroupingFunc *) node, context->refs);
+	if (!IsA(node, Const) && list_member(context->present, node))
+		return copyObject(node);
+	if (!IsA(node, Const) && list_member(context->absent, node))
+		return typed_null(node);
+	return expression_tree_mutator(node, set_mutator, arg);
+}
+
+/* The query of one set. */
+static Query *
+query_of_set(Query *query, List *refs)
+{
+	Query	   *result = copyObject(query);
+	SetContext	context = {refs, NIL, NIL};
+	List	   *clauses = NIL;
+	ListCell   *lc;
+
+	foreach(lc, result->groupClause)
+	{
+		SortGroupClause *clause = lfirst_node(SortGroupClause, lc);
+		Node	   *key = copyObject(get_sortgroupclause_expr(clause, result->targetList));
+
+		if (list_member_int(refs, clause->tleSortGroupRef))
+		{
+			clauses = lappend(clauses, clause);
+			context.present = lappend(context.present, key);
+		}
+		else
+			context.absent = lappend(context.absent, key);
+	}
+	foreach(lc, result->targetList)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+		bool		is_key = false;
+		ListCell   *lc2;
+
+		foreach(lc2, query->groupClause)
+			if (tle->ressortgroupref == lfirst_node(SortGroupClause, lc2)->tleSortGroupRef)
+				is_key = true;
+		if (!is_key)
+			tle->expr = (Expr *) set_mutator((Node *) tle->expr, &context);
+		else if (!list_member_int(refs, tle->ressortgroupref))
+			tle->expr = (Expr *) typed_null((Node *) tle->expr);
+	}
+	result->havingQual = set_mutator(result->havingQual, &context);
+	result->groupClause = clauses;
+	result->groupingSets = NIL;
+	return result;
+}
+
+List *
+st_expand_grouping_sets(Query *query, BuildContext *context)
+{
+	List	   *sets = expand_grouping_sets(query->groupingSets, query->groupDistinct, MAX_SETS);
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	if (sets == NIL)
+		return st_decline(context, psprintf("it has more than %d grouping sets", MAX_SETS));
+	foreach(lc, sets)
+	{
+		CHECK_FOR_INTERRUPTS();
+		result = lappend(result, query_of_set(query, lfirst(lc)));
+	}
+	return result;
+}

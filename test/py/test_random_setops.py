@@ -1,0 +1,75 @@
+"""Random set operations, grouping sets and aggregates of many kinds.
+
+The machinery, its environment variables and what is avoided are those of
+test_random.py; only the queries differ.
+"""
+import test_random as machinery
+
+QUERIES = 100
+
+
+class Queries(machinery.Queries):
+    def arm(self, columns):
+        """Some give these columns as they are, some made, some grouped."""
+        r = self.r
+        listed = ", ".join(columns)
+        kind = r.random()
+        if kind < 0.7:
+            return f"SELECT {listed} FROM {self.source()}{self.where()}"
+        if kind < 0.8:
+            return f"SELECT DISTINCT {listed} FROM {self.source()}{self.where()}"
+        if kind < 0.9:
+            return f"SELECT {listed} FROM t GROUP BY {listed} HAVING {r.choice(['count(*) > 1', 'max(i) > 0', 'bool_or(b)'])}"
+        return f"SELECT {', '.join('x.' + c for c in columns)} FROM t AS x JOIN u AS y ON x.g = y.g{r.choice(['', ' AND x.i < y.i'])}"
+
+    def tree(self, columns, depth, words):
+        r = self.r
+        if depth == 0 or r.random() < 0.25:
+            return self.arm(columns)
+        return f"({self.tree(columns, depth - 1, words)}) {r.choice(words)} ({self.tree(columns, depth - 1, words)})"
+
+    def set_operation(self):
+        r = self.r
+        words = ["UNION", "UNION ALL", "INTERSECT", "INTERSECT ALL", "EXCEPT", "EXCEPT ALL"]
+        columns = r.choice([["g", "h"], ["i"], ["t", "n2"], ["b", "d", "i"], ["g"], ["a"], ["s"], ["l", "g"], ["g", "i"]])
+        text = f"({self.tree(columns, r.choice([0, 1, 1, 2]), words)}) {r.choice(words[2:])} ({self.tree(columns, r.choice([0, 0, 1]), words)})"
+        if r.random() < 0.3:
+            text = f"SELECT {columns[0]}, count(*) AS n FROM ({text}) AS x GROUP BY {columns[0]}"
+        elif r.random() < 0.2:
+            text = f"SELECT {columns[0]} AS c FROM ({text}) AS x WHERE {columns[0]} IS NOT NULL"
+        return text
+
+    def sets(self, keys):
+        r = self.r
+        one = lambda: "(" + ", ".join(k for k in keys if r.random() < 0.5) + ")"
+        return r.choice([
+            lambda: f"ROLLUP ({', '.join(keys)})", lambda: f"CUBE ({', '.join(keys)})",
+            lambda: f"GROUPING SETS ({', '.join(one() for _ in range(r.randint(1, 4)))})",
+            lambda: f"{keys[0]}, GROUPING SETS ({one()}, {one()})",
+            lambda: f"{r.choice(['', 'DISTINCT '])}ROLLUP ({', '.join(keys)}), CUBE ({keys[-1]})",
+        ])()
+
+    def grouping_sets(self):
+        r = self.r
+        source = self.source()
+        keys = self.keys(r.choice([1, 2, 2, 3]))
+        sets = self.sets(keys)
+        # a key that no set has cannot be shown
+        used = [k for k in keys if k in sets]
+        items = [f"{k} AS k{c}" for c, k in enumerate(used) if r.random() < 0.8]
+        items += [f"{self.aggregate()} AS a{c}" for c in range(r.randint(1, 3))]
+        if used and r.random() < 0.5:
+            items.append(f"GROUPING({', '.join(used)}) AS grouping")
+        text = f"SELECT {', '.join(items)} FROM {source}{self.where()} GROUP BY {sets}"
+        if r.random() < 0.25:
+            text += " HAVING " + r.choice(["count(*) > 2", "max(i) IS NOT NULL", "bool_or(b)"])
+        return self.total_order(text, source)
+
+    def any(self):
+        return self.r.choice([self.set_operation, self.set_operation, self.grouping_sets])()
+
+
+def test_random_setops(server, monkeypatch):
+    monkeypatch.setattr(machinery, "Queries", Queries)
+    monkeypatch.setattr(machinery, "QUERIES", min(machinery.QUERIES, QUERIES))
+    machinery.test_random(server)
