@@ -119,8 +119,6 @@ st_numeric_scale(Node *expr, List *rtable)
 				if (var->varlevelsup > 0 || var->vartype != NUMERICOID)
 					return -1;
 				rte = rt_fetch(var->varno, rtable);
-				if (rte->rtekind == RTE_RELATION)
-					return scale_of_typmod(var->vartypmod);
 				/* through a subquery only where it is one SELECT */
 				if (rte->rtekind == RTE_SUBQUERY && rte->subquery->setOperations == NULL &&
 					var->varattno > 0)
@@ -130,7 +128,8 @@ st_numeric_scale(Node *expr, List *rtable)
 
 					return st_numeric_scale((Node *) tle->expr, rte->subquery->rtable);
 				}
-				return -1;
+				/* of a column, a state's key, a set operation's result */
+				return scale_of_typmod(var->vartypmod);
 			}
 		case T_Const:
 			{
