@@ -50,7 +50,7 @@ SELECT count(*) FROM q_rollup;
 SELECT * FROM q_twice;
 SELECT count(*) FROM q_mixed;
 INSERT INTO q_t (id, g, n) VALUES (1, NULL, 1), (2, NULL, 2), (3, 1, 7);
-SELECT count(pgtrickle.refresh_stream_table(pgt_name)) FROM pgtrickle.pgt_stream_tables;
+SELECT count(pgtrickle.refresh_stream_table(pgt_name)) FROM (SELECT pgt_name FROM pgtrickle.pgt_stream_tables ORDER BY pgt_id) AS s;
 SELECT count(test.assert_fresh(pgt_name)) FROM pgtrickle.pgt_stream_tables;
 SELECT test.drop_all();
 \set VERBOSITY terse

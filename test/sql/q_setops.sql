@@ -46,13 +46,13 @@ UPDATE q_b SET v = 'w', g = NULL WHERE id % 2 = 0;
 SELECT stream_table FROM test.refresh_all();
 -- one empty arm, then the other, then both
 DELETE FROM q_b;
-SELECT count(pgtrickle.refresh_stream_table(pgt_name)) FROM pgtrickle.pgt_stream_tables;
+SELECT count(pgtrickle.refresh_stream_table(pgt_name)) FROM (SELECT pgt_name FROM pgtrickle.pgt_stream_tables ORDER BY pgt_id) AS s;
 SELECT count(test.assert_fresh(pgt_name)) FROM pgtrickle.pgt_stream_tables;
 INSERT INTO q_b SELECT * FROM q_a;
 DELETE FROM q_a;
 SELECT stream_table FROM test.refresh_all();
 DELETE FROM q_b;
-SELECT count(pgtrickle.refresh_stream_table(pgt_name)) FROM pgtrickle.pgt_stream_tables;
+SELECT count(pgtrickle.refresh_stream_table(pgt_name)) FROM (SELECT pgt_name FROM pgtrickle.pgt_stream_tables ORDER BY pgt_id) AS s;
 SELECT count(test.assert_fresh(pgt_name)) FROM pgtrickle.pgt_stream_tables;
 INSERT INTO q_a VALUES (1, NULL, NULL, NULL, NULL), (1, NULL, NULL, NULL, NULL);
 INSERT INTO q_b VALUES (1, NULL, NULL, NULL, NULL);
