@@ -52,11 +52,13 @@ OBJS = \
 	src/query/grouping_sets.o \
 	src/query/numeric_scale.o \
 	src/query/setop.o \
+	src/query/slice.o \
 	src/query/source_facts.o \
 	src/delta/aggregate.o \
 	src/delta/block.o \
 	src/delta/join.o \
 	src/delta/program.o \
+	src/delta/slice.o \
 	src/apply/apply.o \
 	src/apply/find.o \
 	src/apply/guard.o \

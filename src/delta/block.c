@@ -20,6 +20,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/pg_type.h"
+#include "executor/executor.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -57,12 +58,11 @@ join_input_name(int ordinal)
 	return psprintf("__pgt_x%d", ordinal);
 }
 
-/* Columns c<attnum> with the source's types, for the wanted attributes. */
-static TupleDesc
-source_input_desc(Oid relid, const Bitmapset *attnums)
+TupleDesc
+st_source_desc(Oid relid, const Bitmapset *attnums, bool weighted)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
-	TupleDesc	desc = CreateTemplateTupleDesc(bms_num_members(attnums) + 1);
+	TupleDesc	desc = CreateTemplateTupleDesc(bms_num_members(attnums) + (weighted ? 1 : 0));
 	int			attnum = -1;
 	AttrNumber	column = 1;
 
@@ -75,7 +75,8 @@ source_input_desc(Oid relid, const Bitmapset *attnums)
 		TupleDescInitEntryCollation(desc, column, attribute->attcollation);
 		column++;
 	}
-	TupleDescInitEntry(desc, column, ST_WEIGHT_COLUMN, INT8OID, -1, 0);
+	if (weighted)
+		TupleDescInitEntry(desc, column, ST_WEIGHT_COLUMN, INT8OID, -1, 0);
 	table_close(rel, NoLock);
 	return desc;
 }
@@ -94,7 +95,7 @@ state_input_desc(const StNodeProgram *node)
 TupleDesc
 st_join_input_desc(StJoin *join)
 {
-	TupleDesc	desc = CreateTemplateTupleDesc(list_length(join->query->targetList) + 1);
+	TupleDesc	desc = CreateTemplateTupleDesc(ExecCleanTargetListLength(join->query->targetList) + 1);
 	AttrNumber	column = 0;
 	ListCell   *lc;
 
@@ -103,6 +104,8 @@ st_join_input_desc(StJoin *join)
 		TargetEntry *tle = lfirst_node(TargetEntry, lc);
 		Node	   *expr = (Node *) tle->expr;
 
+		if (tle->resjunk)
+			continue;
 		TupleDescInitEntry(desc, ++column, tle->resname, exprType(expr), exprTypmod(expr), 0);
 		TupleDescInitEntryCollation(desc, column, exprCollation(expr));
 	}
@@ -129,7 +132,7 @@ st_source_leaf(StSource *source)
 	leaf->kind = ST_LEAF_SOURCE;
 	leaf->source = source->relid;
 	leaf->input = source_input_name(source->relid);
-	leaf->desc = source_input_desc(source->relid, source->attnums);
+	leaf->desc = st_source_desc(source->relid, source->attnums, true);
 	return leaf;
 }
 
@@ -228,6 +231,22 @@ read_input(RangeTblEntry *rte, char *name)
 	rte->lateral = false;
 }
 
+void
+st_read_as(RangeTblEntry *rte, char *name)
+{
+	Relation	rel = table_open(rte->relid, AccessShareLock);
+	int			natts = RelationGetNumberOfAttributes(rel);
+
+	table_close(rel, NoLock);
+	read_input(rte, name);
+	rte->relid = InvalidOid;
+	rte->relkind = 0;
+	rte->inh = false;
+	rte->eref->colnames = NIL;
+	for (int i = 1; i <= natts; i++)
+		rte->eref->colnames = lappend(rte->eref->colnames, makeString(psprintf("c%d", i)));
+}
+
 AttrNumber
 st_weigh_entry(RangeTblEntry *rte)
 {
@@ -238,20 +257,7 @@ st_weigh_entry(RangeTblEntry *rte)
 	else if (rte->rtekind == RTE_SUBQUERY)
 		weigh(rte->subquery);
 	else if (rte->rtekind == RTE_RELATION)
-	{
-		Relation	rel = table_open(rte->relid, AccessShareLock);
-		int			natts = RelationGetNumberOfAttributes(rel);
-		List	   *names = NIL;
-
-		table_close(rel, NoLock);
-		for (int i = 1; i <= natts; i++)
-			names = lappend(names, makeString(psprintf("c%d", i)));
-		read_input(rte, source_input_name(rte->relid));
-		rte->relid = InvalidOid;
-		rte->relkind = 0;
-		rte->inh = false;
-		rte->eref->colnames = names;
-	}
+		st_read_as(rte, source_input_name(rte->relid));
 	rte->eref->colnames = lappend(rte->eref->colnames, makeString(pstrdup(ST_WEIGHT_COLUMN)));
 	if (rte->alias && rte->alias->colnames)
 		rte->alias->colnames = copyObject(rte->eref->colnames);

@@ -17,6 +17,9 @@ extern List *st_block_leaves(Query *block, const StProgram *program, List *leave
 extern List *st_entry_leaves(RangeTblEntry *rte, const StProgram *program, List *leaves);
 extern StLeaf *st_source_leaf(StSource *source);
 
+/* Columns c<attnum> of the wanted attributes, with the source's types. */
+extern TupleDesc st_source_desc(Oid relid, const Bitmapset *attnums, bool weighted);
+
 /* A join's columns and the weight. */
 extern TupleDesc st_join_input_desc(StJoin *join);
 
@@ -31,6 +34,9 @@ extern char *st_block_print_delta(Query *block);
 
 /* An entry becomes its delta, in place; the number of its column that is the weight. */
 extern AttrNumber st_weigh_entry(RangeTblEntry *rte);
+
+/* A relation becomes an ephemeral one of that name, with columns c1.., in place. */
+extern void st_read_as(RangeTblEntry *rte, char *name);
 
 /* Text that goes behind WITH and names states, or their deltas; ends in a comma. */
 extern void st_block_print_states(StringInfo sql, const StProgram *program, const Bitmapset *states);

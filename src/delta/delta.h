@@ -74,15 +74,41 @@ typedef struct StJoinDelta
 	List	   *steps;			/* of StJoinStep */
 } StJoinDelta;
 
+/*
+ * The rows of a relation with touched keys: "fetch" reads them, from the keys
+ * in ST_KEYS_INPUT; the slice's query reads them under "input".
+ */
+typedef struct StSliceFetch
+{
+	Oid			relid;
+	AttrNumber	attnum;
+	int			same_as;		/* an earlier fetch of the same rows, or itself */
+	const char *input;
+	TupleDesc	desc;
+	StStatement *fetch;
+} StSliceFetch;
+
+typedef struct StSliceProgram
+{
+	StStatement *keys;			/* touched keys, from the leaves of the sliced relations */
+	List	   *key_leaves;		/* of StLeaf */
+	TupleDesc	key_desc;		/* of ST_KEYS_INPUT */
+	int			nfetches;
+	StSliceFetch *fetches;
+	StStatement *query;			/* over the fetches' inputs */
+} StSliceProgram;
+
 /* A join's deltas, one for each set of references that has changed so far. */
 typedef struct StJoinProgram
 {
 	StJoin	   *join;
 	TupleDesc	desc;			/* the join's columns and the weight */
 	List	   *leaves;			/* of StLeaf, of all references */
+	TupleDesc	row_desc;		/* without it */
 	int			nreferences;
 	Bitmapset **reference_leaves;	/* of each reference: positions in "leaves" */
 	List	   *deltas;			/* of StJoinDelta */
+	StSliceProgram *slice;		/* of a slice, which has none of these three */
 } StJoinProgram;
 
 typedef struct StProgram
@@ -101,6 +127,7 @@ typedef struct StProgram
 #define ST_GROUPS_INPUT "__pgt_g"
 #define ST_WEIGHT_COLUMN "__pgt_w"
 #define ST_STEP_INPUT "__pgt_p"
+#define ST_KEYS_INPUT "__pgt_k"
 
 /* Layout of a node's state table; allocated in CurrentMemoryContext. */
 extern TupleDesc st_state_desc(StNode *node);

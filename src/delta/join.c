@@ -94,6 +94,14 @@ st_join_program_init(StProgram *program, StJoinProgram *target, StJoin *join)
 
 	target->join = join;
 	target->desc = st_join_input_desc(join);
+	target->row_desc = CreateTemplateTupleDesc(target->desc->natts - 1);
+	for (AttrNumber column = 1; column < target->desc->natts; column++)
+		TupleDescCopyEntry(target->row_desc, column, target->desc, column);
+	if (join->kind == ST_JOIN_SLICE)
+	{
+		st_slice_program_init(program, target);
+		return;
+	}
 	target->leaves = st_block_leaves(join->query, program, NIL);
 	target->nreferences = list_length(join->query->rtable);
 	target->reference_leaves = palloc0(sizeof(Bitmapset *) * target->nreferences);

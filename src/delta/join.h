@@ -13,6 +13,9 @@
 /* Fill in a join's program but for its statements. */
 extern void st_join_program_init(StProgram *program, StJoinProgram *target, StJoin *join);
 
+/* The same for a slice, statements included. */
+extern void st_slice_program_init(StProgram *program, StJoinProgram *target);
+
 /* Parse a generated statement whose inputs are the leaves and "extra" (may be NULL). */
 extern StStatement *st_make_statement(MemoryContext context, const char *text, List *leaves,
 									  const StInput *extra);

@@ -34,6 +34,7 @@ typedef struct ColumnsContext
 {
 	List	   *sources;
 	Query	   *query;
+	struct ColumnsContext *outer;	/* of the level above */
 } ColumnsContext;
 
 static StSource *
@@ -51,7 +52,6 @@ find_source(List **sources, Oid relid)
 	return source;
 }
 
-/* Blocks hold no Vars of outer levels, so each level stands for itself. */
 static bool
 columns_walker(Node *node, void *arg)
 {
@@ -62,7 +62,7 @@ columns_walker(Node *node, void *arg)
 	check_stack_depth();
 	if (IsA(node, Query))
 	{
-		ColumnsContext inner = {context->sources, (Query *) node};
+		ColumnsContext inner = {context->sources, (Query *) node, context};
 		ListCell   *lc;
 
 		foreach(lc, inner.query->rtable)
@@ -72,15 +72,19 @@ columns_walker(Node *node, void *arg)
 			if (rte->rtekind == RTE_RELATION)
 				(void) find_source(&inner.sources, rte->relid);
 		}
-		(void) query_tree_walker(inner.query, columns_walker, &inner, 0);
+		(void) query_tree_walker(inner.query, columns_walker, &inner, QTW_IGNORE_JOINALIASES);
 		context->sources = inner.sources;
 		return false;
 	}
 	if (IsA(node, Var) && context->query)
 	{
 		Var		   *var = (Var *) node;
-		RangeTblEntry *rte = rt_fetch(var->varno, context->query->rtable);
+		ColumnsContext *level = context;
+		RangeTblEntry *rte;
 
+		for (Index up = var->varlevelsup; up > 0; up--)
+			level = level->outer;
+		rte = rt_fetch(var->varno, level->query->rtable);
 		if (rte->rtekind == RTE_RELATION)
 		{
 			StSource   *source = find_source(&context->sources, rte->relid);
@@ -104,7 +108,7 @@ compare_sources(const ListCell *a, const ListCell *b)
 List *
 st_tree_sources(StTree *tree)
 {
-	ColumnsContext context = {NIL, NULL};
+	ColumnsContext context = {NIL, NULL, NULL};
 	ListCell   *lc;
 
 	foreach(lc, tree->nodes)
@@ -125,7 +129,8 @@ source_column(Query *query, int column, Oid *relid, AttrNumber *attnum)
 	Var		   *var;
 
 	check_stack_depth();
-	if (query->setOperations || query->hasTargetSRFs)
+	if (query->setOperations || query->hasTargetSRFs || query->hasWindowFuncs || query->hasAggs ||
+		query->groupClause || query->distinctClause)
 		return false;
 	tle = list_nth_node(TargetEntry, query->targetList, column - 1);
 	if (!IsA(tle->expr, Var))

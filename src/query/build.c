@@ -32,6 +32,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -177,19 +178,13 @@ column_scale(Query *block, int column)
 	return scale;
 }
 
-static bool
-key_is_exact(Query *block, int column)
+bool
+st_type_is_exact(Oid type, int32 typmod, Oid collation)
 {
-	Node	   *key = (Node *) list_nth_node(TargetEntry, block->targetList, column)->expr;
-	int32		typmod = exprTypmod(key);
-	Oid			type = getBaseTypeAndTypmod(exprType(key), &typmod);
-	Oid			collation = exprCollation(key);
 	TypeCacheEntry *entry;
 	Oid			proc;
 
-	/* equal numerics of one scale are one image */
-	if (type == NUMERICOID && column_scale(block, column) >= 0)
-		return true;
+	type = getBaseTypeAndTypmod(type, &typmod);
 	/* equal values of char(n) are padded alike; without a length they need not be */
 	if (type == BPCHAROID)
 		return typmod >= (int32) VARHDRSZ && get_collation_isdeterministic(collation);
@@ -200,6 +195,24 @@ key_is_exact(Query *block, int column)
 							 BTEQUALIMAGE_PROC);
 	return OidIsValid(proc) &&
 		DatumGetBool(OidFunctionCall1Coll(proc, collation, ObjectIdGetDatum(entry->btree_opintype)));
+}
+
+bool
+st_key_is_exact(Node *key, List *rtable)
+{
+	/* equal numerics of one scale are one image */
+	if (getBaseType(exprType(key)) == NUMERICOID && st_numeric_scale(key, rtable) >= 0)
+		return true;
+	return st_type_is_exact(exprType(key), exprTypmod(key), exprCollation(key));
+}
+
+static bool
+key_is_exact(Query *block, int column)
+{
+	Node	   *key = (Node *) list_nth_node(TargetEntry, block->targetList, column)->expr;
+
+	return (getBaseType(exprType(key)) == NUMERICOID && column_scale(block, column) >= 0) ||
+		st_type_is_exact(exprType(key), exprTypmod(key), exprCollation(key));
 }
 
 static bool
@@ -746,7 +759,7 @@ st_replace_aliases(Query *query)
 		{
 			/* a subquery is printed whole, so its columns can be named by position */
 			rte->eref->colnames = NIL;
-			for (int i = 1; i <= list_length(rte->subquery->targetList); i++)
+			for (int i = 1; i <= ExecCleanTargetListLength(rte->subquery->targetList); i++)
 				rte->eref->colnames = lappend(rte->eref->colnames, makeString(psprintf("c%d", i)));
 			rte->alias->colnames = copyObject(rte->eref->colnames);
 		}
@@ -756,8 +769,23 @@ st_replace_aliases(Query *query)
 	}
 }
 
-Query *
-st_linearize(Query *query, BuildContext *context)
+/* 18 has grouped columns in an entry of their own: back to the expressions. */
+void
+st_flatten_grouping(Query *query)
+{
+#ifdef ST_HAVE_RTE_GROUP
+	if (query->hasGroupRTE)
+	{
+		query->targetList = (List *) flatten_group_exprs(NULL, query, (Node *) query->targetList);
+		query->havingQual = flatten_group_exprs(NULL, query, query->havingQual);
+		query->rtable = list_truncate(query->rtable, list_length(query->rtable) - 1);
+		query->hasGroupRTE = false;
+	}
+#endif
+}
+
+static Query *
+linearize_level(Query *query, BuildContext *context)
 {
 	Query	   *result = query;
 	bool		is_distinct;
@@ -780,15 +808,7 @@ st_linearize(Query *query, BuildContext *context)
 	if (query->setOperations)
 		return st_linearize_set_operation(query, context);
 
-#ifdef ST_HAVE_RTE_GROUP
-	if (query->hasGroupRTE)
-	{
-		query->targetList = (List *) flatten_group_exprs(NULL, query, (Node *) query->targetList);
-		query->havingQual = flatten_group_exprs(NULL, query, query->havingQual);
-		query->rtable = list_truncate(query->rtable, list_length(query->rtable) - 1);
-		query->hasGroupRTE = false;
-	}
-#endif
+	st_flatten_grouping(query);
 	is_distinct = query->distinctClause != NIL;
 	is_grouped = query->hasAggs || query->groupClause || query->havingQual || query->groupingSets;
 	query->distinctClause = NIL;
@@ -804,6 +824,71 @@ st_linearize(Query *query, BuildContext *context)
 	if (result == NULL)
 		return NULL;
 	return is_distinct ? st_distinct(result, context) : result;
+}
+
+/* Does the query hold anything that only slices may be able to follow? */
+static bool
+beyond_blocks_walker(Node *node, void *arg)
+{
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, JoinExpr) && ((JoinExpr *) node)->jointype != JOIN_INNER)
+		return true;
+	if (IsA(node, SetOperationStmt) && ((SetOperationStmt *) node)->op != SETOP_UNION)
+		return true;
+	if (IsA(node, Query))
+	{
+		Query	   *query = (Query *) node;
+		ListCell   *lc;
+
+		foreach(lc, query->rtable)
+			if (lfirst_node(RangeTblEntry, lc)->rtekind == RTE_SUBQUERY && lfirst_node(RangeTblEntry, lc)->lateral)
+				return true;
+		return query->hasWindowFuncs || query->hasSubLinks ||
+			query_tree_walker(query, beyond_blocks_walker, arg, QTW_IGNORE_JOINALIASES);
+	}
+	return expression_tree_walker(node, beyond_blocks_walker, arg);
+}
+
+/* Forget what a failed attempt has registered. */
+static void
+start_again(BuildContext *context, int nnodes, int njoins)
+{
+	context->reason = NULL;
+	context->nodes = list_truncate(context->nodes, nnodes);
+	context->joins = list_truncate(context->joins, njoins);
+}
+
+/*
+ * Blocks and states first. Slices are the second line before a query is
+ * recomputed (rule E5): below its grouping, which is then a state, or whole.
+ */
+Query *
+st_linearize(Query *query, BuildContext *context)
+{
+	Query	   *copy = beyond_blocks_walker((Node *) query, NULL) ? copyObject(query) : NULL;
+	int			nnodes = list_length(context->nodes);
+	int			njoins = list_length(context->joins);
+	Query	   *result = linearize_level(query, context);
+	const char *reason = context->reason;
+	Query	   *split;
+
+	if (result || copy == NULL)
+		return result;
+	start_again(context, nnodes, njoins);
+	split = st_split_grouping(copyObject(copy), context);
+	if (split)
+	{
+		result = linearize_level(split, context);
+		if (result)
+			return result;
+	}
+	start_again(context, nnodes, njoins);
+	result = st_slice(copy, context);
+	if (result == NULL)
+		context->reason = reason;
+	return result;
 }
 
 StTree *

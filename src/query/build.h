@@ -61,4 +61,26 @@ extern List *st_expand_grouping_sets(Query *query, BuildContext *context);
 /* Linear queries with the same columns, one behind the other. */
 extern Query *st_union_all(List *queries);
 
+/*
+ * A grouped query becomes a grouping over a subquery that holds its FROM, its
+ * WHERE and the subqueries in arguments of aggregates. NULL: it is none.
+ */
+extern Query *st_split_grouping(Query *query, BuildContext *context);
+
+/* Replace columns of the grouping's own entry (18) by what they stand for. */
+extern void st_flatten_grouping(Query *query);
+
+/* Replace columns of joins, as those of USING, by what they stand for. */
+extern void st_flatten_join_columns(Query *query);
+
+/* Register a join, or find its equal, and make a query that reads all its columns. */
+extern Query *st_read_join(StJoin *join, BuildContext *context);
+
+/* A query as a slice (query/slice.c); changes it. NULL: declined. */
+extern Query *st_slice(Query *query, BuildContext *context);
+
+/* Have equal values of the type, or of the expression, one image (rule A3)? */
+extern bool st_type_is_exact(Oid type, int32 typmod, Oid collation);
+extern bool st_key_is_exact(Node *key, List *rtable);
+
 #endif							/* ST_QUERY_BUILD_H */

@@ -56,11 +56,29 @@ st_join_ordinal(const RangeTblEntry *rte)
 
 /* ----- subqueries that only filter and project ----- */
 
+static bool
+only_inner_joins(Node *item)
+{
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (IsA(item, FromExpr))
+	{
+		foreach(lc, ((FromExpr *) item)->fromlist)
+			if (!only_inner_joins(lfirst(lc)))
+				return false;
+	}
+	else if (IsA(item, JoinExpr))
+		return ((JoinExpr *) item)->jointype == JOIN_INNER &&
+			only_inner_joins(((JoinExpr *) item)->larg) && only_inner_joins(((JoinExpr *) item)->rarg);
+	return true;
+}
+
 /* As is_simple_subquery in PostgreSQL's prepjointree.c. */
 static bool
 is_simple(Query *query)
 {
-	return query->commandType == CMD_SELECT && query->setOperations == NULL &&
+	return only_inner_joins((Node *) query->jointree) && query->commandType == CMD_SELECT && query->setOperations == NULL &&
 		!query->hasAggs && !query->hasWindowFuncs && !query->hasTargetSRFs &&
 		!query->hasSubLinks && !query->hasDistinctOn &&
 		query->groupClause == NIL && query->groupingSets == NIL && query->havingQual == NULL &&
@@ -118,7 +136,8 @@ flatten_one(Node **place, FlattenContext *context)
 		RangeTblRef *ref = castNode(RangeTblRef, item);
 		RangeTblEntry *rte = rt_fetch(ref->rtindex, context->query->rtable);
 
-		if (rte->rtekind != RTE_SUBQUERY || bms_is_member(ref->rtindex, context->finished))
+		if (rte->rtekind != RTE_SUBQUERY || st_join_ordinal(rte) >= 0 ||
+			bms_is_member(ref->rtindex, context->finished))
 			return false;
 		if (rte->security_barrier && !ST_FAULT("F7 barrier"))
 			return st_decline(context->build, "a security barrier view cannot be taken apart") != NULL;
@@ -150,29 +169,6 @@ add_quals(FlattenContext *context, Node *quals)
 	if (quals == NULL)
 		return;
 	context->quals = list_concat(context->quals, make_ands_implicit((Expr *) quals));
-}
-
-static bool
-only_inner_joins(Node *item, BuildContext *context)
-{
-	ListCell   *lc;
-
-	check_stack_depth();
-	if (IsA(item, FromExpr))
-	{
-		foreach(lc, ((FromExpr *) item)->fromlist)
-			if (!only_inner_joins(lfirst(lc), context))
-				return false;
-	}
-	else if (IsA(item, JoinExpr))
-	{
-		JoinExpr   *join = (JoinExpr *) item;
-
-		if (join->jointype != JOIN_INNER)
-			return st_decline(context, "outer joins have no delta rule yet") != NULL;
-		return only_inner_joins(join->larg, context) && only_inner_joins(join->rarg, context);
-	}
-	return true;
 }
 
 static void
@@ -264,8 +260,6 @@ bad_var_walker(Node *node, void *arg)
 			(void) st_decline(arg, "whole-row and system columns have no delta rule yet");
 		return false;
 	}
-	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, bad_var_walker, arg, 0);
 	return expression_tree_walker(node, bad_var_walker, arg);
 }
 
@@ -303,7 +297,14 @@ keep_references(FlattenContext *context)
 	(void) bad_var_walker((Node *) query->targetList, context->build);
 	(void) bad_var_walker(query->havingQual, context->build);
 	(void) bad_var_walker(query->jointree->quals, context->build);
-	(void) range_table_walker(rtable, bad_var_walker, context->build, 0);
+	/* subqueries have been looked at when they were made linear */
+	foreach(lc, rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		(void) bad_var_walker((Node *) rte->functions, context->build);
+		(void) bad_var_walker((Node *) rte->values_lists, context->build);
+	}
 	if (context->build->reason)
 		return false;
 	(void) renumber_entries((Node *) query->targetList, &renumber);
@@ -357,11 +358,10 @@ make_join(Query *query, BuildContext *build)
 {
 	StJoin	   *join = palloc0(sizeof(StJoin));
 	Query	   *inner = makeNode(Query);
-	RangeTblEntry *rte = makeNode(RangeTblEntry);
-	RangeTblRef *ref = makeNode(RangeTblRef);
+	Query	   *reader;
 	JoinContext context = {NIL};
 	ListCell   *lc;
-	List	   *names = NIL;
+	int			column = 0;
 
 	query->targetList = (List *) join_column_mutator((Node *) query->targetList, &context);
 	query->havingQual = join_column_mutator(query->havingQual, &context);
@@ -375,16 +375,29 @@ make_join(Query *query, BuildContext *build)
 		context.columns = list_make1(makeBoolConst(true, false));
 	foreach(lc, context.columns)
 	{
-		char	   *name = psprintf("c%d", list_length(names) + 1);
-
-		names = lappend(names, makeString(name));
+		column++;
 		inner->targetList = lappend(inner->targetList,
-									makeTargetEntry(lfirst(lc), list_length(names), name, false));
+									makeTargetEntry(lfirst(lc), column, psprintf("c%d", column), false));
 	}
 	st_replace_aliases(inner);
+	join->kind = ST_JOIN_INNER;
 	join->query = inner;
+	reader = st_read_join(join, build);
+	query->rtable = reader->rtable;
+	query->jointree = reader->jointree;
+}
+
+Query *
+st_read_join(StJoin *join, BuildContext *build)
+{
+	Query	   *query = makeNode(Query);
+	RangeTblEntry *rte = makeNode(RangeTblEntry);
+	RangeTblRef *ref = makeNode(RangeTblRef);
+	List	   *names = NIL;
+	ListCell   *lc;
+
 	foreach(lc, build->joins)
-		if (equal(((StJoin *) lfirst(lc))->query, inner))
+		if (equal(((StJoin *) lfirst(lc))->query, join->query))
 			break;
 	if (lc)
 		join = lfirst(lc);
@@ -393,26 +406,37 @@ make_join(Query *query, BuildContext *build)
 		join->ordinal = list_length(build->joins);
 		build->joins = lappend(build->joins, join);
 	}
+	query->commandType = CMD_SELECT;
+	query->querySource = QSRC_ORIGINAL;
+	query->canSetTag = true;
+	foreach(lc, join->query->targetList)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+		Node	   *expr = (Node *) tle->expr;
+		Var		   *var = makeVar(1, tle->resno, exprType(expr), exprTypmod(expr), exprCollation(expr), 0);
 
+		if (tle->resjunk)
+			continue;
+		names = lappend(names, makeString(pstrdup(tle->resname)));
+		query->targetList = lappend(query->targetList,
+									makeTargetEntry((Expr *) var, tle->resno, pstrdup(tle->resname), false));
+	}
 	rte->rtekind = RTE_SUBQUERY;
-	rte->subquery = inner;
+	rte->subquery = join->query;
 	rte->inFromCl = true;
 	rte->alias = makeAlias(psprintf(JOIN_PREFIX "%d", join->ordinal), NIL);
 	rte->eref = makeAlias(rte->alias->aliasname, names);
 	ref->rtindex = 1;
 	query->rtable = list_make1(rte);
 	query->jointree = makeFromExpr(list_make1(ref), NULL);
+	return query;
 }
 
-bool
-st_flatten_from(Query *query, BuildContext *build)
+void
+st_flatten_join_columns(Query *query)
 {
-	FlattenContext context = {.build = build, .query = query};
 	ListCell   *lc;
-	RangeTblEntry *first;
 
-	if (!only_inner_joins((Node *) query->jointree, build))
-		return false;
 	query->targetList = (List *) StFlattenJoinAliasVars(query, (Node *) query->targetList);
 	query->havingQual = StFlattenJoinAliasVars(query, query->havingQual);
 	query->jointree = (FromExpr *) StFlattenJoinAliasVars(query, (Node *) query->jointree);
@@ -427,6 +451,18 @@ st_flatten_from(Query *query, BuildContext *build)
 		else if (rte->rtekind == RTE_VALUES)
 			rte->values_lists = (List *) StFlattenJoinAliasVars(query, (Node *) rte->values_lists);
 	}
+}
+
+bool
+st_flatten_from(Query *query, BuildContext *build)
+{
+	FlattenContext context = {.build = build, .query = query};
+	ListCell   *lc;
+	RangeTblEntry *first;
+
+	if (!only_inner_joins((Node *) query->jointree))
+		return st_decline(build, "outer joins have no delta rule yet") != NULL;
+	st_flatten_join_columns(query);
 	foreach(lc, query->rtable)
 	{
 		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);

@@ -63,15 +63,37 @@ typedef struct StNode
 	List	   *aggregates;		/* of StAggregate */
 } StNode;
 
+typedef enum StJoinKind
+{
+	ST_JOIN_INNER,				/* delta by terms over its references */
+	ST_JOIN_SLICE				/* evaluated for the touched keys */
+} StJoinKind;
+
+/* A relation that a slice reads for some keys only; st_slice_ordinal() finds it. */
+typedef struct StSliceReference
+{
+	Oid			relid;
+	AttrNumber	attnum;			/* the key's column */
+	RangeTblEntry *rte;			/* private to query/slice.c */
+} StSliceReference;
+
 /*
- * A join of references: "query" is one flat SELECT of their columns, c1.., with
- * all conditions in WHERE. Above it the join is an RTE_SUBQUERY with this very
- * query, for which st_join_ordinal() gives its number.
+ * What a block reads as a leaf though it is a query: a join of references,
+ * "query" being one flat SELECT of their columns, c1.., with all conditions in
+ * WHERE; or a slice, any query that falls into slices by a key. Above it is
+ * an RTE_SUBQUERY with this very query, for which st_join_ordinal() gives its
+ * number.
  */
 typedef struct StJoin
 {
+	StJoinKind	kind;
 	int			ordinal;		/* 0-based, inputs first */
 	Query	   *query;
+	/* of a slice: */
+	Oid			slice_type;		/* the key's */
+	Oid			slice_collation;
+	List	   *sliced;			/* of StSliceReference, by ordinal */
+	List	   *whole;			/* OIDs of relations that are read whole and may not change */
 } StJoin;
 
 typedef struct StTree
@@ -134,6 +156,10 @@ extern bool st_functions_are_same(const char *a, const char *b);
 /* The name under which a block reads a state, and back: -1 if it is none. */
 extern const char *st_node_leaf_name(int ordinal);
 extern int	st_node_leaf_ordinal(const RangeTblEntry *rte);
+
+/* The number of the slice's reference that a range table entry is, or -1. */
+extern int	st_slice_ordinal(const RangeTblEntry *rte);
+extern char *st_slice_input_name(int ordinal);
 
 /* The number of the join that a range table entry is, or -1. */
 extern int	st_join_ordinal(const RangeTblEntry *rte);

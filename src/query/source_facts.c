@@ -348,7 +348,15 @@ st_tree_find_identity(StTree *tree)
 		return;
 	first = linitial_node(RangeTblEntry, tree->final->rtable);
 	if (st_join_ordinal(first) >= 0)
+	{
 		context.from = first->subquery;
+		/* a slice shows the rows of one relation, or anything */
+		if (((StJoin *) list_nth(tree->joins, st_join_ordinal(first)))->kind != ST_JOIN_INNER &&
+			(list_length(context.from->rtable) != 1 || context.from->groupClause || context.from->hasAggs ||
+			 context.from->distinctClause || context.from->setOperations || context.from->hasTargetSRFs ||
+			 context.from->havingQual))
+			return;
+	}
 	n = list_length(context.from->rtable);
 	context.keys = palloc0(sizeof(List *) * n);
 	for (varno = 1; varno <= n; varno++)

@@ -26,6 +26,7 @@
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 
@@ -115,6 +116,7 @@ typedef struct Run
 	WeightedStore *joins;		/* by ordinal; rows is NULL until it is needed */
 	Snapshot	snapshot;
 	StRefreshOutcome *outcome;
+	const char *failure;		/* why the delta cannot be computed, or NULL */
 } Run;
 
 static WeightedStore *run_join(Run *run, int ordinal);
@@ -202,12 +204,23 @@ begin_store(WeightedStore *store, TupleDesc desc)
 	store->count = 0;
 }
 
+/* Move a netted Z-set without keys into a store. */
+static void
+store_zset(StZset *zset, WeightedStore *store)
+{
+	StZsetStep	change;
+
+	st_zset_rewind(zset);
+	while (st_zset_next(zset, &change))
+		store_row(change.old_row ? change.old_row : change.new_row,
+				  change.old_row ? -change.weight : change.weight, store);
+}
+
 /* Run one step of a join's delta into a store. */
 static void
 run_join_step(Run *run, StJoinStep *step, int ninputs, StInput *inputs, WeightedStore *store)
 {
 	JoinRows	result = {.store = store, .natts = step->row_desc->natts};
-	StZsetStep	change;
 
 	begin_store(store, step->desc);
 	/* rows of several terms may meet that never existed together: rule E1 */
@@ -218,11 +231,144 @@ run_join_step(Run *run, StJoinStep *step, int ninputs, StInput *inputs, Weighted
 	ExecDropSingleTupleTableSlot(result.slot);
 	if (result.rows == NULL)
 		return;
-	st_zset_rewind(result.rows);
-	while (st_zset_next(result.rows, &change))
-		store_row(change.old_row ? change.old_row : change.new_row,
-				  change.old_row ? -change.weight : change.weight, store);
+	store_zset(result.rows, store);
 	st_zset_end(result.rows);
+}
+
+/* ----- slices ----- */
+
+typedef struct SliceRows
+{
+	StZset	   *rows;
+	int64		sign;
+} SliceRows;
+
+static void
+receive_slice_row(TupleTableSlot *slot, void *arg)
+{
+	SliceRows  *result = arg;
+
+	st_zset_add(result->rows, slot, result->sign);
+}
+
+/* What the keys had before: the present rows without the relation's delta. */
+static Tuplestorestate *
+rows_before(Run *run, StSliceFetch *fetch, Tuplestorestate *present, StInput *delta, double *count)
+{
+	Tuplestorestate *before = tuplestore_begin_heap(false, false, work_mem);
+	StZset	   *rows = st_zset_begin(fetch->desc, 0, NULL);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(fetch->desc, &TTSOpsMinimalTuple);
+	TupleTableSlot *changed = MakeSingleTupleTableSlot(delta->desc, &TTSOpsMinimalTuple);
+	TupleTableSlot *change = MakeSingleTupleTableSlot(fetch->desc, &TTSOpsVirtual);
+	StZsetStep	step;
+
+	*count = 0;
+	tuplestore_rescan(present);
+	while (tuplestore_gettupleslot(present, true, false, slot))
+		st_zset_add(rows, slot, 1);
+	tuplestore_rescan(delta->rows);
+	while (tuplestore_gettupleslot(delta->rows, true, false, changed))
+	{
+		slot_getallattrs(changed);
+		copy_columns(change, changed, 0, fetch->desc->natts);
+		st_zset_add(rows, change, -DatumGetInt64(changed->tts_values[fetch->desc->natts]));
+	}
+	st_zset_rewind(rows);
+	while (st_zset_next(rows, &step))
+	{
+		if (step.old_row)
+		{
+			run->failure = "inconsistent";
+			break;
+		}
+		for (int64 i = 0; i < step.weight; i++)
+			tuplestore_puttupleslot(before, step.new_row);
+		*count += step.weight;
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	ExecDropSingleTupleTableSlot(changed);
+	ExecDropSingleTupleTableSlot(change);
+	st_zset_end(rows);
+	return before;
+}
+
+static StInput *
+find_input(List *leaves, StInput *inputs, Oid relid)
+{
+	ListCell   *lc;
+	int			i = 0;
+
+	foreach(lc, leaves)
+	{
+		if (((StLeaf *) lfirst(lc))->source == relid)
+			return &inputs[i];
+		i++;
+	}
+	elog(ERROR, "relation %u is not among the leaves", relid);
+}
+
+/* The delta of a slice: its query over the touched keys' rows, now and before. */
+static void
+run_slice(Run *run, StJoinProgram *join, StInput *inputs, WeightedStore *store)
+{
+	StSliceProgram *slice = join->slice;
+	int			n = slice->nfetches;
+	StInput    *present = palloc0(sizeof(StInput) * n);
+	StInput    *before = palloc0(sizeof(StInput) * n);
+	StInput		keys = {.name = ST_KEYS_INPUT, .desc = slice->key_desc};
+	SliceRows	result;
+	ListCell   *lc;
+
+	begin_store(store, join->desc);
+	foreach(lc, join->join->whole)
+		if (find_input(join->leaves, inputs, lfirst_oid(lc))->count > 0)
+		{
+			run->failure = psprintf("a change of \"%s\" reaches more than the slices of the query",
+									get_rel_name(lfirst_oid(lc)));
+			return;
+		}
+	keys.rows = tuplestore_begin_heap(false, false, work_mem);
+	keys.count = st_statement_fill(slice->keys, list_length(slice->key_leaves), inputs, run->snapshot, keys.rows);
+	for (int i = 0; i < n && run->failure == NULL; i++)
+	{
+		StSliceFetch *fetch = &slice->fetches[i];
+		StInput    *delta = find_input(join->leaves, inputs, fetch->relid);
+
+		present[i].name = before[i].name = fetch->input;
+		present[i].desc = before[i].desc = fetch->desc;
+		if (fetch->same_as < i)
+		{
+			present[i] = present[fetch->same_as];
+			before[i] = before[fetch->same_as];
+			present[i].name = before[i].name = fetch->input;
+			continue;
+		}
+		present[i].rows = tuplestore_begin_heap(false, false, work_mem);
+		present[i].count = st_statement_fill(fetch->fetch, 1, &keys, run->snapshot, present[i].rows);
+		if (delta->count > 0 && !ST_FAULT("E5"))
+			before[i].rows = rows_before(run, fetch, present[i].rows, delta, &before[i].count);
+		else
+			before[i] = present[i];
+	}
+	if (run->failure == NULL)
+	{
+		result.rows = st_zset_begin(join->row_desc, 0, NULL);
+		result.sign = 1;
+		(void) st_statement_run(slice->query, n, present, run->snapshot, receive_slice_row, &result);
+		result.sign = -1;
+		(void) st_statement_run(slice->query, n, before, run->snapshot, receive_slice_row, &result);
+		store_zset(result.rows, store);
+		st_zset_end(result.rows);
+	}
+	for (int i = 0; i < n; i++)
+		if (slice->fetches[i].same_as == i)
+		{
+			if (before[i].rows && before[i].rows != present[i].rows)
+				tuplestore_end(before[i].rows);
+			if (present[i].rows)
+				tuplestore_end(present[i].rows);
+		}
+	tuplestore_end(keys.rows);
 }
 
 /* The delta of a join, computed when a block asks for it first. */
@@ -248,6 +394,11 @@ run_join(Run *run, int ordinal)
 	if (empty)
 	{
 		begin_store(store, join->desc);
+		return store;
+	}
+	if (join->slice)
+	{
+		run_slice(run, join, inputs, store);
 		return store;
 	}
 	for (int i = 0; i < join->nreferences; i++)
@@ -371,10 +522,10 @@ run_state(Run *run, int ordinal)
 	result->rows = tuplestore_begin_heap(false, false, work_mem);
 
 	inputs = bind_inputs(run, node->block.leaves, &empty);
-	if (empty)
+	if (empty || run->failure)
 	{
 		outcome->delta_ms += st_elapsed_ms(start);
-		return true;
+		return run->failure == NULL;
 	}
 
 	delta.changes = st_zset_begin(node->desc, node->node->nkeys, first_columns(node->node->nkeys));
@@ -481,7 +632,7 @@ finish_final(StEntry *entry, FinalDelta *delta, bool fill, Snapshot snapshot, St
 	return !outcome->applied.inconsistent;
 }
 
-bool
+const char *
 st_run_differential(StEntry *entry, int nsources, StSourceDelta *sources, Snapshot snapshot,
 					StRefreshOutcome *outcome)
 {
@@ -500,11 +651,13 @@ st_run_differential(StEntry *entry, int nsources, StSourceDelta *sources, Snapsh
 	run.joins = palloc0(sizeof(WeightedStore) * Max(program->njoins, 1));
 	for (int i = 0; i < program->nnodes; i++)
 		if (!run_state(&run, i))
-			return false;
+			return run.failure ? run.failure : "inconsistent";
 
 	INSTR_TIME_SET_CURRENT(start);
 	begin_final(entry, &delta);
 	inputs = bind_inputs(&run, program->final.leaves, &empty);
+	if (run.failure)
+		return run.failure;
 	if (!empty)
 		rows = st_statement_run(program->final.delta, list_length(program->final.leaves),
 								inputs, snapshot, receive_weighted_row, &delta);
@@ -515,7 +668,7 @@ st_run_differential(StEntry *entry, int nsources, StSourceDelta *sources, Snapsh
 			tuplestore_end(run.joins[i].rows);
 	outcome->delta_ms += st_elapsed_ms(start);
 	st_note_step(outcome, "delta: " UINT64_FORMAT " rows, %.3f ms", rows, st_elapsed_ms(start));
-	return finish_final(entry, &delta, false, snapshot, outcome);
+	return finish_final(entry, &delta, false, snapshot, outcome) ? NULL : "inconsistent";
 }
 
 /* Forget a state's rows: a new file, so that a rollback brings them back. */

@@ -25,11 +25,12 @@ typedef struct StSourceDelta
 } StSourceDelta;
 
 /*
- * Evaluate and apply. Returns false if a row was not where it must be (rule
- * A4): the caller rolls back and recomputes. Runs as the owner.
+ * Evaluate and apply. Returns NULL, or why that cannot be: "inconsistent" if a
+ * row was not where it must be (rule A4). The caller then rolls back and
+ * recomputes. Runs as the owner.
  */
-extern bool st_run_differential(StEntry *entry, int nsources, StSourceDelta *sources,
-								Snapshot snapshot, StRefreshOutcome *outcome);
+extern const char *st_run_differential(StEntry *entry, int nsources, StSourceDelta *sources,
+									   Snapshot snapshot, StRefreshOutcome *outcome);
 
 /* Compute everything and apply the difference; "empty": the table has no rows. */
 extern void st_run_full(StEntry *entry, bool empty, Snapshot snapshot, StRefreshOutcome *outcome);

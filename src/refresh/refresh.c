@@ -343,20 +343,15 @@ try_differential(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outco
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		bool		consistent;
-
 		st_owner_enter(&scope, member->entry->owner, ST_FAULT("E15") ? NIL : member->entry->table->settings);
 		st_statement_check_permissions(member->entry->original);
-		consistent = st_run_differential(member->entry, member->nsources, member->sources, snapshot, outcome);
+		reason = st_run_differential(member->entry, member->nsources, member->sources, snapshot, outcome);
 		ST_STOP_POINT("delta applied");
 		st_owner_leave(&scope);
-		if (consistent)
+		if (reason == NULL)
 			ReleaseCurrentSubTransaction();
 		else
-		{
 			RollbackAndReleaseCurrentSubTransaction();
-			reason = "inconsistent";
-		}
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
 	}

@@ -128,6 +128,22 @@ make_environment(int ninputs, const StInput *inputs)
 	return env;
 }
 
+/* An error here is one of ours: the text shows which. Its position would point into it. */
+static void
+name_statement(void *arg)
+{
+	int			position = geterrposition();
+
+	if (position > 0)
+	{
+		errposition(0);
+		internalerrposition(position);
+		internalerrquery(((StStatement *) arg)->text);
+	}
+	else
+		errcontext("generated statement \"%s\"", ((StStatement *) arg)->text);
+}
+
 StStatement *
 st_statement_create(MemoryContext context, const char *text, int ninputs, const StInput *inputs)
 {
@@ -137,16 +153,19 @@ st_statement_create(MemoryContext context, const char *text, int ninputs, const 
 	StStatement *statement = palloc0(sizeof(StStatement));
 	List	   *raw;
 	List	   *targets;
+	ErrorContextCallback callback = {error_context_stack, name_statement, statement};
 
 	statement->context = own;
 	statement->text = pstrdup(text);
 	statement->ninputs = ninputs;
+	error_context_stack = &callback;
 	raw = raw_parser(statement->text, RAW_PARSE_DEFAULT);
 	statement->query = parse_analyze_fixedparams(linitial_node(RawStmt, raw), statement->text,
 												 NULL, 0, make_environment(ninputs, inputs));
 	targets = statement->query->commandType == CMD_SELECT ?
 		statement->query->targetList : statement->query->returningList;
 	statement->desc = ExecCleanTypeFromTL(targets);
+	error_context_stack = callback.previous;
 	MemoryContextSwitchTo(old);
 	return statement;
 }

@@ -393,6 +393,15 @@ def settings_of_creation(db):
     db.fresh()
 
 
+@mutant("E5")
+def slices(db):
+    db.run("CREATE TABLE t (id int, k int, v int)", "INSERT INTO t VALUES (1, 1, 5), (2, 1, 7), (3, 2, 9)")
+    db.create("s", "SELECT id, rank() OVER (PARTITION BY k ORDER BY v) AS r FROM t")
+    db.run("INSERT INTO t VALUES (4, 1, 6)", "DELETE FROM t WHERE id = 3")
+    db.refresh()
+    db.fresh()
+
+
 @mutant("E11")
 def scalar_subquery(db):
     db.run("CREATE TABLE t (id int, n int)", "CREATE TABLE u (n int)", "INSERT INTO t VALUES (1, 1)", "INSERT INTO u VALUES (5)")

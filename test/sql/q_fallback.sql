@@ -7,13 +7,8 @@ CREATE TABLE q_u (id int PRIMARY KEY, a int);
 INSERT INTO q_t SELECT x, x % 3, x / 2.0 FROM generate_series(1, 10) AS x;
 INSERT INTO q_u SELECT x, x % 5 FROM generate_series(1, 10) AS x;
 SET client_min_messages = error;
-SELECT pgtrickle.create_stream_table('q_left', 'SELECT t.id, u.a FROM q_t AS t LEFT JOIN q_u AS u ON u.id = t.a');
-SELECT pgtrickle.create_stream_table('q_window', 'SELECT id, sum(n) OVER (PARTITION BY a ORDER BY id) AS s FROM q_t');
-SELECT pgtrickle.create_stream_table('q_sublink', 'SELECT id FROM q_t WHERE a IN (SELECT a FROM q_u)');
-SELECT pgtrickle.create_stream_table('q_scalar', 'SELECT id, (SELECT max(u.id) FROM q_u AS u WHERE u.a = t.a) AS m FROM q_t AS t');
+SELECT pgtrickle.create_stream_table('q_window', 'SELECT id, sum(n) OVER (ORDER BY id) AS s FROM q_t');
 SELECT pgtrickle.create_stream_table('q_top', 'SELECT id, n FROM q_t ORDER BY n DESC, id LIMIT 3');
-SELECT pgtrickle.create_stream_table('q_except', 'SELECT n FROM q_t EXCEPT ALL SELECT a FROM q_u');
-SELECT pgtrickle.create_stream_table('q_lateral', 'SELECT t.id, g.m FROM q_t AS t, LATERAL (SELECT max(u.id) AS m FROM q_u AS u WHERE u.a = t.a) AS g');
 SELECT pgtrickle.create_stream_table('q_recursive', 'WITH RECURSIVE r AS (SELECT id, 1 AS depth FROM q_t WHERE a = 0 UNION ALL SELECT id, depth + 1 FROM r WHERE depth < 3) SELECT * FROM r');
 SELECT pgtrickle.create_stream_table('q_on', 'SELECT DISTINCT ON (a) a, id FROM q_t ORDER BY a, id DESC');
 SELECT pgtrickle.create_stream_table('q_user', 'SELECT id, current_user::text AS who FROM q_t');
@@ -27,10 +22,10 @@ DELETE FROM q_t WHERE id IN (1, 12);
 UPDATE q_t SET a = NULL, n = n + 0.00 WHERE id = 2;
 SELECT stream_table FROM test.refresh_all('FULL');
 -- a differential reader of a recomputed table
-SELECT test.create('q_reader', 'SELECT a, count(*) AS c FROM q_left GROUP BY a');
+SELECT test.create('q_reader', 'SELECT s, count(*) AS c FROM q_window GROUP BY s');
 INSERT INTO q_t VALUES (20, 1, 1);
 SELECT test.refresh('q_reader');
-SELECT test.assert_fresh('q_left'), test.last_run('q_left');
+SELECT test.assert_fresh('q_window'), test.last_run('q_window');
 -- an expression that fails over a row that is not there any more is no error
 UPDATE q_u SET a = 1 WHERE a = 0;
 SELECT test.create('q_quotient', 'SELECT id, 10 / a AS q FROM q_u');
@@ -42,11 +37,8 @@ COMMIT;
 SELECT pgtrickle.refresh_stream_table('q_quotient');
 SELECT test.assert_fresh('q_quotient');
 \set VERBOSITY sqlstate
-SELECT pgtrickle.create_stream_table('q_x', 'SELECT t.id FROM q_t AS t LEFT JOIN q_u AS u USING (a)', refresh_mode => 'DIFFERENTIAL');
 SELECT pgtrickle.create_stream_table('q_x', 'SELECT id, row_number() OVER (ORDER BY id) AS r FROM q_t', refresh_mode => 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('q_x', 'SELECT id FROM q_t WHERE EXISTS (SELECT FROM q_u)', refresh_mode => 'DIFFERENTIAL');
 SELECT pgtrickle.create_stream_table('q_x', 'SELECT id FROM q_t ORDER BY id LIMIT 3', refresh_mode => 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('q_x', 'SELECT n FROM q_t EXCEPT ALL SELECT a FROM q_u', refresh_mode => 'DIFFERENTIAL');
 \set VERBOSITY default
 SELECT test.drop_all();
 DROP TABLE q_t, q_u;
