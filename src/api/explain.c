@@ -386,6 +386,10 @@ strategy_word(StAggregateStrategy strategy)
 		case ST_AGGREGATE_SUM:
 			return "ALGEBRAIC_INVERTIBLE";
 		case ST_AGGREGATE_AVG:
+		case ST_AGGREGATE_VAR_POP:
+		case ST_AGGREGATE_VAR_SAMP:
+		case ST_AGGREGATE_STDDEV_POP:
+		case ST_AGGREGATE_STDDEV_SAMP:
 		case ST_AGGREGATE_BOOL_AND:
 		case ST_AGGREGATE_BOOL_OR:
 			return "ALGEBRAIC_VIA_AUX";

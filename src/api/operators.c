@@ -55,6 +55,11 @@ strategy_name(StAggregateStrategy strategy)
 		case ST_AGGREGATE_SUM:
 		case ST_AGGREGATE_AVG:
 			return "sum";
+		case ST_AGGREGATE_VAR_POP:
+		case ST_AGGREGATE_VAR_SAMP:
+		case ST_AGGREGATE_STDDEV_POP:
+		case ST_AGGREGATE_STDDEV_SAMP:
+			return "sum of squares";
 		case ST_AGGREGATE_MIN:
 		case ST_AGGREGATE_MAX:
 			return "extreme";

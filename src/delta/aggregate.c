@@ -11,15 +11,19 @@
  *		sum, avg		s<i>	the sum, c<i> non-null arguments, and where the
  *						scale of a numeric varies m<i> the largest
  *						scale and q<i> how many arguments have it
+ *		variance, ..	the same, and z<i> the sum of squares
  *		min, max		v<i>	the extreme
  *		bool_and, _or	c<i>	non-null arguments, t<i> true ones
  *		recomputed		v<i>	the result
  *
+ *	  Where equal keys can look different, r is a lower bound of how many rows of
+ *	  the group have the very image that k1.. show (rule A3): the choice is made
+ *	  again when none may be left. Images are told apart by their hashes.
+ *
  *	  The delta of a group is added to its row. Where that cannot be right, the
  *	  group is marked and computed again from the block: the extreme left, the
  *	  last argument of the largest scale left, a sum is or becomes NaN or
- *	  infinite, or a row left a group whose shown key is one of several equal
- *	  images (rules A3, E7).
+ *	  infinite, or the last row that looks like the shown key (rules A3, E7).
  *
  *	  All names in here are the engine's own; user expressions come printed
  *	  from trees.
@@ -77,7 +81,13 @@ present_condition(StNode *node, StAggregate *aggregate)
 static bool
 is_sum(StAggregate *aggregate)
 {
-	return aggregate->strategy == ST_AGGREGATE_SUM || aggregate->strategy == ST_AGGREGATE_AVG;
+	return aggregate->strategy >= ST_AGGREGATE_SUM && aggregate->strategy <= ST_AGGREGATE_STDDEV_SAMP;
+}
+
+static bool
+is_variance(StAggregate *aggregate)
+{
+	return aggregate->strategy >= ST_AGGREGATE_VAR_POP && aggregate->strategy <= ST_AGGREGATE_STDDEV_SAMP;
 }
 
 static bool
@@ -115,6 +125,13 @@ add_column(List *columns, char kind, int position, Oid type, int32 typmod, Oid c
 	return lappend(columns, column);
 }
 
+/* Does the state know how many rows look like the shown key? */
+static bool
+counts_shown(StNode *node)
+{
+	return node->inexact_keys && !node->recompute;
+}
+
 /* The state's columns behind the keys. */
 static List *
 state_columns(StNode *node)
@@ -123,6 +140,9 @@ state_columns(StNode *node)
 	ListCell   *lc;
 	int			position = 0;
 
+	if (counts_shown(node))
+		columns = add_column(columns, 'r', 0, INT8OID, -1, InvalidOid);
+
 	foreach(lc, node->aggregates)
 	{
 		StAggregate *aggregate = lfirst(lc);
@@ -130,13 +150,15 @@ state_columns(StNode *node)
 		position++;
 		if (node->recompute || is_extreme(aggregate))
 		{
-			columns = add_column(columns, 'v', position, aggregate->aggref->aggtype, -1,
-								 aggregate->aggref->aggcollid);
+			columns = add_column(columns, 'v', position, exprType(aggregate->result), -1,
+								 exprCollation(aggregate->result));
 			continue;
 		}
 		if (is_sum(aggregate))
 			columns = add_column(columns, 's', position,
 								 sums_as_int8(node, aggregate) ? INT8OID : NUMERICOID, -1, InvalidOid);
+		if (is_variance(aggregate))
+			columns = add_column(columns, 'z', position, NUMERICOID, -1, InvalidOid);
 		if (aggregate->strategy != ST_AGGREGATE_COUNT_ROWS)
 			columns = add_column(columns, 'c', position, INT8OID, -1, InvalidOid);
 		if (is_boolean(aggregate))
@@ -153,7 +175,8 @@ state_columns(StNode *node)
 static char *
 column_name(const StateColumn *column)
 {
-	return column->kind == 'n' ? pstrdup("n") : psprintf("%c%d", column->kind, column->position);
+	return column->position == 0 ? psprintf("%c", column->kind) :
+		psprintf("%c%d", column->kind, column->position);
 }
 
 TupleDesc
@@ -196,6 +219,36 @@ st_state_print_input_columns(StringInfo sql, StNode *node, bool weighted)
 	appendStringInfoChar(sql, ')');
 }
 
+/*
+ * As numeric_stddev_internal in numeric.c: the same operations on the same
+ * operands, so the same digits. Its root has the scale of the quotient, while
+ * sqrt() chooses its own: twice that scale and as many digits as the root has
+ * before the point tell the root from every boundary of rounding.
+ */
+static void
+print_variance(StringInfo sql, StAggregate *aggregate, const char *alias, int i)
+{
+	bool		sample = aggregate->strategy == ST_AGGREGATE_VAR_SAMP ||
+		aggregate->strategy == ST_AGGREGATE_STDDEV_SAMP;
+	bool		root = aggregate->strategy == ST_AGGREGATE_STDDEV_POP ||
+		aggregate->strategy == ST_AGGREGATE_STDDEV_SAMP;
+	char	   *numerator = psprintf("(%s.c%d::numeric * %s.z%d - %s.s%d::numeric * %s.s%d::numeric)",
+									 alias, i, alias, i, alias, i, alias, i);
+	char	   *variance = psprintf("(%s / (%s.c%d::numeric * (%s.c%d - %d)::numeric))",
+									numerator, alias, i, alias, i, sample ? 1 : 0);
+
+	st_sql_format(sql, "CASE WHEN %s.c%d > %d THEN CASE"
+				  " WHEN %s.s%d::numeric IN ('NaN', 'Infinity', '-Infinity') THEN 'NaN'::numeric"
+				  " WHEN %s <= 0 THEN 0::numeric ELSE ", alias, i, sample ? 1 : 0, alias, i, numerator);
+	if (root)
+		st_sql_format(sql, "pg_catalog.round(pg_catalog.sqrt(pg_catalog.round(%s, 2 * pg_catalog.scale(%s) + 8"
+					  " + pg_catalog.length(pg_catalog.trunc(%s)::text))), pg_catalog.scale(%s))",
+					  variance, variance, variance, variance);
+	else
+		st_sql_text(sql, variance);
+	st_sql_format(sql, " END END AS v%d", i);
+}
+
 void
 st_state_print_values(StringInfo sql, StNode *node, const char *alias)
 {
@@ -223,6 +276,8 @@ st_state_print_values(StringInfo sql, StNode *node, const char *alias)
 		else if (aggregate->strategy == ST_AGGREGATE_AVG)
 			st_sql_format(sql, "CASE WHEN %s.c%d > 0 THEN %s.s%d::numeric / %s.c%d::numeric END AS v%d",
 						  alias, i, alias, i, alias, i, i);
+		else if (is_variance(aggregate))
+			print_variance(sql, aggregate, alias, i);
 		else if (aggregate->strategy == ST_AGGREGATE_BOOL_AND)
 			st_sql_format(sql, "CASE WHEN %s.c%d > 0 THEN %s.t%d = %s.c%d END AS v%d",
 						  alias, i, alias, i, alias, i, i);
@@ -239,7 +294,7 @@ st_state_print_values(StringInfo sql, StNode *node, const char *alias)
  * column of a query, whose FROM clause is what stands last.
  */
 static char *
-print_aggref(StNode *node, Aggref *aggref)
+print_aggref(StNode *node, Node *aggregate)
 {
 	Query	   *query = makeNode(Query);
 	RangeTblEntry *rte = makeNode(RangeTblEntry);
@@ -262,7 +317,7 @@ print_aggref(StNode *node, Aggref *aggref)
 	query->rtable = list_make1(rte);
 	query->jointree = makeFromExpr(list_make1(ref), NULL);
 	query->hasAggs = true;
-	query->targetList = list_make1(makeTargetEntry((Expr *) copyObject(aggref), 1, "v", false));
+	query->targetList = list_make1(makeTargetEntry((Expr *) copyObject(aggregate), 1, "v", false));
 	text = st_query_print(query);
 	for (char *next = strstr(text, "FROM __pgt_in i"); next; next = strstr(next + 1, "FROM __pgt_in i"))
 		from = next;
@@ -278,6 +333,36 @@ print_aggref(StNode *node, Aggref *aggref)
 	if (from)
 		*from = '\0';
 	return text;
+}
+
+/* The argument's square; that of int4 fits into int8. */
+static char *
+square(StNode *node, StAggregate *aggregate)
+{
+	const char *type = sums_as_int8(node, aggregate) ? "int8" : "numeric";
+
+	return psprintf("(i.a%d::%s * i.a%d::%s)", aggregate->argument, type, aggregate->argument, type);
+}
+
+/* The hash of the keys' image. */
+static void
+print_key_image(StringInfo sql, StNode *node, const char *alias)
+{
+	st_sql_text(sql, "pgtrickle.row_image_hash(ROW(");
+	for (int k = 1; k <= node->nkeys; k++)
+		st_sql_format(sql, "%s%s.k%d", k == 1 ? "" : ", ", alias, k);
+	st_sql_text(sql, "))");
+}
+
+/* The smallest and the largest of the hashes of a group's images. */
+static void
+print_key_images(StringInfo sql, StNode *node, const char *separator)
+{
+	st_sql_text(sql, "pg_catalog.min(");
+	print_key_image(sql, node, "i");
+	st_sql_format(sql, ")%spg_catalog.max(", separator);
+	print_key_image(sql, node, "i");
+	st_sql_text(sql, ")");
 }
 
 /*
@@ -321,6 +406,12 @@ st_state_print_fill(StringInfo sql, StNode *node)
 	for (int k = 1; k <= node->nkeys; k++)
 		st_sql_format(sql, "i.k%d, ", k);
 	st_sql_text(sql, "pg_catalog.count(*) AS n");
+	if (counts_shown(node))
+	{
+		st_sql_text(sql, ", CASE WHEN ");
+		print_key_images(sql, node, " = ");
+		st_sql_text(sql, " THEN pg_catalog.count(*) ELSE 1 END AS r");
+	}
 	foreach(lc, node->aggregates)
 	{
 		StAggregate *aggregate = lfirst(lc);
@@ -330,7 +421,7 @@ st_state_print_fill(StringInfo sql, StNode *node)
 		if (node->recompute)
 		{
 			if (aggregate->strategy == ST_AGGREGATE_RECOMPUTE)
-				st_sql_format(sql, ", %s AS v%d", print_aggref(node, aggregate->aggref), i);
+				st_sql_format(sql, ", %s AS v%d", print_aggref(node, aggregate->result), i);
 			else if (aggregate->strategy == ST_AGGREGATE_COUNT_ROWS)
 				st_sql_format(sql, ", pg_catalog.count(*) AS v%d", i);
 			else
@@ -345,6 +436,8 @@ st_state_print_fill(StringInfo sql, StNode *node)
 		if (is_sum(aggregate))
 			st_sql_format(sql, ", COALESCE(pg_catalog.sum(i.a%d), 0)::%s AS s%d", a,
 						  sums_as_int8(node, aggregate) ? "int8" : "numeric", i);
+		if (is_variance(aggregate))
+			st_sql_format(sql, ", COALESCE(pg_catalog.sum(%s), 0)::numeric AS z%d", square(node, aggregate), i);
 		if (aggregate->strategy != ST_AGGREGATE_COUNT_ROWS && !is_extreme(aggregate))
 			st_sql_format(sql, ", pg_catalog.count(i.a%d) AS c%d", a, i);
 		if (is_boolean(aggregate))
@@ -387,6 +480,13 @@ print_group_deltas(StringInfo sql, StNode *node)
 	st_sql_text(sql, "COALESCE(pg_catalog.sum(i." ST_WEIGHT_COLUMN "), 0)::int8 AS n"
 				", COALESCE(pg_catalog.bool_or(i." ST_WEIGHT_COLUMN " < 0), false) AS leaves"
 				", pg_catalog.count(*) AS rows");
+	if (counts_shown(node))
+	{
+		st_sql_text(sql, ", COALESCE(pg_catalog.sum(-i." ST_WEIGHT_COLUMN ") FILTER (WHERE i."
+					ST_WEIGHT_COLUMN " < 0), 0)::int8 AS left_rows, ");
+		print_key_images(sql, node, " AS first_image, ");
+		st_sql_text(sql, " AS last_image");
+	}
 	foreach(lc, node->aggregates)
 	{
 		StAggregate *aggregate = lfirst(lc);
@@ -411,6 +511,9 @@ print_group_deltas(StringInfo sql, StNode *node)
 			st_sql_format(sql, ", COALESCE(pg_catalog.sum(i." ST_WEIGHT_COLUMN "%s * i.a%d), 0)::%s AS s%d",
 						  int8 ? "" : "::numeric", a, int8 ? "int8" : ST_FAULT("E7c") ? "int8::numeric" : "numeric", i);
 		}
+		if (is_variance(aggregate))
+			st_sql_format(sql, ", COALESCE(pg_catalog.sum(i." ST_WEIGHT_COLUMN "::numeric * %s), 0)::numeric AS z%d",
+						  square(node, aggregate), i);
 		if (aggregate->strategy != ST_AGGREGATE_COUNT_ROWS && !is_extreme(aggregate))
 			st_sql_format(sql, ", COALESCE(pg_catalog.sum(i." ST_WEIGHT_COLUMN ") FILTER (WHERE %s), 0)::int8 AS c%d",
 						  present_condition(node, aggregate), i);
@@ -425,6 +528,20 @@ print_group_deltas(StringInfo sql, StNode *node)
 	print_grouped_input(sql, node);
 }
 
+/*
+ * How many rows look like the shown key after the change, at least. Where the
+ * delta's rows look different from one another all that left may have been such.
+ */
+static void
+print_shown_rows(StringInfo sql, StNode *node)
+{
+	st_sql_text(sql, "CASE WHEN s.n IS NULL THEN CASE WHEN t.first_image = t.last_image THEN t.n"
+				" WHEN t.leaves THEN 0 ELSE 1 END"
+				" WHEN t.first_image < t.last_image THEN s.r - t.left_rows WHEN t.first_image = ");
+	print_key_image(sql, node, "s");
+	st_sql_text(sql, " THEN s.r + t.n ELSE s.r END");
+}
+
 /* Conditions under which a group must be computed again. */
 static void
 print_recompute_condition(StringInfo sql, StNode *node)
@@ -437,7 +554,13 @@ print_recompute_condition(StringInfo sql, StNode *node)
 		st_sql_text(sql, "true");
 		return;
 	}
-	st_sql_text(sql, node->inexact_keys && !ST_FAULT("A3") ? "t.leaves" : "false");
+	if (counts_shown(node) && !ST_FAULT("A3"))
+	{
+		print_shown_rows(sql, node);
+		st_sql_text(sql, " <= 0");
+	}
+	else
+		st_sql_text(sql, "false");
 	foreach(lc, node->aggregates)
 	{
 		StAggregate *aggregate = lfirst(lc);
@@ -469,6 +592,11 @@ print_new_state(StringInfo sql, StNode *node)
 	int			i = 0;
 
 	st_sql_text(sql, ", COALESCE(s.n, 0) + t.n");
+	if (counts_shown(node))
+	{
+		st_sql_text(sql, ", ");
+		print_shown_rows(sql, node);
+	}
 	foreach(lc, node->aggregates)
 	{
 		StAggregate *aggregate = lfirst(lc);
@@ -477,7 +605,7 @@ print_new_state(StringInfo sql, StNode *node)
 		if (node->recompute)
 		{
 			st_sql_text(sql, ", NULL::");
-			st_sql_type(sql, aggregate->aggref->aggtype, -1);
+			st_sql_type(sql, exprType(aggregate->result), -1);
 			continue;
 		}
 		if (is_extreme(aggregate))
@@ -490,6 +618,9 @@ print_new_state(StringInfo sql, StNode *node)
 		if (is_sum(aggregate))
 			st_sql_format(sql, ", CASE WHEN COALESCE(s.c%d, 0) + t.c%d = 0 THEN 0::%s ELSE COALESCE(s.s%d, 0) + t.s%d END",
 						  i, i, sums_as_int8(node, aggregate) ? "int8" : "numeric", i, i);
+		if (is_variance(aggregate))
+			st_sql_format(sql, ", CASE WHEN COALESCE(s.c%d, 0) + t.c%d = 0 THEN 0::numeric ELSE COALESCE(s.z%d, 0) + t.z%d END",
+						  i, i, i, i);
 		if (aggregate->strategy != ST_AGGREGATE_COUNT_ROWS && !is_extreme(aggregate))
 			st_sql_format(sql, ", COALESCE(s.c%d, 0) + t.c%d", i, i);
 		if (is_boolean(aggregate))

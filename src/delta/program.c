@@ -15,6 +15,7 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "parser/parse_coerce.h"
 #include "parser/parsetree.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -175,6 +176,12 @@ print_key_equality(StringInfo sql, StNode *node, int k)
 	StringInfoData equality;
 	char	   *namespace;
 
+	/* IS NULL of a composite asks for its fields, not for the value */
+	if (type_is_rowtype(exprType(key)))
+	{
+		st_sql_format(sql, "ROW(b.k%d)::record OPERATOR(pg_catalog.=) ROW(g.k%d)::record", k, k);
+		return;
+	}
 	initStringInfo(&equality);
 	st_sql_format(&equality, "b.k%d OPERATOR(", k);
 	namespace = get_namespace_name(get_func_namespace(get_opcode(entry->eq_opr)));
@@ -184,6 +191,37 @@ print_key_equality(StringInfo sql, StNode *node, int k)
 		st_sql_text(sql, equality.data);
 	else
 		st_sql_format(sql, "(%s OR (b.k%d IS NULL AND g.k%d IS NULL))", equality.data, k, k);
+}
+
+/*
+ * One hash of all keys, that a NULL does not make NULL. A type's hash function
+ * may be declared for another type, as that of bool for "char": a record's is
+ * called in its stead.
+ */
+static void
+print_key_hash(StringInfo sql, StNode *node, const char *alias)
+{
+	for (int k = 1; k <= node->nkeys; k++)
+	{
+		Oid			type = exprType((Node *) list_nth_node(TargetEntry, node->block->targetList, k - 1)->expr);
+		Oid			function = lookup_type_cache(type, TYPECACHE_HASH_EXTENDED_PROC)->hash_extended_proc;
+		Oid		   *arguments;
+		int			narguments;
+
+		(void) get_func_signature(function, &arguments, &narguments);
+		if (k > 1)
+			st_sql_text(sql, " OPERATOR(pg_catalog.#) ");
+		if (!can_coerce_type(1, &type, arguments, COERCION_IMPLICIT))
+		{
+			st_sql_format(sql, "pg_catalog.hash_record_extended(ROW(%s.k%d), %d)", alias, k, k);
+			continue;
+		}
+		st_sql_text(sql, "COALESCE(");
+		st_sql_identifier(sql, get_namespace_name(get_func_namespace(function)));
+		st_sql_text(sql, ".");
+		st_sql_identifier(sql, get_func_name(function));
+		st_sql_format(sql, "(%s.k%d, %d), 0)", alias, k, k);
+	}
 }
 
 /*
@@ -220,13 +258,15 @@ print_recompute(StringInfo sql, StProgram *program, StNode *node)
 	st_state_print_input_columns(sql, node, false);
 	if (node->nkeys > 0)
 	{
-		st_sql_text(sql, " JOIN " ST_GROUPS_INPUT " g ON ROW(");
+		st_sql_text(sql, " JOIN " ST_GROUPS_INPUT " g ON ");
+		print_key_hash(sql, node, "b");
+		st_sql_text(sql, " = ");
+		print_key_hash(sql, node, "g");
 		for (int k = 1; k <= node->nkeys; k++)
-			st_sql_format(sql, "%sb.k%d", k == 1 ? "" : ", ", k);
-		st_sql_text(sql, ")::record OPERATOR(pg_catalog.=) ROW(");
-		for (int k = 1; k <= node->nkeys; k++)
-			st_sql_format(sql, "%sg.k%d", k == 1 ? "" : ", ", k);
-		st_sql_text(sql, ")::record");
+		{
+			st_sql_text(sql, " AND ");
+			print_key_equality(sql, node, k);
+		}
 	}
 	st_sql_text(sql, ") ");
 	st_state_print_fill(sql, node);

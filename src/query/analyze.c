@@ -224,7 +224,9 @@ static const char *const settings_only[] = {
 	"timestamp", "timestamptz", "timetz", "timezone", "to_char", "to_date", "to_json", "to_jsonb",
 	"to_timestamp", "to_tsvector", "to_tsquery", "plainto_tsquery", "phraseto_tsquery",
 	"websearch_to_tsquery", "json_agg", "jsonb_agg", "json_object_agg", "jsonb_object_agg",
-	"json_agg_transfn", "quote_literal", "quote_nullable", "make_timestamptz", "to_number",
+	"json_agg_transfn", "json_agg_strict", "jsonb_agg_strict", "json_object_agg_strict",
+	"jsonb_object_agg_strict", "json_object_agg_unique", "jsonb_object_agg_unique",
+	"json_object_agg_unique_strict", "jsonb_object_agg_unique_strict", "quote_literal", "quote_nullable", "make_timestamptz", "to_number",
 	"money", "numeric", "timestamptz_pl_interval", "timestamptz_mi_interval",
 	"interval_pl_timestamptz", "generate_series", "to_ascii", "regexp_matches"
 };

@@ -249,6 +249,17 @@ classify_aggregate(Aggref *aggref)
 			return strcmp(name, "sum") == 0 ? ST_AGGREGATE_SUM : ST_AGGREGATE_AVG;
 		return ST_AGGREGATE_RECOMPUTE;
 	}
+	if (type == INT2OID || type == INT4OID || type == INT8OID || type == NUMERICOID)
+	{
+		if (strcmp(name, "variance") == 0 || strcmp(name, "var_samp") == 0)
+			return ST_AGGREGATE_VAR_SAMP;
+		if (strcmp(name, "var_pop") == 0)
+			return ST_AGGREGATE_VAR_POP;
+		if (strcmp(name, "stddev") == 0 || strcmp(name, "stddev_samp") == 0)
+			return ST_AGGREGATE_STDDEV_SAMP;
+		if (strcmp(name, "stddev_pop") == 0)
+			return ST_AGGREGATE_STDDEV_POP;
+	}
 	/* min and max of floats: NaN and -0.0 compare totally, nothing special */
 	if (strcmp(name, "min") == 0)
 		return ST_AGGREGATE_MIN;
@@ -319,25 +330,44 @@ fold_filter(Expr *argument, Expr *filter)
 
 static Node *key_mutator(Node *node, void *arg);
 
+/* The aggregate within what JSON_OBJECTAGG and JSON_ARRAYAGG put around it, or NULL. */
+static Aggref **
+json_aggregate(Node *node)
+{
+#ifdef ST_HAVE_JSON_CONSTRUCTOR
+	if (IsA(node, JsonConstructorExpr) && ((JsonConstructorExpr *) node)->func &&
+		IsA(((JsonConstructorExpr *) node)->func, Aggref))
+		return (Aggref **) &((JsonConstructorExpr *) node)->func;
+#endif
+	return NULL;
+}
+
 /* Find or add the aggregate; returns its 1-based number. */
 static int
-add_aggregate(GroupContext *context, Aggref *aggref)
+add_aggregate(GroupContext *context, Node *original)
 {
+	Aggref	   *aggref = IsA(original, Aggref) ? (Aggref *) original : *json_aggregate(original);
 	StAggregate *aggregate;
 	ListCell   *lc;
 	int			position = 1;
 
 	foreach(lc, context->originals)
 	{
-		if (equal(lfirst(lc), aggref))
+		if (equal(lfirst(lc), original))
 			return position;
 		position++;
 	}
-	context->originals = lappend(context->originals, aggref);
+	context->originals = lappend(context->originals, original);
 
 	aggregate = palloc0(sizeof(StAggregate));
-	aggregate->strategy = classify_aggregate(aggref);
+	aggregate->strategy = (Node *) aggref == original ? classify_aggregate(aggref) : ST_AGGREGATE_RECOMPUTE;
 	aggregate->aggref = copyObject(aggref);
+	aggregate->result = (Node *) aggregate->aggref;
+	if ((Node *) aggref != original)
+	{
+		aggregate->result = copyObject(original);
+		*json_aggregate(aggregate->result) = aggregate->aggref;
+	}
 	if (aggregate->strategy == ST_AGGREGATE_RECOMPUTE)
 	{
 		Aggref	   *copy = aggregate->aggref;
@@ -359,7 +389,7 @@ add_aggregate(GroupContext *context, Aggref *aggref)
 			linitial_node(TargetEntry, aggref->args)->expr;
 
 		aggregate->track_scale =
-			(aggregate->strategy == ST_AGGREGATE_SUM || aggregate->strategy == ST_AGGREGATE_AVG) &&
+			aggregate->strategy >= ST_AGGREGATE_SUM && aggregate->strategy <= ST_AGGREGATE_STDDEV_SAMP &&
 			exprType((Node *) argument) == NUMERICOID &&
 			st_numeric_scale((Node *) argument, context->inner->rtable) < 0;
 		if (aggref->aggfilter)
@@ -396,19 +426,9 @@ key_mutator(Node *node, void *arg)
 										exprCollation(key), 0);
 			position++;
 		}
-	if (IsA(node, Aggref))
-	{
-		Aggref	   *aggref = (Aggref *) node;
-
-		return (Node *) makeVar(1, -add_aggregate(context, aggref), aggref->aggtype, -1,
-								aggref->aggcollid, 0);
-	}
-#ifdef ST_HAVE_JSON_CONSTRUCTOR
-	if (IsA(node, JsonConstructorExpr) &&
-		(((JsonConstructorExpr *) node)->type == JSCTOR_JSON_OBJECTAGG ||
-		 ((JsonConstructorExpr *) node)->type == JSCTOR_JSON_ARRAYAGG))
-		return st_decline(context->build, "JSON_OBJECTAGG and JSON_ARRAYAGG have no delta rule yet");
-#endif
+	if (IsA(node, Aggref) || json_aggregate(node))
+		return (Node *) makeVar(1, -add_aggregate(context, node), exprType(node), -1,
+								exprCollation(node), 0);
 	/* without grouping sets every key is there */
 	if (IsA(node, GroupingFunc))
 		return (Node *) makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(0), false, true);
@@ -468,12 +488,12 @@ st_make_leaf(StNode *node)
 	i = 1;
 	foreach(lc, node->aggregates)
 	{
-		Aggref	   *aggref = ((StAggregate *) lfirst(lc))->aggref;
+		Node	   *result = ((StAggregate *) lfirst(lc))->result;
 
 		names = lappend(names, makeString(psprintf("v%d", i++)));
-		rte->coltypes = lappend_oid(rte->coltypes, aggref->aggtype);
+		rte->coltypes = lappend_oid(rte->coltypes, exprType(result));
 		rte->coltypmods = lappend_int(rte->coltypmods, -1);
-		rte->colcollations = lappend_oid(rte->colcollations, aggref->aggcollid);
+		rte->colcollations = lappend_oid(rte->colcollations, exprCollation(result));
 	}
 	rte->rtekind = RTE_CTE;
 	rte->ctename = pstrdup(st_node_leaf_name(node->ordinal));
@@ -504,14 +524,14 @@ st_make_query(List *rtable, Node *quals, List *targets)
 static int
 state_width(StNode *node)
 {
-	int			width = node->nkeys + 1;
+	int			width = node->nkeys + 2;
 	ListCell   *lc;
 
 	foreach(lc, node->aggregates)
 	{
 		StAggregate *aggregate = lfirst(lc);
 
-		width += aggregate->track_scale ? 4 : node->recompute ? 1 : 2;
+		width += aggregate->track_scale ? 5 : node->recompute ? 1 : 3;
 	}
 	return width;
 }
@@ -532,7 +552,7 @@ same_node(StNode *a, StNode *b)
 		StAggregate *right = lfirst(lc2);
 
 		if (left->strategy != right->strategy || left->argument != right->argument ||
-			left->track_scale != right->track_scale || !equal(left->aggref, right->aggref))
+			left->track_scale != right->track_scale || !equal(left->result, right->result))
 			return false;
 	}
 	return true;
@@ -547,7 +567,7 @@ st_finish_node(StNode *node, BuildContext *context)
 	if (2 * state_width(node) + 2 > MaxTupleAttributeNumber)
 		return st_decline(context, "it has too many grouping keys and aggregates for a state table") != NULL;
 	foreach(lc, node->aggregates)
-		if (get_typtype(((StAggregate *) lfirst(lc))->aggref->aggtype) == TYPTYPE_PSEUDO)
+		if (get_typtype(exprType(((StAggregate *) lfirst(lc))->result)) == TYPTYPE_PSEUDO)
 			return st_decline(context, "an aggregate's result has no type that a table can hold") != NULL;
 	node->key_not_null = palloc0(sizeof(bool) * Max(node->nkeys, 1));
 	for (int i = 0; i < node->nkeys; i++)
@@ -624,7 +644,7 @@ group(Query *query, BuildContext *context)
 	(void) renumber_walker((Node *) targets, &node->nkeys);
 	(void) renumber_walker(having, &node->nkeys);
 	foreach(lc, node->aggregates)
-		(void) renumber_walker((Node *) ((StAggregate *) lfirst(lc))->aggref, &node->nkeys);
+		(void) renumber_walker(((StAggregate *) lfirst(lc))->result, &node->nkeys);
 
 	position = 1;
 	foreach(lc, grouping.keys)

@@ -29,6 +29,10 @@ typedef enum StAggregateStrategy
 	ST_AGGREGATE_COUNT,			/* count of non-null arguments */
 	ST_AGGREGATE_SUM,			/* exact sum and count */
 	ST_AGGREGATE_AVG,			/* the same, divided */
+	ST_AGGREGATE_VAR_POP,		/* exact sum, sum of squares and count */
+	ST_AGGREGATE_VAR_SAMP,
+	ST_AGGREGATE_STDDEV_POP,
+	ST_AGGREGATE_STDDEV_SAMP,
 	ST_AGGREGATE_MIN,			/* compared; the group is looked at when the extreme leaves */
 	ST_AGGREGATE_MAX,
 	ST_AGGREGATE_BOOL_AND,		/* counts of non-null and of true */
@@ -40,6 +44,7 @@ typedef struct StAggregate
 {
 	StAggregateStrategy strategy;
 	Aggref	   *aggref;			/* over the block's columns (varno 1) */
+	Node	   *result;			/* the same, or what JSON_OBJECTAGG and kin put around it */
 	int			argument;		/* block column, FILTER folded in; 0: none */
 	bool		track_scale;	/* numeric argument without a constant scale */
 } StAggregate;

@@ -209,6 +209,7 @@ count_side(int nkeys, int side)
 	aggref->location = -1;
 	aggregate->strategy = ST_AGGREGATE_COUNT;
 	aggregate->aggref = aggref;
+	aggregate->result = (Node *) aggref;
 	aggregate->argument = side;
 	return aggregate;
 }

@@ -9,6 +9,14 @@ QUERIES = 100
 
 
 class Queries(machinery.Queries):
+    def aggregate(self):
+        r = self.r
+        if r.random() < 0.6:
+            return super().aggregate()
+        function = r.choice(["variance", "var_pop", "stddev", "stddev_pop"])
+        filtered = f" FILTER (WHERE {self.condition()})" if r.random() < 0.2 else ""
+        return f"{function}({r.choice(['i', 's', 'l', 'n', 'n2', 'n * n2', 'n2 / 3', 'i + 1'])}){filtered}"
+
     def arm(self, columns):
         """Some give these columns as they are, some made, some grouped."""
         r = self.r
@@ -74,7 +82,7 @@ class Queries(machinery.Queries):
         return self.total_order(text, source)
 
     def any(self):
-        return self.r.choice([self.set_operation, self.set_operation, self.grouping_sets])()
+        return self.r.choice([self.set_operation, self.set_operation, self.grouping_sets, self.grouped])()
 
 
 def test_random_setops(server, monkeypatch):
