@@ -531,7 +531,9 @@ state_width(StNode *node)
 	{
 		StAggregate *aggregate = lfirst(lc);
 
-		width += aggregate->track_scale ? 5 : node->recompute ? 1 : 3;
+		width += aggregate->track_scale ? 4 : node->recompute ? 1 : 2;
+		if (aggregate->strategy >= ST_AGGREGATE_VAR_POP && aggregate->strategy <= ST_AGGREGATE_STDDEV_SAMP)
+			width++;
 	}
 	return width;
 }
