@@ -51,12 +51,15 @@ OBJS = \
 	src/query/from.o \
 	src/query/grouping_sets.o \
 	src/query/numeric_scale.o \
+	src/query/outer.o \
 	src/query/setop.o \
 	src/query/slice.o \
 	src/query/source_facts.o \
+	src/query/sublink.o \
 	src/delta/aggregate.o \
 	src/delta/block.o \
 	src/delta/join.o \
+	src/delta/outer.o \
 	src/delta/program.o \
 	src/delta/slice.o \
 	src/apply/apply.o \

@@ -74,6 +74,21 @@ typedef Oid RelFileNumber;
 #define StFlattenJoinAliasVars(query, node) flatten_join_alias_vars(query, node)
 #endif
 
+/* 16 marked columns that outer joins may make NULL; a printed query does without */
+#if PG_VERSION_NUM >= 160000
+#define StClearNullingRels(var) ((var)->varnullingrels = NULL)
+#else
+#define StClearNullingRels(var) ((void) 0)
+#endif
+
+/* 18 asks for the kind of RETURNING; columns and Vars of an entry without dropped ones */
+#if PG_VERSION_NUM >= 180000
+#define StExpandRTE(rte, varno, names, vars) \
+	expandRTE(rte, varno, 0, VAR_RETURNING_DEFAULT, -1, false, names, vars)
+#else
+#define StExpandRTE(rte, varno, names, vars) expandRTE(rte, varno, 0, -1, false, names, vars)
+#endif
+
 /* 18 asks for the result relation; replaces the columns of "varno" by a select list */
 #if PG_VERSION_NUM >= 180000
 #define StReplaceVarsFromTargetList(node, varno, rte, targets, sublinks) \

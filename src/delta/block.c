@@ -192,23 +192,33 @@ st_block_leaves(Query *block, const StProgram *program, List *leaves)
 	return leaves;
 }
 
+static bool
+states_walker(Node *node, void *arg)
+{
+	Bitmapset **states = arg;
+
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, RangeTblEntry))
+	{
+		int			ordinal = st_node_leaf_ordinal((RangeTblEntry *) node);
+
+		if (ordinal >= 0)
+			*states = bms_add_member(*states, ordinal);
+		return false;
+	}
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, states_walker, arg, QTW_EXAMINE_RTES_BEFORE);
+	return expression_tree_walker(node, states_walker, arg);
+}
+
 Bitmapset *
 st_block_states(Query *block)
 {
 	Bitmapset  *states = NULL;
-	ListCell   *lc;
 
-	check_stack_depth();
-	foreach(lc, block->rtable)
-	{
-		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
-		int			ordinal = st_node_leaf_ordinal(rte);
-
-		if (ordinal >= 0)
-			states = bms_add_member(states, ordinal);
-		if (rte->rtekind == RTE_SUBQUERY)
-			states = bms_join(states, st_block_states(rte->subquery));
-	}
+	(void) states_walker((Node *) block, &states);
 	return states;
 }
 
@@ -329,7 +339,8 @@ print_state(StringInfo sql, const StNodeProgram *node, const char *name, const c
 {
 	st_sql_format(sql, "%s AS NOT MATERIALIZED (SELECT ", name);
 	st_state_print_values(sql, node->node, "e");
-	st_sql_format(sql, "%s FROM %s e), ", delta ? ", e." ST_WEIGHT_COLUMN : "", from);
+	st_sql_format(sql, "%s FROM %s e), ",
+				  delta ? ", e." ST_WEIGHT_COLUMN : ", e.ctid AS " ST_IDENTITY_COLUMN, from);
 }
 
 void

@@ -25,6 +25,8 @@
  *	  which is the formula above for two, and at the end P is joined with the
  *	  rest. That is 3 (k - 1) + 2 terms for k changed references.
  *
+ *	  A join that is not an inner one has further terms, or others (outer.c).
+ *
  *	  A term may join rows that never existed together, so terms carry columns
  *	  as they are stored and are netted by their reader before any expression
  *	  is evaluated over them (rule E1).
@@ -46,6 +48,7 @@
 
 #include "delta/block.h"
 #include "delta/join.h"
+#include "delta/outer.h"
 #include "util/fault.h"
 #include "util/sqlbuf.h"
 
@@ -102,10 +105,10 @@ st_join_program_init(StProgram *program, StJoinProgram *target, StJoin *join)
 		st_slice_program_init(program, target);
 		return;
 	}
-	target->leaves = st_block_leaves(join->query, program, NIL);
-	target->nreferences = list_length(join->query->rtable);
+	target->leaves = st_block_leaves(join->flat, program, NIL);
+	target->nreferences = list_length(join->flat->rtable);
 	target->reference_leaves = palloc0(sizeof(Bitmapset *) * target->nreferences);
-	foreach(lc, join->query->rtable)
+	foreach(lc, join->flat->rtable)
 	{
 		ListCell   *lc2;
 
@@ -149,12 +152,18 @@ add_weight(Query *term, Expr *weight)
 											   pstrdup(ST_WEIGHT_COLUMN), false));
 }
 
-static void
-add_term(StringInfo terms, Query *term)
+void
+st_add_term(StringInfo terms, const char *text)
 {
 	if (terms->len > 0)
 		st_sql_text(terms, " UNION ALL ");
-	st_sql_text(terms, st_query_print(term));
+	st_sql_text(terms, text);
+}
+
+static void
+add_term(StringInfo terms, Query *term)
+{
+	st_add_term(terms, st_query_print(term));
 }
 
 /* The join with the references in "deltas" replaced, the weight as last column. */
@@ -201,7 +210,7 @@ add_step(StProgram *program, StJoinProgram *join, StJoinDelta *delta, const char
 
 	initStringInfo(&sql);
 	st_sql_text(&sql, "WITH ");
-	st_block_print_states(&sql, program, st_block_states(join->join->query));
+	st_block_print_states(&sql, program, st_block_states(join->join->flat));
 	st_block_print_state_deltas(&sql, program, join->leaves);
 	st_sql_end_with(&sql);
 	st_sql_text(&sql, terms);
@@ -460,7 +469,7 @@ make_step_term(StepContext *context, const Bitmapset *from, bool previous, int d
 static void
 add_steps(StProgram *program, StJoinProgram *join, StJoinDelta *delta)
 {
-	StepContext context = {.join = join->join->query};
+	StepContext context = {.join = join->join->flat};
 	StringInfoData terms;
 	Bitmapset  *rest = NULL;
 	List	   *targets = NIL;
@@ -531,8 +540,12 @@ st_join_delta(StProgram *program, StJoinProgram *join, const Bitmapset *changed)
 		StringInfoData terms;
 
 		initStringInfo(&terms);
-		print_terms(&terms, join->join->query, changed, -1, NULL);
-		add_step(program, join, delta, terms.data, join->desc, n > 1);
+		if (join->join->kind != ST_JOIN_SEMI && join->join->kind != ST_JOIN_ANTI)
+			print_terms(&terms, join->join->flat, changed, -1, NULL);
+		if (join->join->kind != ST_JOIN_INNER)
+			st_outer_print_terms(&terms, join->join, changed);
+		/* of one reference, few columns may be left of rows that differed in others */
+		add_step(program, join, delta, terms.data, join->desc, n > 1 || join->nreferences == 1);
 		pfree(terms.data);
 	}
 	else

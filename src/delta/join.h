@@ -8,6 +8,8 @@
 #ifndef ST_DELTA_JOIN_H
 #define ST_DELTA_JOIN_H
 
+#include "lib/stringinfo.h"
+
 #include "delta/delta.h"
 
 /* Fill in a join's program but for its statements. */
@@ -19,5 +21,8 @@ extern void st_slice_program_init(StProgram *program, StJoinProgram *target);
 /* Parse a generated statement whose inputs are the leaves and "extra" (may be NULL). */
 extern StStatement *st_make_statement(MemoryContext context, const char *text, List *leaves,
 									  const StInput *extra);
+
+/* Add the text of one term of a join's delta to the others. */
+extern void st_add_term(StringInfo terms, const char *text);
 
 #endif							/* ST_DELTA_JOIN_H */

@@ -429,6 +429,12 @@ key_mutator(Node *node, void *arg)
 	if (IsA(node, Aggref) || json_aggregate(node))
 		return (Node *) makeVar(1, -add_aggregate(context, node), exprType(node), -1,
 								exprCollation(node), 0);
+	if (IsA(node, Query))
+	{
+		if (st_is_correlated((Query *) node))
+			return st_decline(context->build, "a correlated subquery above a grouping has no delta rule yet");
+		return node;
+	}
 	/* without grouping sets every key is there */
 	if (IsA(node, GroupingFunc))
 		return (Node *) makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(0), false, true);
@@ -662,6 +668,8 @@ group(Query *query, BuildContext *context)
 												psprintf("a%d", position - node->nkeys), false));
 		position++;
 	}
+	if (checkExprHasSubLink((Node *) block_targets))
+		return st_decline(context, "a subquery in a grouping key or an aggregate's argument has no delta rule yet");
 	/* a block without columns cannot be printed and parsed again */
 	if (block_targets == NIL)
 	{
@@ -673,6 +681,7 @@ group(Query *query, BuildContext *context)
 	if (!st_finish_node(node, context))
 		return NULL;
 	outer = st_make_query(list_make1(st_make_leaf(node)), having, targets);
+	outer->hasSubLinks = checkExprHasSubLink((Node *) targets) || checkExprHasSubLink(having);
 	return outer;
 }
 
@@ -817,8 +826,6 @@ linearize_level(Query *query, BuildContext *context)
 	CHECK_FOR_INTERRUPTS();
 	if (!st_inline_ctes(query, context))
 		return NULL;
-	if (query->hasSubLinks && !ST_FAULT("E11"))
-		return st_decline(context, "subqueries in expressions have no delta rule yet");
 	if (query->hasWindowFuncs)
 		return st_decline(context, "window functions have no delta rule yet");
 	if (query->limitCount || query->limitOffset)
@@ -831,12 +838,15 @@ linearize_level(Query *query, BuildContext *context)
 		return st_linearize_set_operation(query, context);
 
 	st_flatten_grouping(query);
+	if (query->groupingSets &&
+		(checkExprHasSubLink((Node *) query->targetList) || checkExprHasSubLink(query->havingQual)))
+		return st_decline(context, "a subquery above grouping sets has no delta rule yet");
 	is_distinct = query->distinctClause != NIL;
 	is_grouped = query->hasAggs || query->groupClause || query->havingQual || query->groupingSets;
 	query->distinctClause = NIL;
 	if (!is_grouped)
 		drop_ordering(query);
-	if (!st_flatten_from(query, context))
+	if (!st_flatten_from(query, is_grouped, context))
 		return NULL;
 	st_replace_aliases(query);
 	if (query->groupingSets)
@@ -845,6 +855,12 @@ linearize_level(Query *query, BuildContext *context)
 		result = group(query, context);
 	if (result == NULL)
 		return NULL;
+	if (result->hasSubLinks)
+	{
+		if (!st_flatten_from(result, false, context))
+			return NULL;
+		st_replace_aliases(result);
+	}
 	return is_distinct ? st_distinct(result, context) : result;
 }
 

@@ -36,9 +36,48 @@ extern void st_replace_aliases(Query *query);
  * FROM becomes a flat list of references: inner joins become conditions of
  * WHERE, subqueries that only filter and project are taken apart, others are
  * linearized. Where more than one reference remains, they become an StJoin,
- * which the query then reads as its only entry. False: declined.
+ * which the query then reads as its only entry. Subqueries in the select list
+ * and in HAVING of a query that is going to be grouped stay. False: declined.
  */
-extern bool st_flatten_from(Query *query, BuildContext *context);
+extern bool st_flatten_from(Query *query, bool grouped, BuildContext *context);
+
+/* Can this entry of FROM be a reference of a join? False: declined. */
+extern bool st_check_reference(RangeTblEntry *rte, BuildContext *context);
+
+/* Decline if a Var is no plain column of its own level, or of one within. */
+extern void st_check_columns(Node *node, BuildContext *context);
+extern void st_check_range_table(List *rtable, BuildContext *context);
+
+/* Vars of the present level are of the entries numbers[varno] instead. */
+extern void st_renumber_entries(Node *node, const int *numbers);
+extern void st_renumber_range_table(List *rtable, const int *numbers);
+
+/*
+ * Register a join whose inner form is "flat", unless there is one like it.
+ * Returns the entry by which it is read; its columns are those of "flat".
+ */
+extern RangeTblEntry *st_add_join(BuildContext *context, StJoinKind kind, Query *flat);
+
+/* The join that an entry is, or NULL. */
+extern StJoin *st_find_join(BuildContext *context, const RangeTblEntry *rte);
+
+/* "flat", a join of two references, as it is written with an operator of this kind. */
+extern Query *st_join_print_form(StJoinKind kind, const Query *flat);
+
+/* Does a subquery refer to a query around it? */
+extern bool st_is_correlated(Query *subquery);
+
+/*
+ * Subqueries in expressions of WHERE and, unless the query is grouped, of the
+ * select list become items of FROM. False: declined.
+ */
+extern bool st_unnest_sublinks(Query *query, bool grouped, BuildContext *context);
+
+/* Outer joins whose missing rows a condition above throws away become inner ones. */
+extern void st_reduce_outer_joins(Query *query);
+
+/* Outer, semi and anti joins of FROM become references. False: declined. */
+extern bool st_build_outer_joins(Query *query, BuildContext *context);
 
 /* A level that reads the entries of "rtable", of which only the first is in FROM. */
 extern Query *st_make_query(List *rtable, Node *quals, List *targets);

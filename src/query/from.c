@@ -9,7 +9,8 @@
  *	  (UNION ALL, set-returning functions in its select list). Inner joins lose
  *	  their nesting: their conditions move to WHERE, which is what the planner
  *	  does as well (prepjointree.c, after which pulling up subqueries is
- *	  modelled here). Columns of USING and NATURAL and whatever else names a
+ *	  modelled here). Outer, semi and anti joins are references by the time that
+ *	  the rest is flattened (outer.c). Columns of USING and NATURAL and whatever else names a
  *	  join's column are replaced by what they stand for (rule F2).
  *
  *	  The query is changed in place.
@@ -54,31 +55,52 @@ st_join_ordinal(const RangeTblEntry *rte)
 	return atoi(name + strlen(JOIN_PREFIX));
 }
 
-/* ----- subqueries that only filter and project ----- */
+/* ----- columns of joins ----- */
 
-static bool
-only_inner_joins(Node *item)
+void
+st_flatten_join_columns(Query *query)
 {
 	ListCell   *lc;
 
-	check_stack_depth();
-	if (IsA(item, FromExpr))
+	query->targetList = (List *) StFlattenJoinAliasVars(query, (Node *) query->targetList);
+	query->havingQual = StFlattenJoinAliasVars(query, query->havingQual);
+	query->jointree = (FromExpr *) StFlattenJoinAliasVars(query, (Node *) query->jointree);
+	foreach(lc, query->rtable)
 	{
-		foreach(lc, ((FromExpr *) item)->fromlist)
-			if (!only_inner_joins(lfirst(lc)))
-				return false;
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind == RTE_SUBQUERY && rte->lateral)
+			rte->subquery = (Query *) StFlattenJoinAliasVars(query, (Node *) rte->subquery);
+		else if (rte->rtekind == RTE_FUNCTION)
+			rte->functions = (List *) StFlattenJoinAliasVars(query, (Node *) rte->functions);
+		else if (rte->rtekind == RTE_VALUES)
+			rte->values_lists = (List *) StFlattenJoinAliasVars(query, (Node *) rte->values_lists);
 	}
-	else if (IsA(item, JoinExpr))
-		return ((JoinExpr *) item)->jointype == JOIN_INNER &&
-			only_inner_joins(((JoinExpr *) item)->larg) && only_inner_joins(((JoinExpr *) item)->rarg);
-	return true;
 }
+
+/* The same where the joins themselves are going to go. */
+static void
+forget_joins(Query *query)
+{
+	ListCell   *lc;
+
+	st_flatten_join_columns(query);
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind == RTE_JOIN)
+			rte->joinaliasvars = NIL;
+	}
+}
+
+/* ----- subqueries that only filter and project ----- */
 
 /* As is_simple_subquery in PostgreSQL's prepjointree.c. */
 static bool
 is_simple(Query *query)
 {
-	return only_inner_joins((Node *) query->jointree) && query->commandType == CMD_SELECT && query->setOperations == NULL &&
+	return query->commandType == CMD_SELECT && query->setOperations == NULL &&
 		!query->hasAggs && !query->hasWindowFuncs && !query->hasTargetSRFs &&
 		!query->hasSubLinks && !query->hasDistinctOn &&
 		query->groupClause == NIL && query->groupingSets == NIL && query->havingQual == NULL &&
@@ -96,6 +118,7 @@ pull_up(Query *query, RangeTblRef *ref, Node **place)
 	RangeTblEntry target;
 	bool		sublinks = false;
 
+	forget_joins(subquery);
 	OffsetVarNodes((Node *) subquery, list_length(query->rtable), 0);
 	/* what a LATERAL subquery says of its neighbours now stands beside them */
 	IncrementVarSublevelsUp((Node *) subquery, -1, 1);
@@ -109,11 +132,34 @@ pull_up(Query *query, RangeTblRef *ref, Node **place)
 }
 
 /*
+ * Where an outer join may put NULL for all its columns, a subquery can be taken
+ * apart only if these are columns of its own FROM, for which it does the same.
+ */
+static bool
+can_pull_up(Query *subquery, bool nullable)
+{
+	ListCell   *lc;
+
+	if (!is_simple(subquery))
+		return false;
+	if (!nullable)
+		return true;
+	foreach(lc, subquery->targetList)
+	{
+		Var		   *var = (Var *) lfirst_node(TargetEntry, lc)->expr;
+
+		if (!IsA(var, Var) || var->varlevelsup > 0)
+			return false;
+	}
+	return subquery->jointree->fromlist != NIL;
+}
+
+/*
  * Take apart or linearize one subquery of FROM. Returns true if something
  * changed, after which the search starts again.
  */
 static bool
-flatten_one(Node **place, FlattenContext *context)
+flatten_one(Node **place, bool nullable, FlattenContext *context)
 {
 	Node	   *item = *place;
 	ListCell   *lc;
@@ -124,33 +170,42 @@ flatten_one(Node **place, FlattenContext *context)
 	if (IsA(item, FromExpr))
 	{
 		foreach(lc, ((FromExpr *) item)->fromlist)
-			if (flatten_one((Node **) &lfirst(lc), context))
+			if (flatten_one((Node **) &lfirst(lc), nullable, context))
 				return true;
 		return false;
 	}
 	if (IsA(item, JoinExpr))
-		return flatten_one(&((JoinExpr *) item)->larg, context) ||
-			flatten_one(&((JoinExpr *) item)->rarg, context);
+	{
+		JoinExpr   *join = (JoinExpr *) item;
+		JoinType	type = join->jointype;
+
+		return flatten_one(&join->larg, nullable || type == JOIN_FULL || type == JOIN_RIGHT, context) ||
+			flatten_one(&join->rarg, nullable || type == JOIN_FULL || type == JOIN_LEFT, context);
+	}
 
 	{
 		RangeTblRef *ref = castNode(RangeTblRef, item);
 		RangeTblEntry *rte = rt_fetch(ref->rtindex, context->query->rtable);
+		StJoin	   *join;
 
-		if (rte->rtekind != RTE_SUBQUERY || st_join_ordinal(rte) >= 0 ||
-			bms_is_member(ref->rtindex, context->finished))
+		if (rte->rtekind != RTE_SUBQUERY || bms_is_member(ref->rtindex, context->finished))
+			return false;
+		/* a join of the subquery's own: an inner one becomes part of the join here */
+		join = st_find_join(context->build, rte);
+		if (join && (nullable || join->kind != ST_JOIN_INNER))
 			return false;
 		if (rte->security_barrier && !ST_FAULT("F7 barrier"))
 			return st_decline(context->build, "a security barrier view cannot be taken apart") != NULL;
 		if (!st_inline_ctes(rte->subquery, context->build))
 			return false;
-		if (!is_simple(rte->subquery))
+		if (!can_pull_up(rte->subquery, nullable))
 		{
 			Query	   *linear = st_linearize(rte->subquery, context->build);
 
 			if (linear == NULL)
 				return false;
 			rte->subquery = linear;
-			if (!is_simple(linear))
+			if (!can_pull_up(linear, nullable))
 			{
 				context->finished = bms_add_member(context->finished, ref->rtindex);
 				return true;
@@ -193,8 +248,8 @@ collect_references(Node *item, FlattenContext *context)
 	}
 }
 
-static bool
-check_reference(RangeTblEntry *rte, BuildContext *context)
+bool
+st_check_reference(RangeTblEntry *rte, BuildContext *context)
 {
 	switch (rte->rtekind)
 	{
@@ -245,22 +300,74 @@ renumber_entries(Node *node, void *arg)
 	return expression_tree_walker(node, renumber_entries, arg);
 }
 
+void
+st_renumber_entries(Node *node, const int *numbers)
+{
+	RenumberContext context = {numbers, 0};
+
+	(void) renumber_entries(node, &context);
+}
+
+void
+st_renumber_range_table(List *rtable, const int *numbers)
+{
+	RenumberContext context = {numbers, 0};
+
+	(void) range_table_walker(rtable, renumber_entries, &context, 0);
+}
+
+typedef struct ColumnContext
+{
+	BuildContext *build;
+	int			depth;			/* query levels below the one that is checked */
+} ColumnContext;
+
 /* Whole rows and system columns of a source have no place in its log (rules F2, F3). */
 static bool
 bad_var_walker(Node *node, void *arg)
 {
+	ColumnContext *context = arg;
+
 	if (node == NULL)
 		return false;
 	check_stack_depth();
 	if (IsA(node, Var))
 	{
-		if (((Var *) node)->varlevelsup > 0)
-			(void) st_decline(arg, "a subquery that refers to other items of FROM and cannot be taken apart has no delta rule yet");
+		/* an entry of the range table may only refer to what is inside of it */
+		if (((Var *) node)->varlevelsup > Max(context->depth - 1, 0))
+			(void) st_decline(context->build, "a subquery that refers to other items of FROM and cannot be taken apart has no delta rule yet");
 		else if (((Var *) node)->varattno < (ST_FAULT("F3") ? 0 : 1))
-			(void) st_decline(arg, "whole-row and system columns have no delta rule yet");
+			(void) st_decline(context->build, "whole-row and system columns have no delta rule yet");
 		return false;
 	}
+	if (IsA(node, Query))
+	{
+		ColumnContext inner = {context->build, context->depth + 1};
+
+		return query_tree_walker((Query *) node, bad_var_walker, &inner, 0);
+	}
 	return expression_tree_walker(node, bad_var_walker, arg);
+}
+
+void
+st_check_columns(Node *node, BuildContext *context)
+{
+	ColumnContext checking = {context, 0};
+
+	(void) bad_var_walker(node, &checking);
+}
+
+/* Subqueries have been looked at when they were made linear. */
+void
+st_check_range_table(List *rtable, BuildContext *context)
+{
+	ListCell   *lc;
+
+	foreach(lc, rtable)
+	{
+		st_check_columns((Node *) lfirst_node(RangeTblEntry, lc)->functions, context);
+		st_check_columns((Node *) lfirst_node(RangeTblEntry, lc)->values_lists, context);
+	}
 }
 
 /* The range table holds the references only, numbered from 1 in the order of FROM. */
@@ -269,7 +376,6 @@ keep_references(FlattenContext *context)
 {
 	Query	   *query = context->query;
 	int		   *numbers = palloc0(sizeof(int) * (list_length(query->rtable) + 1));
-	RenumberContext renumber = {numbers, 0};
 	List	   *rtable = NIL;
 	List	   *refs = NIL;
 	ListCell   *lc;
@@ -279,7 +385,7 @@ keep_references(FlattenContext *context)
 		RangeTblEntry *rte = rt_fetch(lfirst_int(lc), query->rtable);
 		RangeTblRef *ref = makeNode(RangeTblRef);
 
-		if (!check_reference(rte, context->build))
+		if (!st_check_reference(rte, context->build))
 			return false;
 		rtable = lappend(rtable, rte);
 		numbers[lfirst_int(lc)] = ref->rtindex = list_length(rtable);
@@ -294,23 +400,16 @@ keep_references(FlattenContext *context)
 #endif
 	query->rtable = rtable;
 	query->jointree = makeFromExpr(refs, (Node *) (context->quals ? make_ands_explicit(context->quals) : NULL));
-	(void) bad_var_walker((Node *) query->targetList, context->build);
-	(void) bad_var_walker(query->havingQual, context->build);
-	(void) bad_var_walker(query->jointree->quals, context->build);
-	/* subqueries have been looked at when they were made linear */
-	foreach(lc, rtable)
-	{
-		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
-
-		(void) bad_var_walker((Node *) rte->functions, context->build);
-		(void) bad_var_walker((Node *) rte->values_lists, context->build);
-	}
+	st_check_columns((Node *) query->targetList, context->build);
+	st_check_columns(query->havingQual, context->build);
+	st_check_columns(query->jointree->quals, context->build);
+	st_check_range_table(rtable, context->build);
 	if (context->build->reason)
 		return false;
-	(void) renumber_entries((Node *) query->targetList, &renumber);
-	(void) renumber_entries(query->havingQual, &renumber);
-	(void) renumber_entries(query->jointree->quals, &renumber);
-	(void) range_table_walker(rtable, renumber_entries, &renumber, 0);
+	st_renumber_entries((Node *) query->targetList, numbers);
+	st_renumber_entries(query->havingQual, numbers);
+	st_renumber_entries(query->jointree->quals, numbers);
+	st_renumber_range_table(rtable, numbers);
 	return true;
 }
 
@@ -346,45 +445,18 @@ join_column_mutator(Node *node, void *arg)
 			context->columns = lappend(context->columns, copyObject(var));
 		return (Node *) makeVar(1, position, var->vartype, var->vartypmod, var->varcollid, 0);
 	}
+	/* a subquery above a grouping, which refers to nothing here */
+	if (IsA(node, Query))
+		return node;
 	return expression_tree_mutator(node, join_column_mutator, arg);
 }
 
-/*
- * The references and WHERE become a join, whose columns are those that the
- * rest of the query uses (rule E1: expressions stay above).
- */
-static void
-make_join(Query *query, BuildContext *build)
+StJoin *
+st_find_join(BuildContext *context, const RangeTblEntry *rte)
 {
-	StJoin	   *join = palloc0(sizeof(StJoin));
-	Query	   *inner = makeNode(Query);
-	Query	   *reader;
-	JoinContext context = {NIL};
-	ListCell   *lc;
-	int			column = 0;
+	int			ordinal = st_join_ordinal(rte);
 
-	query->targetList = (List *) join_column_mutator((Node *) query->targetList, &context);
-	query->havingQual = join_column_mutator(query->havingQual, &context);
-	inner->commandType = CMD_SELECT;
-	inner->querySource = QSRC_ORIGINAL;
-	inner->canSetTag = true;
-	inner->rtable = query->rtable;
-	inner->jointree = query->jointree;
-	/* a query without columns cannot be printed and parsed again */
-	if (context.columns == NIL)
-		context.columns = list_make1(makeBoolConst(true, false));
-	foreach(lc, context.columns)
-	{
-		column++;
-		inner->targetList = lappend(inner->targetList,
-									makeTargetEntry(lfirst(lc), column, psprintf("c%d", column), false));
-	}
-	st_replace_aliases(inner);
-	join->kind = ST_JOIN_INNER;
-	join->query = inner;
-	reader = st_read_join(join, build);
-	query->rtable = reader->rtable;
-	query->jointree = reader->jointree;
+	return ordinal < 0 ? NULL : list_nth(context->joins, ordinal);
 }
 
 Query *
@@ -422,7 +494,7 @@ st_read_join(StJoin *join, BuildContext *build)
 									makeTargetEntry((Expr *) var, tle->resno, pstrdup(tle->resname), false));
 	}
 	rte->rtekind = RTE_SUBQUERY;
-	rte->subquery = join->query;
+	rte->subquery = copyObject(join->query);
 	rte->inFromCl = true;
 	rte->alias = makeAlias(psprintf(JOIN_PREFIX "%d", join->ordinal), NIL);
 	rte->eref = makeAlias(rte->alias->aliasname, names);
@@ -432,48 +504,83 @@ st_read_join(StJoin *join, BuildContext *build)
 	return query;
 }
 
-void
-st_flatten_join_columns(Query *query)
+RangeTblEntry *
+st_add_join(BuildContext *context, StJoinKind kind, Query *flat)
 {
+	StJoin	   *join = palloc0(sizeof(StJoin));
+
+	st_replace_aliases(flat);
+	join->kind = kind;
+	join->flat = flat;
+	join->query = kind == ST_JOIN_INNER ? flat : st_join_print_form(kind, flat);
+	return linitial_node(RangeTblEntry, st_read_join(join, context)->rtable);
+}
+
+/*
+ * The references and WHERE become a join, whose columns are those that the
+ * rest of the query uses (rule E1: expressions stay above).
+ */
+static void
+make_join(Query *query, BuildContext *build)
+{
+	Query	   *inner = makeNode(Query);
+	JoinContext context = {NIL};
+	RangeTblRef *ref = makeNode(RangeTblRef);
 	ListCell   *lc;
+	int			column = 0;
 
-	query->targetList = (List *) StFlattenJoinAliasVars(query, (Node *) query->targetList);
-	query->havingQual = StFlattenJoinAliasVars(query, query->havingQual);
-	query->jointree = (FromExpr *) StFlattenJoinAliasVars(query, (Node *) query->jointree);
-	foreach(lc, query->rtable)
+	query->targetList = (List *) join_column_mutator((Node *) query->targetList, &context);
+	query->havingQual = join_column_mutator(query->havingQual, &context);
+	inner->commandType = CMD_SELECT;
+	inner->querySource = QSRC_ORIGINAL;
+	inner->canSetTag = true;
+	inner->rtable = query->rtable;
+	inner->jointree = query->jointree;
+	/* a query without columns cannot be printed and parsed again */
+	if (context.columns == NIL)
+		context.columns = list_make1(makeBoolConst(true, false));
+	foreach(lc, context.columns)
 	{
-		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
-
-		if (rte->rtekind == RTE_SUBQUERY && rte->lateral)
-			rte->subquery = (Query *) StFlattenJoinAliasVars(query, (Node *) rte->subquery);
-		else if (rte->rtekind == RTE_FUNCTION)
-			rte->functions = (List *) StFlattenJoinAliasVars(query, (Node *) rte->functions);
-		else if (rte->rtekind == RTE_VALUES)
-			rte->values_lists = (List *) StFlattenJoinAliasVars(query, (Node *) rte->values_lists);
+		column++;
+		inner->targetList = lappend(inner->targetList,
+									makeTargetEntry(lfirst(lc), column, psprintf("c%d", column), false));
 	}
+	ref->rtindex = 1;
+	query->rtable = list_make1(st_add_join(build, ST_JOIN_INNER, inner));
+	query->jointree = makeFromExpr(list_make1(ref), NULL);
+}
+
+/* Which joins may have made a column NULL is said anew when the text is parsed. */
+static bool
+clear_nulling_walker(Node *node, void *arg)
+{
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, Var))
+		StClearNullingRels((Var *) node);
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, clear_nulling_walker, arg, 0);
+	return expression_tree_walker(node, clear_nulling_walker, arg);
 }
 
 bool
-st_flatten_from(Query *query, BuildContext *build)
+st_flatten_from(Query *query, bool grouped, BuildContext *build)
 {
 	FlattenContext context = {.build = build, .query = query};
-	ListCell   *lc;
 	RangeTblEntry *first;
 
-	if (!only_inner_joins((Node *) query->jointree))
-		return st_decline(build, "outer joins have no delta rule yet") != NULL;
-	st_flatten_join_columns(query);
-	foreach(lc, query->rtable)
-	{
-		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
-
-		if (rte->rtekind == RTE_JOIN)
-			rte->joinaliasvars = NIL;
-	}
-
-	while (flatten_one((Node **) &query->jointree, &context))
+	(void) clear_nulling_walker((Node *) query, NULL);
+	forget_joins(query);
+	if (!st_unnest_sublinks(query, grouped, build))
+		return false;
+	st_reduce_outer_joins(query);
+	while (flatten_one((Node **) &query->jointree, false, &context))
 		;
 	if (build->reason)
+		return false;
+	st_reduce_outer_joins(query);
+	if (!st_build_outer_joins(query, build))
 		return false;
 	collect_references((Node *) query->jointree, &context);
 	if (context.references == NIL)

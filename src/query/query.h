@@ -70,7 +70,11 @@ typedef struct StNode
 
 typedef enum StJoinKind
 {
-	ST_JOIN_INNER,				/* delta by terms over its references */
+	ST_JOIN_INNER,				/* of any number of references, also of one */
+	ST_JOIN_LEFT,				/* of two references, as the next three */
+	ST_JOIN_FULL,
+	ST_JOIN_SEMI,				/* rows of the first that match some of the second */
+	ST_JOIN_ANTI,				/* rows of the first that match none */
 	ST_JOIN_SLICE				/* evaluated for the touched keys */
 } StJoinKind;
 
@@ -83,17 +87,19 @@ typedef struct StSliceReference
 } StSliceReference;
 
 /*
- * What a block reads as a leaf though it is a query: a join of references,
- * "query" being one flat SELECT of their columns, c1.., with all conditions in
- * WHERE; or a slice, any query that falls into slices by a key. Above it is
- * an RTE_SUBQUERY with this very query, for which st_join_ordinal() gives its
- * number.
+ * What a block reads as a leaf though it is a query. A join of references is
+ * one SELECT of their columns, c1..: "flat" is that of their inner join, with
+ * all conditions in WHERE, and "query" says the same as the user did, with LEFT
+ * or FULL JOIN, or [NOT] EXISTS. A slice is any query that falls into slices by
+ * a key. Above it is an RTE_SUBQUERY with this very query, for which
+ * st_join_ordinal() gives its number.
  */
 typedef struct StJoin
 {
-	StJoinKind	kind;
 	int			ordinal;		/* 0-based, inputs first */
+	StJoinKind	kind;
 	Query	   *query;
+	Query	   *flat;			/* of an inner join, "query" itself; of a slice, NULL */
 	/* of a slice: */
 	Oid			slice_type;		/* the key's */
 	Oid			slice_collation;
@@ -168,6 +174,16 @@ extern char *st_slice_input_name(int ordinal);
 
 /* The number of the join that a range table entry is, or -1. */
 extern int	st_join_ordinal(const RangeTblEntry *rte);
+
+/*
+ * Make rows of an entry (number "varno" of its query) tell themselves apart:
+ * Vars of it that no two of its rows share, added to it where they are missing.
+ * A state is to show its ctid as ST_IDENTITY_COLUMN. Only for what
+ * st_build_outer_joins() lets be the preserved side of a join.
+ */
+extern List *st_entry_expose_identity(RangeTblEntry *rte, int varno);
+
+#define ST_IDENTITY_COLUMN "__pgt_i"
 
 /* Text of an analysed query, for a search_path of pg_catalog only. */
 extern char *st_query_print(Query *query);

@@ -33,6 +33,25 @@
 #include "compat.h"
 #include "query/source_facts.h"
 
+/* Entries for which an outer join below "item" may put NULL. */
+static Bitmapset *
+nullable_entries(Node *item, bool nullable)
+{
+	JoinExpr   *join = (JoinExpr *) item;
+	Bitmapset  *result = NULL;
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (IsA(item, RangeTblRef))
+		return nullable ? bms_make_singleton(((RangeTblRef *) item)->rtindex) : NULL;
+	if (IsA(item, JoinExpr))
+		return bms_join(nullable_entries(join->larg, nullable || join->jointype == JOIN_FULL || join->jointype == JOIN_RIGHT),
+						nullable_entries(join->rarg, nullable || join->jointype == JOIN_FULL || join->jointype == JOIN_LEFT));
+	foreach(lc, castNode(FromExpr, item)->fromlist)
+		result = bms_join(result, nullable_entries(lfirst(lc), nullable));
+	return result;
+}
+
 static bool
 expr_not_null(Node *expr, Query *query)
 {
@@ -45,6 +64,8 @@ expr_not_null(Node *expr, Query *query)
 	if (!IsA(expr, Var) || var->varlevelsup > 0 || var->varattno <= 0)
 		return false;
 	rte = rt_fetch(var->varno, query->rtable);
+	if (bms_is_member(var->varno, nullable_entries((Node *) query->jointree, false)))
+		return false;
 	if (rte->rtekind == RTE_SUBQUERY)
 		return st_block_column_not_null(rte->subquery, var->varattno);
 	if (rte->rtekind == RTE_RELATION)
@@ -70,6 +91,29 @@ st_block_column_not_null(Query *block, int column)
 		return false;
 	return expr_not_null((Node *) list_nth_node(TargetEntry, block->targetList, column - 1)->expr,
 						 block);
+}
+
+bool
+st_query_expr_not_null(Query *query, Node *expr)
+{
+	Var		   *var = (Var *) expr;
+
+	if (IsA(expr, RelabelType))
+		return st_query_expr_not_null(query, (Node *) ((RelabelType *) expr)->arg);
+	if (IsA(expr, Var))
+	{
+		if (var->varlevelsup > 0 || rt_fetch(var->varno, query->rtable)->rtekind != RTE_RELATION)
+			return false;
+	}
+	return expr_not_null(expr, query);
+}
+
+bool
+st_query_column_not_null(Query *query, int column)
+{
+	if (query->setOperations || query->groupingSets || query->hasTargetSRFs)
+		return false;
+	return st_query_expr_not_null(query, (Node *) list_nth_node(TargetEntry, query->targetList, column - 1)->expr);
 }
 
 bool
@@ -123,11 +167,12 @@ typedef struct CandidateKey
 	bool		simple;			/* NOT NULL and of fixed length */
 } CandidateKey;
 
-/* What is read side by side, and which of it the result shows. */
+/* What a query reads side by side. */
 typedef struct IdentityContext
 {
 	StTree	   *tree;
-	Query	   *from;			/* the join, or the final block itself */
+	Query	   *query;
+	List	   *conditions;		/* under which it joins them */
 	List	  **keys;			/* of CandidateKey, by reference */
 } IdentityContext;
 
@@ -153,17 +198,6 @@ target_position(List *targets, int varno, AttrNumber attnum)
 			return tle->resno;
 	}
 	return 0;
-}
-
-/* The result column that shows a column of a reference, or 0. */
-static AttrNumber
-shown_as(IdentityContext *context, int varno, AttrNumber attnum)
-{
-	AttrNumber	position = target_position(context->from->targetList, varno, attnum);
-
-	if (position == 0 || context->from == context->tree->final)
-		return position;
-	return target_position(context->tree->final->targetList, 1, position);
 }
 
 static CandidateKey *
@@ -254,7 +288,8 @@ fixes_column(OpExpr *condition, int varno, CandidateKey *key, int column, Bitmap
 		/* a cast that keeps the value's bytes, as of varchar to text, is no obstacle */
 		while (IsA(var, RelabelType))
 			var = (Var *) ((RelabelType *) var)->arg;
-		if (IsA(var, Var) && var->varno == varno && var->varattno == key->columns[column] &&
+		if (IsA(var, Var) && var->varlevelsup == 0 && var->varno == varno &&
+			var->varattno == key->columns[column] &&
 			bms_is_subset(pull_varnos(NULL, other), known))
 			return true;
 	}
@@ -265,7 +300,6 @@ fixes_column(OpExpr *condition, int varno, CandidateKey *key, int column, Bitmap
 static bool
 is_determined(IdentityContext *context, int varno, Bitmapset *known)
 {
-	List	   *conditions = make_ands_implicit((Expr *) context->from->jointree->quals);
 	ListCell   *lc;
 
 	foreach(lc, context->keys[varno - 1])
@@ -277,7 +311,7 @@ is_determined(IdentityContext *context, int varno, Bitmapset *known)
 		{
 			ListCell   *lc2;
 
-			foreach(lc2, conditions)
+			foreach(lc2, context->conditions)
 				if (fixes_column(lfirst(lc2), varno, key, column, known))
 					break;
 			if (lc2 == NULL)
@@ -291,9 +325,8 @@ is_determined(IdentityContext *context, int varno, Bitmapset *known)
 
 /* Do the rows of some references determine those of all? */
 static bool
-determine_all(IdentityContext *context, Bitmapset *some)
+determine_all(IdentityContext *context, Bitmapset *some, int n)
 {
-	int			n = list_length(context->from->rtable);
 	Bitmapset  *known = bms_copy(some);
 	bool		grown = true;
 
@@ -310,7 +343,7 @@ determine_all(IdentityContext *context, Bitmapset *some)
 	return bms_num_members(known) == n;
 }
 
-/* The smallest key of a reference that the result shows whole, or NULL. */
+/* The smallest key of a reference that the query shows whole, or NULL. */
 static CandidateKey *
 shown_key(IdentityContext *context, int varno)
 {
@@ -323,7 +356,7 @@ shown_key(IdentityContext *context, int varno)
 		int			column;
 
 		for (column = 0; column < key->ncolumns; column++)
-			if (shown_as(context, varno, key->columns[column]) == 0)
+			if (target_position(context->query->targetList, varno, key->columns[column]) == 0)
 				break;
 		if (column == key->ncolumns && (best == NULL || key->ncolumns < best->ncolumns))
 			best = key;
@@ -331,42 +364,95 @@ shown_key(IdentityContext *context, int varno)
 	return best;
 }
 
-/*
- * Leave out references that the others determine, those first whose key is
- * not shown; the keys of the rest identify a row of the result.
- */
-void
-st_tree_find_identity(StTree *tree)
-{
-	IdentityContext context = {tree, tree->final, NULL};
-	RangeTblEntry *first;
-	Bitmapset  *kept = NULL;
-	int			n;
-	int			varno;
+static List *query_keys(StTree *tree, Query *query, Bitmapset *shown);
 
-	if (tree->final->setOperations || tree->final->hasTargetSRFs)
-		return;
-	first = linitial_node(RangeTblEntry, tree->final->rtable);
-	if (st_join_ordinal(first) >= 0)
+/* Keys of a reference; "shown" are the columns that the query above shows. */
+static List *
+entry_keys(IdentityContext *context, int varno)
+{
+	RangeTblEntry *rte = rt_fetch(varno, context->query->rtable);
+	Bitmapset  *shown = NULL;
+	ListCell   *lc;
+
+	if (rte->rtekind == RTE_RELATION)
+		return relation_keys(rte->relid);
+	if (st_node_leaf_ordinal(rte) >= 0)
+		return state_keys(list_nth(context->tree->nodes, st_node_leaf_ordinal(rte)));
+	if (rte->rtekind != RTE_SUBQUERY)
+		return NIL;
+	/* a slice shows the rows of one relation, or anything */
+	if (st_join_ordinal(rte) >= 0 && list_length(rte->subquery->rtable) != 1 &&
+		((StJoin *) list_nth(context->tree->joins, st_join_ordinal(rte)))->kind == ST_JOIN_SLICE)
+		return NIL;
+	foreach(lc, context->query->targetList)
 	{
-		context.from = first->subquery;
-		/* a slice shows the rows of one relation, or anything */
-		if (((StJoin *) list_nth(tree->joins, st_join_ordinal(first)))->kind != ST_JOIN_INNER &&
-			(list_length(context.from->rtable) != 1 || context.from->groupClause || context.from->hasAggs ||
-			 context.from->distinctClause || context.from->setOperations || context.from->hasTargetSRFs ||
-			 context.from->havingQual))
-			return;
+		Var		   *var = (Var *) lfirst_node(TargetEntry, lc)->expr;
+
+		if (IsA(var, Var) && var->varno == varno)
+			shown = bms_add_member(shown, var->varattno);
 	}
-	n = list_length(context.from->rtable);
-	context.keys = palloc0(sizeof(List *) * n);
+	return query_keys(context->tree, rte->subquery, shown);
+}
+
+/*
+ * The references of a query, and the conditions of its join; how many of them
+ * identify a row together with those that determine. Those behind are NULL
+ * where nothing was found, and must be determined.
+ */
+static int
+look_at_join(IdentityContext *context)
+{
+	Query	   *query = context->query;
+	JoinExpr   *join = linitial(query->jointree->fromlist);
+
+	if (!IsA(join, JoinExpr))
+	{
+		context->conditions = make_ands_implicit((Expr *) query->jointree->quals);
+		return list_length(query->rtable);
+	}
+	context->conditions = make_ands_implicit((Expr *) join->quals);
+	return join->jointype == JOIN_LEFT ? 1 : 0;
+}
+
+/*
+ * A key of a query's rows, if there is one, as a list: leave out references
+ * that the others determine, those first whose key is not shown; the keys of
+ * the rest identify a row. "shown" are the columns that may be used, NULL all.
+ */
+static List *
+query_keys(StTree *tree, Query *query, Bitmapset *shown)
+{
+	IdentityContext context = {tree, query};
+	Bitmapset  *kept = NULL;
+	CandidateKey *result;
+	List	   *parts = NIL;
+	int			n = 0;
+	int			ncolumns = 0;
+	int			preserved;
+	int			varno;
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (query->setOperations || query->hasTargetSRFs || query->groupClause || query->hasAggs ||
+		query->distinctClause || query->havingQual || query->groupingSets || query->jointree->fromlist == NIL)
+		return NIL;
+	if (shown)
+	{
+		/* columns that are not shown are as good as none */
+		query = copyObject(query);
+		foreach(lc, query->targetList)
+			if (!bms_is_member(lfirst_node(TargetEntry, lc)->resno, shown))
+				lfirst_node(TargetEntry, lc)->expr = (Expr *) makeBoolConst(true, false);
+		context.query = query;
+	}
+	preserved = look_at_join(&context);
+	foreach(lc, query->rtable)
+		if (lfirst_node(RangeTblEntry, lc)->rtekind != RTE_JOIN)
+			n++;
+	context.keys = palloc0(sizeof(List *) * list_length(query->rtable));
 	for (varno = 1; varno <= n; varno++)
 	{
-		RangeTblEntry *rte = rt_fetch(varno, context.from->rtable);
-
-		if (rte->rtekind == RTE_RELATION)
-			context.keys[varno - 1] = relation_keys(rte->relid);
-		else if (st_node_leaf_ordinal(rte) >= 0)
-			context.keys[varno - 1] = state_keys(list_nth(tree->nodes, st_node_leaf_ordinal(rte)));
+		context.keys[varno - 1] = entry_keys(&context, varno);
 		kept = bms_add_member(kept, varno);
 	}
 	for (int pass = 0; pass < 2; pass++)
@@ -374,25 +460,72 @@ st_tree_find_identity(StTree *tree)
 		{
 			Bitmapset  *rest = bms_del_member(bms_copy(kept), varno);
 
-			if ((pass == 1 || shown_key(&context, varno) == NULL) && determine_all(&context, rest))
+			if ((pass == 1 || shown_key(&context, varno) == NULL) && determine_all(&context, rest, n) &&
+				(preserved == n || varno > preserved))
 				kept = rest;
 		}
 
-	tree->keys = palloc(sizeof(AttrNumber) * list_length(tree->final->targetList));
-	tree->key_simple = true;
 	varno = -1;
 	while ((varno = bms_next_member(kept, varno)) >= 0)
 	{
 		CandidateKey *key = shown_key(&context, varno);
 
-		if (key == NULL)
-		{
-			tree->nkeys = 0;
-			return;
-		}
-		for (int column = 0; column < key->ncolumns; column++)
-			tree->keys[tree->nkeys++] = shown_as(&context, varno, key->columns[column]);
-		tree->key_simple = tree->key_simple && key->simple;
+		if (key == NULL || varno > preserved)
+			return NIL;
+		parts = lappend(parts, key);
+		ncolumns += key->ncolumns;
 	}
-	tree->key_simple = tree->key_simple && tree->nkeys > 0 && tree->nkeys <= INDEX_MAX_KEYS;
+	result = make_candidate_key(ncolumns);
+	ncolumns = 0;
+	varno = -1;
+	foreach(lc, parts)
+	{
+		CandidateKey *key = lfirst(lc);
+
+		varno = bms_next_member(kept, varno);
+		for (int column = 0; column < key->ncolumns; column++)
+		{
+			result->columns[ncolumns] = target_position(query->targetList, varno, key->columns[column]);
+			result->families[ncolumns] = key->families[column];
+			result->collations[ncolumns++] = key->collations[column];
+		}
+		result->simple = result->simple && key->simple;
+	}
+	return list_make1(result);
+}
+
+bool
+st_query_has_one_row(Query *query)
+{
+	IdentityContext context = {NULL, query};
+	int			n = list_length(query->rtable);
+	ListCell   *lc;
+
+	if (list_length(query->jointree->fromlist) != n)
+		return false;
+	context.keys = palloc0(sizeof(List *) * n);
+	context.conditions = make_ands_implicit((Expr *) query->jointree->quals);
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind != RTE_RELATION)
+			return false;
+		context.keys[foreach_current_index(lc)] = relation_keys(rte->relid);
+	}
+	return determine_all(&context, NULL, n);
+}
+
+void
+st_tree_find_identity(StTree *tree)
+{
+	List	   *keys = query_keys(tree, tree->final, NULL);
+	CandidateKey *key;
+
+	if (keys == NIL)
+		return;
+	key = linitial(keys);
+	tree->nkeys = key->ncolumns;
+	tree->keys = key->columns;
+	tree->key_simple = key->simple && key->ncolumns > 0;
 }

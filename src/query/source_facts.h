@@ -13,6 +13,16 @@
 /* Is a result column (1-based) of a linear block never NULL? */
 extern bool st_block_column_not_null(Query *block, int column);
 
+/*
+ * The same for a column (1-based) or an expression of a query as it was
+ * analysed: outer joins of its FROM are looked at.
+ */
+extern bool st_query_column_not_null(Query *query, int column);
+extern bool st_query_expr_not_null(Query *query, Node *expr);
+
+/* Do a query's conditions fix a unique key of each relation that it joins? */
+extern bool st_query_has_one_row(Query *query);
+
 /* Has the relation virtual generated columns? Only ever true from 18 on. */
 extern bool st_relation_has_virtual(Oid relid);
 

@@ -95,7 +95,8 @@ $$;
  * Refresh, compare, and say what the run did: "DIFFERENTIAL +1 ~2 -3" are rows
  * inserted, updated and deleted. Raises unless the action is the wanted one
  * and a differential run has no reason to be something else. NO_DATA also
- * stands for a run that left no row in the history.
+ * stands for a run that left no row in the history, and DELTA for either of
+ * NO_DATA and DIFFERENTIAL.
  *
  * A recompute in disguise is an error as well: a run that read more rows or
  * pages than max_rows and max_pages, by default a constant times the changed
@@ -116,6 +117,9 @@ BEGIN
     PERFORM test.assert_fresh(name);
     SELECT * INTO run FROM pgtrickle.pgt_refresh_history
      WHERE refresh_id = test.last_run_id(name) AND refresh_id > last;
+    IF wanted = 'DELTA' THEN
+        wanted := CASE WHEN coalesce(run.action, 'NO_DATA') = 'NO_DATA' THEN 'NO_DATA' ELSE 'DIFFERENTIAL' END;
+    END IF;
     IF coalesce(run.action, 'NO_DATA') <> wanted OR
        (wanted = 'DIFFERENTIAL' AND run.refresh_reason IS NOT NULL) OR
        run.refresh_reason = 'inconsistent' OR run.status <> 'COMPLETED' THEN

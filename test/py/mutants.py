@@ -331,6 +331,24 @@ def value_that_was_never_committed(db):
     db.fresh()
 
 
+@mutant("E3")
+def equal_rows_of_the_preserved_side(db):
+    db.run("CREATE TABLE t (n int)", "CREATE TABLE u (n int)", "INSERT INTO t VALUES (1), (1), (2)", "INSERT INTO u VALUES (1)")
+    db.create("s", "SELECT t.n, u.n AS m FROM t LEFT JOIN u ON u.n = t.n")
+    db.run("DELETE FROM u")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("E4")
+def not_in_and_null(db):
+    db.run("CREATE TABLE t (n int)", "CREATE TABLE u (n int)", "INSERT INTO t VALUES (1), (NULL)", "INSERT INTO u VALUES (5)")
+    db.create("s", "SELECT n FROM t WHERE n NOT IN (SELECT n FROM u)")
+    db.run("INSERT INTO u VALUES (NULL)")
+    db.refresh()
+    db.fresh()
+
+
 @mutant("E7a")
 def no_argument_but_null(db):
     grouped(db, "(1, 1, 1), (2, 1, NULL)", "SELECT g, sum(n) AS s, count(n) AS c FROM t GROUP BY g",
@@ -403,14 +421,12 @@ def slices(db):
 
 
 @mutant("E11")
-def scalar_subquery(db):
-    db.run("CREATE TABLE t (id int, n int)", "CREATE TABLE u (n int)", "INSERT INTO t VALUES (1, 1)", "INSERT INTO u VALUES (5)")
-    db.create("s", "SELECT id, n, (SELECT max(u.n) FROM u) AS m FROM t", "AUTO")
-    db.run("INSERT INTO t VALUES (2, 2)")
+def count_of_nothing(db):
+    db.run("CREATE TABLE t (id int, n int)", "CREATE TABLE u (n int)", "INSERT INTO t VALUES (1, 1)", "INSERT INTO u VALUES (1)")
+    db.create("s", "SELECT id, (SELECT count(*) FROM u WHERE u.n = t.n) AS c FROM t")
+    db.run("INSERT INTO t VALUES (2, 2)", "DELETE FROM u")
     db.refresh()
-    db.run("UPDATE u SET n = 9")
-    db.refresh()
-    db.fresh(fallback=True)
+    db.fresh()
 
 
 @mutant("E12")

@@ -1,0 +1,678 @@
+/*-------------------------------------------------------------------------
+ *
+ * outer.c
+ *	  Outer, semi and anti joins of FROM become joins of two references.
+ *
+ * NOTES
+ *	  Semi and anti joins are JoinExprs of the planner's join types, as which
+ *	  sublink.c writes them. From the leaves up, every such join whose sides are
+ *	  one reference each becomes an StJoin, which the rest of the query reads as
+ *	  one more reference; a side of several references, or with conditions of its
+ *	  own, becomes a join first. What remains above are inner joins.
+ *
+ *	  Conditions of WHERE on the preserved side alone go below the join, and so
+ *	  do those of ON on the other side: fewer rows are looked up.
+ *
+ *	  The delta of such a join asks which rows of the preserved side are joined
+ *	  with a changed row of the other side, and must tell equal rows apart (rule
+ *	  E3). They are known by their place in storage, so only what is stored in
+ *	  the end can be preserved.
+ *
+ *	  The query is changed in place.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_relation.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
+
+#include "compat.h"
+#include "query/build.h"
+
+/* Entries of the range table below an item of FROM, those of joins left out. */
+static Bitmapset *
+references_of(Node *item)
+{
+	Bitmapset  *result = NULL;
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (IsA(item, RangeTblRef))
+		return bms_make_singleton(((RangeTblRef *) item)->rtindex);
+	if (IsA(item, JoinExpr))
+		return bms_join(references_of(((JoinExpr *) item)->larg),
+						references_of(((JoinExpr *) item)->rarg));
+	foreach(lc, castNode(FromExpr, item)->fromlist)
+		result = bms_join(result, references_of(lfirst(lc)));
+	return result;
+}
+
+/* ----- reduction ----- */
+
+/*
+ * As reduce_outer_joins in PostgreSQL's prepjointree.c; "nonnullable" are
+ * entries whose columns some strict condition above needs. RIGHT becomes LEFT.
+ */
+static void
+reduce(Node *item, Bitmapset *nonnullable)
+{
+	JoinExpr   *join = (JoinExpr *) item;
+	Bitmapset  *own;
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (IsA(item, FromExpr))
+	{
+		nonnullable = bms_union(nonnullable, find_nonnullable_rels(((FromExpr *) item)->quals));
+		foreach(lc, ((FromExpr *) item)->fromlist)
+			reduce(lfirst(lc), nonnullable);
+		return;
+	}
+	if (!IsA(item, JoinExpr))
+		return;
+	if (join->jointype == JOIN_FULL)
+	{
+		bool		left = bms_overlap(nonnullable, references_of(join->larg));
+		bool		right = bms_overlap(nonnullable, references_of(join->rarg));
+
+		if (left)
+			join->jointype = right ? JOIN_INNER : JOIN_LEFT;
+		else if (right)
+			join->jointype = JOIN_RIGHT;
+	}
+	if (join->jointype == JOIN_RIGHT)
+	{
+		Node	   *larg = join->larg;
+
+		join->larg = join->rarg;
+		join->rarg = larg;
+		join->jointype = JOIN_LEFT;
+	}
+	if (join->jointype == JOIN_LEFT && bms_overlap(nonnullable, references_of(join->rarg)))
+		join->jointype = JOIN_INNER;
+
+	own = find_nonnullable_rels(join->quals);
+	switch (join->jointype)
+	{
+		case JOIN_INNER:
+		case JOIN_SEMI:
+			own = bms_join(own, bms_copy(nonnullable));
+			reduce(join->larg, own);
+			reduce(join->rarg, own);
+			break;
+		case JOIN_LEFT:
+		case JOIN_ANTI:
+			reduce(join->larg, nonnullable);
+			reduce(join->rarg, own);
+			break;
+		default:
+			reduce(join->larg, NULL);
+			reduce(join->rarg, NULL);
+	}
+}
+
+void
+st_reduce_outer_joins(Query *query)
+{
+	reduce((Node *) query->jointree, NULL);
+}
+
+/* Entries that a function or VALUES takes its arguments from. */
+static Bitmapset *
+arguments_of(RangeTblEntry *rte)
+{
+	return bms_join(pull_varnos(NULL, (Node *) rte->functions),
+					pull_varnos(NULL, (Node *) rte->values_lists));
+}
+
+/* Are all arguments of what is read below an item of FROM from there? */
+static bool
+is_closed(Query *query, Bitmapset *below)
+{
+	int			varno = -1;
+
+	while ((varno = bms_next_member(below, varno)) >= 0)
+		if (!bms_is_subset(arguments_of(rt_fetch(varno, query->rtable)), below))
+			return false;
+	return true;
+}
+
+/* ----- conditions that go below ----- */
+
+static List *
+quals_of(Node *item)
+{
+	Node	   *quals = IsA(item, FromExpr) ? ((FromExpr *) item)->quals : ((JoinExpr *) item)->quals;
+
+	return make_ands_implicit((Expr *) quals);
+}
+
+static void
+set_quals(Node *item, List *quals)
+{
+	Node	   *all = quals ? (Node *) make_ands_explicit(quals) : NULL;
+
+	if (IsA(item, FromExpr))
+		((FromExpr *) item)->quals = all;
+	else
+		((JoinExpr *) item)->quals = all;
+}
+
+/*
+ * Hand conditions down to where all that they name is read, but not into the
+ * nullable side of a join. Returns those that found no place.
+ */
+static List *
+push_down(Query *query, Node **place, List *quals)
+{
+	Node	   *item = *place;
+	List	   *rest = NIL;
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (IsA(item, FromExpr) || (IsA(item, JoinExpr) && ((JoinExpr *) item)->jointype == JOIN_INNER))
+	{
+		rest = list_concat(quals_of(item), quals);
+		if (IsA(item, FromExpr))
+			foreach(lc, ((FromExpr *) item)->fromlist)
+				rest = push_down(query, (Node **) &lfirst(lc), rest);
+		else
+		{
+			rest = push_down(query, &((JoinExpr *) item)->larg, rest);
+			rest = push_down(query, &((JoinExpr *) item)->rarg, rest);
+		}
+		set_quals(item, rest);
+		return NIL;
+	}
+	if (IsA(item, JoinExpr))
+	{
+		JoinExpr   *join = (JoinExpr *) item;
+		Bitmapset  *below = references_of(join->larg);
+		List	   *down = NIL;
+		List	   *own;
+		List	   *stay = NIL;
+		bool		closed;
+
+		foreach(lc, quals)
+		{
+			Bitmapset  *varnos = pull_varnos(NULL, lfirst(lc));
+
+			if (join->jointype != JOIN_FULL && !bms_is_empty(varnos) && bms_is_subset(varnos, below))
+				down = lappend(down, lfirst(lc));
+			else
+				rest = lappend(rest, lfirst(lc));
+		}
+		down = push_down(query, &join->larg, down);
+		if (down)
+			join->larg = (Node *) makeFromExpr(list_make1(join->larg), (Node *) make_ands_explicit(down));
+
+		/* its own conditions on the other side only filter that */
+		own = quals_of(item);
+		down = NIL;
+		below = references_of(join->rarg);
+		closed = join->jointype != JOIN_FULL && is_closed(query, below);
+		foreach(lc, own)
+		{
+			Bitmapset  *varnos = pull_varnos(NULL, lfirst(lc));
+
+			if (closed && !bms_is_empty(varnos) && bms_is_subset(varnos, below))
+				down = lappend(down, lfirst(lc));
+			else
+				stay = lappend(stay, lfirst(lc));
+		}
+		set_quals(item, stay);
+		down = push_down(query, &join->rarg, down);
+		if (down)
+			join->rarg = (Node *) makeFromExpr(list_make1(join->rarg), (Node *) make_ands_explicit(down));
+		return rest;
+	}
+	return quals;
+}
+
+/* ----- joins ----- */
+
+typedef struct EncloseContext
+{
+	Bitmapset  *inside;			/* entries that the join replaces */
+	int			varno;			/* its own number */
+	int			sublevels_up;
+	List	   *columns;		/* Vars of entries inside that are used outside */
+} EncloseContext;
+
+/* Columns of enclosed entries become the join's own, added at the first use. */
+static bool
+enclose_walker(Node *node, void *arg)
+{
+	EncloseContext *context = arg;
+
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, Var))
+	{
+		Var		   *var = (Var *) node;
+		Var		   *column;
+		ListCell   *lc;
+		int			position = 1;
+
+		if (var->varlevelsup != context->sublevels_up || !bms_is_member(var->varno, context->inside))
+			return false;
+		column = copyObject(var);
+		column->varlevelsup = 0;
+		foreach(lc, context->columns)
+		{
+			if (equal(lfirst(lc), column))
+				break;
+			position++;
+		}
+		if (lc == NULL)
+			context->columns = lappend(context->columns, column);
+		var->varno = context->varno;
+		var->varattno = position;
+		var->varnosyn = 0;
+		var->varattnosyn = 0;
+		return false;
+	}
+	if (IsA(node, Query))
+	{
+		context->sublevels_up++;
+		(void) query_tree_walker((Query *) node, enclose_walker, arg, 0);
+		context->sublevels_up--;
+		return false;
+	}
+	return expression_tree_walker(node, enclose_walker, arg);
+}
+
+/* Put an entry that reads nothing in the place of one that has moved into a join. */
+static RangeTblEntry *
+take_entry(Query *query, int varno)
+{
+	ListCell   *cell = list_nth_cell(query->rtable, varno - 1);
+	RangeTblEntry *rte = lfirst_node(RangeTblEntry, cell);
+	RangeTblEntry *empty = makeNode(RangeTblEntry);
+
+	empty->rtekind = RTE_RESULT;
+	empty->eref = makeAlias("moved", NIL);
+	lfirst(cell) = empty;
+#ifdef ST_HAVE_PERMINFOS
+	rte->perminfoindex = 0;
+#endif
+	return rte;
+}
+
+/*
+ * The references "varnos" under the conditions "quals" become one, which takes
+ * the place of "*place". False: declined.
+ */
+static bool
+enclose(Query *query, StJoinKind kind, List *varnos, List *quals, Node **place, BuildContext *build)
+{
+	Query	   *flat = makeNode(Query);
+	RangeTblRef *ref = makeNode(RangeTblRef);
+	EncloseContext context = {.varno = list_length(query->rtable) + 1};
+	int		   *numbers = palloc0(sizeof(int) * (list_length(query->rtable) + 1));
+	List	   *refs = NIL;
+	ListCell   *lc;
+
+	flat->commandType = CMD_SELECT;
+	flat->querySource = QSRC_ORIGINAL;
+	flat->canSetTag = true;
+	foreach(lc, varnos)
+	{
+		RangeTblEntry *rte = take_entry(query, lfirst_int(lc));
+		RangeTblRef *inner = makeNode(RangeTblRef);
+
+		if (!st_check_reference(rte, build))
+			return false;
+		flat->rtable = lappend(flat->rtable, rte);
+		context.inside = bms_add_member(context.inside, lfirst_int(lc));
+		numbers[lfirst_int(lc)] = inner->rtindex = list_length(flat->rtable);
+		refs = lappend(refs, inner);
+	}
+	flat->jointree = makeFromExpr(refs, quals ? (Node *) make_ands_explicit(quals) : NULL);
+
+	ref->rtindex = context.varno;
+	*place = (Node *) ref;
+	(void) enclose_walker((Node *) query->targetList, &context);
+	(void) enclose_walker(query->havingQual, &context);
+	(void) enclose_walker((Node *) query->jointree, &context);
+	(void) range_table_walker(query->rtable, enclose_walker, &context, 0);
+	/* a query without columns cannot be printed and parsed again */
+	if (context.columns == NIL)
+		context.columns = list_make1(makeBoolConst(true, false));
+	foreach(lc, context.columns)
+		flat->targetList = lappend(flat->targetList,
+								   makeTargetEntry(lfirst(lc), list_length(flat->targetList) + 1,
+												   psprintf("c%d", list_length(flat->targetList) + 1),
+												   false));
+
+	st_check_columns((Node *) flat->targetList, build);
+	st_check_columns(flat->jointree->quals, build);
+	st_check_range_table(flat->rtable, build);
+	if (build->reason)
+		return false;
+	st_renumber_entries((Node *) flat->targetList, numbers);
+	st_renumber_entries(flat->jointree->quals, numbers);
+	st_renumber_range_table(flat->rtable, numbers);
+	query->rtable = lappend(query->rtable, st_add_join(build, kind, flat));
+	return true;
+}
+
+static void
+collect(Node *item, List **varnos, List **quals)
+{
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (IsA(item, RangeTblRef))
+	{
+		*varnos = lappend_int(*varnos, ((RangeTblRef *) item)->rtindex);
+		return;
+	}
+	if (IsA(item, JoinExpr))
+	{
+		collect(((JoinExpr *) item)->larg, varnos, quals);
+		collect(((JoinExpr *) item)->rarg, varnos, quals);
+	}
+	else
+		foreach(lc, ((FromExpr *) item)->fromlist)
+			collect(lfirst(lc), varnos, quals);
+	*quals = list_concat(*quals, quals_of(item));
+}
+
+/*
+ * One side of a join becomes a single reference. Conditions in it that name the
+ * other side move to the join.
+ */
+static bool
+make_side(Query *query, JoinExpr *join, Node **place, BuildContext *build)
+{
+	List	   *varnos = NIL;
+	List	   *quals = NIL;
+	List	   *own = NIL;
+	List	   *hoisted = quals_of((Node *) join);
+	Bitmapset  *inside = references_of(*place);
+	ListCell   *lc;
+
+	if (IsA(*place, RangeTblRef))
+		return true;
+	collect(*place, &varnos, &quals);
+	foreach(lc, quals)
+	{
+		if (bms_is_subset(pull_varnos(NULL, lfirst(lc)), inside))
+			own = lappend(own, lfirst(lc));
+		else
+			hoisted = lappend(hoisted, lfirst(lc));
+	}
+	if (hoisted && place == &join->larg && list_length(hoisted) > list_length(quals_of((Node *) join)))
+		return st_decline(build, "an outer join within LATERAL has no delta rule yet") != NULL;
+	set_quals((Node *) join, hoisted);
+	if (list_length(varnos) == 1 && own == NIL)
+	{
+		RangeTblRef *ref = makeNode(RangeTblRef);
+
+		ref->rtindex = linitial_int(varnos);
+		*place = (Node *) ref;
+		return true;
+	}
+	if (varnos == NIL)
+		return st_decline(build, "an outer join of a query without a table has no delta rule yet") != NULL;
+	if (!is_closed(query, inside))
+		return st_decline(build, "a function that refers to the other side of an outer join has no delta rule yet") != NULL;
+	return enclose(query, ST_JOIN_INNER, varnos, own, place, build);
+}
+
+/* See st_entry_expose_identity(). */
+static bool
+has_identity(RangeTblEntry *rte, BuildContext *build)
+{
+	StJoin	   *join = st_find_join(build, rte);
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (rte->rtekind == RTE_RELATION || rte->rtekind == RTE_JOIN || st_node_leaf_ordinal(rte) >= 0)
+		return true;
+	if (rte->rtekind != RTE_SUBQUERY || (join && join->kind == ST_JOIN_SLICE) || rte->subquery->setOperations || rte->subquery->hasTargetSRFs)
+		return false;
+	foreach(lc, rte->subquery->rtable)
+		if (!has_identity(lfirst_node(RangeTblEntry, lc), build))
+			return false;
+	return true;
+}
+
+static bool
+build_joins(Query *query, Node **place, BuildContext *build)
+{
+	Node	   *item = *place;
+	JoinExpr   *join = (JoinExpr *) item;
+	StJoinKind	kind;
+	ListCell   *lc;
+	RangeTblEntry *left;
+	RangeTblEntry *right;
+
+	check_stack_depth();
+	if (IsA(item, FromExpr))
+	{
+		foreach(lc, ((FromExpr *) item)->fromlist)
+			if (!build_joins(query, (Node **) &lfirst(lc), build))
+				return false;
+		return true;
+	}
+	if (!IsA(item, JoinExpr))
+		return true;
+	if (!build_joins(query, &join->larg, build) || !build_joins(query, &join->rarg, build))
+		return false;
+	switch (join->jointype)
+	{
+		case JOIN_INNER:
+			return true;
+		case JOIN_LEFT:
+			kind = ST_JOIN_LEFT;
+			break;
+		case JOIN_FULL:
+			kind = ST_JOIN_FULL;
+			break;
+		case JOIN_SEMI:
+			kind = ST_JOIN_SEMI;
+			break;
+		case JOIN_ANTI:
+			kind = ST_JOIN_ANTI;
+			break;
+		default:
+			elog(ERROR, "unexpected join type %d", (int) join->jointype);
+	}
+	if (!make_side(query, join, &join->larg, build) || !make_side(query, join, &join->rarg, build))
+		return false;
+	left = rt_fetch(castNode(RangeTblRef, join->larg)->rtindex, query->rtable);
+	right = rt_fetch(castNode(RangeTblRef, join->rarg)->rtindex, query->rtable);
+	if (!has_identity(left, build) || (kind == ST_JOIN_FULL && !has_identity(right, build)))
+		return st_decline(build, "an outer, semi or anti join preserves rows that are not stored: it has no delta rule yet") != NULL;
+	if (!bms_is_empty(arguments_of(right)) && kind != ST_JOIN_LEFT)
+		return st_decline(build, "a function that refers to the other side of a join has no delta rule yet") != NULL;
+	return enclose(query, kind,
+				   list_make2_int(castNode(RangeTblRef, join->larg)->rtindex,
+								  castNode(RangeTblRef, join->rarg)->rtindex),
+				   quals_of(item), place, build);
+}
+
+bool
+st_build_outer_joins(Query *query, BuildContext *build)
+{
+	(void) push_down(query, (Node **) &query->jointree, NIL);
+	return build_joins(query, (Node **) &query->jointree, build);
+}
+
+/* ----- the written form ----- */
+
+/*
+ * ruleutils wants to know which columns of its sides a JOIN has, though nobody
+ * names them by it.
+ */
+static void
+describe_join(Query *query)
+{
+	RangeTblEntry *join = llast_node(RangeTblEntry, query->rtable);
+
+	join->joinaliasvars = NIL;
+	join->joinleftcols = NIL;
+	join->joinrightcols = NIL;
+	join->joinmergedcols = 0;
+	join->eref = makeAlias("unnamed_join", NIL);
+	for (int varno = 1; varno <= 2; varno++)
+	{
+		List	   *names;
+		List	   *vars;
+		ListCell   *lc;
+
+		StExpandRTE(rt_fetch(varno, query->rtable), varno, &names, &vars);
+		foreach(lc, vars)
+		{
+			AttrNumber	column = lfirst_node(Var, lc)->varattno;
+
+			if (varno == 1)
+				join->joinleftcols = lappend_int(join->joinleftcols, column);
+			else
+				join->joinrightcols = lappend_int(join->joinrightcols, column);
+		}
+		join->joinaliasvars = list_concat(join->joinaliasvars, vars);
+		join->eref->colnames = list_concat(join->eref->colnames, names);
+	}
+}
+
+/* The condition as it reads inside of EXISTS: the first reference is one level up. */
+static bool
+descend_walker(Node *node, void *arg)
+{
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, Var))
+	{
+		Var		   *var = (Var *) node;
+
+		if (var->varno == 1)
+			var->varlevelsup = 1;
+		else
+			var->varno = 1;
+		return false;
+	}
+	return expression_tree_walker(node, descend_walker, arg);
+}
+
+Query *
+st_join_print_form(StJoinKind kind, const Query *flat)
+{
+	Query	   *query = castNode(Query, copyObjectImpl(flat));
+	Node	   *quals = query->jointree->quals;
+
+	if (kind == ST_JOIN_LEFT || kind == ST_JOIN_FULL)
+	{
+		RangeTblEntry *rte = makeNode(RangeTblEntry);
+		JoinExpr   *join = makeNode(JoinExpr);
+
+		join->jointype = kind == ST_JOIN_LEFT ? JOIN_LEFT : JOIN_FULL;
+		join->larg = linitial(query->jointree->fromlist);
+		join->rarg = lsecond(query->jointree->fromlist);
+		join->quals = quals ? quals : makeBoolConst(true, false);
+		join->rtindex = 3;
+		rte->rtekind = RTE_JOIN;
+		rte->jointype = join->jointype;
+		rte->inFromCl = true;
+		query->rtable = lappend(query->rtable, rte);
+		describe_join(query);
+		query->jointree = makeFromExpr(list_make1(join), NULL);
+	}
+	else
+	{
+		Query	   *inner = makeNode(Query);
+		SubLink    *exists = makeNode(SubLink);
+
+		(void) descend_walker(quals, NULL);
+		((RangeTblRef *) linitial(query->jointree->fromlist))->rtindex = 1;
+		inner->commandType = CMD_SELECT;
+		inner->querySource = QSRC_ORIGINAL;
+		inner->canSetTag = true;
+		inner->rtable = list_make1(lsecond(query->rtable));
+		inner->jointree = makeFromExpr(list_make1(linitial(copyObject(query->jointree->fromlist))), quals);
+		inner->targetList = list_make1(makeTargetEntry((Expr *) makeBoolConst(true, false), 1, "m", false));
+		exists->subLinkType = EXISTS_SUBLINK;
+		exists->subselect = (Node *) inner;
+		exists->location = -1;
+		query->rtable = list_make1(linitial(query->rtable));
+		query->jointree = makeFromExpr(list_make1(linitial(query->jointree->fromlist)),
+									   kind == ST_JOIN_SEMI ? (Node *) exists :
+									   (Node *) makeBoolExpr(NOT_EXPR, list_make1(exists), -1));
+		query->hasSubLinks = true;
+	}
+	return query;
+}
+
+/* ----- identity of rows within one statement ----- */
+
+static void
+add_column_name(RangeTblEntry *rte, char *name)
+{
+	rte->eref->colnames = lappend(rte->eref->colnames, makeString(name));
+	if (rte->alias && rte->alias->colnames)
+		rte->alias->colnames = lappend(rte->alias->colnames, makeString(pstrdup(name)));
+}
+
+static List *
+expose_query(Query *query)
+{
+	List	   *vars = NIL;
+	ListCell   *lc;
+	int			varno = 1;
+
+	check_stack_depth();
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind == RTE_JOIN)
+			describe_join(query);
+		else
+			vars = list_concat(vars, st_entry_expose_identity(rte, varno));
+		varno++;
+	}
+	return vars;
+}
+
+List *
+st_entry_expose_identity(RangeTblEntry *rte, int varno)
+{
+	List	   *vars = NIL;
+	ListCell   *lc;
+
+	if (rte->rtekind == RTE_RELATION)
+		return list_make2(makeVar(varno, TableOidAttributeNumber, OIDOID, -1, InvalidOid, 0),
+						  makeVar(varno, SelfItemPointerAttributeNumber, TIDOID, -1, InvalidOid, 0));
+	if (rte->rtekind == RTE_CTE)
+	{
+		add_column_name(rte, ST_IDENTITY_COLUMN);
+		rte->coltypes = lappend_oid(rte->coltypes, TIDOID);
+		rte->coltypmods = lappend_int(rte->coltypmods, -1);
+		rte->colcollations = lappend_oid(rte->colcollations, InvalidOid);
+		return list_make1(makeVar(varno, list_length(rte->eref->colnames), TIDOID, -1, InvalidOid, 0));
+	}
+	foreach(lc, expose_query(rte->subquery))
+	{
+		Var		   *var = lfirst_node(Var, lc);
+		List	  **targets = &rte->subquery->targetList;
+		char	   *name = psprintf(ST_IDENTITY_COLUMN "%d", list_length(*targets) + 1);
+
+		*targets = lappend(*targets, makeTargetEntry((Expr *) var, list_length(*targets) + 1, name, false));
+		add_column_name(rte, pstrdup(name));
+		vars = lappend(vars, makeVar(varno, list_length(*targets), var->vartype, -1, InvalidOid, 0));
+	}
+	return vars;
+}
