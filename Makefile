@@ -48,6 +48,7 @@ OBJS = \
 	src/query/analyze.o \
 	src/query/build.o \
 	src/query/dependencies.o \
+	src/query/distinct_on.o \
 	src/query/from.o \
 	src/query/grouping_sets.o \
 	src/query/numeric_scale.o \

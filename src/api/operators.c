@@ -79,7 +79,9 @@ print_node(StringInfo text, StEntry *entry, StNode *node, int indent)
 	ListCell   *lc;
 
 	initStringInfo(&what);
-	if (node->distinct)
+	if (node->first)
+		appendStringInfo(&what, "First row of %d keys", node->nkeys);
+	else if (node->distinct)
 		appendStringInfo(&what, "Distinct on %d columns", node->nkeys);
 	else if (node->nkeys == 0)
 		appendStringInfoString(&what, "Aggregate");

@@ -16,6 +16,8 @@
  *		bool_and, _or	c<i>	non-null arguments, t<i> true ones
  *		recomputed		v<i>	the result
  *
+ *	  A state of first rows (DISTINCT ON) holds v1.. of the row instead.
+ *
  *	  Where equal keys can look different, r is a lower bound of how many rows of
  *	  the group have the very image that k1.. show (rule A3): the choice is made
  *	  again when none may be left. Images are told apart by their hashes.
@@ -142,6 +144,13 @@ state_columns(StNode *node)
 
 	if (counts_shown(node))
 		columns = add_column(columns, 'r', 0, INT8OID, -1, InvalidOid);
+	for (int i = 1; i <= node->nshown; i++)
+	{
+		Node	   *column = (Node *) list_nth_node(TargetEntry, node->block->targetList,
+													node->nkeys + i - 1)->expr;
+
+		columns = add_column(columns, 'v', i, exprType(column), exprTypmod(column), exprCollation(column));
+	}
 
 	foreach(lc, node->aggregates)
 	{
@@ -258,6 +267,8 @@ st_state_print_values(StringInfo sql, StNode *node, const char *alias)
 
 	for (int k = 1; k <= node->nkeys; k++, separator = ", ")
 		st_sql_format(sql, "%s%s.k%d", separator, alias, k);
+	for (int v = 1; v <= node->nshown; v++)
+		st_sql_format(sql, ", %s.v%d", alias, v);
 	foreach(lc, node->aggregates)
 	{
 		StAggregate *aggregate = lfirst(lc);
@@ -396,12 +407,48 @@ print_grouped_input(StringInfo sql, StNode *node)
 		st_sql_format(sql, "%si.k%d", k == 1 ? " GROUP BY " : ", ", k);
 }
 
+/* The first row of each key, with the number of its rows. */
+static void
+print_first_rows(StringInfo sql, StNode *node)
+{
+	StringInfoData keys;
+	ListCell   *lc;
+
+	initStringInfo(&keys);
+	for (int k = 1; k <= node->nkeys; k++)
+		st_sql_format(&keys, "%si.k%d", k == 1 ? "" : ", ", k);
+	st_sql_format(sql, "SELECT DISTINCT ON (%s) %s, pg_catalog.count(*) OVER (PARTITION BY %s) AS n",
+				  keys.data, keys.data, keys.data);
+	for (int v = 1; v <= node->nshown; v++)
+		st_sql_format(sql, ", i.a%d AS v%d", v, v);
+	st_sql_format(sql, " FROM __pgt_in i ORDER BY %s", keys.data);
+	foreach(lc, node->order)
+	{
+		StSortColumn *column = lfirst(lc);
+
+		st_sql_format(sql, ", i.a%d USING OPERATOR(", column->argument);
+		st_sql_identifier(sql, get_namespace_name(get_func_namespace(get_opcode(column->operator))));
+		st_sql_format(sql, ".%s) NULLS %s", get_opname(column->operator), column->nulls_first ? "FIRST" : "LAST");
+	}
+	/* among equals the image decides: the choice is the same whenever it is made */
+	st_sql_format(sql, ", ROW(%s", keys.data);
+	for (int a = 1; a <= node->narguments; a++)
+		st_sql_format(sql, ", i.a%d", a);
+	st_sql_text(sql, ")::record USING OPERATOR(pg_catalog.*<)");
+	pfree(keys.data);
+}
+
 void
 st_state_print_fill(StringInfo sql, StNode *node)
 {
 	ListCell   *lc;
 	int			i = 0;
 
+	if (node->first)
+	{
+		print_first_rows(sql, node);
+		return;
+	}
 	st_sql_text(sql, "SELECT ");
 	for (int k = 1; k <= node->nkeys; k++)
 		st_sql_format(sql, "i.k%d, ", k);
@@ -592,6 +639,8 @@ print_new_state(StringInfo sql, StNode *node)
 	int			i = 0;
 
 	st_sql_text(sql, ", COALESCE(s.n, 0) + t.n");
+	for (int v = 1; v <= node->nshown; v++)
+		st_sql_format(sql, ", s.v%d", v);
 	if (counts_shown(node))
 	{
 		st_sql_text(sql, ", ");

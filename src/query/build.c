@@ -206,8 +206,8 @@ st_key_is_exact(Node *key, List *rtable)
 	return st_type_is_exact(exprType(key), exprTypmod(key), exprCollation(key));
 }
 
-static bool
-key_is_exact(Query *block, int column)
+bool
+st_column_is_exact(Query *block, int column)
 {
 	Node	   *key = (Node *) list_nth_node(TargetEntry, block->targetList, column)->expr;
 
@@ -501,6 +501,16 @@ st_make_leaf(StNode *node)
 		rte->coltypmods = lappend_int(rte->coltypmods, -1);
 		rte->colcollations = lappend_oid(rte->colcollations, exprCollation(result));
 	}
+	for (i = 1; i <= node->nshown; i++)
+	{
+		Node	   *column = (Node *) list_nth_node(TargetEntry, node->block->targetList,
+													node->nkeys + i - 1)->expr;
+
+		names = lappend(names, makeString(psprintf("v%d", i)));
+		rte->coltypes = lappend_oid(rte->coltypes, exprType(column));
+		rte->coltypmods = lappend_int(rte->coltypmods, exprTypmod(column));
+		rte->colcollations = lappend_oid(rte->colcollations, exprCollation(column));
+	}
 	rte->rtekind = RTE_CTE;
 	rte->ctename = pstrdup(st_node_leaf_name(node->ordinal));
 	rte->alias = makeAlias(psprintf("s%d", node->ordinal), NIL);
@@ -530,7 +540,7 @@ st_make_query(List *rtable, Node *quals, List *targets)
 static int
 state_width(StNode *node)
 {
-	int			width = node->nkeys + 2;
+	int			width = node->nkeys + node->nshown + 2;
 	ListCell   *lc;
 
 	foreach(lc, node->aggregates)
@@ -552,8 +562,19 @@ same_node(StNode *a, StNode *b)
 	ListCell   *lc2;
 
 	if (a->nkeys != b->nkeys || a->narguments != b->narguments || a->distinct != b->distinct ||
-		list_length(a->aggregates) != list_length(b->aggregates) || !equal(a->block, b->block))
+		list_length(a->aggregates) != list_length(b->aggregates) || a->first != b->first ||
+		a->nshown != b->nshown || list_length(a->order) != list_length(b->order) ||
+		!equal(a->block, b->block))
 		return false;
+	forboth(lc1, a->order, lc2, b->order)
+	{
+		StSortColumn *left = lfirst(lc1);
+		StSortColumn *right = lfirst(lc2);
+
+		if (left->argument != right->argument || left->operator != right->operator ||
+			left->nulls_first != right->nulls_first)
+			return false;
+	}
 	forboth(lc1, a->aggregates, lc2, b->aggregates)
 	{
 		StAggregate *left = lfirst(lc1);
@@ -574,6 +595,10 @@ st_finish_node(StNode *node, BuildContext *context)
 	/* old and new state stand side by side in its delta, with two flags */
 	if (2 * state_width(node) + 2 > MaxTupleAttributeNumber)
 		return st_decline(context, "it has too many grouping keys and aggregates for a state table") != NULL;
+	for (int i = 0; i < node->nshown; i++)
+		if (get_typtype(exprType((Node *) list_nth_node(TargetEntry, node->block->targetList,
+														node->nkeys + i)->expr)) == TYPTYPE_PSEUDO)
+			return st_decline(context, "a column of DISTINCT ON has no type that a table can hold") != NULL;
 	foreach(lc, node->aggregates)
 		if (get_typtype(exprType(((StAggregate *) lfirst(lc))->result)) == TYPTYPE_PSEUDO)
 			return st_decline(context, "an aggregate's result has no type that a table can hold") != NULL;
@@ -587,7 +612,7 @@ st_finish_node(StNode *node, BuildContext *context)
 		if (!key_type_is_hashable(exprType(key)))
 			return st_decline(context, psprintf("a grouping key of type %s cannot be hashed",
 											 format_type_be(exprType(key)))) != NULL;
-		if (!key_is_exact(node->block, i))
+		if (!st_column_is_exact(node->block, i))
 			node->inexact_keys = true;
 		node->key_not_null[i] = st_block_column_not_null(node->block, i + 1);
 	}
@@ -819,6 +844,7 @@ static Query *
 linearize_level(Query *query, BuildContext *context)
 {
 	Query	   *result = query;
+	StFirstRows *first = NULL;
 	bool		is_distinct;
 	bool		is_grouped;
 
@@ -830,8 +856,6 @@ linearize_level(Query *query, BuildContext *context)
 		return st_decline(context, "window functions have no delta rule yet");
 	if (query->limitCount || query->limitOffset)
 		return st_decline(context, "LIMIT and OFFSET have no delta rule yet");
-	if (query->hasDistinctOn)
-		return st_decline(context, "DISTINCT ON has no delta rule yet");
 	if (query->rowMarks)
 		return st_decline(context, "row locking has no delta rule");
 	if (query->setOperations)
@@ -841,6 +865,8 @@ linearize_level(Query *query, BuildContext *context)
 	if (query->groupingSets &&
 		(checkExprHasSubLink((Node *) query->targetList) || checkExprHasSubLink(query->havingQual)))
 		return st_decline(context, "a subquery above grouping sets has no delta rule yet");
+	if (query->hasDistinctOn)
+		first = st_take_distinct_on(query);
 	is_distinct = query->distinctClause != NIL;
 	is_grouped = query->hasAggs || query->groupClause || query->havingQual || query->groupingSets;
 	query->distinctClause = NIL;
@@ -861,6 +887,8 @@ linearize_level(Query *query, BuildContext *context)
 			return NULL;
 		st_replace_aliases(result);
 	}
+	if (first)
+		return st_first_rows(result, first, context);
 	return is_distinct ? st_distinct(result, context) : result;
 }
 

@@ -94,6 +94,25 @@ extern Query *st_distinct(Query *query, BuildContext *context);
 /* UNION, INTERSECT and EXCEPT, in place; NULL: declined. */
 extern Query *st_linearize_set_operation(Query *query, BuildContext *context);
 
+/* DISTINCT ON, taken out of a query. */
+typedef struct StFirstRows
+{
+	List	   *keys;			/* of SortGroupClause */
+	List	   *order;
+	List	   *references;		/* sort group references of the query's columns */
+	List	   *shown;			/* positions of the result's columns */
+} StFirstRows;
+
+/*
+ * Take DISTINCT ON out: columns that only order are columns like any other.
+ * Then, of the linear query with these columns, the first row of each key.
+ */
+extern StFirstRows *st_take_distinct_on(Query *query);
+extern Query *st_first_rows(Query *query, StFirstRows *first, BuildContext *context);
+
+/* Do equal values of a linear query's column (0-based) look alike (rule A3)? */
+extern bool st_column_is_exact(Query *query, int column);
+
 /* A query for each grouping set, without any; NIL: declined. */
 extern List *st_expand_grouping_sets(Query *query, BuildContext *context);
 

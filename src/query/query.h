@@ -49,9 +49,18 @@ typedef struct StAggregate
 	bool		track_scale;	/* numeric argument without a constant scale */
 } StAggregate;
 
+/* By what the rows of a group are ordered. */
+typedef struct StSortColumn
+{
+	int			argument;		/* block column */
+	Oid			operator;		/* < or > of a btree operator family */
+	bool		nulls_first;
+} StSortColumn;
+
 /*
  * A hidden state: groups of a linear block. The block's columns are the keys
- * k1.. and then the arguments a1.. . DISTINCT is a grouping without aggregates.
+ * k1.. and then the arguments a1.. . DISTINCT is a grouping without aggregates,
+ * DISTINCT ON one that keeps a row of each group: v1.. are its first arguments.
  * Further up the state is an RTE_CTE named st_node_leaf_name(ordinal), with
  * columns k1.. and v1.. (the aggregates' values).
  */
@@ -64,6 +73,9 @@ typedef struct StNode
 	bool		recompute;		/* some aggregate can only be recomputed */
 	bool		inexact_keys;	/* rule A3 */
 	bool		distinct;
+	bool		first;			/* the first row by "order", then by its image */
+	List	   *order;			/* of StSortColumn */
+	int			nshown;			/* arguments that a first row keeps */
 	bool	   *key_not_null;
 	List	   *aggregates;		/* of StAggregate */
 } StNode;

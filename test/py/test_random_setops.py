@@ -3,9 +3,11 @@
 The machinery, its environment variables and what is avoided are those of
 test_random.py; only the queries differ.
 """
+import os
+
 import test_random as machinery
 
-QUERIES = 100
+QUERIES = int(os.environ.get("PGT_RANDOM_QUERIES", "100"))
 
 
 class Queries(machinery.Queries):
@@ -81,11 +83,26 @@ class Queries(machinery.Queries):
             text += " HAVING " + r.choice(["count(*) > 2", "max(i) IS NOT NULL", "bool_or(b)"])
         return self.total_order(text, source)
 
+    def distinct_on(self):
+        r = self.r
+        source = self.source()
+        keys = self.keys(r.choice([1, 1, 2]))
+        order = [r.choice(machinery.NAMES) + r.choice(["", " DESC", " NULLS FIRST", " DESC NULLS LAST"]) for _ in range(r.randint(0, 2))]
+        items = [f"{r.choice(machinery.NAMES) if r.random() < 0.7 else self.expression()} AS c{c}" for c in range(r.randint(1, 4))]
+        items += [f"{k} AS k{c}" for c, k in enumerate(keys) if r.random() < 0.8]
+        last = [f"{c}::text" for c in machinery.NAMES]
+        text = (f"SELECT DISTINCT ON ({', '.join(keys)}) {', '.join(items)} FROM {source}{self.where()} "
+                f"ORDER BY {', '.join(r.sample(keys, len(keys)) + order + last)}")
+        if "c0" in text and r.random() < 0.2:
+            text = f"SELECT count(*) AS n, count(c0) AS k FROM ({text}) AS x"
+        return text
+
     def any(self):
-        return self.r.choice([self.set_operation, self.set_operation, self.grouping_sets, self.grouped])()
+        return self.r.choice([self.set_operation, self.set_operation, self.grouping_sets, self.grouped,
+                              self.distinct_on])()
 
 
 def test_random_setops(server, monkeypatch):
     monkeypatch.setattr(machinery, "Queries", Queries)
-    monkeypatch.setattr(machinery, "QUERIES", min(machinery.QUERIES, QUERIES))
+    monkeypatch.setattr(machinery, "QUERIES", QUERIES)
     machinery.test_random(server)

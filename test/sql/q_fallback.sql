@@ -10,7 +10,6 @@ SET client_min_messages = error;
 SELECT pgtrickle.create_stream_table('q_window', 'SELECT id, sum(n) OVER (ORDER BY id) AS s FROM q_t');
 SELECT pgtrickle.create_stream_table('q_top', 'SELECT id, n FROM q_t ORDER BY n DESC, id LIMIT 3');
 SELECT pgtrickle.create_stream_table('q_recursive', 'WITH RECURSIVE r AS (SELECT id, 1 AS depth FROM q_t WHERE a = 0 UNION ALL SELECT id, depth + 1 FROM r WHERE depth < 3) SELECT * FROM r');
-SELECT pgtrickle.create_stream_table('q_on', 'SELECT DISTINCT ON (a) a, id FROM q_t ORDER BY a, id DESC');
 SELECT pgtrickle.create_stream_table('q_user', 'SELECT id, current_user::text AS who FROM q_t');
 RESET client_min_messages;
 SELECT pgt_name, refresh_mode, test.assert_fresh(pgt_name) FROM pgtrickle.pgt_stream_tables ORDER BY pgt_id;
