@@ -96,6 +96,7 @@ typedef struct StSliceProgram
 	int			nfetches;
 	StSliceFetch *fetches;
 	StStatement *query;			/* over the fetches' inputs */
+	StStatement *whole;			/* over the relations: what slices must not cost */
 } StSliceProgram;
 
 /* A join's deltas, one for each set of references that has changed so far. */

@@ -163,6 +163,7 @@ st_slice_program_init(StProgram *program, StJoinProgram *target)
 	StringInfoData sql;
 	ListCell   *lc;
 
+	slice->whole = st_make_statement(program->context, st_query_print(query), NIL, NULL);
 	target->slice = slice;
 	slice->key_desc = CreateTemplateTupleDesc(1);
 	TupleDescInitEntry(slice->key_desc, 1, "k", join->slice_type, -1, 0);

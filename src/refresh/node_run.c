@@ -237,6 +237,9 @@ run_join_step(Run *run, StJoinStep *step, int ninputs, StInput *inputs, Weighted
 
 /* ----- slices ----- */
 
+/* planner units below which slices are not compared with the whole query */
+#define SLICE_COST_SLACK 1000.0
+
 typedef struct SliceRows
 {
 	StZset	   *rows;
@@ -307,6 +310,18 @@ find_input(List *leaves, StInput *inputs, Oid relid)
 	elog(ERROR, "relation %u is not among the leaves", relid);
 }
 
+/* Is reading the rows of so many keys dearer than the whole query? */
+static bool
+fetching_costs_more(StSliceProgram *slice, StInput *keys)
+{
+	double		cost = 0;
+
+	for (int i = 0; i < slice->nfetches; i++)
+		if (slice->fetches[i].same_as == i)
+			cost += st_statement_cost(slice->fetches[i].fetch, 1, keys);
+	return cost > st_statement_cost(slice->whole, 0, NULL) + SLICE_COST_SLACK;
+}
+
 /* The delta of a slice: its query over the touched keys' rows, now and before. */
 static void
 run_slice(Run *run, StJoinProgram *join, StInput *inputs, WeightedStore *store)
@@ -329,6 +344,8 @@ run_slice(Run *run, StJoinProgram *join, StInput *inputs, WeightedStore *store)
 		}
 	keys.rows = tuplestore_begin_heap(false, false, work_mem);
 	keys.count = st_statement_fill(slice->keys, list_length(slice->key_leaves), inputs, run->snapshot, keys.rows);
+	if (fetching_costs_more(slice, &keys))
+		run->failure = "fetching the touched slices costs more than the query";
 	for (int i = 0; i < n && run->failure == NULL; i++)
 	{
 		StSliceFetch *fetch = &slice->fetches[i];
@@ -350,6 +367,10 @@ run_slice(Run *run, StJoinProgram *join, StInput *inputs, WeightedStore *store)
 		else
 			before[i] = present[i];
 	}
+	/* the inputs have no indexes: a subquery for each row of many can cost more than it saves */
+	if (run->failure == NULL &&
+		2 * st_statement_cost(slice->query, n, present) > st_statement_cost(slice->whole, 0, NULL) + SLICE_COST_SLACK)
+		run->failure = "evaluating the touched slices costs more than the query";
 	if (run->failure == NULL)
 	{
 		result.rows = st_zset_begin(join->row_desc, 0, NULL);

@@ -398,6 +398,12 @@ st_statement_fill(StStatement *statement, int ninputs, const StInput *inputs,
 	return run(statement, ninputs, inputs, snapshot, &receiver);
 }
 
+double
+st_statement_cost(StStatement *statement, int ninputs, const StInput *inputs)
+{
+	return plan_for(statement, ninputs, inputs)->planTree->total_cost;
+}
+
 TupleDesc
 st_statement_desc(StStatement *statement)
 {

@@ -63,6 +63,9 @@ extern uint64 st_statement_run(StStatement *statement, int ninputs, const StInpu
 extern uint64 st_statement_fill(StStatement *statement, int ninputs, const StInput *inputs,
 								Snapshot snapshot, Tuplestorestate *into);
 
+/* What the planner expects a run to cost with these inputs, in its units. */
+extern double st_statement_cost(StStatement *statement, int ninputs, const StInput *inputs);
+
 /* The result's row type (SELECT or RETURNING); owned by the statement. */
 extern TupleDesc st_statement_desc(StStatement *statement);
 extern const char *st_statement_text(StStatement *statement);
