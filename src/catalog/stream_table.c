@@ -110,6 +110,8 @@ st_stream_table_get(Oid relid)
 	result->status = text_attribute(tuple, desc, "status");
 	result->populated = DatumGetBool(attribute(tuple, desc, "is_populated", &isnull));
 	result->needs_reinit = DatumGetBool(attribute(tuple, desc, "needs_reinit", &isnull));
+	result->written_by = HeapTupleHeaderXminFrozen(tuple->t_data) ? FrozenTransactionId :
+		HeapTupleHeaderGetRawXmin(tuple->t_data);
 	table_close(rel, AccessShareLock);
 
 	rel = table_open(st_internal_relation("stream_table_internals", false), AccessShareLock);

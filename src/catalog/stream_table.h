@@ -25,6 +25,7 @@ typedef struct StStreamTable
 	char	   *reason;			/* why there is no delta, or NULL */
 	bool		populated;
 	bool		needs_reinit;
+	TransactionId written_by;	/* who wrote its row of pgt_stream_tables last, as every refresh does */
 	char	   *search_path;	/* that the query was written under */
 	char	   *views_fingerprint;
 	char	   *functions_fingerprint;

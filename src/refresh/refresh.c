@@ -11,6 +11,11 @@
  *	  existed together, it is rolled back and the node recomputed, with the
  *	  reason recorded. Any other error is the caller's.
  *
+ *	  Who holds a node's lock is the only one who writes the stream table, its
+ *	  states and its frontiers, but a snapshot that was taken before the lock
+ *	  does not see what the former holder wrote: under REPEATABLE READ and
+ *	  SERIALIZABLE every run first makes sure of that, or raises 40001.
+ *
  *	  Node locks are advisory lock tags with a fourth field of our own, by
  *	  pgt_id, held to the end of transaction.
  *
@@ -22,6 +27,7 @@
 #include "access/xact.h"
 #include "catalog/index.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
@@ -220,6 +226,7 @@ collect(Oid relid, bool wait, List **members)
 	table = st_stream_table_get(relid);
 	entry->table->populated = table->populated;
 	entry->table->needs_reinit = table->needs_reinit;
+	entry->table->written_by = table->written_by;
 	*members = lappend(*members, make_member(entry));
 	return true;
 }
@@ -689,6 +696,35 @@ probe(GroupMember *member)
 	}
 }
 
+/*
+ * Rule C5 for whatever the run may touch, before it touches anything: under a
+ * snapshot older than the last refresh, rows that others have written since
+ * would be written again; under one older than the storage of a table, the
+ * table is empty. The frontiers tell only where a log is read.
+ */
+static void
+check_snapshot_age(GroupMember *member, Snapshot snapshot)
+{
+	StEntry    *entry = member->entry;
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	if (!IsolationUsesXactSnapshot())
+		return;
+	st_require_seen(entry->table->written_by, snapshot);
+	/* the stream table and the sources are locked, the partitions below them here */
+	foreach(lc, find_all_inheritors(entry->relid, AccessShareLock, NULL))
+		st_require_storage_seen(lfirst_oid(lc), snapshot);
+	for (int i = 0; i < entry->table->nstates; i++)
+	{
+		LockRelationOid(entry->table->states[i], AccessShareLock);
+		st_require_storage_seen(entry->table->states[i], snapshot);
+	}
+	foreach(lc, entry->relations)
+		foreach(lc2, find_all_inheritors(lfirst_oid(lc), AccessShareLock, NULL))
+			st_require_storage_seen(lfirst_oid(lc2), snapshot);
+}
+
 static void
 run_group(List *members, const char *initiated_by, bool full, StRefreshOutcome *outcome)
 {
@@ -704,6 +740,8 @@ run_group(List *members, const char *initiated_by, bool full, StRefreshOutcome *
 	CommandCounterIncrement();
 	snapshot = group_snapshot();
 	ST_STOP_POINT("snapshot taken");
+	foreach(lc, members)
+		check_snapshot_age(lfirst(lc), snapshot);
 	foreach(lc, members)
 	{
 		GroupMember *member = lfirst(lc);

@@ -85,13 +85,35 @@ check_pending(Oid source)
 	}
 }
 
-/* Is a transaction another one's and not seen by the snapshot? */
-static bool
-unseen(TransactionId xid, Snapshot snapshot)
+void
+st_require_seen(TransactionId xid, Snapshot snapshot)
 {
-	return TransactionIdIsNormal(xid) &&
-		!TransactionIdIsCurrentTransactionId(xid) &&
-		XidInMVCCSnapshot(xid, snapshot);
+	if (!IsolationUsesXactSnapshot() || ST_FAULT("C5") ||
+		!TransactionIdIsNormal(xid) ||
+		TransactionIdIsCurrentTransactionId(xid) ||
+		!XidInMVCCSnapshot(xid, snapshot))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access due to a concurrent refresh or change of storage"),
+			 errhint("The transaction might succeed if retried.")));
+}
+
+void
+st_require_storage_seen(Oid relid, Snapshot snapshot)
+{
+	HeapTuple	tuple;
+	TransactionId xmin;
+
+	if (!IsolationUsesXactSnapshot())
+		return;
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	if (!HeapTupleIsValid(tuple))
+		return;
+	xmin = HeapTupleHeaderXminFrozen(tuple->t_data) ? FrozenTransactionId :
+		HeapTupleHeaderGetRawXmin(tuple->t_data);
+	ReleaseSysCache(tuple);
+	st_require_seen(xmin, snapshot);
 }
 
 /*
@@ -101,26 +123,9 @@ unseen(TransactionId xid, Snapshot snapshot)
 static void
 check_snapshot_age(const StFrontier *frontier, Snapshot snapshot)
 {
-	bool		stale;
-	HeapTuple	tuple;
-
-	if (!IsolationUsesXactSnapshot() || ST_FAULT("C5"))
-		return;
-	stale = !frontier->empty &&
-		!FullTransactionIdPrecedes(frontier->own, st_widen_xid(snapshot->xmin)) &&
-		unseen(XidFromFullTransactionId(frontier->own), snapshot);
-	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(frontier->source));
-	if (HeapTupleIsValid(tuple))
-	{
-		if (!HeapTupleHeaderXminFrozen(tuple->t_data) &&
-			unseen(HeapTupleHeaderGetRawXmin(tuple->t_data), snapshot))
-			stale = true;
-		ReleaseSysCache(tuple);
-	}
-	if (stale)
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("could not serialize access due to a concurrent refresh or change of storage")));
+	if (!frontier->empty && !FullTransactionIdPrecedes(frontier->own, st_widen_xid(snapshot->xmin)))
+		st_require_seen(XidFromFullTransactionId(frontier->own), snapshot);
+	st_require_storage_seen(frontier->source, snapshot);
 }
 
 /* What a marker's reason means to the consumer; the texts are static. */

@@ -108,6 +108,20 @@ extern StLogResult st_log_read(const StFrontier *frontier, const StLogProbe *pro
 							   StLogCallback callback, void *arg);
 
 /*
+ * Rule C5: in a transaction that keeps its snapshot (REPEATABLE READ and
+ * SERIALIZABLE), raise 40001 if the snapshot does not see what the transaction
+ * "xid" did; the id is a current one. In any other, do nothing.
+ */
+extern void st_require_seen(TransactionId xid, Snapshot snapshot);
+
+/*
+ * The same for the transaction that gave the relation its present storage: a
+ * TRUNCATE and most rewrites leave nothing that an older snapshot could see.
+ * The caller holds a lock on the relation, so that it stays true.
+ */
+extern void st_require_storage_seen(Oid relid, Snapshot snapshot);
+
+/*
  * Move the frontier in memory: everything that "snapshot" sees is consumed.
  * "recomputed": also adopt the present generation of capture (rule B7).
  */
