@@ -117,8 +117,19 @@ pull_up(Query *query, RangeTblRef *ref, Node **place)
 	Query	   *subquery = rte->subquery;
 	RangeTblEntry target;
 	bool		sublinks = false;
+	ListCell   *lc;
 
 	forget_joins(subquery);
+	/* what it reads may refer to its neighbours, if it may */
+	if (rte->lateral)
+		foreach(lc, subquery->rtable)
+		{
+			RangeTblEntry *child = lfirst_node(RangeTblEntry, lc);
+
+			if (child->rtekind == RTE_SUBQUERY || child->rtekind == RTE_FUNCTION ||
+				child->rtekind == RTE_VALUES)
+				child->lateral = true;
+		}
 	OffsetVarNodes((Node *) subquery, list_length(query->rtable), 0);
 	/* what a LATERAL subquery says of its neighbours now stands beside them */
 	IncrementVarSublevelsUp((Node *) subquery, -1, 1);
