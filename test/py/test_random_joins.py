@@ -45,17 +45,24 @@ KEYS = ["", "", "PRIMARY KEY (id)", "PRIMARY KEY (id)", "PRIMARY KEY (i)", "PRIM
         "UNIQUE (id) DEFERRABLE INITIALLY DEFERRED", "PRIMARY KEY (id) DEFERRABLE", "UNIQUE (g, h, i)", "PRIMARY KEY (l)"]
 
 Column = collections.namedtuple("Column", "text kind")
-Relation = collections.namedtuple("Relation", "text columns")   # what stands before AS; columns are names there
+# What stands before AS, its columns by name, and the names of those in its key.
+Relation = collections.namedtuple("Relation", "text columns key", defaults=((),))
+
+
+# Few values, so that joins find partners.
+CELLS = {
+    "i": ["0", "1", "2", "3", "4", "-1"], "s": ["0", "1", "2", "-3", "7"], "l": ["0", "1", "2", "9223372036854775807"],
+    "n": ["0", "1", "1.0", "1.00", "2", "2.50", "3", "0.000", "'NaN'"], "n2": ["0", "1", "2", "2.5", "-1"],
+    "f": ["0", "'-0'", "1", "2", "2.5", "'NaN'", "'Infinity'"], "h": ["'x'", "'y'", "'X'", "''", "'p'"], "t": ["'x'", "'p'", "'y'", "'é'"],
+    "c": ["'a'", "'A'", "'x'", "'X'", "'p'"], "v": ["'x'", "'y'", "''", "'x '"], "p": ["'x'", "'y'", "'xy'"],
+}
 
 
 def cell(r, name):
-    """A value as SQL; those of few characters come from few values."""
-    if name in ("c", "v", "p", "s"):
-        if r.random() < 0.15:
-            return "NULL"
-        # abs() and sums of these stay in range
-        return r.choice({"s": ["0", "1", "2", "-3", "7"], "c": ["'a'", "'A'", "'b'", "'B'", "'é'"], "v": ["'x'", "'y'", "''", "'x '"], "p": ["'x'", "'y'", "'xy'"]}[name])
-    return value(r, name)
+    """A value as SQL."""
+    if name not in CELLS:
+        return value(r, name)
+    return "NULL" if r.random() < 0.12 else r.choice(CELLS[name])
 
 
 class Schema:
@@ -64,7 +71,8 @@ class Schema:
     def __init__(self, r, count):
         self.r = r
         self.names = [f"r{n}" for n in range(1, count + 1)]
-        self.keys = {name: r.choice(KEYS) for name in self.names}
+        keyed = r.random() < 0.4
+        self.keys = {name: "PRIMARY KEY (id)" if keyed else r.choice(KEYS) for name in self.names}
         self.next = 0
 
     def setup(self):
@@ -90,15 +98,19 @@ class Schema:
                 statements.append(f"CREATE INDEX ON {name} ({r.choice(['g', 'i', 'id', 'h', 'n', 'd', 'c', 'g, i'])})")
             if r.random() < 0.15:
                 statements.append(f"CREATE UNIQUE INDEX ON {name} (id, g) WHERE b")
-            count = r.choice([0, 3, 6, 9])
+            count = r.choice([0, 5, 8, 8, 12])
             self.next = 0
             if count:
                 statements.append(self.insert(name, count))
         return statements
 
+    def key(self, table):
+        """The columns of its constraint."""
+        text = self.keys[table]
+        return tuple(text[text.index("(") + 1:text.index(")")].split(", ")) if text else ()
+
     def is_key(self, table, column):
-        key = self.keys[table]
-        return key.startswith("PRIMARY") and column in key[key.index("(") + 1:key.index(")")].split(", ")
+        return self.keys[table].startswith("PRIMARY") and column in self.key(table)
 
     def cell(self, table, column):
         for _ in range(40):
@@ -124,13 +136,14 @@ class JoinChanges(Changes):
     def __init__(self, r, schema):
         super().__init__(r)
         self.schema = schema
-        schema.next = 100
+        schema.next = 20
 
     def some(self):
         r = self.r
         return r.choice([f"id = {r.randint(1, 9)}", f"i = {r.randint(-5, 5)}", f"g = {r.randint(0, 3)}", "b", "n = 1", "n IS NULL",
-                         f"id % 3 = {r.randint(0, 2)}", "h = 'x'", "d = '2024-01-03'", "c = 'a'", "id > 100",
-                         "true" if r.random() < 0.2 else "g IS NULL"])
+                         f"id % 3 = {r.randint(0, 2)}", "h = 'x'", "d = '2024-01-03'", "c = 'a'", "id > 20",
+                         f"id = {r.randint(1, 9)}", f"id = {r.randint(1, 9)}", f"id = {r.randint(1, 9)}",
+                         "true" if r.random() < 0.1 else "g IS NULL"])
 
     def statement(self):
         r = self.r
@@ -146,9 +159,11 @@ class JoinChanges(Changes):
                                        ("id", "-id"), ("i", "i"), ("a", "a || 1"), ("n2", "n2 + 0.01"), ("g", "(g + 1) % 4"),
                                        ("c", "upper(c)"), ("h", "v"), ("i", "g")])
             return f"UPDATE {table} SET {column} = {to} WHERE {self.some()}"
-        if kind < 0.95:
+        if kind < 0.9:
             return f"DELETE FROM {table} WHERE {self.some()}"
-        if kind < 0.97:
+        if kind < 0.93:
+            return self.schema.insert(table, 6)
+        if kind < 0.95:
             return f"DELETE FROM {table}"
         return f"UPDATE {table} SET g = g + 0, n = n + 0.0"
 
@@ -213,7 +228,7 @@ class Composer:
         c = r.choice(columns)
         x = c.text
         y = self.pick(columns, {c.kind}).text
-        choices = [f"{x} IS NOT NULL", f"{x} IS NULL", f"{x} IS DISTINCT FROM {y}"]
+        choices = [f"{x} IS NOT NULL"] * 3 + [f"{x} IS NULL", f"({x} IS DISTINCT FROM {y} OR {x} IS NOT NULL)"]
         if c.kind in NUMBERS:
             choices += [f"{x} > 0", f"{x} > 0", f"{x} <= 2", f"{x} <> 1", f"{x} IN (0, 1, 2)", f"{x} BETWEEN -2 AND 3", f"{x} >= {y}"] * 2
         elif c.kind in TEXTS:
@@ -322,10 +337,20 @@ class Composer:
     def equality(self, left, right):
         """A condition over two lists of columns, or None."""
         r = self.r
+        keys = [c for c in right if c.text.endswith(".id")]
+        if keys and r.random() < 0.3:
+            a = self.pick(left, {"int"})
+            if a:
+                return f"{keys[0].text} = {a.text}"
         for _ in range(10):
             a = r.choice(left)
+            if r.random() < 0.3:
+                # a key, perhaps
+                a = r.choice([c for c in left if c.text.endswith((".id", ".i", ".k", ".c1"))] or left)
             family = next((f for f in (NUMBERS, TEXTS) if a.kind in f), {a.kind})
-            b = self.pick(right, family if r.random() < 0.5 else {a.kind})
+            b = self.pick(right, family if r.random() < 0.4 else {a.kind})
+            if r.random() < 0.35:
+                b = next((c for c in right if c.text.split(".")[1] == a.text.split(".")[1] and c.kind in family), b)
             if b is None or (a.kind == "bool" and r.random() < 0.7):
                 continue
             x, y = (a.text, b.text) if r.random() < 0.5 else (b.text, a.text)
@@ -349,11 +374,11 @@ class Composer:
     def on(self, left, right):
         r = self.r
         parts = [self.equality(left, right)]
-        if r.random() < 0.2:
+        if r.random() < 0.12:
             parts.append(self.inequality(left, right))
-        if r.random() < 0.15:
+        if r.random() < 0.1:
             parts.append(self.condition(right))
-        if r.random() < 0.15:
+        if r.random() < 0.1:
             parts.append(self.equality(left, right))
         parts = [p for p in parts if p]
         return " AND ".join(parts) if parts else None
@@ -450,7 +475,7 @@ class Composer:
 
     def from_where(self, depth, most=5):
         text, columns, conditions = self.joined(depth, most)
-        if self.r.random() < 0.35:
+        if self.r.random() < 0.25:
             conditions.append(self.condition(columns))
         return text + (" WHERE " + " AND ".join(conditions) if conditions else ""), columns
 
@@ -467,12 +492,53 @@ class Composer:
         source, columns = self.from_where(depth)
         expressions = [self.expression(columns) for _ in range(r.randint(1, 5))]
         # often something that is a key, so that results have an identity
-        expressions += [c for c in columns if c.text.endswith(".id") and r.random() < 0.5]
+        chance = r.choice([0, 0.5, 1, 1])
+        expressions += [c for c in columns if c.text.endswith(".id") and r.random() < chance]
         if r.random() < 0.06:
             array = self.pick(columns, {"array"})
             expressions.append(Column(f"unnest({array.text})", "int") if array else Column("generate_series(1, 2)", "int"))
         items, shown = self.items(expressions)
         return f"SELECT {items} FROM {source}", shown
+
+    def by_key(self, depth):
+        """Tables found by their keys, so that some keys identify the result."""
+        r = self.r
+        relations = [x for x in self.relations if x.key] or self.relations
+        parts = []
+        shown = []
+        columns = []
+        for _ in range(r.choice([2, 2, 3, 4, 5])):
+            relation = r.choice(relations)
+            alias = self.alias()
+            mine = [Column(f"{alias}.{c.text}", c.kind) for c in relation.columns]
+            conditions = []
+            for name in relation.key or [relation.columns[0].text]:
+                key = next(c for c in mine if c.text == f"{alias}.{name}")
+                other = self.pick(columns, NUMBERS if key.kind in NUMBERS and r.random() < 0.3 else {key.kind})
+                same = [c for c in columns if c.text.endswith("." + name)]
+                if same and r.random() < 0.5:
+                    other = r.choice(same)
+                if other and r.random() < 0.9:
+                    conditions.append(f"{key.text} = {other.text}" if r.random() < 0.5 else f"{other.text} = {key.text}")
+                if r.random() < 0.75:
+                    shown.append(key)
+            item = f"{relation.text} AS {alias}"
+            if not parts:
+                parts.append(item)
+            elif conditions:
+                parts.append(f"JOIN {item} ON {' AND '.join(conditions)}")
+            elif self.crosses:
+                self.crosses -= 1
+                parts.append(f"CROSS JOIN {item}")
+            else:
+                continue
+            columns += mine
+        shown = [c for c in shown if c in columns] + [self.expression(columns)]
+        r.shuffle(shown)
+        items, result = self.items(shown)
+        if r.random() < 0.1:
+            return f"SELECT DISTINCT {items} FROM {' '.join(parts)}", result
+        return f"SELECT {items} FROM {' '.join(parts)}", result
 
     def keys(self, columns, many):
         keys = []
@@ -511,7 +577,7 @@ class Composer:
         if r.random() < 0.15 and "FILTER" not in text:
             text += f" FILTER (WHERE {self.condition(columns)})"
         # sum(int) is bigint, sum(smallint) too, sum(bigint) numeric: not to be told apart here
-        return Column(text, {"sum": "numeric", "texts": "other", "ints": "array"}.get(kind, kind))
+        return Column(text, {"sum": "numeric", "texts": "other", "ints": "other"}.get(kind, kind))
 
     def grouped(self, depth):
         r = self.r
@@ -588,14 +654,15 @@ class Composer:
         return f"WITH {q} AS {kind}({inner}) SELECT {items} FROM {q} AS {one} JOIN {second} AS {two} ON {condition}{tail}", shown
 
     def query(self, depth):
-        return self.r.choice([self.select, self.select, self.select, self.grouped, self.grouped, self.distinct, self.union, self.twice])(depth)
+        return self.r.choice([self.select, self.select, self.select, self.by_key, self.grouped, self.grouped, self.distinct, self.union, self.twice])(depth)
 
 
 # -- groups of stream tables
 
 def compose(r, schema):
     """[(name, query, names it reads)], and views."""
-    base = [Relation(name, [Column(n, k[1]) for n, k in TABLE.items()]) for name in schema.names]
+    columns = [Column(name, kind) for name, (_, kind) in TABLE.items()]
+    base = [Relation(name, columns, schema.key(name)) for name in schema.names]
     views = []
     if r.random() < 0.3:
         text, columns = Composer(r, base).query(1)
