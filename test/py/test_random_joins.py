@@ -681,13 +681,16 @@ def compose(r, schema):
 
 
 def failing(db, query):
-    """Whether the query raises an error of its own, as division by zero, or grows too large."""
+    """Whether the query raises an error of its own, as division by zero, or is too much work."""
+    db.execute("BEGIN; SET LOCAL statement_timeout = '500ms'")
     try:
         count = db.value(f"SELECT count(*) FROM ({query}) AS q")
         db.conn.execute(query)
         return count > MOST_ROWS
     except (psycopg.errors.DataError, psycopg.errors.QueryCanceled):
         return True
+    finally:
+        db.execute("ROLLBACK")
 
 
 def prepare(db):
@@ -730,10 +733,7 @@ def one_group(db, seed):
         changes = JoinChanges(r, schema)
         created = []
         for name, query in tables:
-            db.execute("SET statement_timeout = '500ms'")
-            skip = failing(db, query)
-            db.execute("RESET statement_timeout")
-            if skip:
+            if failing(db, query):
                 break
             run(f"SELECT pgtrickle.create_stream_table('{name}', $q${query}$q$, refresh_mode => 'DIFFERENTIAL')")
             created.append((name, query))
@@ -772,10 +772,7 @@ def one_group(db, seed):
                 except (psycopg.errors.LockNotAvailable, psycopg.errors.IntegrityError, psycopg.errors.DataError) as e:
                     log.append(f"ROLLBACK; -- {e.sqlstate}")
                     session.rollback()
-            db.execute("SET statement_timeout = '500ms'")
-            skip = any(failing(db, query) for _, query in tables)
-            db.execute("RESET statement_timeout")
-            if skip:
+            if any(failing(db, query) for _, query in tables):
                 return "not computable"
             refresh()
             if open_writer is not None and r.random() < 0.6:
