@@ -892,6 +892,32 @@ linearize_level(Query *query, BuildContext *context)
 	return is_distinct ? st_distinct(result, context) : result;
 }
 
+/*
+ * A row of a subquery or join loses the names of its columns when that is taken
+ * apart, and they show in to_jsonb(x).
+ */
+static bool
+whole_row_walker(Node *node, void *arg)
+{
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, Var))
+		return ((Var *) node)->varattno == 0;
+	/* the parser's form of the alias of a JOIN .. USING */
+	if (IsA(node, RowExpr) && ((RowExpr *) node)->row_typeid == RECORDOID)
+	{
+		ListCell   *lc;
+
+		foreach(lc, ((RowExpr *) node)->colnames)
+			if (strcmp(strVal(lfirst(lc)), psprintf("f%d", foreach_current_index(lc) + 1)) != 0)
+				return true;
+	}
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, whole_row_walker, arg, 0);
+	return expression_tree_walker(node, whole_row_walker, arg);
+}
+
 /* Does the query hold anything that only slices may be able to follow? */
 static bool
 beyond_blocks_walker(Node *node, void *arg)
@@ -964,7 +990,10 @@ st_query_build(Query *query)
 	BuildContext context = {0};
 	Query	   *copy = copyObject(query);
 
-	tree->final = st_linearize(copy, &context);
+	if (whole_row_walker((Node *) copy, NULL))
+		(void) st_decline(&context, "whole-row and system columns have no delta rule yet");
+	else
+		tree->final = st_linearize(copy, &context);
 	tree->nodes = context.nodes;
 	tree->joins = context.joins;
 	tree->reason = context.reason;
