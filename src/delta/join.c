@@ -497,7 +497,7 @@ add_steps(StProgram *program, StJoinProgram *join, StJoinDelta *delta)
 		resetStringInfo(&terms);
 		add_term(&terms, make_step_term(&context, added, true, 0, columns, false));
 		add_term(&terms, make_step_term(&context, all, false, next, columns, false));
-		if (!ST_FAULT("E2"))
+		if (!ST_FAULT("E2 steps"))
 			add_term(&terms, make_step_term(&context, added, true, next, columns, false));
 		add_step(program, join, delta, terms.data, carried_desc(columns), true);
 		context.joined = all;

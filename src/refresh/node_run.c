@@ -224,7 +224,7 @@ run_join_step(Run *run, StJoinStep *step, int ninputs, StInput *inputs, Weighted
 
 	begin_store(store, step->desc);
 	/* rows of several terms may meet that never existed together: rule E1 */
-	if (step->net && !ST_FAULT("E1"))
+	if (step->net && !ST_FAULT("E1 join"))
 		result.rows = st_zset_begin(step->row_desc, 0, NULL);
 	result.slot = MakeSingleTupleTableSlot(step->row_desc, &TTSOpsVirtual);
 	(void) st_statement_run(step->statement, ninputs, inputs, run->snapshot, receive_join_row, &result);

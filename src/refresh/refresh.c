@@ -375,9 +375,14 @@ try_differential(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outco
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
 		category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
-		/* rule E1: values that never stood side by side may have met in the delta */
+		/*
+		 * Rule E1: values that never stood side by side may have met in the
+		 * delta. Domains and functions in PL/pgSQL raise errors of their own.
+		 */
 		if (category != ERRCODE_TO_CATEGORY(ERRCODE_DATA_EXCEPTION) &&
-			category != ERRCODE_TO_CATEGORY(ERRCODE_CARDINALITY_VIOLATION))
+			category != ERRCODE_TO_CATEGORY(ERRCODE_CARDINALITY_VIOLATION) &&
+			category != ERRCODE_TO_CATEGORY(ERRCODE_PLPGSQL_ERROR) &&
+			error->sqlerrcode != ERRCODE_CHECK_VIOLATION)
 			ReThrowError(error);
 		reason = psprintf("an expression failed over the delta: %s", error->message);
 	}

@@ -349,6 +349,35 @@ def not_in_and_null(db):
     db.fresh()
 
 
+@mutant("E1 join")
+def values_that_never_met(db):
+    db.run("CREATE TABLE t (id int, d int)", "CREATE TABLE u (id int, d int)", "INSERT INTO t VALUES (1, 5)", "INSERT INTO u VALUES (1, 3)")
+    db.create("s", "SELECT id, 10 / (t.d - u.d) AS q FROM t JOIN u USING (id)")
+    db.run("BEGIN", "UPDATE t SET d = 3", "UPDATE u SET d = 1", "COMMIT")
+    db.refresh()
+    db.fresh()
+
+
+def both_sides(db, query):
+    db.run("CREATE TABLE t (id int, n int)", "CREATE TABLE u (id int, n int)", "INSERT INTO t VALUES (1, 1), (2, 2)",
+           "INSERT INTO u VALUES (1, 1), (2, 2)")
+    db.create("s", query)
+    db.run("INSERT INTO t VALUES (3, 3)", "INSERT INTO u VALUES (3, 3)", "DELETE FROM t WHERE id = 1", "DELETE FROM u WHERE id = 1",
+           "UPDATE t SET n = 7 WHERE id = 2", "UPDATE u SET n = 8 WHERE id = 2")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("E2")
+def both_sides_of_a_join(db):
+    both_sides(db, "SELECT t.id, t.n, u.n AS m FROM t JOIN u USING (id)")
+
+
+@mutant("E2 steps")
+def four_changed_references(db):
+    both_sides(db, "SELECT t.id, t.n, u.n AS m, t2.n AS o, u2.n AS p FROM t JOIN u USING (id) JOIN t AS t2 USING (id) JOIN u AS u2 USING (id)")
+
+
 @mutant("E7a")
 def no_argument_but_null(db):
     grouped(db, "(1, 1, 1), (2, 1, NULL)", "SELECT g, sum(n) AS s, count(n) AS c FROM t GROUP BY g",
