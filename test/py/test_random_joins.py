@@ -98,7 +98,7 @@ class Schema:
                 statements.append(f"CREATE INDEX ON {name} ({r.choice(['g', 'i', 'id', 'h', 'n', 'd', 'c', 'g, i'])})")
             if r.random() < 0.15:
                 statements.append(f"CREATE UNIQUE INDEX ON {name} (id, g) WHERE b")
-            count = r.choice([0, 5, 8, 8, 12])
+            count = r.choice([0, 4, 6, 6, 8])
             self.next = 0
             if count:
                 statements.append(self.insert(name, count))
