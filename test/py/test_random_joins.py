@@ -536,7 +536,7 @@ class Composer:
         shown = [c for c in shown if c in columns] + [self.expression(columns)]
         r.shuffle(shown)
         items, result = self.items(shown)
-        if r.random() < 0.1:
+        if r.random() < 0.1 and all(c.kind in EXACT for c in shown):
             return f"SELECT DISTINCT {items} FROM {' '.join(parts)}", result
         return f"SELECT {items} FROM {' '.join(parts)}", result
 
