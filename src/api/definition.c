@@ -26,7 +26,9 @@
 #include "api/definition.h"
 #include "capture/capture.h"
 #include "catalog/internal_table.h"
+#include "delta/block.h"
 #include "guc.h"
+#include "query/source_facts.h"
 #include "store/store.h"
 
 /* ----- the mode ----- */
@@ -221,6 +223,16 @@ st_definition_create_states(StDefinition *definition, int64 pgt_id)
 void
 st_definition_create_indexes(StDefinition *definition, bool own)
 {
+	Bitmapset  *joined = NULL;
+	ListCell   *lc;
+
+	foreach(lc, definition->tree ? definition->tree->joins : NIL)
+	{
+		StJoin	   *join = lfirst(lc);
+
+		if (join->flat)
+			joined = bms_join(joined, st_block_states(join->flat));
+	}
 	if (own)
 		(void) st_identity_create_index(definition->relid, &definition->identity);
 	for (int i = 0; i < definition->nstates; i++)
@@ -237,6 +249,17 @@ st_definition_create_indexes(StDefinition *definition, bool own)
 				identity.keys[k] = k + 1;
 		}
 		(void) st_identity_create_index(definition->states[i], &identity);
+
+		/* by which joins find the group of a row */
+		identity.kind = ST_IDENTITY_KEY;
+		identity.nkeys = 0;
+		if (bms_is_member(i, joined))
+			while (identity.nkeys < Min(node->nkeys, INDEX_MAX_KEYS) &&
+				   st_type_is_small_key(exprType((Node *) list_nth_node(TargetEntry, node->block->targetList,
+																		identity.nkeys)->expr)))
+				identity.nkeys++;
+		if (identity.nkeys > 0 && identity.nkeys == node->nkeys)
+			(void) st_identity_create_index(definition->states[i], &identity);
 	}
 	CommandCounterIncrement();
 }

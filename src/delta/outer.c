@@ -17,6 +17,9 @@
  *	  as it matters: n - n' = d and n > 0, n' > 0 differ only if 0 < n <= d, or
  *	  n = 0 and d < 0 (rule E3). No old state is needed.
  *
+ *	  Where an index finds the matches of a row, they are counted row by row; else
+ *	  in one join, for which the planner may hash.
+ *
  *	  Equal rows of L must not be taken for one: they are grouped by their place
  *	  in storage, those of dL by a number.
  *
@@ -35,16 +38,19 @@
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 
 #include "delta/block.h"
 #include "delta/join.h"
 #include "delta/outer.h"
+#include "query/source_facts.h"
 #include "util/fault.h"
 #include "util/sqlbuf.h"
 
 /* Names within a term; those of the engine's CTEs begin alike. */
 #define AFFECTED "__pgt_a"
 #define NUMBERED "__pgt_n"
+#define COUNTED "__pgt_c"
 
 /* One side of the join, seen as the one whose rows are kept. */
 typedef struct Side
@@ -246,8 +252,8 @@ print_kept_delta(Side *side)
 
 /*
  * "__pgt_a": rows of the kept side that match changed rows of the other one, d
- * the sum of their weights, and u how many matches it is enough to count. Of
- * the new contents, or of the delta, with w the weight then.
+ * the sum of their weights, u how many matches it is enough to count, and i a
+ * number. Of the new contents, or of the delta, with w the weight then.
  */
 static void
 print_affected(StringInfo sql, Side *side, bool of_delta)
@@ -301,7 +307,7 @@ print_affected(StringInfo sql, Side *side, bool of_delta)
 		if (ST_FAULT("E3"))
 			break;
 	}
-	st_sql_format(sql, AFFECTED " AS (SELECT %sd, GREATEST(d, 0::int8) + 1 AS u FROM ("
+	st_sql_format(sql, AFFECTED " AS (SELECT %sd, GREATEST(d, 0::int8) + 1 AS u, pg_catalog.row_number() OVER () AS i FROM ("
 				  "SELECT DISTINCT ON (%s) %spg_catalog.sum(v) OVER (PARTITION BY %s)::int8 AS d"
 				  " FROM (%s) b) b WHERE d <> 0) ",
 				  columns.data, key.data, columns.data, key.data, st_query_print(query));
@@ -333,6 +339,91 @@ count_entry(Side *side, AttrNumber limit)
 	return subquery_entry(query, "x", list_make1(makeString("n")));
 }
 
+/* __pgt_a with n, the counts of one join of it with the other side, in the place of u. */
+static void
+print_counted(StringInfo sql, Side *side, bool of_delta)
+{
+	int			ncolumns = list_length(side->columns);
+	List	   *others = list_make3(makeString("d"), makeString("u"), makeString("i"));
+	Query	   *query;
+
+	if (of_delta)
+		others = lcons(makeString("w"), others);
+	query = make_select(list_make2(named_entry(AFFECTED, "a", ncolumns, others), copy_entry(side, side->other)),
+						move(side, side->flat->jointree->quals, 1, 0, true, 2));
+	add_target(query, int8_var(1, ncolumns + list_length(others), 0), "i");
+	st_sql_text(sql, ", " COUNTED " AS (SELECT ");
+	for (int i = 1; i <= ncolumns; i++)
+		st_sql_format(sql, "a.c%d, ", i);
+	st_sql_format(sql, "%sa.d, COALESCE(m.n, 0::int8) AS n FROM " AFFECTED " a LEFT JOIN"
+				  " (SELECT b.i, pg_catalog.count(*) AS n FROM (%s) b GROUP BY b.i) m ON m.i = a.i) ",
+				  of_delta ? "a.w, " : "", st_query_print(query));
+}
+
+/* Does an index find the rows with a value of this column of an entry? */
+static bool
+is_indexed(RangeTblEntry *rte, AttrNumber column)
+{
+	TargetEntry *target;
+	Var		   *var;
+
+	check_stack_depth();
+	if (rte->rtekind == RTE_RELATION)
+		return st_relation_has_index_on(rte->relid, bms_make_singleton(column));
+	/* see st_definition_create_indexes() */
+	if (st_node_leaf_ordinal(rte) >= 0)
+	{
+		ListCell   *name;
+		ListCell   *type;
+
+		forboth(name, rte->eref->colnames, type, rte->coltypes)
+			if (strVal(lfirst(name))[0] == 'k' && !st_type_is_small_key(lfirst_oid(type)))
+				return false;
+		return column == 1;
+	}
+	if (rte->rtekind != RTE_SUBQUERY || rte->subquery->setOperations)
+		return false;
+	target = list_nth_node(TargetEntry, rte->subquery->targetList, column - 1);
+	var = (Var *) target->expr;
+	return IsA(var, Var) && var->varlevelsup == 0 &&
+		is_indexed(rt_fetch(var->varno, rte->subquery->rtable), var->varattno);
+}
+
+/*
+ * Is counting row by row, up to a limit, the way? It is where an index serves,
+ * and where nothing but comparing each with each is possible.
+ */
+static bool
+counts_row_by_row(Side *side)
+{
+	RangeTblEntry *other = rt_fetch(side->other, side->flat->rtable);
+	bool		equality = false;
+	ListCell   *lc;
+
+	foreach(lc, make_ands_implicit((Expr *) side->flat->jointree->quals))
+	{
+		OpExpr	   *condition = lfirst(lc);
+
+		if (!IsA(condition, OpExpr) || list_length(condition->args) != 2 ||
+			!op_mergejoinable(condition->opno, exprType(linitial(condition->args))))
+			continue;
+		for (int i = 0; i < 2; i++)
+		{
+			Var		   *var = list_nth(condition->args, i);
+
+			if (!bms_is_member(side->kept, pull_varnos(NULL, list_nth(condition->args, 1 - i))) ||
+				!bms_is_member(side->other, pull_varnos(NULL, (Node *) var)))
+				continue;
+			equality = true;
+			while (IsA(var, RelabelType))
+				var = (Var *) ((RelabelType *) var)->arg;
+			if (IsA(var, Var) && is_indexed(other, var->varattno))
+				return true;
+		}
+	}
+	return !equality;
+}
+
 /* Rows that enter or leave the result because the other side has changed. */
 static char *
 print_crossing(Side *side, bool of_delta)
@@ -340,7 +431,8 @@ print_crossing(Side *side, bool of_delta)
 	int			ncolumns = list_length(side->columns);
 	AttrNumber	d = ncolumns + (of_delta ? 2 : 1);
 	bool		enters = side->matched != of_delta;	/* with n > 0 */
-	List	   *others = list_make2(makeString("d"), makeString("u"));
+	bool		row_by_row = counts_row_by_row(side);
+	List	   *others = list_make2(makeString("d"), makeString(row_by_row ? "u" : "n"));
 	StringInfoData sql;
 	Query	   *query;
 	int			n;
@@ -348,14 +440,19 @@ print_crossing(Side *side, bool of_delta)
 	initStringInfo(&sql);
 	st_sql_text(&sql, "SELECT z.* FROM (");
 	print_affected(&sql, side, of_delta);
+	if (!row_by_row)
+		print_counted(&sql, side, of_delta);
 	if (of_delta)
 		others = lcons(makeString("w"), others);
-	query = make_select(list_make2(named_entry(AFFECTED, "a", ncolumns, others),
-								   count_entry(side, d + 1)), NULL);
+	if (row_by_row)
+		query = make_select(list_make2(named_entry(AFFECTED, "a", ncolumns, others),
+									   count_entry(side, d + 1)), NULL);
+	else
+		query = make_select(list_make1(named_entry(COUNTED, "a", ncolumns, others)), NULL);
 	add_targets(query, result_columns(side, 1, true));
 	n = list_length(query->targetList);
 	add_target(query, int8_var(1, d, 0), "d");
-	add_target(query, int8_var(2, 1, 0), "n");
+	add_target(query, row_by_row ? int8_var(2, 1, 0) : int8_var(1, d + 1, 0), "n");
 	if (of_delta)
 		add_target(query, int8_var(1, ncolumns + 1, 0), "w");
 	st_sql_text(&sql, "SELECT ");

@@ -176,9 +176,8 @@ typedef struct IdentityContext
 	List	  **keys;			/* of CandidateKey, by reference */
 } IdentityContext;
 
-/* Whether a unique index on values of the type can serve: they are small and ordered. */
-static bool
-is_simple(Oid type)
+bool
+st_type_is_small_key(Oid type)
 {
 	return get_typlen(type) > 0 && OidIsValid(GetDefaultOpClass(type, BTREE_AM_OID));
 }
@@ -242,7 +241,7 @@ relation_keys(Oid relid)
 			key->columns[i] = attnum;
 			key->families[i] = index_rel->rd_opfamily[i];
 			key->collations[i] = index_rel->rd_indcollation[i];
-			key->simple = key->simple && is_simple(TupleDescAttr(rel->rd_att, attnum - 1)->atttypid);
+			key->simple = key->simple && st_type_is_small_key(TupleDescAttr(rel->rd_att, attnum - 1)->atttypid);
 		}
 		if (usable)
 			keys = lappend(keys, key);
@@ -266,7 +265,7 @@ state_keys(StNode *node)
 		key->columns[i] = i + 1;
 		key->families[i] = lookup_type_cache(exprType(expr), TYPECACHE_BTREE_OPFAMILY)->btree_opf;
 		key->collations[i] = exprCollation(expr);
-		if (!node->key_not_null[i] || !is_simple(exprType(expr)))
+		if (!node->key_not_null[i] || !st_type_is_small_key(exprType(expr)))
 			key->simple = false;
 	}
 	return list_make1(key);

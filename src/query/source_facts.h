@@ -26,6 +26,9 @@ extern bool st_query_has_one_row(Query *query);
 /* Has the relation virtual generated columns? Only ever true from 18 on. */
 extern bool st_relation_has_virtual(Oid relid);
 
+/* Can a btree hold any value of the type? They are small and ordered. */
+extern bool st_type_is_small_key(Oid type);
+
 /* Has any index of the relation one of these columns as its first? */
 extern bool st_relation_has_index_on(Oid relid, const Bitmapset *attnums);
 
