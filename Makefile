@@ -57,12 +57,14 @@ OBJS = \
 	src/query/slice.o \
 	src/query/source_facts.o \
 	src/query/sublink.o \
+	src/query/top.o \
 	src/delta/aggregate.o \
 	src/delta/block.o \
 	src/delta/join.o \
 	src/delta/outer.o \
 	src/delta/program.o \
 	src/delta/slice.o \
+	src/delta/top.o \
 	src/apply/apply.o \
 	src/apply/find.o \
 	src/apply/guard.o \

@@ -83,6 +83,8 @@ print_node(StringInfo text, StEntry *entry, StNode *node, int indent)
 		appendStringInfo(&what, "First row of %d keys", node->nkeys);
 	else if (node->distinct)
 		appendStringInfo(&what, "Distinct on %d columns", node->nkeys);
+	else if (node->top)
+		appendStringInfo(&what, "First " INT64_FORMAT " rows%s", node->limit, node->ties ? " with ties" : "");
 	else if (node->nkeys == 0)
 		appendStringInfoString(&what, "Aggregate");
 	else

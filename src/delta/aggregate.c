@@ -46,6 +46,7 @@
 
 #include "access/htup_details.h"
 #include "delta/aggregate.h"
+#include "delta/top.h"
 #include "util/fault.h"
 #include "util/sqlbuf.h"
 
@@ -138,7 +139,7 @@ counts_shown(StNode *node)
 static List *
 state_columns(StNode *node)
 {
-	List	   *columns = add_column(NIL, 'n', 0, INT8OID, -1, InvalidOid);
+	List	   *columns = node->top ? NIL : add_column(NIL, 'n', 0, INT8OID, -1, InvalidOid);
 	ListCell   *lc;
 	int			position = 0;
 
@@ -150,6 +151,11 @@ state_columns(StNode *node)
 													node->nkeys + i - 1)->expr;
 
 		columns = add_column(columns, 'v', i, exprType(column), exprTypmod(column), exprCollation(column));
+	}
+	if (node->top)
+	{
+		columns = add_column(columns, 'f', 0, BOOLOID, -1, InvalidOid);
+		columns = add_column(columns, 'w', 0, BOOLOID, -1, InvalidOid);
 	}
 
 	foreach(lc, node->aggregates)
@@ -267,8 +273,8 @@ st_state_print_values(StringInfo sql, StNode *node, const char *alias)
 
 	for (int k = 1; k <= node->nkeys; k++, separator = ", ")
 		st_sql_format(sql, "%s%s.k%d", separator, alias, k);
-	for (int v = 1; v <= node->nshown; v++)
-		st_sql_format(sql, ", %s.v%d", alias, v);
+	for (int v = 1; v <= node->nshown; v++, separator = ", ")
+		st_sql_format(sql, "%s%s.v%d", separator, alias, v);
 	foreach(lc, node->aggregates)
 	{
 		StAggregate *aggregate = lfirst(lc);
@@ -296,7 +302,7 @@ st_state_print_values(StringInfo sql, StNode *node, const char *alias)
 			st_sql_format(sql, "CASE WHEN %s.c%d > 0 THEN %s.t%d > 0 END AS v%d",
 						  alias, i, alias, i, i);
 	}
-	if (node->nkeys == 0 && node->aggregates == NIL)
+	if (node->nkeys == 0 && node->aggregates == NIL && !node->top)
 		st_sql_format(sql, "%s.n", alias);
 }
 
@@ -412,7 +418,6 @@ static void
 print_first_rows(StringInfo sql, StNode *node)
 {
 	StringInfoData keys;
-	ListCell   *lc;
 
 	initStringInfo(&keys);
 	for (int k = 1; k <= node->nkeys; k++)
@@ -422,13 +427,10 @@ print_first_rows(StringInfo sql, StNode *node)
 	for (int v = 1; v <= node->nshown; v++)
 		st_sql_format(sql, ", i.a%d AS v%d", v, v);
 	st_sql_format(sql, " FROM __pgt_in i ORDER BY %s", keys.data);
-	foreach(lc, node->order)
+	if (node->order)
 	{
-		StSortColumn *column = lfirst(lc);
-
-		st_sql_format(sql, ", i.a%d USING OPERATOR(", column->argument);
-		st_sql_identifier(sql, get_namespace_name(get_func_namespace(get_opcode(column->operator))));
-		st_sql_format(sql, ".%s) NULLS %s", get_opname(column->operator), column->nulls_first ? "FIRST" : "LAST");
+		st_sql_text(sql, ", ");
+		st_print_order(sql, node, "i", 'a');
 	}
 	/* among equals the image decides: the choice is the same whenever it is made */
 	st_sql_format(sql, ", ROW(%s", keys.data);
@@ -447,6 +449,11 @@ st_state_print_fill(StringInfo sql, StNode *node)
 	if (node->first)
 	{
 		print_first_rows(sql, node);
+		return;
+	}
+	if (node->top)
+	{
+		st_top_print_fill(sql, node);
 		return;
 	}
 	st_sql_text(sql, "SELECT ");
@@ -692,6 +699,11 @@ st_state_print_delta(StringInfo sql, StNode *node, Oid state)
 	ListCell   *lc;
 	const char *separator;
 
+	if (node->top)
+	{
+		st_top_print_delta(sql, node, state);
+		return;
+	}
 	st_sql_text(sql, "SELECT s.n IS NOT NULL, ");
 	print_recompute_condition(sql, node);
 	for (int k = 1; k <= node->nkeys; k++)

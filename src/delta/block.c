@@ -339,8 +339,9 @@ print_state(StringInfo sql, const StNodeProgram *node, const char *name, const c
 {
 	st_sql_format(sql, "%s AS NOT MATERIALIZED (SELECT ", name);
 	st_state_print_values(sql, node->node, "e");
-	st_sql_format(sql, "%s FROM %s e), ",
-				  delta ? ", e." ST_WEIGHT_COLUMN : ", e.ctid AS " ST_IDENTITY_COLUMN, from);
+	st_sql_format(sql, "%s FROM %s e%s), ",
+				  delta ? ", e." ST_WEIGHT_COLUMN : ", e.ctid AS " ST_IDENTITY_COLUMN, from,
+				  node->node->top ? " WHERE e.f" : "");
 }
 
 void

@@ -43,7 +43,8 @@ typedef struct StBlockProgram
  * The statements of a state node. "fill" returns state rows. "delta" returns,
  * for every group that the leaves' deltas touch: (present bool, recompute
  * bool, old state columns, new state columns). "recompute" reads the groups'
- * keys from the input ST_GROUPS_INPUT and returns their state rows.
+ * keys from the input ST_GROUPS_INPUT and returns their state rows. The delta of
+ * the first rows of an order is (weight, state columns), as src/delta/top.h says.
  */
 typedef struct StNodeProgram
 {

@@ -563,7 +563,8 @@ same_node(StNode *a, StNode *b)
 
 	if (a->nkeys != b->nkeys || a->narguments != b->narguments || a->distinct != b->distinct ||
 		list_length(a->aggregates) != list_length(b->aggregates) || a->first != b->first ||
-		a->nshown != b->nshown || list_length(a->order) != list_length(b->order) ||
+		a->nshown != b->nshown || a->top != b->top || a->limit != b->limit || a->offset != b->offset ||
+		a->ties != b->ties || list_length(a->order) != list_length(b->order) ||
 		!equal(a->block, b->block))
 		return false;
 	forboth(lc1, a->order, lc2, b->order)
@@ -855,7 +856,12 @@ linearize_level(Query *query, BuildContext *context)
 	if (query->hasWindowFuncs)
 		return st_decline(context, "window functions have no delta rule yet");
 	if (query->limitCount || query->limitOffset)
-		return st_decline(context, "LIMIT and OFFSET have no delta rule yet");
+	{
+		StTop	   *top = st_take_limit(query, context);
+		Query	   *whole = top ? st_linearize(query, context) : NULL;
+
+		return whole ? st_top_rows(whole, top, context) : NULL;
+	}
 	if (query->rowMarks)
 		return st_decline(context, "row locking has no delta rule");
 	if (query->setOperations)

@@ -113,6 +113,24 @@ extern Query *st_first_rows(Query *query, StFirstRows *first, BuildContext *cont
 /* Do equal values of a linear query's column (0-based) look alike (rule A3)? */
 extern bool st_column_is_exact(Query *query, int column);
 
+/* LIMIT and OFFSET, taken out of a query. */
+typedef struct StTop
+{
+	int64		limit;			/* -1: all */
+	int64		offset;
+	bool		ties;
+	List	   *order;			/* of SortGroupClause */
+	List	   *references;		/* sort group references of the query's columns */
+	List	   *shown;			/* positions of the result's columns */
+} StTop;
+
+/*
+ * Take LIMIT out (NULL: declined): columns that only order are columns like any
+ * other. Then, of the linear query with these columns, its first rows.
+ */
+extern StTop *st_take_limit(Query *query, BuildContext *context);
+extern Query *st_top_rows(Query *query, StTop *top, BuildContext *context);
+
 /* A query for each grouping set, without any; NIL: declined. */
 extern List *st_expand_grouping_sets(Query *query, BuildContext *context);
 

@@ -76,6 +76,10 @@ typedef struct StNode
 	bool		first;			/* the first row by "order", then by its image */
 	List	   *order;			/* of StSortColumn */
 	int			nshown;			/* arguments that a first row keeps */
+	bool		top;			/* no groups: the first rows by "order", with "nshown" columns */
+	int64		limit;
+	int64		offset;
+	bool		ties;
 	bool	   *key_not_null;
 	List	   *aggregates;		/* of StAggregate */
 } StNode;

@@ -255,8 +255,12 @@ relation_keys(Oid relid)
 static List *
 state_keys(StNode *node)
 {
-	CandidateKey *key = make_candidate_key(node->nkeys);
+	CandidateKey *key;
 
+	/* the first rows of an order may be alike */
+	if (node->top)
+		return NIL;
+	key = make_candidate_key(node->nkeys);
 	key->simple = key->simple && !node->inexact_keys;
 	for (int i = 0; i < node->nkeys; i++)
 	{

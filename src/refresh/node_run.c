@@ -511,6 +511,67 @@ receive_state_row(TupleTableSlot *slot, void *arg)
 	st_zset_add(delta->changes, slot, 1);
 }
 
+/* ----- the first rows of an order ----- */
+
+typedef struct TopDelta
+{
+	StateDelta *state;
+	Tuplestorestate *rows;		/* as the state is to be */
+	int64		nrows;
+	bool		whole;			/* the state held the block's every row */
+} TopDelta;
+
+/* (weight, state columns): the state's rows before and after, and those amiss. */
+static void
+receive_top_row(TupleTableSlot *slot, void *arg)
+{
+	TopDelta   *top = arg;
+	StateDelta *delta = top->state;
+	int			natts = delta->node->desc->natts;
+
+	slot_getallattrs(slot);
+	copy_columns(delta->slot, slot, 1, natts);
+	switch (DatumGetInt64(slot->tts_values[0]))
+	{
+		case -1:
+			st_zset_add(delta->changes, delta->slot, -1);
+			if (!DatumGetBool(slot->tts_values[natts]))
+				top->whole = false;
+			break;
+		case 1:
+			tuplestore_puttupleslot(top->rows, delta->slot);
+			top->nrows++;
+			break;
+		default:
+			delta->inconsistent = true;
+	}
+}
+
+/* Bring the first rows of an order up to date; too few are read anew (rule E13). */
+static void
+run_top(Run *run, StNodeProgram *node, StInput *inputs, StateDelta *delta)
+{
+	TopDelta	top = {.state = delta, .whole = true};
+	TupleTableSlot *slot;
+
+	top.rows = tuplestore_begin_heap(false, false, work_mem);
+	(void) st_statement_run(node->block.delta, list_length(node->block.leaves), inputs, run->snapshot,
+							receive_top_row, &top);
+	if (!top.whole && top.nrows < node->node->offset + node->node->limit)
+	{
+		delta->ngroups = 1;
+		(void) st_statement_run(node->block.fill, 0, NULL, run->snapshot, receive_state_row, delta);
+	}
+	else
+	{
+		slot = MakeSingleTupleTableSlot(node->desc, &TTSOpsMinimalTuple);
+		while (tuplestore_gettupleslot(top.rows, true, false, slot))
+			st_zset_add(delta->changes, slot, 1);
+		ExecDropSingleTupleTableSlot(slot);
+	}
+	tuplestore_end(top.rows);
+}
+
 static AttrNumber *
 first_columns(int n)
 {
@@ -554,9 +615,15 @@ run_state(Run *run, int ordinal)
 	delta.slot = MakeSingleTupleTableSlot(node->desc, &TTSOpsVirtual);
 	if (node->node->nkeys > 0)
 		delta.key_slot = MakeSingleTupleTableSlot(node->key_desc, &TTSOpsVirtual);
-	groups_touched = st_statement_run(node->block.delta, list_length(node->block.leaves), inputs, run->snapshot,
-									  receive_group, &delta);
-	if (delta.ngroups > 0 && !delta.inconsistent)
+	if (node->node->top)
+	{
+		run_top(run, node, inputs, &delta);
+		groups_touched = 1;
+	}
+	else
+		groups_touched = st_statement_run(node->block.delta, list_length(node->block.leaves), inputs, run->snapshot,
+										  receive_group, &delta);
+	if (delta.ngroups > 0 && !delta.inconsistent && !node->node->top)
 	{
 		StInput		groups = {
 			.name = ST_GROUPS_INPUT, .desc = node->key_desc,

@@ -430,6 +430,20 @@ def null_group(db):
     db.fresh()
 
 
+@mutant("E13")
+def rows_behind_the_last(db):
+    """What comes behind the last row that is kept may come behind others that
+    were never read."""
+    db.run("CREATE TABLE t (id int)", "INSERT INTO t SELECT generate_series(1, 1000)")
+    db.create("s", "SELECT id FROM t ORDER BY id LIMIT 5")
+    db.run("DELETE FROM t WHERE id <= 50", "INSERT INTO t SELECT generate_series(5000, 5010)")
+    db.refresh()
+    db.fresh()
+    db.run("DELETE FROM t WHERE id <= 103")
+    db.refresh()
+    db.fresh()
+
+
 @mutant("E15")
 def settings_of_creation(db):
     grouped(db, "(1, '2026-01-01 00:00+00')", "SELECT id, w::text AS w FROM t", "id int, w timestamptz")

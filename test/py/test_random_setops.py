@@ -97,9 +97,26 @@ class Queries(machinery.Queries):
             text = f"SELECT count(*) AS n, count(c0) AS k FROM ({text}) AS x"
         return text
 
+    def top(self):
+        r = self.r
+        items = [f"{r.choice(machinery.NAMES) if r.random() < 0.7 else self.expression()} AS c{c}" for c in range(r.randint(1, 4))]
+        order = [r.choice(machinery.NAMES) + r.choice(["", " DESC", " NULLS FIRST", " DESC NULLS LAST"]) for _ in range(r.randint(0, 2))]
+        last = [f"x.{c}::text" for c in machinery.NAMES]
+        source = f"(SELECT * FROM {self.source()}{self.where()}) AS x"
+        text = (f"SELECT {', '.join(items)} FROM {source} ORDER BY {', '.join(order + last)} "
+                f"LIMIT {r.choice([0, 1, 3, 10])}{r.choice(['', '', ' OFFSET 2', ' OFFSET 30'])}")
+        if r.random() < 0.2:
+            text = f"SELECT g, count(*) AS n, sum(i) AS s FROM t GROUP BY g ORDER BY {r.choice(['count(*)', 'sum(i) DESC', 'g'])}, g LIMIT 2"
+        elif r.random() < 0.2:
+            text = f"SELECT count(*) AS n, count(c0) AS k FROM ({text}) AS x"
+        elif r.random() < 0.2:
+            text = (f"SELECT {r.choice(['g', 'i', 'n2', 'd', 't'])} AS c FROM {self.source()}{self.where()} ORDER BY 1 {r.choice(['', 'DESC'])} "
+                    f"{r.choice(['', 'OFFSET 3'])} FETCH FIRST {r.randint(1, 5)} ROWS WITH TIES")
+        return text
+
     def any(self):
         return self.r.choice([self.set_operation, self.set_operation, self.grouping_sets, self.grouped,
-                              self.distinct_on])()
+                              self.distinct_on, self.top])()
 
 
 def test_random_setops(server, monkeypatch):

@@ -1,0 +1,151 @@
+/*-------------------------------------------------------------------------
+ *
+ * top.c
+ *	  Text of the statements that keep the first rows of an order.
+ *
+ * NOTES
+ *	  With N rows shown behind OFFSET M, the state holds the first
+ *	  max(2 (M + N), M + N + 100) rows of the block (rule E13) in total order:
+ *	  by ORDER BY, then by the row's image, so that the choice among equals is
+ *	  the same whenever it is made (rule A5). Its columns are v1.. of the row, f
+ *	  whether the row is shown, and w whether the state holds the whole block.
+ *	  With ties, all rows equal to the last by ORDER BY are in as well.
+ *
+ *	  The state is a prefix of the order, and so is a change of it: rows that
+ *	  come or go behind its last row do not matter, those before are merged with
+ *	  it and counted off anew. Where rows that left leave fewer than M + N of a
+ *	  state that is not the whole, the caller fills it again.
+ *
+ *	  A change reads the state and the delta, nothing else.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/lsyscache.h"
+
+#include "delta/top.h"
+#include "util/fault.h"
+#include "util/sqlbuf.h"
+
+static int64
+rows_kept(StNode *node)
+{
+	int64		needed = node->offset + node->limit;
+
+	return Max(2 * needed, needed + 100);
+}
+
+void
+st_print_order(StringInfo sql, StNode *node, const char *alias, char letter)
+{
+	ListCell   *lc;
+
+	foreach(lc, node->order)
+	{
+		StSortColumn *column = lfirst(lc);
+
+		st_sql_format(sql, "%s%s.%c%d USING OPERATOR(", lc == list_head(node->order) ? "" : ", ",
+					  alias, letter, column->argument);
+		st_sql_identifier(sql, get_namespace_name(get_func_namespace(get_opcode(column->operator))));
+		st_sql_format(sql, ".%s) NULLS %s", get_opname(column->operator), column->nulls_first ? "FIRST" : "LAST");
+	}
+}
+
+/* The columns of a row, as text that goes behind SELECT or in ROW(). */
+static char *
+row_columns(StNode *node, const char *alias, char letter, bool rename)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	for (int i = 1; i <= node->narguments; i++)
+	{
+		st_sql_format(&sql, "%s%s.%c%d", i == 1 ? "" : ", ", alias, letter, i);
+		if (rename)
+			st_sql_format(&sql, " AS v%d", i);
+	}
+	return sql.data;
+}
+
+/* What is ordered by: ORDER BY alone, or the total order. */
+static char *
+order_text(StNode *node, const char *alias, char letter, bool total)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	st_print_order(&sql, node, alias, letter);
+	if (total)
+		st_sql_format(&sql, "%sROW(%s)::record USING OPERATOR(pg_catalog.*<)", sql.len ? ", " : "",
+					  row_columns(node, alias, letter, false));
+	return sql.data;
+}
+
+/* Rows of "alias" with their place as p, and as q the place of the first of equals. */
+static void
+print_numbered(StringInfo sql, StNode *node, const char *alias, char letter)
+{
+	st_sql_format(sql, "SELECT %s, pg_catalog.row_number() OVER (ORDER BY %s) AS p",
+				  row_columns(node, alias, letter, true), order_text(node, alias, letter, true));
+	if (node->ties)
+		st_sql_format(sql, ", pg_catalog.rank() OVER (ORDER BY %s) AS q",
+					  order_text(node, alias, letter, false));
+	else
+		st_sql_text(sql, ", 0::int8 AS q");
+}
+
+/* Is a numbered row within the first "rows"? */
+static char *
+within(StNode *node, int64 rows)
+{
+	return psprintf("r.%c <= " INT64_FORMAT, node->ties ? 'q' : 'p', rows);
+}
+
+static char *
+is_shown(StNode *node)
+{
+	return psprintf("r.p > " INT64_FORMAT " AND %s", node->offset, within(node, node->offset + node->limit));
+}
+
+void
+st_top_print_fill(StringInfo sql, StNode *node)
+{
+	st_sql_format(sql, "SELECT %s, %s AS f, pg_catalog.count(*) OVER () < " INT64_FORMAT " AS w FROM (",
+				  row_columns(node, "r", 'v', false), is_shown(node), rows_kept(node));
+	print_numbered(sql, node, "i", 'a');
+	st_sql_format(sql, " FROM (SELECT i.* FROM __pgt_in i ORDER BY %s FETCH FIRST " INT64_FORMAT " ROWS %s) i) r",
+				  order_text(node, "i", 'a', !node->ties), rows_kept(node), node->ties ? "WITH TIES" : "ONLY");
+}
+
+void
+st_top_print_delta(StringInfo sql, StNode *node, Oid state)
+{
+	char	   *total = order_text(node, "m", 'v', true);
+	char	   *floor = order_text(node, "m", 'v', !node->ties);
+
+	/* the state and the delta, one behind the other */
+	st_sql_format(sql, ", m AS (SELECT %s, 1::int8 AS weight, true AS old FROM ", row_columns(node, "o", 'v', false));
+	st_sql_relation(sql, state);
+	st_sql_format(sql, " o UNION ALL SELECT %s, i." ST_WEIGHT_COLUMN ", false FROM __pgt_in i)",
+				  row_columns(node, "i", 'a', false));
+	st_sql_text(sql, ", whole AS (SELECT COALESCE(pg_catalog.bool_and(o.w), true) AS w FROM ");
+	st_sql_relation(sql, state);
+	/* equal images are peers: how many there are, and whether it is the first of them */
+	st_sql_format(sql, " o), n AS (SELECT m.*, pg_catalog.sum(m.weight) OVER (ORDER BY %s RANGE BETWEEN CURRENT ROW AND CURRENT ROW)::int8 AS net"
+				  ", pg_catalog.row_number() OVER (ORDER BY %s) = pg_catalog.rank() OVER (ORDER BY %s) AS one"
+				  ", pg_catalog.bool_or(m.old) OVER (ORDER BY %s RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS inside FROM m)",
+				  total, total, total, floor);
+	st_sql_format(sql, ", k AS (SELECT m.* FROM n m CROSS JOIN whole WHERE m.one AND (%s)), r AS (",
+				  ST_FAULT("E13") ? "true" : "m.inside OR whole.w");
+	print_numbered(sql, node, "m", 'v');
+	st_sql_text(sql, " FROM k m CROSS JOIN LATERAL pg_catalog.generate_series(1::int8, m.net))");
+
+	st_sql_format(sql, " SELECT -1::int8, %s, o.f, o.w FROM ", row_columns(node, "o", 'v', false));
+	st_sql_relation(sql, state);
+	st_sql_format(sql, " o UNION ALL SELECT 0, %s, false, false FROM k m WHERE m.net < 0",
+				  row_columns(node, "m", 'v', false));
+	st_sql_format(sql, " UNION ALL SELECT 1, %s, %s, whole.w AND (SELECT pg_catalog.max(%s) FROM r) <= " INT64_FORMAT
+				  " FROM r CROSS JOIN whole WHERE %s", row_columns(node, "r", 'v', false), is_shown(node),
+				  node->ties ? "r.q" : "r.p", rows_kept(node), within(node, rows_kept(node)));
+}

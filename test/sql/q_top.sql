@@ -1,0 +1,68 @@
+-- ORDER BY with LIMIT, OFFSET and FETCH FIRST .. WITH TIES.
+\o /dev/null
+SELECT test.restart_numbers();
+\o
+CREATE TABLE q_t (id int, g int, n numeric, t text COLLATE "C", a int[]);
+CREATE TABLE q_u (g int PRIMARY KEY, name text);
+INSERT INTO q_u SELECT x, 'name ' || x FROM generate_series(0, 4) AS x;
+INSERT INTO q_t SELECT x, nullif(x % 5, 4), nullif(x % 17, 3) / 4.0, 't' || x % 3, ARRAY[x, NULL] FROM generate_series(1, 40) AS x;
+SELECT test.create('q_first', 'SELECT id, n, a FROM q_t ORDER BY n DESC NULLS LAST, id LIMIT 5');
+SELECT test.create('q_offset', 'SELECT t, id FROM q_t ORDER BY t, id DESC LIMIT 4 OFFSET 3');
+SELECT test.create('q_ties', 'SELECT id, n FROM q_t ORDER BY n DESC NULLS LAST FETCH FIRST 3 ROWS WITH TIES');
+SELECT test.create('q_ties_offset', 'SELECT n FROM q_t ORDER BY n NULLS FIRST OFFSET 2 ROWS FETCH FIRST 6 ROWS WITH TIES');
+-- what orders is not shown; an expression; nothing; everything
+SELECT test.create('q_hidden', 'SELECT n FROM q_t ORDER BY g NULLS FIRST, id LIMIT 6');
+SELECT test.create('q_expression', 'SELECT id % 3 AS m, id FROM q_t ORDER BY id % 3 + 1 DESC, id * -1 LIMIT 7');
+SELECT test.create('q_none', 'SELECT id FROM q_t ORDER BY id LIMIT 0');
+SELECT test.create('q_all', 'SELECT id FROM q_t ORDER BY id LIMIT ALL');
+-- over groups, DISTINCT, DISTINCT ON, joins, set operations, views of one another
+SELECT test.create('q_grouped', 'SELECT g, sum(n) AS s FROM q_t GROUP BY g ORDER BY count(*) DESC, g NULLS FIRST LIMIT 3');
+SELECT test.create('q_distinct', 'SELECT DISTINCT g, t FROM q_t ORDER BY t DESC, g LIMIT 4 OFFSET 1');
+SELECT test.create('q_on', 'SELECT DISTINCT ON (g) g, id FROM q_t ORDER BY g NULLS FIRST, n DESC, id LIMIT 3');
+SELECT test.create('q_joined', 'SELECT u.name, t.id FROM q_t AS t JOIN q_u AS u USING (g) ORDER BY u.name DESC, t.id LIMIT 5');
+SELECT test.create('q_union', 'SELECT id FROM q_t EXCEPT SELECT g FROM q_u ORDER BY id LIMIT 5');
+-- below other operators
+SELECT test.create('q_below', 'SELECT count(*) AS c, sum(id) AS s FROM (SELECT id FROM q_t ORDER BY n DESC NULLS LAST, id LIMIT 10) AS q');
+SELECT test.create('q_twice', 'WITH q AS (SELECT id, g FROM q_t ORDER BY id DESC LIMIT 8) SELECT x.id, y.id AS other FROM q AS x JOIN q AS y ON x.g = y.g');
+SELECT test.create('q_arm', '(SELECT id FROM q_t ORDER BY id LIMIT 3) UNION ALL (SELECT id FROM q_t ORDER BY id DESC LIMIT 2)');
+
+INSERT INTO q_t SELECT x, nullif(x % 6, 4), (x % 13) / 4.0, 't' || x % 4, ARRAY[x] FROM generate_series(41, 60) AS x;
+SELECT * FROM test.refresh_all() WHERE stream_table <> 'q_none';
+-- what is shown leaves, moves and comes back; twins
+DELETE FROM q_t WHERE id IN (SELECT id FROM q_first) OR id % 9 = 1;
+UPDATE q_t SET n = n + 0.25, t = 't0' WHERE id % 4 = 0;
+INSERT INTO q_t SELECT * FROM q_t WHERE id % 10 = 2;
+SELECT stream_table FROM test.refresh_all();
+UPDATE q_t SET n = NULL WHERE id % 2 = 0;
+UPDATE q_u SET name = 'z' WHERE g = 1;
+SELECT stream_table FROM test.refresh_all();
+DELETE FROM q_t WHERE id > 3;
+SELECT stream_table FROM test.refresh_all();
+DELETE FROM q_t;
+SELECT stream_table FROM test.refresh_all();
+INSERT INTO q_t VALUES (1, 1, 1.00, 'a', NULL), (2, 1, 1.00, 'a', NULL), (2, 1, 1.00, 'a', NULL);
+SELECT stream_table FROM test.refresh_all();
+SELECT test.drop_all();
+
+-- a large table: what is behind the state does not matter, and when too few
+-- rows are left the state is filled again
+INSERT INTO q_t SELECT x, x % 7, x, 'x' FROM generate_series(1000, 40000) AS x;
+CREATE INDEX ON q_t (id);
+ANALYZE q_t;
+SELECT test.create('q_large', 'SELECT id, n FROM q_t ORDER BY id DESC LIMIT 10 OFFSET 5');
+UPDATE q_t SET n = n + 1 WHERE id BETWEEN 2000 AND 2010 OR id = 39990;
+SELECT test.refresh('q_large');
+-- the state holds 115 rows: these are gone beyond what it can make up for
+DELETE FROM q_t WHERE id > 39899;
+SELECT test.refresh('q_large', max_rows => 3000);
+DELETE FROM q_t WHERE id > 39890 AND id <= 39899;
+INSERT INTO q_t SELECT x, 1, x, 'y' FROM generate_series(39000, 39020) AS x;
+SELECT test.refresh('q_large');
+DELETE FROM q_t WHERE id > 39700;
+SELECT test.refresh('q_large', max_rows => 30000);
+SELECT min(id), max(id), count(*) FROM q_large;
+-- rows from behind the last one of the state come before it, one by one
+UPDATE q_t SET id = 50000 + id WHERE id BETWEEN 5000 AND 5200;
+SELECT test.refresh('q_large', max_rows => 30000);
+SELECT test.drop_all();
+DROP TABLE q_t, q_u;
