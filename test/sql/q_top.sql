@@ -44,9 +44,27 @@ INSERT INTO q_t VALUES (1, 1, 1.00, 'a', NULL), (2, 1, 1.00, 'a', NULL), (2, 1, 
 SELECT stream_table FROM test.refresh_all();
 SELECT test.drop_all();
 
+-- below and above what else has states; types without order; no ORDER BY at all
+ALTER TABLE q_t ADD j json, ADD x point;
+INSERT INTO q_t SELECT i, i % 4, i % 3, 't' || i % 3, NULL, json_build_object('a', i % 3), point(i, i) FROM generate_series(1, 30) AS i;
+SELECT test.create('q_json', 'SELECT id, j, x FROM q_t ORDER BY g, id, n LIMIT 4');
+SELECT test.create('q_json_on', 'SELECT DISTINCT ON (g) g, j, x FROM q_t ORDER BY g, id DESC');
+SELECT test.create('q_unordered', 'SELECT count(*) AS c FROM (SELECT j FROM q_t LIMIT 7) AS q');
+SELECT test.create('q_sets', 'SELECT unnest(ARRAY[id, -id]) AS u FROM q_t ORDER BY u LIMIT 5 OFFSET 1');
+SELECT test.create('q_left', 'SELECT a.id, b.id AS other FROM q_t AS a LEFT JOIN q_t AS b ON b.id = a.id + 20 ORDER BY a.id DESC, b.id LIMIT 15');
+SELECT test.create('q_in', 'SELECT id FROM q_t WHERE g IN (SELECT g FROM q_t ORDER BY id, n LIMIT 2) ORDER BY id LIMIT 100');
+SELECT test.create('q_scalar', 'SELECT (SELECT sum(id) FROM (SELECT id FROM q_t ORDER BY id DESC LIMIT 3) AS q) AS s, count(*) AS c FROM q_t');
+DELETE FROM q_t WHERE id % 5 = 0;
+UPDATE q_t SET g = g + 1 WHERE id % 3 = 1;
+SELECT * FROM test.refresh_all();
+DELETE FROM q_t WHERE id > 2;
+SELECT stream_table FROM test.refresh_all();
+SELECT test.drop_all();
+TRUNCATE q_t;
+
 -- a large table: what is behind the state does not matter, and when too few
 -- rows are left the state is filled again
-INSERT INTO q_t SELECT x, x % 7, x, 'x' FROM generate_series(1000, 40000) AS x;
+INSERT INTO q_t (id, g, n, t) SELECT x, x % 7, x, 'x' FROM generate_series(1000, 40000) AS x;
 CREATE INDEX ON q_t (id);
 ANALYZE q_t;
 SELECT test.create('q_large', 'SELECT id, n FROM q_t ORDER BY id DESC LIMIT 10 OFFSET 5');
@@ -56,7 +74,7 @@ SELECT test.refresh('q_large');
 DELETE FROM q_t WHERE id > 39899;
 SELECT test.refresh('q_large', max_rows => 3000);
 DELETE FROM q_t WHERE id > 39890 AND id <= 39899;
-INSERT INTO q_t SELECT x, 1, x, 'y' FROM generate_series(39000, 39020) AS x;
+INSERT INTO q_t (id, g, n, t) SELECT x, 1, x, 'y' FROM generate_series(39000, 39020) AS x;
 SELECT test.refresh('q_large');
 DELETE FROM q_t WHERE id > 39700;
 SELECT test.refresh('q_large', max_rows => 30000);
