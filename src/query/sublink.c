@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * sublink.c
- *	  Subqueries in expressions become joins.
+ *	  Subqueries in expressions, and correlated aggregates, become joins.
  *
  * NOTES
  *	  What WHERE (and ON of inner joins) demands of a subquery as one of its
@@ -22,6 +22,8 @@
  *	  a left join with its rows grouped by what it is correlated by; of a left
  *	  join, if it looks up a unique key. EXISTS where a scalar may stand, as under
  *	  OR, is a count compared.
+ *
+ *	  So does a correlated aggregate that stands in FROM already, as LATERAL.
  *
  *	  Correlated subqueries enter FROM as LATERAL ones, which flattening takes
  *	  apart (from.c); what cannot be taken apart is declined there. Semi and anti
@@ -60,6 +62,9 @@ typedef struct UnnestContext
 	BuildContext *build;
 	Query	   *query;
 	Node	   *from;			/* FROM with what was joined to it so far */
+	List	   *replaced;		/* entries that are read no more: numbers, */
+	List	   *replaced_entries;	/* the entries as they were, */
+	List	   *replacements;	/* and what their columns are: lists of TargetEntry */
 } UnnestContext;
 
 /* ----- pieces ----- */
@@ -545,27 +550,60 @@ split_equality(Node *condition, Node **inner, Node **outer)
 	return false;
 }
 
+/* The column "result" of a left join, or "empty" where "key" tells that nothing was found. */
+static Node *
+make_choice(Var *result, Var *key, Node *empty)
+{
+	CaseExpr   *choice;
+	CaseWhen   *when;
+
+	if (IsA(empty, Const) && ((Const *) empty)->constisnull)
+		return (Node *) result;
+	choice = makeNode(CaseExpr);
+	when = makeNode(CaseWhen);
+	when->expr = (Expr *) make_null_test((Node *) copyObject(key), IS_NULL);
+	when->result = (Expr *) empty;
+	when->location = -1;
+	choice->casetype = exprType((Node *) result);
+	choice->casecollid = exprCollation((Node *) result);
+	choice->args = list_make1(when);
+	choice->defresult = (Expr *) result;
+	choice->location = -1;
+	return (Node *) choice;
+}
+
 /*
  * A correlated aggregate: its rows are grouped by what the correlation compares,
- * and the value for no rows stands in where no group is found.
+ * and the values for no rows stand in where no group is found. Returns what its
+ * columns are outside; NIL: declined.
  */
-static Node *
+static List *
 join_groups(UnnestContext *context, Query *subquery)
 {
-	TargetEntry *value = linitial_node(TargetEntry, subquery->targetList);
-	Node	   *empty;
+	List	   *values = NIL;
+	List	   *empties = NIL;
+	List	   *results = NIL;
+	ListCell   *value;
+	ListCell   *empty;
 	bool		unknown = false;
 	List	   *stay = NIL;
 	List	   *conditions = NIL;
 	int			varno = list_length(context->query->rtable) + 1;
-	Var		   *result;
 	Var		   *key = NULL;
 	ListCell   *lc;
 
-	subquery->targetList = list_make1(value);
+	foreach(lc, subquery->targetList)
+	{
+		TargetEntry *target = lfirst_node(TargetEntry, lc);
+
+		if (target->resjunk)
+			continue;
+		values = lappend(values, target);
+		empties = lappend(empties, eval_const_expressions(NULL, empty_mutator(copyObject((Node *) target->expr), &unknown)));
+	}
+	subquery->targetList = list_copy(values);
 	subquery->sortClause = NIL;
 	subquery->distinctClause = NIL;
-	empty = eval_const_expressions(NULL, empty_mutator(copyObject((Node *) value->expr), &unknown));
 	if (unknown)
 		return st_decline(context->build, "a correlated subquery of this form has no delta rule yet");
 	foreach(lc, make_ands_implicit((Expr *) subquery->jointree->quals))
@@ -606,25 +644,11 @@ join_groups(UnnestContext *context, Query *subquery)
 	subquery->jointree->quals = stay ? (Node *) make_ands_explicit(stay) : NULL;
 	if (st_is_correlated(subquery) || key == NULL)
 		return st_decline(context->build, "a correlated subquery of this form has no delta rule yet");
-	result = makeVarFromTargetEntry(varno, value);
 	(void) add_entry(context, subquery);
 	add_join(context, JOIN_LEFT, varno, (Node *) make_ands_explicit(conditions));
-	if (!IsA(empty, Const) || !((Const *) empty)->constisnull)
-	{
-		CaseExpr   *choice = makeNode(CaseExpr);
-		CaseWhen   *when = makeNode(CaseWhen);
-
-		when->expr = (Expr *) make_null_test((Node *) key, IS_NULL);
-		when->result = (Expr *) empty;
-		when->location = -1;
-		choice->casetype = exprType(empty);
-		choice->casecollid = exprCollation((Node *) result);
-		choice->args = list_make1(when);
-		choice->defresult = (Expr *) result;
-		choice->location = -1;
-		return (Node *) choice;
-	}
-	return (Node *) result;
+	forboth(value, values, empty, empties)
+		results = lappend(results, make_choice(makeVarFromTargetEntry(varno, lfirst(value)), key, lfirst(empty)));
+	return results;
 }
 
 /* The value of a scalar subquery, as a column of what is joined. NULL: declined. */
@@ -640,7 +664,11 @@ join_scalar(UnnestContext *context, Query *subquery)
 		RangeTblRef *ref;
 
 		if (correlated)
-			return join_groups(context, subquery);
+		{
+			List	   *results = join_groups(context, subquery);
+
+			return results ? linitial(results) : NULL;
+		}
 		ref = makeNode(RangeTblRef);
 		ref->rtindex = varno = add_entry(context, subquery);
 		context->from = (Node *) makeFromExpr(list_make2(context->from, ref), NULL);
@@ -700,6 +728,90 @@ scalar_mutator(Node *node, void *arg)
 	return expression_tree_mutator(node, scalar_mutator, arg);
 }
 
+/* ----- LATERAL ----- */
+
+/* Is this item of FROM an aggregate that is correlated with its neighbours? */
+static bool
+is_lateral_aggregate(Query *query, Node *item)
+{
+	RangeTblEntry *rte;
+
+	if (!IsA(item, RangeTblRef))
+		return false;
+	rte = rt_fetch(((RangeTblRef *) item)->rtindex, query->rtable);
+	return rte->rtekind == RTE_SUBQUERY && rte->lateral && !rte->security_barrier &&
+		is_one_row(rte->subquery) && st_is_correlated(rte->subquery);
+}
+
+/*
+ * "left" joined with one row for each of its rows, that of such an item: the
+ * join that takes their place. What names the item's columns is changed.
+ */
+static Node *
+join_lateral(UnnestContext *context, Node *left, Node *item)
+{
+	int			varno = ((RangeTblRef *) item)->rtindex;
+	RangeTblEntry *rte = rt_fetch(varno, context->query->rtable);
+	Query	   *subquery = rte->subquery;
+	RangeTblEntry *replaced = palloc(sizeof(RangeTblEntry));
+	List	   *results;
+	List	   *targets = NIL;
+	ListCell   *lc;
+
+	memcpy(replaced, rte, sizeof(RangeTblEntry));
+	rte->rtekind = RTE_RESULT;
+	rte->subquery = NULL;
+	context->from = left;
+	results = join_groups(context, subquery);
+	foreach(lc, results)
+		targets = lappend(targets, makeTargetEntry(lfirst(lc), list_length(targets) + 1, "v", false));
+	context->replaced = lappend_int(context->replaced, varno);
+	context->replacements = lappend(context->replacements, targets);
+	context->replaced_entries = lappend(context->replaced_entries, replaced);
+	return results ? context->from : left;
+}
+
+/* Where such an item stands on its own, or on the right side of a join that keeps every row. */
+static void
+join_laterals(UnnestContext *context, Node **place)
+{
+	Node	   *item = *place;
+
+	check_stack_depth();
+	if (IsA(item, FromExpr))
+	{
+		List	   *before = NIL;
+		ListCell   *lc;
+
+		foreach(lc, ((FromExpr *) item)->fromlist)
+		{
+			join_laterals(context, (Node **) &lfirst(lc));
+			if (before && is_lateral_aggregate(context->query, lfirst(lc)))
+				before = list_make1(join_lateral(context, (Node *) makeFromExpr(before, NULL), lfirst(lc)));
+			else
+				before = lappend(before, lfirst(lc));
+		}
+		((FromExpr *) item)->fromlist = before;
+	}
+	else if (IsA(item, JoinExpr))
+	{
+		JoinExpr   *join = (JoinExpr *) item;
+		Const	   *always = (Const *) join->quals;
+		bool		unconditional = always == NULL ||
+			(IsA(always, Const) && !always->constisnull && DatumGetBool(always->constvalue));
+
+		/* where another join puts NULL, the value for no rows must not stand in */
+		if (join->jointype == JOIN_INNER || join->jointype == JOIN_LEFT)
+			join_laterals(context, &join->larg);
+		if (join->jointype == JOIN_INNER || join->jointype == JOIN_RIGHT)
+			join_laterals(context, &join->rarg);
+		if (is_lateral_aggregate(context->query, join->rarg) &&
+			(join->jointype == JOIN_INNER || (join->jointype == JOIN_LEFT && unconditional)))
+			*place = (Node *) makeFromExpr(list_make1(join_lateral(context, join->larg, join->rarg)),
+										   unconditional ? NULL : join->quals);
+	}
+}
+
 /* ----- one query ----- */
 
 /* Conditions with subqueries, of ON where it stands for WHERE, are taken out. */
@@ -749,12 +861,23 @@ sublink_walker(Node *node, void *arg)
 bool
 st_unnest_sublinks(Query *query, bool grouped, BuildContext *build)
 {
-	UnnestContext context = {build, query, NULL};
+	UnnestContext context = {.build = build, .query = query};
+	ListCell   *number;
+	ListCell   *entry;
+	ListCell   *targets;
+	Node	   *top = (Node *) query->jointree;
+	bool		sublinks = false;
 	List	   *taken = NIL;
 	List	   *asked = NIL;
 	List	   *compared = NIL;
 	ListCell   *lc;
 
+	join_laterals(&context, &top);
+	if (build->reason)
+		return false;
+	forthree(number, context.replaced, entry, context.replaced_entries, targets, context.replacements)
+		*query = *(Query *) StReplaceVarsFromTargetList((Node *) query, lfirst_int(number), lfirst(entry),
+														lfirst(targets), &sublinks);
 	if (!query->hasSubLinks)
 		return true;
 	take_conditions((Node *) query->jointree, &taken);

@@ -133,6 +133,13 @@ class Queries(machinery.Queries):
     def any(self):
         r = self.r
         tree, aliases = self.tree(r.choice([1, 2, 2, 2, 3, 3, 4]))
+        if r.random() < 0.15:
+            source, inner = self.equality(r.choice(aliases))
+            alias = self.alias()
+            tree += (f" {r.choice(['CROSS JOIN', 'CROSS JOIN', 'LEFT JOIN'])} LATERAL (SELECT max({inner}.id) AS id, count(*) AS g,"
+                     f" sum({inner}.i) AS i, min({inner}.h) AS h {source}) AS {alias}")
+            tree += " ON true" if "LEFT JOIN LATERAL" in tree else ""
+            aliases.append(alias)
         where = self.where_of(aliases)
         if r.random() < 0.35:
             key = f"{r.choice(aliases)}.{r.choice(['g', 'i', 'h'])}"

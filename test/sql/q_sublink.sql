@@ -44,6 +44,10 @@ SELECT test.create('s_having', 'SELECT k, sum(v) AS s FROM b GROUP BY k HAVING s
 SELECT test.create('s_having_in', 'SELECT k, (SELECT count(*) FROM d) AS c FROM b GROUP BY k HAVING k NOT IN (SELECT k FROM d WHERE k > 1)');
 SELECT test.create('s_or', 'SELECT d.* FROM d WHERE t = ''y'' OR EXISTS (SELECT FROM b WHERE b.k = d.k) OR NOT EXISTS (SELECT FROM a WHERE n > 5)');
 SELECT test.create('s_flag', 'SELECT id, EXISTS (SELECT FROM b WHERE b.k = a.k AND v > 1) AS f FROM a');
+SELECT test.create('s_lateral', 'SELECT d.*, g.* FROM d, LATERAL (SELECT max(b.v) AS m, count(*) AS c, count(b.t) + 1 AS n FROM b WHERE b.k = d.k) AS g');
+SELECT test.create('s_lateral_join', 'SELECT d.t, g.c, h.c AS hc FROM d LEFT JOIN LATERAL (SELECT count(*) AS c FROM b WHERE b.k = d.k) AS g ON true CROSS JOIN LATERAL (SELECT sum(n) AS s, count(*) AS c FROM a WHERE a.k = g.c) AS h WHERE h.c < 3 OR h.s > 1');
+SELECT test.create('s_lateral_inner', 'SELECT a.id, g.c FROM a JOIN LATERAL (SELECT count(*) AS c FROM d WHERE d.k = a.k) AS g ON g.c <> 1');
+SELECT test.create('s_lateral_null', 'SELECT a.id, x.c FROM a LEFT JOIN (d CROSS JOIN LATERAL (SELECT count(*) AS c FROM b WHERE b.k = d.k) AS g) AS x (k, t, c) ON x.k = a.k', 'AUTO');
 SELECT test.create('s_stack', 'SELECT DISTINCT k FROM s_in AS s JOIN a USING (id) WHERE EXISTS (SELECT FROM s_exists AS e WHERE e.k = a.k)');
 
 SELECT stream_table, run FROM test.refresh_all('DELTA');
