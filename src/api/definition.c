@@ -212,6 +212,13 @@ st_definition_lock_sources(List *sources, int64 pgt_id)
 }
 
 void
+st_definition_lock_captured(List *sources)
+{
+	lock_captured(sources, false);
+	lock_captured(sources, true);
+}
+
+void
 st_definition_create_states(StDefinition *definition, int64 pgt_id)
 {
 	for (int i = 0; i < definition->nstates; i++)

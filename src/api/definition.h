@@ -48,6 +48,12 @@ extern void st_definition_install_capture(StDefinition *definition);
  */
 extern void st_definition_lock_sources(List *sources, int64 pgt_id);
 
+/*
+ * The same without the node: for a stream table that plain SQL has dropped,
+ * which nobody can refresh and whose node may wait for the dropped table.
+ */
+extern void st_definition_lock_captured(List *sources);
+
 /* Make the state tables, empty and without indexes. */
 extern void st_definition_create_states(StDefinition *definition, int64 pgt_id);
 

@@ -171,7 +171,8 @@ sources_of(StStreamTable *table)
 
 /*
  * Take a stream table out of the catalog with everything that only it needs:
- * its states, and the capture of sources that nobody else reads.
+ * its states, and the capture of sources that nobody else reads. The caller
+ * holds AccessExclusiveLock on it; the sources come before their logs.
  */
 static void
 forget_stream_table(StStreamTable *table)
@@ -181,6 +182,7 @@ forget_stream_table(StStreamTable *table)
 	List	   *sources = sources_of(table);
 	ListCell   *lc;
 
+	st_definition_lock_captured(sources);
 	SPI_connect();
 	(void) st_catalog_execute("DELETE FROM pgtrickle.pgt_stream_tables WHERE pgt_id = $1", 1, types, values, NULL);
 	SPI_finish();

@@ -28,6 +28,11 @@
  *	  its pages, when it ends. What is covered never reaches beyond the last
  *	  page on which a row was seen, for the same reason as the mark.
  *
+ *	  Locks: a consumer's row is written by whoever holds its node's lock or,
+ *	  when plain SQL has dropped it, AccessExclusiveLock on its table. To detach
+ *	  or delete it takes the segments lock of the source as well, since another
+ *	  consumer detaches it and DROP TABLE does not lock the node.
+ *
  *	  Column "marks" is, one after the other, each StMark as it lies in memory
  *	  and its holders.
  *
@@ -362,25 +367,40 @@ st_frontier_detach(StFrontier *frontier, const char *reason)
 	st_frontier_write(frontier);
 }
 
-void
-st_frontier_delete(int64 pgt_id)
+/* The sources of which the consumer has a frontier, by OID; maybe delete the rows. */
+static List *
+frontier_sources(int64 pgt_id, bool delete)
 {
 	Relation	rel = table_open(st_internal_relation("source_frontier", false), RowExclusiveLock);
 	ScanKeyData keys[2];
 	SysScanDesc scan = scan_frontiers(rel, pgt_id, InvalidOid, keys);
 	HeapTuple	tuple;
 	List	   *sources = NIL;
-	ListCell   *lc;
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		bool		isnull;
 
 		sources = lappend_oid(sources, DatumGetObjectId(heap_getattr(tuple, ANUM_SOURCE, RelationGetDescr(rel), &isnull)));
-		CatalogTupleDelete(rel, &tuple->t_self);
+		if (delete)
+			CatalogTupleDelete(rel, &tuple->t_self);
 	}
 	systable_endscan(scan);
 	table_close(rel, RowExclusiveLock);
+	list_sort(sources, list_oid_cmp);
+	return sources;
+}
+
+void
+st_frontier_delete(int64 pgt_id)
+{
+	List	   *sources = frontier_sources(pgt_id, false);
+	ListCell   *lc;
+
+	/* another session that detaches the consumer has this lock, if not the node's */
+	foreach(lc, sources)
+		(void) st_segments_lock(lfirst_oid(lc), true);
+	sources = frontier_sources(pgt_id, true);
 	foreach(lc, sources)
 		st_tracking_set_consumer(lfirst_oid(lc), pgt_id, false);
 	CommandCounterIncrement();

@@ -113,7 +113,10 @@ extern BlockNumber st_frontier_first_page(const StFrontier *frontier, Oid log, R
  */
 extern List *st_frontiers_of_source(Oid source);
 
-/* Write that the frontier holds no log any more, and why; a static text. */
+/*
+ * Write that the frontier holds no log any more, and why; a static text. The
+ * caller holds the consumer's node lock and the segments lock of the source.
+ */
 extern void st_frontier_detach(StFrontier *frontier, const char *reason);
 
 /* Is a first fill under way whose frontier nobody sees yet (rule J8)? */

@@ -87,6 +87,11 @@ extern StFrontier *st_frontier_read(int64 pgt_id, Oid source);
 
 /* Write the frontier row in the current transaction (insert or update). */
 extern void st_frontier_write(StFrontier *frontier);
+
+/*
+ * Delete all frontiers of a consumer, under the segments locks of its sources.
+ * The caller keeps the consumer from running, and has locked the sources.
+ */
 extern void st_frontier_delete(int64 pgt_id);
 
 /*

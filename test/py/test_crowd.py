@@ -2,8 +2,8 @@
 
 Each gets what it asked for or an error that PostgreSQL's own commands would
 give: never an internal one (XX000), and in the end everything is fresh, nothing
-inconsistent, and nothing is left of what was dropped. ST_SEED chooses another
-run.
+inconsistent, and nothing is left of what was dropped. PGT_CROWD_SECONDS and
+PGT_CROWD_SEED may be set.
 """
 import collections
 import os
@@ -12,6 +12,12 @@ import threading
 import time
 
 import psycopg
+import pytest
+
+from conftest import Database, create_faulty_extension
+
+SECONDS = float(os.environ.get("PGT_CROWD_SECONDS", "12"))
+SEED = int(os.environ.get("PGT_CROWD_SEED", "1"))
 
 QUERIES = [
     "SELECT g, count(*) AS c, sum(v) AS s FROM {source} GROUP BY g",
@@ -134,7 +140,7 @@ def test_crowd(db):
     db.execute("CREATE TABLE b2 PARTITION OF b FOR VALUES FROM (500) TO (1000000)")
     db.execute("INSERT INTO a SELECT i, i % 7, i FROM generate_series(1, 200) AS i")
     db.execute("INSERT INTO b SELECT i, i % 7, i FROM generate_series(1, 999) AS i")
-    crowd = Crowd(db, int(os.environ.get("ST_SEED", "1")), 12)
+    crowd = Crowd(db, SEED, SECONDS)
     threads = [threading.Thread(target=crowd.session, args=(n,)) for n in range(5)]
     for thread in threads:
         thread.start()
@@ -157,3 +163,63 @@ def test_crowd(db):
                    " AND relnamespace = 'pgtrickle_changes'::regnamespace") == []
     assert db.rows("SELECT tgrelid::regclass, tgname FROM pg_trigger"
                    " WHERE tgname LIKE 'pgtrickle%' AND tgrelid IN ('a'::regclass, 'b'::regclass, 'b1'::regclass)") == []
+
+
+# -- what only meets by chance, step by step
+
+@pytest.fixture
+def small(server):
+    """A database whose change logs are cut into small segments."""
+    db = Database(server, extension=False)
+    create_faulty_extension(server, db.name)
+    db.execute(f"ALTER DATABASE {db.name} SET pg_trickle.fault = 'small segments'")
+    db.conn = db.connect()
+    yield db
+    db.drop()
+
+
+def wait_for_waiter(db, pid, thread):
+    """Until the session waits for a lock, or has ended."""
+    while thread.is_alive() and not db.value("SELECT count(*) FROM pg_locks WHERE pid = %s AND NOT granted", (pid,)):
+        thread.join(0.01)
+    assert thread.is_alive(), "it did not wait"
+
+
+def test_drop_of_a_detached_consumer(small):
+    """DROP TABLE of a stream table whose log another session is just giving up (rule B15)."""
+    db = small
+    db.execute("CREATE TABLE t (id int, pad text)")
+    db.execute("SELECT pgtrickle.create_stream_table('s', 'SELECT id, pad FROM t')")
+    db.execute("SELECT pgtrickle.create_stream_table('idle', 'SELECT count(*) AS c FROM t')")
+    db.execute("INSERT INTO t SELECT x, repeat('x', 1500) FROM generate_series(1, 60) AS x")
+    db.execute("SELECT pgtrickle.refresh_stream_table('s')")
+    db.execute("UPDATE pgtrickle.change_log_segment SET since = since - interval '2 days' WHERE NOT is_current")
+    db.execute("INSERT INTO t VALUES (-1, 'x')")
+
+    holder = db.connect(autocommit=False)
+    said = []
+    holder.add_notice_handler(lambda notice: said.append(notice.message_primary))
+    holder.execute("SELECT pgtrickle.refresh_stream_table('s')")
+    assert any('"public.idle" does not hold the change log' in text for text in said), said
+
+    other = db.connect()
+    failed = []
+
+    def drop():
+        try:
+            other.execute("DROP TABLE idle")
+        except psycopg.Error as error:
+            failed.append((error.sqlstate, str(error)))
+
+    thread = threading.Thread(target=drop)
+    thread.start()
+    wait_for_waiter(db, other.info.backend_pid, thread)
+    holder.commit()
+    thread.join(60)
+    assert not thread.is_alive()
+    assert failed == []
+    assert db.value("SELECT count(*) FROM pgtrickle.source_frontier") == 1
+    assert db.rows("SELECT tracked_by_pgt_ids FROM pgtrickle.pgt_change_tracking") == \
+        db.rows("SELECT array_agg(pgt_id) FROM pgtrickle.pgt_stream_tables")
+    db.execute("SELECT pgtrickle.refresh_stream_table('s')")
+    db.assert_fresh("s")
