@@ -51,6 +51,7 @@ OBJS = \
 	src/query/distinct_on.o \
 	src/query/from.o \
 	src/query/grouping_sets.o \
+	src/query/index_advice.o \
 	src/query/numeric_scale.o \
 	src/query/outer.o \
 	src/query/setop.o \

@@ -272,6 +272,7 @@ st_sql_create_stream_table(PG_FUNCTION_ARGS)
 	st_statement_check_permissions(original);
 	st_definition_decide(definition);
 	check_name_free(&plan);
+	st_definition_advise(definition);
 	st_definition_install_capture(definition);
 
 	create_relation(&plan);

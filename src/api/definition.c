@@ -30,6 +30,7 @@
 #include "guc.h"
 #include "query/source_facts.h"
 #include "store/store.h"
+#include "util/sqlbuf.h"
 
 /* ----- the mode ----- */
 
@@ -360,5 +361,38 @@ st_definition_write_dependencies(StDefinition *definition, int64 pgt_id)
 		values[3] = names ? st_text_array(names) : (Datum) 0;
 		(void) st_catalog_execute("INSERT INTO pgtrickle.pgt_dependencies (pgt_id, source_relid, source_type, columns_used)"
 								  " VALUES ($1, $2, $3, $4)", 4, types, values, nulls);
+	}
+}
+
+char *
+st_index_advice_sql(const StIndexAdvice *advice)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	st_sql_format(&sql, "CREATE INDEX ON %s (%s);",
+				  quote_qualified_identifier(get_namespace_name(get_rel_namespace(advice->relid)),
+											 get_rel_name(advice->relid)),
+				  quote_identifier(get_attname(advice->relid, advice->attnum, false)));
+	return sql.data;
+}
+
+void
+st_definition_advise(const StDefinition *definition)
+{
+	ListCell   *lc;
+
+	if (definition->tree == NULL)
+		return;
+	foreach(lc, st_tree_index_advice(definition->tree))
+	{
+		StIndexAdvice *advice = lfirst(lc);
+
+		ereport(NOTICE,
+				(errmsg("refreshes of \"%s\" look up rows of \"%s\" by column \"%s\", which no index begins with",
+						definition->name, get_rel_name(advice->relid),
+						get_attname(advice->relid, advice->attnum, false)),
+				 errdetail("Finding them takes reading all of \"%s\".", get_rel_name(advice->relid)),
+				 errhint("%s", st_index_advice_sql(advice))));
 	}
 }

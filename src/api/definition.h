@@ -68,4 +68,10 @@ extern Datum st_text_array(List *strings);
 extern Datum st_oid_array(int n, const Oid *oids);
 extern Datum st_attnum_array(int n, const AttrNumber *attnums);
 
+/* The CREATE INDEX statement that would help. */
+extern char *st_index_advice_sql(const StIndexAdvice *advice);
+
+/* A NOTICE for each index that refreshes would use if it were there (rule E6). */
+extern void st_definition_advise(const StDefinition *definition);
+
 #endif							/* ST_API_DEFINITION_H */

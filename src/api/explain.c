@@ -26,6 +26,7 @@
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
+#include "api/definition.h"
 #include "api/explain.h"
 #include "api/name.h"
 #include "compat.h"
@@ -195,6 +196,8 @@ print_program(StringInfo text, StEntry *entry)
 		appendStringInfo(text, "Source: %s (%s), change log of " INT64_FORMAT " bytes\n",
 						 st_relation_label(source->relid), st_source_columns(source), st_log_size(source->relid));
 	}
+	foreach(lc, st_tree_index_advice(entry->program->tree))
+		appendStringInfo(text, "Missing index: %s\n", st_index_advice_sql(lfirst(lc)));
 	for (int i = 0; i < entry->program->nnodes; i++)
 	{
 		StNodeProgram *node = &entry->program->nodes[i];

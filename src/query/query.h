@@ -158,6 +158,16 @@ extern bool st_query_stable(Query *query);
 /* Decompose; never raises for a query that PostgreSQL accepts: see reason. */
 extern StTree *st_query_build(Query *query);
 
+/* A column by which the deltas look up rows of a large relation without an index. */
+typedef struct StIndexAdvice
+{
+	Oid			relid;
+	AttrNumber	attnum;
+} StIndexAdvice;
+
+/* What is missing at the present sizes and indexes (rule E6): of StIndexAdvice. */
+extern List *st_tree_index_advice(StTree *tree);
+
 /* All relations read by a rewritten query, views excluded, each once, by OID. */
 extern List *st_query_sources(Query *query);
 

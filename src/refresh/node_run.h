@@ -36,7 +36,7 @@ extern const char *st_run_differential(StEntry *entry, int nsources, StSourceDel
 extern void st_run_full(StEntry *entry, bool empty, Snapshot snapshot, StRefreshOutcome *outcome);
 
 /* Note a step of the run for the log, if it is wanted: what, rows, milliseconds. */
-extern void st_note_step(StRefreshOutcome *outcome, const char *format,...) pg_attribute_printf(2, 3);
+extern void st_note_step(StRefreshOutcome *outcome, const char *format,...) __attribute__((format(printf, 2, 3)));
 
 /* Milliseconds since an earlier reading of the clock. */
 extern double st_elapsed_ms(instr_time since);

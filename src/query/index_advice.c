@@ -1,0 +1,142 @@
+/*-------------------------------------------------------------------------
+ *
+ * index_advice.c
+ *	  Indexes that deltas would look up rows by, and that are not there.
+ *
+ * A change of one reference of a join finds the rows of the others by the
+ * columns that conditions equate; a slice finds the rows of a touched key.
+ * Where no index begins with such a column the relation is read in whole, which
+ * is right but costs what the relation holds (rule E6).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/plancat.h"
+#include "parser/parsetree.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/typcache.h"
+
+#include "query/query.h"
+#include "query/source_facts.h"
+
+/* rows up to which reading all is as good as an index */
+#define SMALL_RELATION 1000
+
+static bool
+is_small(Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	BlockNumber pages = 0;
+	double		rows = 0;
+	double		visible = 0;
+
+	/* a partitioned table holds nothing itself: large until proven otherwise */
+	if (RELKIND_HAS_STORAGE(rel->rd_rel->relkind))
+		estimate_rel_size(rel, NULL, &pages, &rows, &visible);
+	else
+		rows = SMALL_RELATION + 1;
+	table_close(rel, NoLock);
+	return rows <= SMALL_RELATION;
+}
+
+static List *
+advise(List *advice, Oid relid, AttrNumber attnum)
+{
+	StIndexAdvice *result;
+	ListCell   *lc;
+
+	foreach(lc, advice)
+		if (((StIndexAdvice *) lfirst(lc))->relid == relid && ((StIndexAdvice *) lfirst(lc))->attnum == attnum)
+			return advice;
+	if (is_small(relid))
+		return advice;
+	result = palloc(sizeof(StIndexAdvice));
+	result->relid = relid;
+	result->attnum = attnum;
+	return lappend(advice, result);
+}
+
+/* The column of the reference that a condition equates with something of others, or 0. */
+static AttrNumber
+equated_column(Node *condition, int varno)
+{
+	OpExpr	   *op = (OpExpr *) condition;
+
+	if (!IsA(op, OpExpr) || list_length(op->args) != 2)
+		return 0;
+	for (int side = 0; side < 2; side++)
+	{
+		Var		   *var = list_nth(op->args, side);
+		Bitmapset  *others = pull_varnos(NULL, list_nth(op->args, 1 - side));
+		Oid			family;
+
+		while (IsA(var, RelabelType))
+			var = (Var *) ((RelabelType *) var)->arg;
+		if (!IsA(var, Var) || var->varno != varno || var->varlevelsup > 0 || var->varattno <= 0 ||
+			bms_is_empty(others) || bms_is_member(varno, others))
+			continue;
+		family = lookup_type_cache(exprType(list_nth(op->args, side)), TYPECACHE_BTREE_OPFAMILY)->btree_opf;
+		if (OidIsValid(family) && get_op_opfamily_strategy(op->opno, family) == BTEqualStrategyNumber)
+			return var->varattno;
+	}
+	return 0;
+}
+
+static List *
+advise_join(List *advice, Query *flat)
+{
+	List	   *conditions = make_ands_implicit((Expr *) flat->jointree->quals);
+
+	for (int varno = 1; varno <= list_length(flat->rtable); varno++)
+	{
+		RangeTblEntry *rte = rt_fetch(varno, flat->rtable);
+		Bitmapset  *columns = NULL;
+		ListCell   *lc;
+
+		if (rte->rtekind != RTE_RELATION)
+			continue;
+		foreach(lc, conditions)
+		{
+			AttrNumber	column = equated_column(lfirst(lc), varno);
+
+			if (column > 0)
+				columns = bms_add_member(columns, column);
+		}
+		if (!bms_is_empty(columns) && !st_relation_has_index_on(rte->relid, columns))
+			advice = advise(advice, rte->relid, bms_next_member(columns, -1));
+	}
+	return advice;
+}
+
+List *
+st_tree_index_advice(StTree *tree)
+{
+	List	   *advice = NIL;
+	ListCell   *lc;
+
+	foreach(lc, tree->joins)
+	{
+		StJoin	   *join = lfirst(lc);
+		ListCell   *lc2;
+
+		CHECK_FOR_INTERRUPTS();
+		if (join->flat)
+			advice = advise_join(advice, join->flat);
+		foreach(lc2, join->sliced)
+		{
+			StSliceReference *reference = lfirst(lc2);
+
+			if (!st_relation_has_index_on(reference->relid, bms_make_singleton(reference->attnum)))
+				advice = advise(advice, reference->relid, reference->attnum);
+		}
+	}
+	return advice;
+}
