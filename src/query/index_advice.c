@@ -20,6 +20,7 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/plancat.h"
 #include "parser/parsetree.h"
+#include "storage/bufmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/typcache.h"
@@ -27,8 +28,9 @@
 #include "query/query.h"
 #include "query/source_facts.h"
 
-/* rows up to which reading all is as good as an index */
+/* rows, or pages, up to which reading all is as good as an index */
 #define SMALL_RELATION 1000
+#define SMALL_PAGES 8
 
 static bool
 is_small(Oid relid)
@@ -40,7 +42,11 @@ is_small(Oid relid)
 
 	/* a partitioned table holds nothing itself: large until proven otherwise */
 	if (RELKIND_HAS_STORAGE(rel->rd_rel->relkind))
-		estimate_rel_size(rel, NULL, &pages, &rows, &visible);
+	{
+		/* the planner takes a table that was never vacuumed for larger than it is */
+		if (RelationGetNumberOfBlocks(rel) > SMALL_PAGES)
+			estimate_rel_size(rel, NULL, &pages, &rows, &visible);
+	}
 	else
 		rows = SMALL_RELATION + 1;
 	table_close(rel, NoLock);
