@@ -14,15 +14,8 @@
 #include "nodes/primnodes.h"
 #include "utils/snapshot.h"
 
+#include "catalog/stream_table.h"
 #include "util/zset.h"
-
-/* How a row of the node is found again. */
-typedef enum StIdentityKind
-{
-	ST_IDENTITY_KEY,			/* unique index on NOT NULL key columns */
-	ST_IDENTITY_KEY_HASH,		/* index on hash_record_extended(ROW(keys), 0) */
-	ST_IDENTITY_IMAGE			/* index on pgtrickle.row_image_hash(ROW(columns)) */
-} StIdentityKind;
 
 typedef struct StIdentity
 {

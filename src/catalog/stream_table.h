@@ -12,6 +12,14 @@
 #include "executor/spi.h"
 #include "nodes/pg_list.h"
 
+/* How a row of the node is found again. */
+typedef enum StIdentityKind
+{
+	ST_IDENTITY_KEY,			/* unique index on NOT NULL key columns */
+	ST_IDENTITY_KEY_HASH,		/* index on hash_record_extended(ROW(keys), 0) */
+	ST_IDENTITY_IMAGE			/* index on pgtrickle.row_image_hash(ROW(columns)) */
+} StIdentityKind;
+
 typedef struct StStreamTable
 {
 	int64		pgt_id;
@@ -33,7 +41,7 @@ typedef struct StStreamTable
 	List	   *settings;		/* of char *: name, value, name, value */
 	int			nstates;
 	Oid		   *states;
-	int			identity_kind;	/* StIdentityKind */
+	StIdentityKind identity_kind;
 	int			nkeys;
 	AttrNumber *keys;
 } StStreamTable;

@@ -958,34 +958,57 @@ start_again(BuildContext *context, int nnodes, int njoins)
 	context->joins = list_truncate(context->joins, njoins);
 }
 
+/* levels of nesting at which slices are tried: each keeps a copy of its query */
+#define SLICE_DEPTH 8
+
 /*
  * Blocks and states first. Slices are the second line before a query is
  * recomputed (rule E5): below its grouping, which is then a state, or whole.
  */
-Query *
-st_linearize(Query *query, BuildContext *context)
+static Query *
+linearize_or_slice(Query *query, BuildContext *context)
 {
-	Query	   *copy = beyond_blocks_walker((Node *) query, NULL) ? copyObject(query) : NULL;
+	Query	   *copy = context->depth <= SLICE_DEPTH && beyond_blocks_walker((Node *) query, NULL) ?
+		copyObject(query) : NULL;
 	int			nnodes = list_length(context->nodes);
 	int			njoins = list_length(context->joins);
-	Query	   *result = linearize_level(query, context);
-	const char *reason = context->reason;
+	Query	   *result;
 	Query	   *split;
+	const char *reason;
 
+	context->failed_below = false;
+	result = linearize_level(query, context);
+	reason = context->reason;
 	if (result || copy == NULL)
 		return result;
-	start_again(context, nnodes, njoins);
-	split = st_split_grouping(copyObject(copy), context);
-	if (split)
+	/* what failed below would fail again below a grouping */
+	if (!context->failed_below)
 	{
-		result = linearize_level(split, context);
-		if (result)
-			return result;
+		start_again(context, nnodes, njoins);
+		split = st_split_grouping(copyObject(copy), context);
+		if (split)
+		{
+			result = linearize_level(split, context);
+			if (result)
+				return result;
+		}
 	}
 	start_again(context, nnodes, njoins);
 	result = st_slice(copy, context);
 	if (result == NULL)
 		context->reason = reason;
+	return result;
+}
+
+Query *
+st_linearize(Query *query, BuildContext *context)
+{
+	Query	   *result;
+
+	context->depth++;
+	result = linearize_or_slice(query, context);
+	context->depth--;
+	context->failed_below = result == NULL;
 	return result;
 }
 

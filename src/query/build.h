@@ -15,6 +15,8 @@ typedef struct BuildContext
 	List	   *nodes;			/* of StNode, in the making */
 	List	   *joins;			/* of StJoin */
 	const char *reason;			/* the first reason that there is no delta rule */
+	int			depth;			/* of st_linearize */
+	bool		failed_below;	/* the last level that failed was not the top one */
 } BuildContext;
 
 /* Remember why; the first reason stays. Returns NULL. */

@@ -30,6 +30,7 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
+#include "catalog/stream_table.h"
 #include "compat.h"
 #include "query/source_facts.h"
 
@@ -212,16 +213,31 @@ make_candidate_key(int ncolumns)
 	return key;
 }
 
+/* Columns of a stream table that are its unique key: refreshes never write a NULL there. */
+static Bitmapset *
+stream_table_key(Oid relid)
+{
+	StStreamTable *table = st_stream_table_get(relid);
+	Bitmapset  *key = NULL;
+
+	if (table && table->identity_kind == ST_IDENTITY_KEY)
+		for (int i = 0; i < table->nkeys; i++)
+			key = bms_add_member(key, table->keys[i]);
+	return key;
+}
+
 static List *
 relation_keys(Oid relid)
 {
 	Relation	rel;
+	Bitmapset  *never_null;
 	List	   *keys = NIL;
 	ListCell   *lc;
 
 	/* an inheritance child may hold a second row with the same key */
 	if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE && has_subclass(relid))
 		return NIL;
+	never_null = stream_table_key(relid);
 	rel = table_open(relid, AccessShareLock);
 	foreach(lc, RelationGetIndexList(rel))
 	{
@@ -235,7 +251,8 @@ relation_keys(Oid relid)
 		{
 			AttrNumber	attnum = index->indkey.values[i];
 
-			usable = attnum > 0 && TupleDescAttr(rel->rd_att, attnum - 1)->attnotnull;
+			usable = attnum > 0 && (TupleDescAttr(rel->rd_att, attnum - 1)->attnotnull ||
+									bms_is_member(attnum, never_null));
 			if (!usable)
 				break;
 			key->columns[i] = attnum;
