@@ -98,11 +98,15 @@ add_join(List *list, StProgram *program, StJoinProgram *join)
 {
 	for (int i = 0; i < join->nreferences; i++)
 	{
-		StJoinDelta *delta = st_join_delta(program, join, bms_make_singleton(i));
+		StJoinDelta *delta;
 		TupleDesc	previous = NULL;
 		int			nleaves = list_length(join->leaves);
 		ListCell   *lc;
 
+		/* VALUES and functions never change */
+		if (bms_is_empty(join->reference_leaves[i]))
+			continue;
+		delta = st_join_delta(program, join, bms_make_singleton(i));
 		foreach(lc, delta->steps)
 		{
 			StJoinStep *step = lfirst(lc);

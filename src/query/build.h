@@ -10,6 +10,9 @@
 
 #include "query/query.h"
 
+/* references of a join, and joins, of one query: beyond it planning costs more than it saves */
+#define ST_MAX_REFERENCES 64
+
 typedef struct BuildContext
 {
 	List	   *nodes;			/* of StNode, in the making */

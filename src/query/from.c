@@ -609,6 +609,8 @@ st_flatten_from(Query *query, bool grouped, BuildContext *build)
 	if (build->reason)
 		return false;
 	st_reduce_outer_joins(query);
+	if (list_length(query->rtable) > 4 * ST_MAX_REFERENCES)
+		return st_decline(build, psprintf("a join of more than %d relations has no delta rule", ST_MAX_REFERENCES)) != NULL;
 	if (!st_build_outer_joins(query, build))
 		return false;
 	collect_references((Node *) query->jointree, &context);
@@ -616,6 +618,8 @@ st_flatten_from(Query *query, bool grouped, BuildContext *build)
 		context.references = list_make1_int(add_one_row(query));
 	if (!keep_references(&context))
 		return false;
+	if (list_length(query->rtable) > ST_MAX_REFERENCES || list_length(build->joins) > ST_MAX_REFERENCES)
+		return st_decline(build, psprintf("a join of more than %d relations has no delta rule", ST_MAX_REFERENCES)) != NULL;
 	first = linitial_node(RangeTblEntry, query->rtable);
 	if (list_length(query->rtable) > 1 ||
 		first->rtekind == RTE_FUNCTION || first->rtekind == RTE_VALUES)

@@ -31,6 +31,8 @@
 #include "executor/execdesc.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/paths.h"
+#include "optimizer/planmain.h"
 #include "optimizer/planner.h"
 #include "parser/parsetree.h"
 #include "parser/analyze.h"
@@ -55,6 +57,9 @@
 #define PLAN_SIZE_FACTOR 8.0
 /* plans kept per statement: a delta that alternates between sizes must not replan */
 #define PLANS_KEPT 4
+/* range table entries, joins included, from which PostgreSQL's default limits hold */
+#define MANY_RELATIONS 128
+#define MANY_RELATIONS_LIMIT 8
 
 typedef struct StPlan
 {
@@ -262,13 +267,53 @@ count_blocks(PlannedStmt *planned)
 	return blocks;
 }
 
+/*
+ * Plan a copy of the statement's query. What the planner leaves behind is
+ * freed; a query with very many relations is planned in smaller parts, since
+ * the limits that serve the statements of deltas are too high for it.
+ */
+static PlannedStmt *
+plan_query(StStatement *statement, int ninputs, const StInput *inputs)
+{
+	MemoryContext target = CurrentMemoryContext;
+	MemoryContext scratch = AllocSetContextCreate(target, "pg_trickle planning", ALLOCSET_DEFAULT_SIZES);
+	SizeContext sizes = {ninputs, inputs};
+	int			join_limit = join_collapse_limit;
+	int			from_limit = from_collapse_limit;
+	PlannedStmt *planned;
+	Query	   *query;
+
+	MemoryContextSwitchTo(scratch);
+	query = copyObject(statement->query);
+	set_sizes_walker((Node *) query, &sizes);
+	/* the parser's locks went with its transaction */
+	AcquireRewriteLocks(query, true, false);
+	PG_TRY();
+	{
+		if (list_length(query->rtable) > MANY_RELATIONS)
+		{
+			join_collapse_limit = Min(join_collapse_limit, MANY_RELATIONS_LIMIT);
+			from_collapse_limit = Min(from_collapse_limit, MANY_RELATIONS_LIMIT);
+		}
+		planned = planner(query, statement->text, 0, NULL);
+	}
+	PG_FINALLY();
+	{
+		join_collapse_limit = join_limit;
+		from_collapse_limit = from_limit;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(target);
+	planned = copyObject(planned);
+	MemoryContextDelete(scratch);
+	return planned;
+}
+
 static PlannedStmt *
 plan_for(StStatement *statement, int ninputs, const StInput *inputs)
 {
 	StPlan	   *plan = NULL;
-	SizeContext sizes = {ninputs, inputs};
 	MemoryContext old;
-	Query	   *query;
 
 	statement->uses++;
 	for (int i = 0; i < statement->nplans; i++)
@@ -301,11 +346,7 @@ plan_for(StStatement *statement, int ninputs, const StInput *inputs)
 	plan->context = AllocSetContextCreate(statement->context, "pg_trickle plan",
 										  ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(plan->context);
-	query = copyObject(statement->query);
-	set_sizes_walker((Node *) query, &sizes);
-	/* the parser's locks went with its transaction */
-	AcquireRewriteLocks(query, true, false);
-	plan->planned = planner(query, statement->text, 0, NULL);
+	plan->planned = plan_query(statement, ninputs, inputs);
 	if (!statement->check_permissions)
 		clear_permissions(plan->planned);
 	plan->counts = palloc(sizeof(double) * Max(ninputs, 1));
