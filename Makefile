@@ -52,7 +52,9 @@ OBJS = \
 	src/query/from.o \
 	src/query/grouping_sets.o \
 	src/query/index_advice.o \
+	src/query/make.o \
 	src/query/numeric_scale.o \
+	src/query/ordered.o \
 	src/query/outer.o \
 	src/query/setop.o \
 	src/query/slice.o \

@@ -373,20 +373,11 @@ append_lookup(StringInfo sql, StApplier *applier)
 		Oid			input = get_opclass_input_type(opclass);
 		Oid			operator = get_opfamily_member(get_opclass_family(opclass), input, input,
 												   BTEqualStrategyNumber);
-		HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
-		Form_pg_operator form;
 
-		if (!HeapTupleIsValid(tuple))
-			elog(ERROR, "cache lookup failed for operator %u", operator);
-		form = (Form_pg_operator) GETSTRUCT(tuple);
 		st_sql_column(sql, "t", get_attname(applier->relid, applier->columns[positions[i]], false));
-		st_sql_text(sql, " OPERATOR(");
-		st_sql_identifier(sql, get_namespace_name(form->oprnamespace));
-		/* an operator's name cannot be quoted and needs not be */
-		st_sql_text(sql, ".");
-		st_sql_text(sql, NameStr(form->oprname));
-		st_sql_format(sql, ") d.o%d AND ", positions[i] + 1);
-		ReleaseSysCache(tuple);
+		st_sql_text(sql, " ");
+		st_sql_operator(sql, operator);
+		st_sql_format(sql, " d.o%d AND ", positions[i] + 1);
 	}
 }
 

@@ -47,6 +47,7 @@
 #include "access/htup_details.h"
 #include "delta/aggregate.h"
 #include "delta/top.h"
+#include "query/make.h"
 #include "util/fault.h"
 #include "util/sqlbuf.h"
 
@@ -313,10 +314,8 @@ st_state_print_values(StringInfo sql, StNode *node, const char *alias)
 static char *
 print_aggref(StNode *node, Node *aggregate)
 {
-	Query	   *query = makeNode(Query);
-	RangeTblEntry *rte = makeNode(RangeTblEntry);
-	RangeTblRef *ref = makeNode(RangeTblRef);
 	List	   *names = NIL;
+	Query	   *query;
 	char	   *text;
 	char	   *from = NULL;
 
@@ -324,17 +323,9 @@ print_aggref(StNode *node, Node *aggregate)
 		names = lappend(names, makeString(psprintf("k%d", i)));
 	for (int i = 1; i <= node->narguments; i++)
 		names = lappend(names, makeString(psprintf("a%d", i)));
-	rte->rtekind = RTE_CTE;
-	rte->ctename = pstrdup("__pgt_in");
-	rte->alias = makeAlias("i", NIL);
-	rte->eref = makeAlias("i", names);
-	rte->inFromCl = true;
-	ref->rtindex = 1;
-	query->commandType = CMD_SELECT;
-	query->rtable = list_make1(rte);
-	query->jointree = makeFromExpr(list_make1(ref), NULL);
+	query = st_make_query(list_make1(st_make_with_entry("__pgt_in", "i", names)), NULL,
+						  list_make1(makeTargetEntry((Expr *) copyObject(aggregate), 1, "v", false)));
 	query->hasAggs = true;
-	query->targetList = list_make1(makeTargetEntry((Expr *) copyObject(aggregate), 1, "v", false));
 	text = st_query_print(query);
 	for (char *next = strstr(text, "FROM __pgt_in i"); next; next = strstr(next + 1, "FROM __pgt_in i"))
 		from = next;
@@ -517,7 +508,7 @@ extreme_operator(StAggregate *aggregate)
 	operator = ((Form_pg_aggregate) GETSTRUCT(tuple))->aggsortop;
 	ReleaseSysCache(tuple);
 	initStringInfo(&sql);
-	st_sql_format(&sql, "OPERATOR(pg_catalog.%s)", get_opname(operator));
+	st_sql_operator(&sql, operator);
 	return sql.data;
 }
 

@@ -124,9 +124,21 @@ has_leaf(List *leaves, const char *input)
 	return false;
 }
 
-StLeaf *
-st_source_leaf(StSource *source)
+const StSource *
+st_program_source(const StProgram *program, Oid relid)
 {
+	ListCell   *lc;
+
+	foreach(lc, program->sources)
+		if (((StSource *) lfirst(lc))->relid == relid)
+			return lfirst(lc);
+	elog(ERROR, "relation %u is not among the sources", relid);
+}
+
+StLeaf *
+st_source_leaf(const StProgram *program, Oid relid)
+{
+	const StSource *source = st_program_source(program, relid);
 	StLeaf	   *leaf = palloc0(sizeof(StLeaf));
 
 	leaf->kind = ST_LEAF_SOURCE;
@@ -134,17 +146,6 @@ st_source_leaf(StSource *source)
 	leaf->input = source_input_name(source->relid);
 	leaf->desc = st_source_desc(source->relid, source->attnums, true);
 	return leaf;
-}
-
-static StLeaf *
-source_leaf(const StProgram *program, Oid relid)
-{
-	ListCell   *lc;
-
-	foreach(lc, program->sources)
-		if (((StSource *) lfirst(lc))->relid == relid)
-			return st_source_leaf(lfirst(lc));
-	elog(ERROR, "relation %u is not among the sources", relid);
 }
 
 List *
@@ -157,7 +158,7 @@ st_entry_leaves(RangeTblEntry *rte, const StProgram *program, List *leaves)
 	{
 		if (has_leaf(leaves, source_input_name(rte->relid)))
 			return leaves;
-		return lappend(leaves, source_leaf(program, rte->relid));
+		return lappend(leaves, st_source_leaf(program, rte->relid));
 	}
 	if (rte->rtekind == RTE_SUBQUERY && st_join_ordinal(rte) < 0)
 		return st_block_leaves(rte->subquery, program, leaves);

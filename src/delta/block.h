@@ -15,7 +15,10 @@
 /* Add the leaves of a block, or of one entry, to a list: each input once. */
 extern List *st_block_leaves(Query *block, const StProgram *program, List *leaves);
 extern List *st_entry_leaves(RangeTblEntry *rte, const StProgram *program, List *leaves);
-extern StLeaf *st_source_leaf(StSource *source);
+extern StLeaf *st_source_leaf(const StProgram *program, Oid relid);
+
+/* What the program reads of a source; raises if it is none. */
+extern const StSource *st_program_source(const StProgram *program, Oid relid);
 
 /* Columns c<attnum> of the wanted attributes, with the source's types. */
 extern TupleDesc st_source_desc(Oid relid, const Bitmapset *attnums, bool weighted);

@@ -49,6 +49,7 @@
 #include "delta/block.h"
 #include "delta/join.h"
 #include "delta/outer.h"
+#include "query/make.h"
 #include "util/fault.h"
 #include "util/sqlbuf.h"
 
@@ -411,30 +412,17 @@ make_step_term(StepContext *context, const Bitmapset *from, bool previous, int d
 
 	if (previous)
 	{
-		RangeTblEntry *rte = makeNode(RangeTblEntry);
-		RangeTblRef *ref = makeNode(RangeTblRef);
-
-		for (int i = 1; i <= list_length(context->columns); i++)
-			names = lappend(names, makeString(psprintf("c%d", i)));
-		names = lappend(names, makeString(pstrdup(ST_WEIGHT_COLUMN)));
-		rte->rtekind = RTE_CTE;
-		rte->ctename = pstrdup(ST_STEP_INPUT);
-		rte->alias = makeAlias("p", NIL);
-		rte->eref = makeAlias("p", names);
-		rte->inFromCl = true;
-		term->rtable = lappend(term->rtable, rte);
-		ref->rtindex = carried.varno;
-		refs = lappend(refs, ref);
+		names = lappend(st_make_names(list_length(context->columns)), makeString(pstrdup(ST_WEIGHT_COLUMN)));
+		term->rtable = lappend(term->rtable, st_make_with_entry(ST_STEP_INPUT, "p", names));
+		refs = lappend(refs, st_make_reference(carried.varno));
 		weight = weight_of(carried.varno, list_length(names));
 		present = bms_add_members(present, context->joined);
 	}
 	while ((varno = bms_next_member(from, varno)) >= 0)
 	{
 		RangeTblEntry *rte = rt_fetch(varno, term->rtable);
-		RangeTblRef *ref = makeNode(RangeTblRef);
 
-		ref->rtindex = varno;
-		refs = lappend(refs, ref);
+		refs = lappend(refs, st_make_reference(varno));
 		if (varno == delta)
 			weight = multiply(weight, weight_of(varno, st_weigh_entry(rte)));
 		if (previous)

@@ -43,6 +43,7 @@
 #include "delta/block.h"
 #include "delta/join.h"
 #include "delta/outer.h"
+#include "query/make.h"
 #include "query/source_facts.h"
 #include "util/fault.h"
 #include "util/sqlbuf.h"
@@ -125,27 +126,6 @@ move(Side *side, Node *node, int kept_varno, int kept_levels_up, bool by_positio
 
 /* ----- pieces of trees ----- */
 
-static Query *
-make_select(List *rtable, Node *quals)
-{
-	Query	   *query = makeNode(Query);
-	List	   *refs = NIL;
-
-	for (int i = 1; i <= list_length(rtable); i++)
-	{
-		RangeTblRef *ref = makeNode(RangeTblRef);
-
-		ref->rtindex = i;
-		refs = lappend(refs, ref);
-	}
-	query->commandType = CMD_SELECT;
-	query->querySource = QSRC_ORIGINAL;
-	query->canSetTag = true;
-	query->rtable = rtable;
-	query->jointree = makeFromExpr(refs, quals);
-	return query;
-}
-
 static void
 add_target(Query *query, Expr *expr, const char *name)
 {
@@ -158,11 +138,7 @@ add_target(Query *query, Expr *expr, const char *name)
 static void
 add_targets(Query *query, List *exprs)
 {
-	ListCell   *lc;
-	int			position = 1;
-
-	foreach(lc, exprs)
-		add_target(query, lfirst(lc), psprintf("c%d", position++));
+	query->targetList = list_concat(query->targetList, st_make_targets(exprs));
 }
 
 static Expr *
@@ -181,30 +157,16 @@ copy_entry(Side *side, int varno)
 static RangeTblEntry *
 named_entry(const char *name, const char *alias, int ncolumns, List *others)
 {
-	RangeTblEntry *rte = makeNode(RangeTblEntry);
-	List	   *names = NIL;
-
-	for (int i = 1; i <= ncolumns; i++)
-		names = lappend(names, makeString(psprintf("c%d", i)));
-	rte->rtekind = RTE_CTE;
-	rte->ctename = pstrdup(name);
-	rte->alias = makeAlias(alias, NIL);
-	rte->eref = makeAlias(alias, list_concat(names, others));
-	rte->inFromCl = true;
-	return rte;
+	return st_make_with_entry(name, alias, list_concat(st_make_names(ncolumns), others));
 }
 
 static RangeTblEntry *
 subquery_entry(Query *query, const char *alias, List *names)
 {
-	RangeTblEntry *rte = makeNode(RangeTblEntry);
+	RangeTblEntry *rte = st_make_subquery_entry(query, alias, names);
 
-	rte->rtekind = RTE_SUBQUERY;
-	rte->subquery = query;
 	rte->alias = makeAlias(alias, NIL);
-	rte->eref = makeAlias(alias, names);
 	rte->lateral = true;
-	rte->inFromCl = true;
 	return rte;
 }
 
@@ -236,14 +198,14 @@ print_kept_delta(Side *side)
 
 	other->functions = (List *) move(side, (Node *) other->functions, 1, 1, false, 1);
 	other->values_lists = (List *) move(side, (Node *) other->values_lists, 1, 1, false, 1);
-	inner = make_select(list_make1(other), move(side, side->flat->jointree->quals, 1, 1, false, 1));
+	inner = st_make_query(list_make1(other), move(side, side->flat->jointree->quals, 1, 1, false, 1), NIL);
 	add_target(inner, (Expr *) makeBoolConst(true, false), "m");
 	exists->subLinkType = EXISTS_SUBLINK;
 	exists->subselect = (Node *) inner;
 	exists->location = -1;
-	query = make_select(list_make1(kept),
+	query = st_make_query(list_make1(kept),
 						side->matched ? (Node *) exists :
-						(Node *) makeBoolExpr(NOT_EXPR, list_make1(exists), -1));
+						(Node *) makeBoolExpr(NOT_EXPR, list_make1(exists), -1), NIL);
 	query->hasSubLinks = true;
 	add_targets(query, result_columns(side, 1, false));
 	add_target(query, int8_var(1, weight, 0), ST_WEIGHT_COLUMN);
@@ -277,7 +239,7 @@ print_affected(StringInfo sql, Side *side, bool of_delta)
 	st_sql_text(sql, "WITH ");
 	if (of_delta)
 	{
-		Query	   *delta = make_select(list_make1(kept), NULL);
+		Query	   *delta = st_make_query(list_make1(kept), NULL, NIL);
 
 		weight = st_weigh_entry(kept);
 		add_targets(delta, (List *) move(side, (Node *) side->columns, 1, 0, false, 0));
@@ -291,8 +253,8 @@ print_affected(StringInfo sql, Side *side, bool of_delta)
 		identity = st_entry_expose_identity(kept, 1);
 
 	weight = st_weigh_entry(other);
-	query = make_select(list_make2(kept, other),
-						move(side, side->flat->jointree->quals, 1, 0, of_delta, 2));
+	query = st_make_query(list_make2(kept, other),
+						move(side, side->flat->jointree->quals, 1, 0, of_delta, 2), NIL);
 	add_targets(query, (List *) move(side, (Node *) side->columns, 1, 0, of_delta, 2));
 	if (of_delta)
 		add_target(query, int8_var(1, ncolumns + 1, 0), "w");
@@ -317,25 +279,18 @@ print_affected(StringInfo sql, Side *side, bool of_delta)
 static RangeTblEntry *
 count_entry(Side *side, AttrNumber limit)
 {
-	Aggref	   *count = makeNode(Aggref);
 	Query	   *rows;
 	Query	   *query;
 
-	rows = make_select(list_make1(copy_entry(side, side->other)),
-					   move(side, side->flat->jointree->quals, 1, 2, true, 1));
+	rows = st_make_query(list_make1(copy_entry(side, side->other)),
+					   move(side, side->flat->jointree->quals, 1, 2, true, 1), NIL);
 	add_target(rows, (Expr *) makeBoolConst(true, false), "m");
 	rows->limitCount = (Node *) int8_var(1, limit, 2);
 	rows->limitOption = LIMIT_OPTION_COUNT;
 
-	query = make_select(list_make1(subquery_entry(rows, "m", list_make1(makeString("m")))), NULL);
-	count->aggfnoid = F_COUNT_;
-	count->aggtype = INT8OID;
-	count->aggstar = true;
-	count->aggkind = AGGKIND_NORMAL;
-	count->aggno = count->aggtransno = -1;
-	count->location = -1;
+	query = st_make_query(list_make1(subquery_entry(rows, "m", list_make1(makeString("m")))), NULL, NIL);
 	query->hasAggs = true;
-	add_target(query, (Expr *) count, "n");
+	add_target(query, (Expr *) st_make_count(), "n");
 	return subquery_entry(query, "x", list_make1(makeString("n")));
 }
 
@@ -349,8 +304,8 @@ print_counted(StringInfo sql, Side *side, bool of_delta)
 
 	if (of_delta)
 		others = lcons(makeString("w"), others);
-	query = make_select(list_make2(named_entry(AFFECTED, "a", ncolumns, others), copy_entry(side, side->other)),
-						move(side, side->flat->jointree->quals, 1, 0, true, 2));
+	query = st_make_query(list_make2(named_entry(AFFECTED, "a", ncolumns, others), copy_entry(side, side->other)),
+						move(side, side->flat->jointree->quals, 1, 0, true, 2), NIL);
 	add_target(query, int8_var(1, ncolumns + list_length(others), 0), "i");
 	st_sql_text(sql, ", " COUNTED " AS (SELECT ");
 	for (int i = 1; i <= ncolumns; i++)
@@ -445,10 +400,10 @@ print_crossing(Side *side, bool of_delta)
 	if (of_delta)
 		others = lcons(makeString("w"), others);
 	if (row_by_row)
-		query = make_select(list_make2(named_entry(AFFECTED, "a", ncolumns, others),
-									   count_entry(side, d + 1)), NULL);
+		query = st_make_query(list_make2(named_entry(AFFECTED, "a", ncolumns, others),
+									   count_entry(side, d + 1)), NULL, NIL);
 	else
-		query = make_select(list_make1(named_entry(COUNTED, "a", ncolumns, others)), NULL);
+		query = st_make_query(list_make1(named_entry(COUNTED, "a", ncolumns, others)), NULL, NIL);
 	add_targets(query, result_columns(side, 1, true));
 	n = list_length(query->targetList);
 	add_target(query, int8_var(1, d, 0), "d");

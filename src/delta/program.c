@@ -39,7 +39,7 @@ typedef struct ColumnsContext
 } ColumnsContext;
 
 static StSource *
-find_source(List **sources, Oid relid)
+need_source(List **sources, Oid relid)
 {
 	StSource   *source;
 	ListCell   *lc;
@@ -71,7 +71,7 @@ columns_walker(Node *node, void *arg)
 			RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
 
 			if (rte->rtekind == RTE_RELATION)
-				(void) find_source(&inner.sources, rte->relid);
+				(void) need_source(&inner.sources, rte->relid);
 		}
 		(void) query_tree_walker(inner.query, columns_walker, &inner, QTW_IGNORE_JOINALIASES);
 		context->sources = inner.sources;
@@ -88,7 +88,7 @@ columns_walker(Node *node, void *arg)
 		rte = rt_fetch(var->varno, level->query->rtable);
 		if (rte->rtekind == RTE_RELATION)
 		{
-			StSource   *source = find_source(&context->sources, rte->relid);
+			StSource   *source = need_source(&context->sources, rte->relid);
 
 			source->attnums = bms_add_member(source->attnums, var->varattno);
 		}
@@ -174,7 +174,6 @@ print_key_equality(StringInfo sql, StNode *node, int k)
 	Node	   *key = (Node *) list_nth_node(TargetEntry, node->block->targetList, k - 1)->expr;
 	TypeCacheEntry *entry = lookup_type_cache(exprType(key), TYPECACHE_EQ_OPR);
 	StringInfoData equality;
-	char	   *namespace;
 
 	/* IS NULL of a composite asks for its fields, not for the value */
 	if (type_is_rowtype(exprType(key)))
@@ -183,10 +182,9 @@ print_key_equality(StringInfo sql, StNode *node, int k)
 		return;
 	}
 	initStringInfo(&equality);
-	st_sql_format(&equality, "b.k%d OPERATOR(", k);
-	namespace = get_namespace_name(get_func_namespace(get_opcode(entry->eq_opr)));
-	st_sql_identifier(&equality, namespace);
-	st_sql_format(&equality, ".%s) g.k%d", get_opname(entry->eq_opr), k);
+	st_sql_format(&equality, "b.k%d ", k);
+	st_sql_operator(&equality, entry->eq_opr);
+	st_sql_format(&equality, " g.k%d", k);
 	if (node->key_not_null[k - 1])
 		st_sql_text(sql, equality.data);
 	else
@@ -337,7 +335,8 @@ st_program_create(MemoryContext context, StTree *tree, const Oid *states)
 	program->nodes = palloc0(sizeof(StNodeProgram) * Max(program->nnodes, 1));
 	program->sources = st_tree_sources(tree);
 	foreach(lc, program->sources)
-		program->source_leaves = lappend(program->source_leaves, st_source_leaf(lfirst(lc)));
+		program->source_leaves = lappend(program->source_leaves,
+										 st_source_leaf(program, ((StSource *) lfirst(lc))->relid));
 	for (int i = 0; i < program->nnodes; i++)
 	{
 		StNodeProgram *target = &program->nodes[i];

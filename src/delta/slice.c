@@ -21,18 +21,8 @@
 
 #include "delta/block.h"
 #include "delta/join.h"
+#include "query/source_facts.h"
 #include "util/sqlbuf.h"
-
-static const StSource *
-find_source(StProgram *program, Oid relid)
-{
-	ListCell   *lc;
-
-	foreach(lc, program->sources)
-		if (((StSource *) lfirst(lc))->relid == relid)
-			return lfirst(lc);
-	elog(ERROR, "relation %u is not among the sources", relid);
-}
 
 static List *
 add_source_leaf(StProgram *program, List *leaves, Oid relid)
@@ -42,20 +32,7 @@ add_source_leaf(StProgram *program, List *leaves, Oid relid)
 	foreach(lc, leaves)
 		if (((StLeaf *) lfirst(lc))->source == relid)
 			return leaves;
-	return lappend(leaves, st_source_leaf(unconstify(StSource *, find_source(program, relid))));
-}
-
-static bool
-is_not_null(Oid relid, AttrNumber attnum)
-{
-	HeapTuple	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attnum));
-	bool		result;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for attribute %d of relation %u", attnum, relid);
-	result = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
-	ReleaseSysCache(tuple);
-	return result;
+	return lappend(leaves, st_source_leaf(program, relid));
 }
 
 static void
@@ -76,7 +53,7 @@ print_columns(StringInfo sql, const StSource *source)
 static StStatement *
 make_fetch(StProgram *program, const StSliceFetch *fetch, const StSliceProgram *slice)
 {
-	const StSource *source = find_source(program, fetch->relid);
+	const StSource *source = st_program_source(program, fetch->relid);
 	Oid			type = TupleDescAttr(slice->key_desc, 0)->atttypid;
 	Oid			operator = lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
 	const char *column = get_attname(fetch->relid, fetch->attnum, false);
@@ -90,11 +67,11 @@ make_fetch(StProgram *program, const StSliceFetch *fetch, const StSliceProgram *
 	st_sql_relation(&sql, fetch->relid);
 	st_sql_text(&sql, " n ON ");
 	st_sql_column(&sql, "n", column);
-	st_sql_text(&sql, " OPERATOR(");
-	st_sql_identifier(&sql, get_namespace_name(get_func_namespace(get_opcode(operator))));
-	st_sql_format(&sql, ".%s) k.k", get_opname(operator));
+	st_sql_text(&sql, " ");
+	st_sql_operator(&sql, operator);
+	st_sql_text(&sql, " k.k");
 	/* a search of its own, which an index serves as well */
-	if (!is_not_null(fetch->relid, fetch->attnum))
+	if (!st_column_is_not_null(fetch->relid, fetch->attnum))
 	{
 		st_sql_text(&sql, " UNION ALL SELECT ");
 		print_columns(&sql, source);
@@ -142,7 +119,7 @@ make_fetches(StProgram *program, StSliceProgram *slice, StJoin *join)
 		fetch->relid = reference->relid;
 		fetch->attnum = reference->attnum;
 		fetch->input = st_slice_input_name(i);
-		fetch->desc = st_source_desc(reference->relid, find_source(program, reference->relid)->attnums, false);
+		fetch->desc = st_source_desc(reference->relid, st_program_source(program, reference->relid)->attnums, false);
 		for (fetch->same_as = 0; fetch->same_as < i; fetch->same_as++)
 			if (slice->fetches[fetch->same_as].relid == fetch->relid &&
 				slice->fetches[fetch->same_as].attnum == fetch->attnum)
@@ -173,7 +150,7 @@ st_slice_program_init(StProgram *program, StJoinProgram *target)
 	foreach(lc, join->sliced)
 	{
 		StSliceReference *reference = lfirst(lc);
-		StLeaf	   *leaf = st_source_leaf(unconstify(StSource *, find_source(program, reference->relid)));
+		StLeaf	   *leaf = st_source_leaf(program, reference->relid);
 
 		slice->key_leaves = add_source_leaf(program, slice->key_leaves, reference->relid);
 		st_sql_format(&sql, "%sSELECT d.c%d AS k FROM %s d", sql.len > 0 ? " UNION " : "",

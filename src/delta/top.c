@@ -45,10 +45,10 @@ st_print_order(StringInfo sql, StNode *node, const char *alias, char letter)
 	{
 		StSortColumn *column = lfirst(lc);
 
-		st_sql_format(sql, "%s%s.%c%d USING OPERATOR(", lc == list_head(node->order) ? "" : ", ",
+		st_sql_format(sql, "%s%s.%c%d USING ", lc == list_head(node->order) ? "" : ", ",
 					  alias, letter, column->argument);
-		st_sql_identifier(sql, get_namespace_name(get_func_namespace(get_opcode(column->operator))));
-		st_sql_format(sql, ".%s) NULLS %s", get_opname(column->operator), column->nulls_first ? "FIRST" : "LAST");
+		st_sql_operator(sql, column->operator);
+		st_sql_format(sql, " NULLS %s", column->nulls_first ? "FIRST" : "LAST");
 	}
 }
 

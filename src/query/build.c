@@ -477,7 +477,8 @@ renumber_walker(Node *node, void *arg)
 RangeTblEntry *
 st_make_leaf(StNode *node)
 {
-	RangeTblEntry *rte = makeNode(RangeTblEntry);
+	char	   *alias = psprintf("s%d", node->ordinal);
+	RangeTblEntry *rte = st_make_with_entry(st_node_leaf_name(node->ordinal), alias, NIL);
 	List	   *names = NIL;
 	ListCell   *lc;
 	int			i;
@@ -511,29 +512,8 @@ st_make_leaf(StNode *node)
 		rte->coltypmods = lappend_int(rte->coltypmods, exprTypmod(column));
 		rte->colcollations = lappend_oid(rte->colcollations, exprCollation(column));
 	}
-	rte->rtekind = RTE_CTE;
-	rte->ctename = pstrdup(st_node_leaf_name(node->ordinal));
-	rte->alias = makeAlias(psprintf("s%d", node->ordinal), NIL);
-	rte->eref = makeAlias(psprintf("s%d", node->ordinal), names);
-	rte->inFromCl = true;
+	rte->eref->colnames = names;
 	return rte;
-}
-
-Query *
-st_make_query(List *rtable, Node *quals, List *targets)
-{
-	Query	   *query = makeNode(Query);
-	RangeTblRef *ref = makeNode(RangeTblRef);
-
-	ref->rtindex = 1;
-	query->commandType = CMD_SELECT;
-	query->querySource = QSRC_ORIGINAL;
-	query->canSetTag = true;
-	query->rtable = rtable;
-	query->jointree = makeFromExpr(list_make1(ref), quals);
-	query->targetList = targets;
-	query->hasTargetSRFs = expression_returns_set((Node *) targets);
-	return query;
 }
 
 /* Columns of the state table, at most: keys, row count, those of aggregates. */
@@ -815,9 +795,7 @@ st_replace_aliases(Query *query)
 		if (rte->rtekind == RTE_SUBQUERY)
 		{
 			/* a subquery is printed whole, so its columns can be named by position */
-			rte->eref->colnames = NIL;
-			for (int i = 1; i <= ExecCleanTargetListLength(rte->subquery->targetList); i++)
-				rte->eref->colnames = lappend(rte->eref->colnames, makeString(psprintf("c%d", i)));
+			rte->eref->colnames = st_make_names(ExecCleanTargetListLength(rte->subquery->targetList));
 			rte->alias->colnames = copyObject(rte->eref->colnames);
 		}
 		else if (rte->rtekind == RTE_FUNCTION || rte->rtekind == RTE_VALUES)

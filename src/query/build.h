@@ -8,6 +8,7 @@
 #ifndef ST_QUERY_BUILD_H
 #define ST_QUERY_BUILD_H
 
+#include "query/make.h"
 #include "query/query.h"
 
 /* references of a join, and joins, of one query: beyond it planning costs more than it saves */
@@ -84,9 +85,6 @@ extern void st_reduce_outer_joins(Query *query);
 /* Outer, semi and anti joins of FROM become references. False: declined. */
 extern bool st_build_outer_joins(Query *query, BuildContext *context);
 
-/* A level that reads the entries of "rtable", of which only the first is in FROM. */
-extern Query *st_make_query(List *rtable, Node *quals, List *targets);
-
 /* Complete a node whose block is ready, and register it unless there is one like it. */
 extern bool st_finish_node(StNode *node, BuildContext *context);
 
@@ -99,13 +97,34 @@ extern Query *st_distinct(Query *query, BuildContext *context);
 /* UNION, INTERSECT and EXCEPT, in place; NULL: declined. */
 extern Query *st_linearize_set_operation(Query *query, BuildContext *context);
 
+/* ORDER BY, taken out of a query. */
+typedef struct StOrder
+{
+	List	   *order;			/* of SortGroupClause */
+	List	   *references;		/* sort group references of the query's columns */
+	List	   *shown;			/* positions of the result's columns */
+} StOrder;
+
+/* Columns that only order, or only are keys of DISTINCT ON, become columns like any other. */
+extern void st_take_order(Query *query, StOrder *order);
+
+/* The column of the query that a clause names, 1-based, as a Var of the level above, and in a list. */
+extern int	st_ordered_position(StOrder *order, SortGroupClause *clause);
+extern Var *st_ordered_var(Query *query, int position);
+extern List *st_add_ordered_column(List *columns, Query *query, int position, char *name);
+
+/*
+ * Complete a node over the linear query "query" whose block has these columns,
+ * to which those of the order are added; "targets" are read of it. NULL: declined.
+ */
+extern Query *st_ordered_rows(Query *query, StOrder *order, StNode *node, List *columns, List *targets,
+							  BuildContext *context);
+
 /* DISTINCT ON, taken out of a query. */
 typedef struct StFirstRows
 {
 	List	   *keys;			/* of SortGroupClause */
-	List	   *order;
-	List	   *references;		/* sort group references of the query's columns */
-	List	   *shown;			/* positions of the result's columns */
+	StOrder		order;
 } StFirstRows;
 
 /*
@@ -124,9 +143,7 @@ typedef struct StTop
 	int64		limit;			/* -1: all */
 	int64		offset;
 	bool		ties;
-	List	   *order;			/* of SortGroupClause */
-	List	   *references;		/* sort group references of the query's columns */
-	List	   *shown;			/* positions of the result's columns */
+	StOrder		order;
 } StTop;
 
 /*

@@ -395,13 +395,12 @@ keep_references(FlattenContext *context)
 	foreach(lc, context->references)
 	{
 		RangeTblEntry *rte = rt_fetch(lfirst_int(lc), query->rtable);
-		RangeTblRef *ref = makeNode(RangeTblRef);
 
 		if (!st_check_reference(rte, context->build))
 			return false;
 		rtable = lappend(rtable, rte);
-		numbers[lfirst_int(lc)] = ref->rtindex = list_length(rtable);
-		refs = lappend(refs, ref);
+		numbers[lfirst_int(lc)] = list_length(rtable);
+		refs = lappend(refs, st_make_reference(list_length(rtable)));
 		/* rights are checked on the original query */
 #ifdef ST_HAVE_PERMINFOS
 		rte->perminfoindex = 0;
@@ -474,10 +473,9 @@ st_find_join(BuildContext *context, const RangeTblEntry *rte)
 Query *
 st_read_join(StJoin *join, BuildContext *build)
 {
-	Query	   *query = makeNode(Query);
-	RangeTblEntry *rte = makeNode(RangeTblEntry);
-	RangeTblRef *ref = makeNode(RangeTblRef);
+	List	   *targets = NIL;
 	List	   *names = NIL;
+	RangeTblEntry *rte;
 	ListCell   *lc;
 
 	foreach(lc, build->joins)
@@ -490,9 +488,6 @@ st_read_join(StJoin *join, BuildContext *build)
 		join->ordinal = list_length(build->joins);
 		build->joins = lappend(build->joins, join);
 	}
-	query->commandType = CMD_SELECT;
-	query->querySource = QSRC_ORIGINAL;
-	query->canSetTag = true;
 	foreach(lc, join->query->targetList)
 	{
 		TargetEntry *tle = lfirst_node(TargetEntry, lc);
@@ -502,18 +497,11 @@ st_read_join(StJoin *join, BuildContext *build)
 		if (tle->resjunk)
 			continue;
 		names = lappend(names, makeString(pstrdup(tle->resname)));
-		query->targetList = lappend(query->targetList,
-									makeTargetEntry((Expr *) var, tle->resno, pstrdup(tle->resname), false));
+		targets = lappend(targets, makeTargetEntry((Expr *) var, tle->resno, pstrdup(tle->resname), false));
 	}
-	rte->rtekind = RTE_SUBQUERY;
-	rte->subquery = copyObject(join->query);
-	rte->inFromCl = true;
-	rte->alias = makeAlias(psprintf(JOIN_PREFIX "%d", join->ordinal), NIL);
-	rte->eref = makeAlias(rte->alias->aliasname, names);
-	ref->rtindex = 1;
-	query->rtable = list_make1(rte);
-	query->jointree = makeFromExpr(list_make1(ref), NULL);
-	return query;
+	rte = st_make_subquery_entry(copyObject(join->query), psprintf(JOIN_PREFIX "%d", join->ordinal), names);
+	rte->alias = makeAlias(rte->eref->aliasname, NIL);
+	return st_make_query(list_make1(rte), NULL, targets);
 }
 
 /* Where nothing is read, a reference to one row that never changes. */
@@ -552,31 +540,18 @@ st_add_join(BuildContext *context, StJoinKind kind, Query *flat)
 static void
 make_join(Query *query, BuildContext *build)
 {
-	Query	   *inner = makeNode(Query);
 	JoinContext context = {NIL};
-	RangeTblRef *ref = makeNode(RangeTblRef);
-	ListCell   *lc;
-	int			column = 0;
+	Query	   *inner;
 
 	query->targetList = (List *) join_column_mutator((Node *) query->targetList, &context);
 	query->havingQual = join_column_mutator(query->havingQual, &context);
-	inner->commandType = CMD_SELECT;
-	inner->querySource = QSRC_ORIGINAL;
-	inner->canSetTag = true;
-	inner->rtable = query->rtable;
-	inner->jointree = query->jointree;
 	/* a query without columns cannot be printed and parsed again */
 	if (context.columns == NIL)
 		context.columns = list_make1(makeBoolConst(true, false));
-	foreach(lc, context.columns)
-	{
-		column++;
-		inner->targetList = lappend(inner->targetList,
-									makeTargetEntry(lfirst(lc), column, psprintf("c%d", column), false));
-	}
-	ref->rtindex = 1;
+	inner = st_make_query(query->rtable, NULL, st_make_targets(context.columns));
+	inner->jointree = query->jointree;
 	query->rtable = list_make1(st_add_join(build, ST_JOIN_INNER, inner));
-	query->jointree = makeFromExpr(list_make1(ref), NULL);
+	query->jointree = makeFromExpr(list_make1(st_make_reference(1)), NULL);
 }
 
 /* Which joins may have made a column NULL is said anew when the text is parsed. */

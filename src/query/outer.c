@@ -316,32 +316,25 @@ take_entry(Query *query, int varno)
 static bool
 enclose(Query *query, StJoinKind kind, List *varnos, List *quals, Node **place, BuildContext *build)
 {
-	Query	   *flat = makeNode(Query);
-	RangeTblRef *ref = makeNode(RangeTblRef);
 	EncloseContext context = {.varno = list_length(query->rtable) + 1};
 	int		   *numbers = palloc0(sizeof(int) * (list_length(query->rtable) + 1));
-	List	   *refs = NIL;
+	List	   *entries = NIL;
+	Query	   *flat;
 	ListCell   *lc;
 
-	flat->commandType = CMD_SELECT;
-	flat->querySource = QSRC_ORIGINAL;
-	flat->canSetTag = true;
 	foreach(lc, varnos)
 	{
 		RangeTblEntry *rte = take_entry(query, lfirst_int(lc));
-		RangeTblRef *inner = makeNode(RangeTblRef);
 
 		if (!st_check_reference(rte, build))
 			return false;
-		flat->rtable = lappend(flat->rtable, rte);
+		entries = lappend(entries, rte);
 		context.inside = bms_add_member(context.inside, lfirst_int(lc));
-		numbers[lfirst_int(lc)] = inner->rtindex = list_length(flat->rtable);
-		refs = lappend(refs, inner);
+		numbers[lfirst_int(lc)] = list_length(entries);
 	}
-	flat->jointree = makeFromExpr(refs, quals ? (Node *) make_ands_explicit(quals) : NULL);
+	flat = st_make_query(entries, quals ? (Node *) make_ands_explicit(quals) : NULL, NIL);
 
-	ref->rtindex = context.varno;
-	*place = (Node *) ref;
+	*place = st_make_reference(context.varno);
 	(void) enclose_walker((Node *) query->targetList, &context);
 	(void) enclose_walker(query->havingQual, &context);
 	(void) enclose_walker((Node *) query->jointree, &context);
@@ -349,11 +342,7 @@ enclose(Query *query, StJoinKind kind, List *varnos, List *quals, Node **place, 
 	/* a query without columns cannot be printed and parsed again */
 	if (context.columns == NIL)
 		context.columns = list_make1(makeBoolConst(true, false));
-	foreach(lc, context.columns)
-		flat->targetList = lappend(flat->targetList,
-								   makeTargetEntry(lfirst(lc), list_length(flat->targetList) + 1,
-												   psprintf("c%d", list_length(flat->targetList) + 1),
-												   false));
+	flat->targetList = st_make_targets(context.columns);
 
 	st_check_columns((Node *) flat->targetList, build);
 	st_check_columns(flat->jointree->quals, build);
@@ -418,10 +407,7 @@ make_side(Query *query, JoinExpr *join, Node **place, BuildContext *build)
 	set_quals((Node *) join, hoisted);
 	if (list_length(varnos) == 1 && own == NIL)
 	{
-		RangeTblRef *ref = makeNode(RangeTblRef);
-
-		ref->rtindex = linitial_int(varnos);
-		*place = (Node *) ref;
+		*place = st_make_reference(linitial_int(varnos));
 		return true;
 	}
 	if (varnos == NIL)
@@ -593,22 +579,16 @@ st_join_print_form(StJoinKind kind, const Query *flat)
 	}
 	else
 	{
-		Query	   *inner = makeNode(Query);
 		SubLink    *exists = makeNode(SubLink);
 
 		(void) descend_walker(quals, NULL);
-		((RangeTblRef *) linitial(query->jointree->fromlist))->rtindex = 1;
-		inner->commandType = CMD_SELECT;
-		inner->querySource = QSRC_ORIGINAL;
-		inner->canSetTag = true;
-		inner->rtable = list_make1(lsecond(query->rtable));
-		inner->jointree = makeFromExpr(list_make1(linitial(copyObject(query->jointree->fromlist))), quals);
-		inner->targetList = list_make1(makeTargetEntry((Expr *) makeBoolConst(true, false), 1, "m", false));
 		exists->subLinkType = EXISTS_SUBLINK;
-		exists->subselect = (Node *) inner;
+		exists->subselect = (Node *)
+			st_make_query(list_make1(lsecond(query->rtable)), quals,
+						  list_make1(makeTargetEntry((Expr *) makeBoolConst(true, false), 1, "m", false)));
 		exists->location = -1;
 		query->rtable = list_make1(linitial(query->rtable));
-		query->jointree = makeFromExpr(list_make1(linitial(query->jointree->fromlist)),
+		query->jointree = makeFromExpr(list_make1(st_make_reference(1)),
 									   kind == ST_JOIN_SEMI ? (Node *) exists :
 									   (Node *) makeBoolExpr(NOT_EXPR, list_make1(exists), -1));
 		query->hasSubLinks = true;

@@ -48,43 +48,43 @@ leftmost_arm(Node *node)
 	return castNode(RangeTblRef, node)->rtindex;
 }
 
+/* A set operation over all entries of "rtable", which are its arms. */
+static Query *
+make_set_operation(List *rtable, Node *setop, List *targets)
+{
+	Query	   *query = st_make_query(rtable, NULL, targets);
+
+	query->jointree = makeFromExpr(NIL, NULL);
+	query->setOperations = setop;
+	return query;
+}
+
 /* A set operation within another becomes a subquery, of which it is the whole. */
 static RangeTblRef *
 nest_set_operation(Query *query, SetOperationStmt *setop)
 {
-	Query	   *nested = makeNode(Query);
 	RangeTblEntry *arm = rt_fetch(leftmost_arm((Node *) setop), query->rtable);
-	RangeTblEntry *rte = makeNode(RangeTblEntry);
-	RangeTblRef *ref = makeNode(RangeTblRef);
+	Query	   *nested;
+	List	   *targets = NIL;
 	ListCell   *type;
 	ListCell   *typmod;
 	ListCell   *collation;
 	AttrNumber	column = 0;
 
-	nested->commandType = CMD_SELECT;
-	nested->querySource = QSRC_ORIGINAL;
-	nested->canSetTag = true;
-	nested->rtable = copyObject(query->rtable);
-	nested->jointree = makeFromExpr(NIL, NULL);
-	nested->setOperations = (Node *) setop;
 	forthree(type, setop->colTypes, typmod, setop->colTypmods, collation, setop->colCollations)
 	{
 		Var		   *var = makeVar(leftmost_arm((Node *) setop), column + 1, lfirst_oid(type),
 								  lfirst_int(typmod), lfirst_oid(collation), 0);
 
-		nested->targetList = lappend(nested->targetList,
-									 makeTargetEntry((Expr *) var, column + 1,
-													 pstrdup(list_nth_node(TargetEntry, arm->subquery->targetList, column)->resname),
-													 false));
+		targets = lappend(targets,
+						  makeTargetEntry((Expr *) var, column + 1,
+										  pstrdup(list_nth_node(TargetEntry, arm->subquery->targetList, column)->resname),
+										  false));
 		column++;
 	}
-	rte->rtekind = RTE_SUBQUERY;
-	rte->subquery = nested;
-	rte->inFromCl = true;
-	rte->eref = makeAlias("u", NIL);
-	query->rtable = lappend(query->rtable, rte);
-	ref->rtindex = list_length(query->rtable);
-	return ref;
+	nested = make_set_operation(copyObject(query->rtable), (Node *) setop, targets);
+	query->rtable = lappend(query->rtable, st_make_subquery_entry(nested, "u", NIL));
+	return (RangeTblRef *) st_make_reference(list_length(query->rtable));
 }
 
 /*
@@ -154,18 +154,6 @@ coerced_column(Query *arm, int column, Oid type, Oid collation)
 	return (Expr *) expr;
 }
 
-static RangeTblEntry *
-make_subquery(Query *query)
-{
-	RangeTblEntry *rte = makeNode(RangeTblEntry);
-
-	rte->rtekind = RTE_SUBQUERY;
-	rte->subquery = query;
-	rte->inFromCl = true;
-	rte->eref = makeAlias("a", NIL);
-	return rte;
-}
-
 /* One arm's columns, and two that say whose they are: true for its own, else NULL. */
 static Query *
 tag_arm(Query *arm, SetOperationStmt *setop, bool left)
@@ -185,7 +173,7 @@ tag_arm(Query *arm, SetOperationStmt *setop, bool left)
 		targets = lappend(targets,
 						  makeTargetEntry((Expr *) makeBoolConst(true, left != (side == 1)),
 										  list_length(targets) + 1, psprintf("a%d", side), false));
-	result = st_make_query(list_make1(make_subquery(arm)), NULL, targets);
+	result = st_make_query(list_make1(st_make_subquery_entry(arm, "a", NIL)), NULL, targets);
 	st_replace_aliases(result);
 	return result;
 }
@@ -302,7 +290,7 @@ show_counted(Query *query, SetOperationStmt *setop, StNode *node)
 						   lappend(copyObject(targets),
 								   makeTargetEntry(repeat(setop->op, left, right),
 												   list_length(targets) + 1, "n", false)));
-	result = st_make_query(list_make1(make_subquery(result)), NULL, targets);
+	result = st_make_query(list_make1(st_make_subquery_entry(result, "a", NIL)), NULL, targets);
 	st_replace_aliases(result);
 	return result;
 }
@@ -362,16 +350,15 @@ Query *
 st_union_all(List *queries)
 {
 	Query	   *first = linitial_node(Query, queries);
-	Query	   *result = makeNode(Query);
 	SetOperationStmt *columns = makeNode(SetOperationStmt);
+	List	   *targets = NIL;
+	List	   *arms = NIL;
+	Node	   *tree = NULL;
+	Query	   *result;
 	ListCell   *lc;
 
 	if (list_length(queries) == 1)
 		return first;
-	result->commandType = CMD_SELECT;
-	result->querySource = QSRC_ORIGINAL;
-	result->canSetTag = true;
-	result->jointree = makeFromExpr(NIL, NULL);
 	foreach(lc, first->targetList)
 	{
 		TargetEntry *tle = lfirst_node(TargetEntry, lc);
@@ -381,30 +368,31 @@ st_union_all(List *queries)
 		columns->colTypes = lappend_oid(columns->colTypes, exprType(expr));
 		columns->colTypmods = lappend_int(columns->colTypmods, typmod);
 		columns->colCollations = lappend_oid(columns->colCollations, exprCollation(expr));
-		result->targetList = lappend(result->targetList,
-									 makeTargetEntry((Expr *) makeVar(1, tle->resno, exprType(expr), typmod,
-																	  exprCollation(expr), 0),
-													 tle->resno, tle->resname, false));
+		targets = lappend(targets,
+						  makeTargetEntry((Expr *) makeVar(1, tle->resno, exprType(expr), typmod,
+														   exprCollation(expr), 0),
+										  tle->resno, tle->resname, false));
 	}
 	foreach(lc, queries)
 	{
-		RangeTblRef *ref = makeNode(RangeTblRef);
+		Node	   *arm;
 
-		result->rtable = lappend(result->rtable, make_subquery(lfirst_node(Query, lc)));
-		ref->rtindex = list_length(result->rtable);
-		if (result->setOperations)
+		arms = lappend(arms, st_make_subquery_entry(lfirst_node(Query, lc), "a", NIL));
+		arm = st_make_reference(list_length(arms));
+		if (tree)
 		{
 			SetOperationStmt *setop = copyObject(columns);
 
 			setop->op = SETOP_UNION;
 			setop->all = true;
-			setop->larg = result->setOperations;
-			setop->rarg = (Node *) ref;
-			result->setOperations = (Node *) setop;
+			setop->larg = tree;
+			setop->rarg = arm;
+			tree = (Node *) setop;
 		}
 		else
-			result->setOperations = (Node *) ref;
+			tree = arm;
 	}
+	result = make_set_operation(arms, tree, targets);
 	st_replace_aliases(result);
 	return result;
 }

@@ -732,11 +732,6 @@ complete_walker(Node *node, void *arg)
 
 /* ----- preparing the levels ----- */
 
-typedef struct PrepareContext
-{
-	BuildContext *build;
-} PrepareContext;
-
 /*
  * Every join becomes one with ON: ruleutils must not find columns that USING
  * has merged, since inputs are going to have columns of other names. Returns
@@ -861,19 +856,19 @@ prepare_level(Query *query, BuildContext *build)
 static bool
 prepare_walker(Node *node, void *arg)
 {
-	PrepareContext *context = arg;
+	BuildContext *build = arg;
 
 	if (node == NULL)
 		return false;
 	check_stack_depth();
 	if (IsA(node, Query))
 	{
-		if (!prepare_level((Query *) node, context->build))
+		if (!prepare_level((Query *) node, build))
 			return true;
 		return query_tree_walker((Query *) node, prepare_walker, arg, QTW_IGNORE_JOINALIASES);
 	}
 	if (IsA(node, Var) && ((Var *) node)->varattno <= 0)
-		return st_decline(context->build, "whole-row and system columns have no delta rule yet") == NULL;
+		return st_decline(build, "whole-row and system columns have no delta rule yet") == NULL;
 	return expression_tree_walker(node, prepare_walker, arg);
 }
 
@@ -994,13 +989,12 @@ make_slice(Query *query, SliceContext *slice)
 Query *
 st_slice(Query *query, BuildContext *build)
 {
-	PrepareContext prepare = {build};
 	CandidateContext search = {NIL, 0};
 	SliceContext best = {0};
 	AttrNumber	column = 0;
 	ListCell   *lc;
 
-	if (prepare_walker((Node *) query, &prepare) || build->reason)
+	if (prepare_walker((Node *) query, build) || build->reason)
 		return NULL;
 	if (query->setOperations)
 		foreach(lc, query->targetList)
@@ -1072,11 +1066,7 @@ Query *
 st_split_grouping(Query *query, BuildContext *build)
 {
 	SplitContext context = {NIL, false};
-	Query	   *below = makeNode(Query);
-	RangeTblEntry *rte = makeNode(RangeTblEntry);
-	RangeTblRef *ref = makeNode(RangeTblRef);
-	List	   *names = NIL;
-	ListCell   *lc;
+	Query	   *below;
 
 	if (query->setOperations || query->groupingSets || !st_inline_ctes(query, build) ||
 		!(query->hasAggs || query->groupClause || query->havingQual))
@@ -1087,28 +1077,12 @@ st_split_grouping(Query *query, BuildContext *build)
 	query->havingQual = split_mutator(query->havingQual, &context);
 	if (context.columns == NIL)
 		context.columns = list_make1(makeBoolConst(true, false));
-	below->commandType = CMD_SELECT;
-	below->querySource = QSRC_ORIGINAL;
-	below->canSetTag = true;
-	below->rtable = query->rtable;
+	below = st_make_query(query->rtable, NULL, st_make_targets(context.columns));
 	below->jointree = query->jointree;
-	foreach(lc, context.columns)
-	{
-		char	   *name = psprintf("c%d", list_length(names) + 1);
-
-		names = lappend(names, makeString(name));
-		below->targetList = lappend(below->targetList,
-									makeTargetEntry(lfirst(lc), list_length(names), name, false));
-	}
 	below->hasSubLinks = checkExprHasSubLink((Node *) below->targetList) ||
 		checkExprHasSubLink((Node *) below->jointree);
-	rte->rtekind = RTE_SUBQUERY;
-	rte->subquery = below;
-	rte->inFromCl = true;
-	rte->eref = makeAlias("b", names);
-	ref->rtindex = 1;
-	query->rtable = list_make1(rte);
-	query->jointree = makeFromExpr(list_make1(ref), NULL);
+	query->rtable = list_make1(st_make_subquery_entry(below, "b", st_make_names(list_length(context.columns))));
+	query->jointree = makeFromExpr(list_make1(st_make_reference(1)), NULL);
 	query->hasSubLinks = checkExprHasSubLink((Node *) query->targetList) ||
 		checkExprHasSubLink(query->havingQual);
 	return query;

@@ -53,6 +53,19 @@ nullable_entries(Node *item, bool nullable)
 	return result;
 }
 
+bool
+st_column_is_not_null(Oid relid, AttrNumber attnum)
+{
+	HeapTuple	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attnum));
+	bool		result;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	result = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
+	ReleaseSysCache(tuple);
+	return result;
+}
+
 static bool
 expr_not_null(Node *expr, Query *query)
 {
@@ -70,18 +83,7 @@ expr_not_null(Node *expr, Query *query)
 	if (rte->rtekind == RTE_SUBQUERY)
 		return st_block_column_not_null(rte->subquery, var->varattno);
 	if (rte->rtekind == RTE_RELATION)
-	{
-		HeapTuple	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(rte->relid),
-											Int16GetDatum(var->varattno));
-		bool		result = false;
-
-		if (HeapTupleIsValid(tuple))
-		{
-			result = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
-			ReleaseSysCache(tuple);
-		}
-		return result;
-	}
+		return st_column_is_not_null(rte->relid, var->varattno);
 	return false;
 }
 

@@ -10,6 +10,9 @@
 
 #include "query/query.h"
 
+/* Is the column of the relation declared NOT NULL? False as well if it is gone. */
+extern bool st_column_is_not_null(Oid relid, AttrNumber attnum);
+
 /* Is a result column (1-based) of a linear block never NULL? */
 extern bool st_block_column_not_null(Query *block, int column);
 

@@ -130,16 +130,10 @@ is_one_row(Query *query)
 static int
 add_entry(UnnestContext *context, Query *subquery)
 {
-	RangeTblEntry *rte = makeNode(RangeTblEntry);
-	List	   *names = NIL;
+	RangeTblEntry *rte = st_make_subquery_entry(subquery, "sublink",
+												st_make_names(list_length(subquery->targetList)));
 
-	for (int i = 1; i <= list_length(subquery->targetList); i++)
-		names = lappend(names, makeString(psprintf("c%d", i)));
-	rte->rtekind = RTE_SUBQUERY;
-	rte->subquery = subquery;
 	rte->lateral = st_is_correlated(subquery);
-	rte->inFromCl = true;
-	rte->eref = makeAlias("sublink", names);
 	context->query->rtable = lappend(context->query->rtable, rte);
 	return list_length(context->query->rtable);
 }
@@ -148,12 +142,10 @@ static void
 add_join(UnnestContext *context, JoinType type, int varno, Node *quals)
 {
 	JoinExpr   *join = makeNode(JoinExpr);
-	RangeTblRef *ref = makeNode(RangeTblRef);
 
-	ref->rtindex = varno;
 	join->jointype = type;
 	join->larg = context->from;
-	join->rarg = (Node *) ref;
+	join->rarg = st_make_reference(varno);
 	join->quals = quals;
 	context->from = (Node *) join;
 }
@@ -180,20 +172,6 @@ make_boolean_test(Node *expr, BoolTestType type)
 	return (Node *) test;
 }
 
-static Aggref *
-make_count(void)
-{
-	Aggref	   *count = makeNode(Aggref);
-
-	count->aggfnoid = F_COUNT_;
-	count->aggtype = INT8OID;
-	count->aggstar = true;
-	count->aggkind = AGGKIND_NORMAL;
-	count->aggno = count->aggtransno = -1;
-	count->location = -1;
-	return count;
-}
-
 static Node *
 make_positive(Node *count)
 {
@@ -212,24 +190,9 @@ make_positive(Node *count)
 static Query *
 make_wrapper(Query *subquery, Node *quals)
 {
-	Query	   *query = makeNode(Query);
-	RangeTblEntry *rte = makeNode(RangeTblEntry);
-	RangeTblRef *ref = makeNode(RangeTblRef);
-	List	   *names = NIL;
-
-	for (int i = 1; i <= list_length(subquery->targetList); i++)
-		names = lappend(names, makeString(psprintf("c%d", i)));
-	rte->rtekind = RTE_SUBQUERY;
-	rte->subquery = subquery;
-	rte->inFromCl = true;
-	rte->eref = makeAlias("wrapped", names);
-	ref->rtindex = 1;
-	query->commandType = CMD_SELECT;
-	query->querySource = QSRC_ORIGINAL;
-	query->canSetTag = true;
-	query->rtable = list_make1(rte);
-	query->jointree = makeFromExpr(list_make1(ref), quals);
-	return query;
+	return st_make_query(list_make1(st_make_subquery_entry(subquery, "wrapped",
+														   st_make_names(list_length(subquery->targetList)))),
+						 quals, NIL);
 }
 
 /*
@@ -242,7 +205,7 @@ make_nonempty(Query *subquery, Node *quals)
 	Query	   *query = make_wrapper(subquery, quals);
 
 	query->hasAggs = true;
-	query->havingQual = make_positive((Node *) make_count());
+	query->havingQual = make_positive((Node *) st_make_count());
 	query->targetList = list_make1(makeTargetEntry((Expr *) makeBoolConst(true, false), 1, "m", false));
 	return query;
 }
@@ -264,13 +227,7 @@ simplify_exists(Query *query)
 	query->groupClause = NIL;
 	query->distinctClause = NIL;
 	query->hasDistinctOn = false;
-#ifdef ST_HAVE_RTE_GROUP
-	if (query->hasGroupRTE)
-	{
-		query->rtable = list_truncate(query->rtable, list_length(query->rtable) - 1);
-		query->hasGroupRTE = false;
-	}
-#endif
+	st_flatten_grouping(query);
 	query->targetList = list_make1(makeTargetEntry((Expr *) makeBoolConst(true, false), 1, "m", false));
 }
 
@@ -661,17 +618,14 @@ join_scalar(UnnestContext *context, Query *subquery)
 
 	if (is_one_row(subquery))
 	{
-		RangeTblRef *ref;
-
 		if (correlated)
 		{
 			List	   *results = join_groups(context, subquery);
 
 			return results ? linitial(results) : NULL;
 		}
-		ref = makeNode(RangeTblRef);
-		ref->rtindex = varno = add_entry(context, subquery);
-		context->from = (Node *) makeFromExpr(list_make2(context->from, ref), NULL);
+		varno = add_entry(context, subquery);
+		context->from = (Node *) makeFromExpr(list_make2(context->from, st_make_reference(varno)), NULL);
 		return (Node *) makeVarFromTargetEntry(varno, value);
 	}
 	if (!is_plain(subquery) || subquery->hasSubLinks || !st_query_has_one_row(subquery))
@@ -716,7 +670,7 @@ scalar_mutator(Node *node, void *arg)
 				subquery = make_wrapper(subquery, NULL);
 			}
 			subquery->hasAggs = true;
-			subquery->targetList = list_make1(makeTargetEntry((Expr *) make_count(), 1, "n", false));
+			subquery->targetList = list_make1(makeTargetEntry((Expr *) st_make_count(), 1, "n", false));
 			count = join_scalar(context, subquery);
 			return count ? make_positive(count) : node;
 		}

@@ -18,7 +18,6 @@
 
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
-#include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 
 #include "query/build.h"
@@ -47,8 +46,6 @@ StTop *
 st_take_limit(Query *query, BuildContext *context)
 {
 	StTop	   *top = palloc0(sizeof(StTop));
-	int			position = 0;
-	ListCell   *lc;
 
 	if (!constant_rows(query->limitCount, &top->limit) || !constant_rows(query->limitOffset, &top->offset))
 		return st_decline(context, "LIMIT and OFFSET other than constants have no delta rule");
@@ -58,41 +55,16 @@ st_take_limit(Query *query, BuildContext *context)
 	if (top->limit > MAX_ROWS || top->offset > MAX_ROWS)
 		return st_decline(context, psprintf("LIMIT and OFFSET of more than %d rows have no delta rule", MAX_ROWS));
 	top->ties = query->limitOption == LIMIT_OPTION_WITH_TIES;
-	top->order = query->sortClause;
+	st_take_order(query, &top->order);
 	query->limitCount = query->limitOffset = NULL;
 	query->limitOption = LIMIT_OPTION_COUNT;
-	foreach(lc, query->targetList)
-	{
-		TargetEntry *tle = lfirst_node(TargetEntry, lc);
-		bool		orders = false;
-		ListCell   *lc2;
-
-		foreach(lc2, top->order)
-			orders = orders || lfirst_node(SortGroupClause, lc2)->tleSortGroupRef == tle->ressortgroupref;
-		if (tle->resjunk && !orders)
-			continue;
-		top->references = lappend_int(top->references, tle->ressortgroupref);
-		position++;
-		if (!tle->resjunk)
-			top->shown = lappend_int(top->shown, position);
-		tle->resjunk = false;
-	}
 	return top;
-}
-
-static Var *
-column_var(Query *query, int position)
-{
-	Node	   *expr = (Node *) list_nth_node(TargetEntry, query->targetList, position - 1)->expr;
-
-	return makeVar(1, position, exprType(expr), exprTypmod(expr), exprCollation(expr), 0);
 }
 
 Query *
 st_top_rows(Query *query, StTop *top, BuildContext *context)
 {
 	StNode	   *node = palloc0(sizeof(StNode));
-	RangeTblEntry *rte = makeNode(RangeTblEntry);
 	List	   *columns = NIL;
 	List	   *targets = NIL;
 	ListCell   *lc;
@@ -104,47 +76,15 @@ st_top_rows(Query *query, StTop *top, BuildContext *context)
 	node->limit = top->limit;
 	node->offset = top->offset;
 	node->ties = top->ties;
-	foreach(lc, top->shown)
+	foreach(lc, top->order.shown)
 	{
 		TargetEntry *tle = list_nth_node(TargetEntry, query->targetList, lfirst_int(lc) - 1);
-		Var		   *var = column_var(query, lfirst_int(lc));
+		Var		   *var = st_ordered_var(query, lfirst_int(lc));
 
 		node->narguments++;
-		columns = lappend(columns, makeTargetEntry((Expr *) copyObject(var), node->narguments,
-												   psprintf("a%d", node->narguments), false));
+		columns = st_add_ordered_column(columns, query, lfirst_int(lc), psprintf("a%d", node->narguments));
 		var->varattno = var->varattnosyn = node->narguments;
 		targets = lappend(targets, makeTargetEntry((Expr *) var, node->narguments, tle->resname, false));
 	}
-	foreach(lc, top->order)
-	{
-		SortGroupClause *clause = lfirst_node(SortGroupClause, lc);
-		StSortColumn *column = palloc0(sizeof(StSortColumn));
-		int			position = 1;
-		ListCell   *lc2;
-
-		foreach(lc2, top->references)
-		{
-			if (lfirst_int(lc2) == (int) clause->tleSortGroupRef)
-				break;
-			position++;
-		}
-		node->narguments++;
-		columns = lappend(columns, makeTargetEntry((Expr *) column_var(query, position), node->narguments,
-												   psprintf("a%d", node->narguments), false));
-		column->argument = node->narguments;
-		column->operator = clause->sortop;
-		column->nulls_first = clause->nulls_first;
-		node->order = lappend(node->order, column);
-	}
-	node->nshown = node->narguments;
-
-	rte->rtekind = RTE_SUBQUERY;
-	rte->subquery = query;
-	rte->inFromCl = true;
-	rte->eref = makeAlias("a", NIL);
-	node->block = st_make_query(list_make1(rte), NULL, columns);
-	st_replace_aliases(node->block);
-	if (!st_finish_node(node, context))
-		return NULL;
-	return st_make_query(list_make1(st_make_leaf(node)), NULL, targets);
+	return st_ordered_rows(query, &top->order, node, columns, targets, context);
 }

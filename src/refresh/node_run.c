@@ -106,6 +106,61 @@ copy_columns(TupleTableSlot *target, TupleTableSlot *source, int first, int natt
 	ExecStoreVirtualTuple(target);
 }
 
+/* ----- rows that are netted ----- */
+
+static void
+add_row(TupleTableSlot *slot, void *arg)
+{
+	st_zset_add((StZset *) arg, slot, 1);
+}
+
+static void
+subtract_row(TupleTableSlot *slot, void *arg)
+{
+	st_zset_add((StZset *) arg, slot, -1);
+}
+
+/* The first columns of what a statement returns. */
+typedef struct NetRows
+{
+	StZset	   *changes;
+	TupleTableSlot *slot;
+	int			natts;
+} NetRows;
+
+static void
+begin_net(NetRows *net, TupleDesc desc, int nkeys, const AttrNumber *keys)
+{
+	net->natts = desc->natts;
+	net->changes = st_zset_begin(desc, nkeys, keys);
+	net->slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+}
+
+/* The weight stands behind the columns. */
+static void
+receive_weighted_row(TupleTableSlot *slot, void *arg)
+{
+	NetRows    *net = arg;
+	int64		weight;
+
+	slot_getallattrs(slot);
+	weight = DatumGetInt64(slot->tts_values[net->natts]);
+	if (weight == 0)
+		return;
+	copy_columns(net->slot, slot, 0, net->natts);
+	st_zset_add(net->changes, net->slot, weight);
+}
+
+static void
+receive_result_row(TupleTableSlot *slot, void *arg)
+{
+	NetRows    *net = arg;
+
+	slot_getallattrs(slot);
+	copy_columns(net->slot, slot, 0, net->natts);
+	st_zset_add(net->changes, net->slot, 1);
+}
+
 /* One run over an entry: what its blocks read. */
 typedef struct Run
 {
@@ -168,32 +223,17 @@ bind_inputs(Run *run, List *leaves, bool *all_empty)
 
 /* ----- joins ----- */
 
-typedef struct JoinRows
-{
-	WeightedStore *store;
-	StZset	   *rows;			/* NULL: one term, which needs no netting */
-	TupleTableSlot *slot;
-	int			natts;			/* without the weight */
-} JoinRows;
-
+/* A row of one term, which needs no netting. */
 static void
-receive_join_row(TupleTableSlot *slot, void *arg)
+receive_term_row(TupleTableSlot *slot, void *arg)
 {
-	JoinRows   *result = arg;
-	int64		weight;
+	WeightedStore *store = arg;
 
 	slot_getallattrs(slot);
-	weight = DatumGetInt64(slot->tts_values[result->natts]);
-	if (weight == 0)
+	if (DatumGetInt64(slot->tts_values[store->desc->natts - 1]) == 0)
 		return;
-	if (result->rows == NULL)
-	{
-		tuplestore_puttupleslot(result->store->rows, slot);
-		result->store->count++;
-		return;
-	}
-	copy_columns(result->slot, slot, 0, result->natts);
-	st_zset_add(result->rows, result->slot, weight);
+	tuplestore_puttupleslot(store->rows, slot);
+	store->count++;
 }
 
 static void
@@ -220,39 +260,26 @@ store_zset(StZset *zset, WeightedStore *store)
 static void
 run_join_step(Run *run, StJoinStep *step, int ninputs, StInput *inputs, WeightedStore *store)
 {
-	JoinRows	result = {.store = store, .natts = step->row_desc->natts};
+	NetRows		net;
 
 	begin_store(store, step->desc);
 	/* rows of several terms may meet that never existed together: rule E1 */
-	if (step->net && !ST_FAULT("E1 join"))
-		result.rows = st_zset_begin(step->row_desc, 0, NULL);
-	result.slot = MakeSingleTupleTableSlot(step->row_desc, &TTSOpsVirtual);
-	(void) st_statement_run(step->statement, ninputs, inputs, run->snapshot, receive_join_row, &result);
-	ExecDropSingleTupleTableSlot(result.slot);
-	if (result.rows == NULL)
+	if (!step->net || ST_FAULT("E1 join"))
+	{
+		(void) st_statement_run(step->statement, ninputs, inputs, run->snapshot, receive_term_row, store);
 		return;
-	store_zset(result.rows, store);
-	st_zset_end(result.rows);
+	}
+	begin_net(&net, step->row_desc, 0, NULL);
+	(void) st_statement_run(step->statement, ninputs, inputs, run->snapshot, receive_weighted_row, &net);
+	ExecDropSingleTupleTableSlot(net.slot);
+	store_zset(net.changes, store);
+	st_zset_end(net.changes);
 }
 
 /* ----- slices ----- */
 
 /* planner units below which slices are not compared with the whole query */
 #define SLICE_COST_SLACK 1000.0
-
-typedef struct SliceRows
-{
-	StZset	   *rows;
-	int64		sign;
-} SliceRows;
-
-static void
-receive_slice_row(TupleTableSlot *slot, void *arg)
-{
-	SliceRows  *result = arg;
-
-	st_zset_add(result->rows, slot, result->sign);
-}
 
 /* What the keys had before: the present rows without the relation's delta. */
 static Tuplestorestate *
@@ -331,7 +358,7 @@ run_slice(Run *run, StJoinProgram *join, StInput *inputs, WeightedStore *store)
 	StInput    *present = palloc0(sizeof(StInput) * n);
 	StInput    *before = palloc0(sizeof(StInput) * n);
 	StInput		keys = {.name = ST_KEYS_INPUT, .desc = slice->key_desc};
-	SliceRows	result;
+	StZset	   *result;
 	ListCell   *lc;
 
 	begin_store(store, join->desc);
@@ -373,13 +400,11 @@ run_slice(Run *run, StJoinProgram *join, StInput *inputs, WeightedStore *store)
 		run->failure = "evaluating the touched slices costs more than the query";
 	if (run->failure == NULL)
 	{
-		result.rows = st_zset_begin(join->row_desc, 0, NULL);
-		result.sign = 1;
-		(void) st_statement_run(slice->query, n, present, run->snapshot, receive_slice_row, &result);
-		result.sign = -1;
-		(void) st_statement_run(slice->query, n, before, run->snapshot, receive_slice_row, &result);
-		store_zset(result.rows, store);
-		st_zset_end(result.rows);
+		result = st_zset_begin(join->row_desc, 0, NULL);
+		(void) st_statement_run(slice->query, n, present, run->snapshot, add_row, result);
+		(void) st_statement_run(slice->query, n, before, run->snapshot, subtract_row, result);
+		store_zset(result, store);
+		st_zset_end(result);
 	}
 	for (int i = 0; i < n; i++)
 		if (slice->fetches[i].same_as == i)
@@ -503,14 +528,6 @@ receive_group(TupleTableSlot *slot, void *arg)
 	st_zset_add(delta->changes, delta->slot, 1);
 }
 
-static void
-receive_state_row(TupleTableSlot *slot, void *arg)
-{
-	StateDelta *delta = arg;
-
-	st_zset_add(delta->changes, slot, 1);
-}
-
 /* ----- the first rows of an order ----- */
 
 typedef struct TopDelta
@@ -560,7 +577,7 @@ run_top(Run *run, StNodeProgram *node, StInput *inputs, StateDelta *delta)
 	if (!top.whole && top.nrows < node->node->offset + node->node->limit)
 	{
 		delta->ngroups = 1;
-		(void) st_statement_run(node->block.fill, 0, NULL, run->snapshot, receive_state_row, delta);
+		(void) st_statement_run(node->block.fill, 0, NULL, run->snapshot, add_row, delta->changes);
 	}
 	else
 	{
@@ -631,7 +648,7 @@ run_state(Run *run, int ordinal)
 		};
 
 		(void) st_statement_run(node->recompute, node->node->nkeys > 0 ? 1 : 0, &groups, run->snapshot,
-								receive_state_row, &delta);
+								add_row, delta.changes);
 	}
 	ExecDropSingleTupleTableSlot(delta.slot);
 	if (delta.key_slot)
@@ -658,53 +675,12 @@ run_state(Run *run, int ordinal)
 
 /* ----- the stream table ----- */
 
-typedef struct FinalDelta
-{
-	StZset	   *changes;
-	TupleTableSlot *slot;
-	int			natts;
-} FinalDelta;
-
-static void
-receive_weighted_row(TupleTableSlot *slot, void *arg)
-{
-	FinalDelta *delta = arg;
-	int64		weight;
-
-	slot_getallattrs(slot);
-	weight = DatumGetInt64(slot->tts_values[delta->natts]);
-	if (weight == 0)
-		return;
-	copy_columns(delta->slot, slot, 0, delta->natts);
-	st_zset_add(delta->changes, delta->slot, weight);
-}
-
-static void
-receive_result_row(TupleTableSlot *slot, void *arg)
-{
-	FinalDelta *delta = arg;
-
-	slot_getallattrs(slot);
-	copy_columns(delta->slot, slot, 0, delta->natts);
-	st_zset_add(delta->changes, delta->slot, 1);
-}
-
-static void
-begin_final(StEntry *entry, FinalDelta *delta)
-{
-	StStreamTable *table = entry->table;
-
-	delta->natts = entry->desc->natts;
-	delta->changes = st_zset_begin(entry->desc, table->nkeys, entry->keys);
-	delta->slot = MakeSingleTupleTableSlot(entry->desc, &TTSOpsVirtual);
-}
-
 /*
  * Write the changes to the stream table. Stream tables that read it capture
  * them with triggers, as those of any source.
  */
 static bool
-finish_final(StEntry *entry, FinalDelta *delta, bool fill, Snapshot snapshot, StRefreshOutcome *outcome)
+finish_final(StEntry *entry, NetRows *delta, bool fill, Snapshot snapshot, StRefreshOutcome *outcome)
 {
 	instr_time	start;
 
@@ -729,7 +705,7 @@ st_run_differential(StEntry *entry, int nsources, StSourceDelta *sources, Snapsh
 		.entry = entry, .sources = sources, .nsources = nsources,
 		.snapshot = snapshot, .outcome = outcome
 	};
-	FinalDelta	delta;
+	NetRows		delta;
 	StInput    *inputs;
 	bool		empty;
 	uint64		rows = 0;
@@ -742,7 +718,7 @@ st_run_differential(StEntry *entry, int nsources, StSourceDelta *sources, Snapsh
 			return run.failure ? run.failure : "inconsistent";
 
 	INSTR_TIME_SET_CURRENT(start);
-	begin_final(entry, &delta);
+	begin_net(&delta, entry->desc, entry->table->nkeys, entry->keys);
 	inputs = bind_inputs(&run, program->final.leaves, &empty);
 	if (run.failure)
 		return run.failure;
@@ -779,16 +755,10 @@ truncate_state(Oid relid)
 	(void) StReindexRelationParts(relid, REINDEX_REL_SUPPRESS_INDEX_USE, &params);
 }
 
-static void
-receive_fill_row(TupleTableSlot *slot, void *arg)
-{
-	st_zset_add((StZset *) arg, slot, 1);
-}
-
 void
 st_run_full(StEntry *entry, bool empty, Snapshot snapshot, StRefreshOutcome *outcome)
 {
-	FinalDelta	delta;
+	NetRows		delta;
 	uint64		count;
 	instr_time	start;
 
@@ -803,13 +773,13 @@ st_run_full(StEntry *entry, bool empty, Snapshot snapshot, StRefreshOutcome *out
 				truncate_state(node->state);
 			ST_STOP_POINT("state emptied");
 			rows = st_zset_begin(node->desc, 0, NULL);
-			count = st_statement_run(node->block.fill, 0, NULL, snapshot, receive_fill_row, rows);
+			count = st_statement_run(node->block.fill, 0, NULL, snapshot, add_row, rows);
 			(void) st_apply(entry->state_appliers[i], rows, true, snapshot, NULL, NULL);
 			st_zset_end(rows);
 			st_note_step(outcome, "state %d fill: " UINT64_FORMAT " rows, %.3f ms since the start", i, count, st_elapsed_ms(start));
 		}
 
-	begin_final(entry, &delta);
+	begin_net(&delta, entry->desc, entry->table->nkeys, entry->keys);
 	count = st_statement_run(entry->program ? entry->program->final.fill : entry->original, 0, NULL, snapshot,
 							 receive_result_row, &delta);
 	outcome->delta_ms += st_elapsed_ms(start);

@@ -150,7 +150,7 @@ st_frontier_mark(const StFrontier *frontier, Oid log, RelFileNumber node)
 	return mark ? mark->block : 0;
 }
 
-/* Are the rows of this transaction invisible to the snapshot, for now? */
+/* Are the rows of this transaction invisible to the snapshot, and yet able to commit? */
 static bool
 still_open(FullTransactionId xid, Snapshot snapshot)
 {

@@ -11,9 +11,11 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "catalog/pg_operator.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "util/fault.h"
 #include "util/sqlbuf.h"
@@ -65,6 +67,22 @@ st_sql_column(StringInfo sql, const char *alias, const char *column)
 		appendStringInfoChar(sql, '.');
 	}
 	st_sql_identifier(sql, column);
+}
+
+void
+st_sql_operator(StringInfo sql, Oid operator)
+{
+	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
+	Form_pg_operator form;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for operator %u", operator);
+	form = (Form_pg_operator) GETSTRUCT(tuple);
+	appendStringInfoString(sql, "OPERATOR(");
+	st_sql_identifier(sql, get_namespace_name(form->oprnamespace));
+	/* an operator's name cannot be quoted and needs not be */
+	appendStringInfo(sql, ".%s)", NameStr(form->oprname));
+	ReleaseSysCache(tuple);
 }
 
 void

@@ -23,6 +23,8 @@ extern void st_sql_relation(StringInfo sql, Oid relid);
 extern void st_sql_column(StringInfo sql, const char *alias, const char *column);
 /* fully qualified type name with modifier */
 extern void st_sql_type(StringInfo sql, Oid type, int32 typmod);
+/* OPERATOR(schema.name) */
+extern void st_sql_operator(StringInfo sql, Oid operator);
 
 /*
  * End a list of WITH queries that starts the text: the comma behind the last

@@ -1,0 +1,107 @@
+/*-------------------------------------------------------------------------
+ *
+ * make.c
+ *	  Pieces of query trees, as the rules put them together.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_aggregate.h"
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/fmgroids.h"
+
+#include "query/make.h"
+
+Node *
+st_make_reference(int varno)
+{
+	RangeTblRef *ref = makeNode(RangeTblRef);
+
+	ref->rtindex = varno;
+	return (Node *) ref;
+}
+
+Query *
+st_make_query(List *rtable, Node *quals, List *targets)
+{
+	Query	   *query = makeNode(Query);
+	List	   *from = NIL;
+
+	for (int varno = 1; varno <= list_length(rtable); varno++)
+		from = lappend(from, st_make_reference(varno));
+	query->commandType = CMD_SELECT;
+	query->querySource = QSRC_ORIGINAL;
+	query->canSetTag = true;
+	query->rtable = rtable;
+	query->jointree = makeFromExpr(from, quals);
+	query->targetList = targets;
+	query->hasTargetSRFs = expression_returns_set((Node *) targets);
+	return query;
+}
+
+List *
+st_make_names(int n)
+{
+	List	   *names = NIL;
+
+	for (int i = 1; i <= n; i++)
+		names = lappend(names, makeString(psprintf("c%d", i)));
+	return names;
+}
+
+List *
+st_make_targets(List *exprs)
+{
+	List	   *targets = NIL;
+	ListCell   *lc;
+	int			column = 1;
+
+	foreach(lc, exprs)
+	{
+		targets = lappend(targets, makeTargetEntry(lfirst(lc), column, psprintf("c%d", column), false));
+		column++;
+	}
+	return targets;
+}
+
+RangeTblEntry *
+st_make_subquery_entry(Query *subquery, const char *name, List *columns)
+{
+	RangeTblEntry *rte = makeNode(RangeTblEntry);
+
+	rte->rtekind = RTE_SUBQUERY;
+	rte->subquery = subquery;
+	rte->inFromCl = true;
+	rte->eref = makeAlias(name, columns);
+	return rte;
+}
+
+RangeTblEntry *
+st_make_with_entry(const char *with, const char *alias, List *columns)
+{
+	RangeTblEntry *rte = makeNode(RangeTblEntry);
+
+	rte->rtekind = RTE_CTE;
+	rte->ctename = pstrdup(with);
+	rte->inFromCl = true;
+	rte->alias = makeAlias(alias, NIL);
+	rte->eref = makeAlias(alias, columns);
+	return rte;
+}
+
+Aggref *
+st_make_count(void)
+{
+	Aggref	   *count = makeNode(Aggref);
+
+	count->aggfnoid = F_COUNT_;
+	count->aggtype = INT8OID;
+	count->aggstar = true;
+	count->aggkind = AGGKIND_NORMAL;
+	count->aggno = count->aggtransno = -1;
+	count->location = -1;
+	return count;
+}

@@ -1,0 +1,40 @@
+/*-------------------------------------------------------------------------
+ *
+ * make.h
+ *	  Pieces of query trees, as the rules put them together.
+ *
+ *	  All are allocated in the current context and hold what they are given,
+ *	  not copies of it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ST_QUERY_MAKE_H
+#define ST_QUERY_MAKE_H
+
+#include "postgres.h"
+
+#include "nodes/parsenodes.h"
+#include "nodes/primnodes.h"
+
+/* A SELECT of these columns from all entries of "rtable", in that order. */
+extern Query *st_make_query(List *rtable, Node *quals, List *targets);
+
+/* The names c1, c2 and so on. */
+extern List *st_make_names(int n);
+
+/* Expressions as columns c1, c2 and so on. */
+extern List *st_make_targets(List *exprs);
+
+/* A subquery in FROM with these column names, not LATERAL. */
+extern RangeTblEntry *st_make_subquery_entry(Query *subquery, const char *name, List *columns);
+
+/* What a WITH query of this name returns, as an item of FROM; it has no column types. */
+extern RangeTblEntry *st_make_with_entry(const char *with, const char *alias, List *columns);
+
+/* count(*) */
+extern Aggref *st_make_count(void);
+
+/* The reference of FROM to an entry. */
+extern Node *st_make_reference(int varno);
+
+#endif							/* ST_QUERY_MAKE_H */
