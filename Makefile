@@ -85,6 +85,7 @@ OBJS = \
 	src/api/lifecycle.o \
 	src/api/name.o \
 	src/api/operators.o \
+	src/api/refuse.o \
 	src/api/schedule.o \
 	src/api/two_phase.o
 # END OBJS

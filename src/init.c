@@ -14,6 +14,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 
+#include "api/refuse.h"
 #include "apply/apply.h"
 #include "capture/capture.h"
 #include "catalog/depend.h"
@@ -36,5 +37,6 @@ _PG_init(void)
 	st_capture_init();
 	st_guard_init();
 	st_depend_init();
+	st_refuse_init();
 	st_refresh_init();
 }

@@ -52,12 +52,14 @@ REVOKE ALL ON FUNCTION pgtrickle.on_drop() FROM PUBLIC;
 CREATE OR REPLACE FUNCTION pgtrickle.on_ddl_start()
 RETURNS event_trigger LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_on_ddl_start';
 COMMENT ON FUNCTION pgtrickle.on_ddl_start() IS
-    'Loads the library before the extension can be dropped: stream tables then stay as plain tables without ties to their sources. Internal.';
+    'Loads the library before DDL that it has a say in: what would change the structure of a stream table is refused, and when the extension is dropped stream tables stay as plain tables without ties to their sources. Internal.';
 REVOKE ALL ON FUNCTION pgtrickle.on_ddl_start() FROM PUBLIC;
 
 CREATE EVENT TRIGGER pg_trickle_on_ddl_start ON ddl_command_start
-    WHEN TAG IN ('DROP EXTENSION', 'DROP OWNED') EXECUTE FUNCTION pgtrickle.on_ddl_start();
-COMMENT ON EVENT TRIGGER pg_trickle_on_ddl_start IS 'Loads the library before the extension can be dropped.';
+    WHEN TAG IN ('DROP EXTENSION', 'DROP OWNED', 'CREATE SCHEMA', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'CREATE RULE',
+                 'ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER TYPE')
+    EXECUTE FUNCTION pgtrickle.on_ddl_start();
+COMMENT ON EVENT TRIGGER pg_trickle_on_ddl_start IS 'Loads the library before DDL that may concern stream tables.';
 
 CREATE EVENT TRIGGER pg_trickle_on_drop ON sql_drop EXECUTE FUNCTION pgtrickle.on_drop();
 COMMENT ON EVENT TRIGGER pg_trickle_on_drop IS 'Lets the catalog follow plain DROP.';

@@ -164,7 +164,8 @@ st_is_stream_table(Oid relid)
 	Relation	rel;
 	HeapTuple	tuple;
 
-	if (!OidIsValid(catalog))
+	/* while the extension is being dropped, the index goes first */
+	if (!OidIsValid(catalog) || !OidIsValid(st_internal_relation("idx_pgt_relid", true)))
 		return false;
 	rel = table_open(catalog, AccessShareLock);
 	tuple = find_row(rel, "idx_pgt_relid", 2, F_OIDEQ, ObjectIdGetDatum(relid));

@@ -550,7 +550,12 @@ def constants_keep_their_digits(db):
 def columns_are_found_by_name(db):
     db.run("CREATE TABLE t (id int, n int)", "INSERT INTO t VALUES (1, 10)")
     db.create("s", "SELECT id, n FROM t", "FULL")
-    db.run("ALTER TABLE s DROP COLUMN id", "ALTER TABLE s ADD COLUMN id int", "INSERT INTO t VALUES (2, 20)")
+    # by somebody without the library, whom nobody refuses it (rule J30)
+    db.run("ALTER EVENT TRIGGER pg_trickle_on_ddl_start DISABLE")
+    for change in ("DROP COLUMN id", "ADD COLUMN id int"):
+        with db.server.connect(db.name) as other:
+            other.execute("ALTER TABLE s " + change)
+    db.run("INSERT INTO t VALUES (2, 20)")
     db.refresh()
     assert db.value("SELECT array_agg(id ORDER BY id) FROM s") == [1, 2]
 

@@ -1,0 +1,216 @@
+/*-------------------------------------------------------------------------
+ *
+ * refuse.c
+ *	  What plain DDL may not do to a stream table.
+ *
+ * NOTES
+ *	  A stream table holds what its query returns and nothing else. Its guard
+ *	  is a statement trigger, which rules rewrite away and which does not fire
+ *	  for a statement on a parent; the rows of a child would be read as rows of
+ *	  the stream table (rules G4, J30).
+ *
+ *	  Looked at where PostgreSQL announces the change, whatever the command:
+ *	  object_access_hook. An event trigger on ddl_command_start loads the
+ *	  library in time. Where somebody has disabled that, a refresh raises for
+ *	  columns that are not the query's.
+ *
+ *	  The hook runs after the catalog row was written and before the command
+ *	  counter moves: the row as it was is in the syscache, the row as it will
+ *	  be is visible to SnapshotSelf.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/transam.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_rewrite.h"
+#include "catalog/pg_trigger.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "api/refuse.h"
+#include "catalog/extension.h"
+#include "catalog/stream_table.h"
+
+static object_access_hook_type previous_hook = NULL;
+
+/* The row of a catalog that the command has just written, or NULL. */
+static HeapTuple
+written_row(Oid catalog, Oid index, int nkeys, ScanKey keys)
+{
+	Relation	rel = table_open(catalog, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, index, true, SnapshotSelf, nkeys, keys);
+	HeapTuple	tuple = systable_getnext(scan);
+
+	if (HeapTupleIsValid(tuple))
+		tuple = heap_copytuple(tuple);
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return tuple;
+}
+
+static HeapTuple
+written_object(Oid catalog, Oid index, AttrNumber oid_column, Oid object)
+{
+	ScanKeyData key;
+
+	ScanKeyInit(&key, oid_column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object));
+	return written_row(catalog, index, 1, &key);
+}
+
+static void
+check_rule(Oid rule)
+{
+	HeapTuple	tuple = written_object(RewriteRelationId, RewriteOidIndexId, Anum_pg_rewrite_oid, rule);
+	Oid			relid = HeapTupleIsValid(tuple) ? ((Form_pg_rewrite) GETSTRUCT(tuple))->ev_class : InvalidOid;
+
+	if (OidIsValid(relid) && st_is_stream_table(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("rules on stream table \"%s\" are not supported", get_rel_name(relid)),
+				 errdetail("A stream table holds what its query returns; a rule would write past that."),
+				 errhint("Use a trigger.")));
+}
+
+static void
+check_inheritance(Oid child, Oid parent)
+{
+	if (st_is_stream_table(child))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("stream table \"%s\" cannot become a child or partition of another table", get_rel_name(child)),
+				 errdetail("What is written to \"%s\" could then reach the stream table.", get_rel_name(parent)),
+				 errhint("Use a view with UNION ALL.")));
+	if (st_is_stream_table(parent))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("table \"%s\" cannot inherit from stream table \"%s\"", get_rel_name(child), get_rel_name(parent)),
+				 errdetail("Its rows would be read as rows of the stream table."),
+				 errhint("Use a view with UNION ALL, or CREATE TABLE ... (LIKE ...).")));
+}
+
+static void
+refuse_columns(Oid relid)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("columns of stream table \"%s\" cannot be added, dropped or changed", get_rel_name(relid)),
+			 errdetail("They are the columns of its query."),
+			 errhint("Drop the stream table and create it with another query, or use a view over it.")));
+}
+
+static void
+check_column(Oid relid, AttrNumber attnum)
+{
+	HeapTuple	old_row = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attnum));
+	HeapTuple	new_row;
+	ScanKeyData keys[2];
+	bool		same;
+
+	ScanKeyInit(&keys[0], Anum_pg_attribute_attrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	ScanKeyInit(&keys[1], Anum_pg_attribute_attnum, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(attnum));
+	new_row = written_row(AttributeRelationId, AttributeRelidNumIndexId, 2, keys);
+	if (HeapTupleIsValid(old_row) && HeapTupleIsValid(new_row))
+	{
+		Form_pg_attribute was = (Form_pg_attribute) GETSTRUCT(old_row);
+		Form_pg_attribute is = (Form_pg_attribute) GETSTRUCT(new_row);
+
+		same = strcmp(NameStr(was->attname), NameStr(is->attname)) == 0 && was->atttypid == is->atttypid &&
+			was->atttypmod == is->atttypmod && was->attcollation == is->attcollation &&
+			was->attgenerated == is->attgenerated && was->attidentity == is->attidentity;
+		ReleaseSysCache(old_row);
+		if (!same)
+			refuse_columns(relid);
+	}
+}
+
+static void
+check_relation(Oid relid)
+{
+	HeapTuple	old_row = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	HeapTuple	new_row = written_object(RelationRelationId, ClassOidIndexId, Anum_pg_class_oid, relid);
+
+	if (HeapTupleIsValid(old_row) && HeapTupleIsValid(new_row))
+	{
+		Form_pg_class was = (Form_pg_class) GETSTRUCT(old_row);
+		Form_pg_class is = (Form_pg_class) GETSTRUCT(new_row);
+
+		if (was->relam != is->relam)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("the access method of stream table \"%s\" cannot be changed", get_rel_name(relid)),
+					 errhint("Stream tables are stored as heaps.")));
+		if (was->reloftype != is->reloftype)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("stream table \"%s\" cannot become a typed table", get_rel_name(relid)),
+					 errdetail("Its columns are those of its query."),
+					 errhint("Give the query's columns the names and types of the type.")));
+	}
+	if (HeapTupleIsValid(old_row))
+		ReleaseSysCache(old_row);
+}
+
+/* Ours are the guard, and capture for stream tables that read this one. */
+static void
+check_trigger(Oid trigger)
+{
+	HeapTuple	tuple = written_object(TriggerRelationId, TriggerOidIndexId, Anum_pg_trigger_oid, trigger);
+	Form_pg_trigger form;
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	form = (Form_pg_trigger) GETSTRUCT(tuple);
+	if (form->tgisinternal && form->tgenabled != TRIGGER_FIRES_ALWAYS &&
+		get_func_namespace(form->tgfoid) == get_namespace_oid(ST_SCHEMA, true) && st_is_stream_table(form->tgrelid))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the internal triggers of stream table \"%s\" cannot be disabled", get_rel_name(form->tgrelid)),
+				 errhint("DISABLE TRIGGER USER leaves them on.")));
+}
+
+static void
+object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg)
+{
+	if (previous_hook)
+		previous_hook(access, class, object, sub, arg);
+	if (object < FirstNormalObjectId)
+		return;
+	if (class == RewriteRelationId && access == OAT_POST_CREATE)
+		check_rule(object);
+	else if (class == InheritsRelationId && access == OAT_POST_ALTER)
+		check_inheritance(object, ((ObjectAccessPostAlter *) arg)->auxiliary_id);
+	else if (class == TriggerRelationId && access == OAT_POST_ALTER)
+		check_trigger(object);
+	else if (class == RelationRelationId && sub > 0 && (access == OAT_POST_CREATE || access == OAT_DROP))
+	{
+		if (st_is_stream_table(object))
+			refuse_columns(object);
+	}
+	else if (class == RelationRelationId && access == OAT_POST_ALTER && st_is_stream_table(object))
+	{
+		if (sub > 0)
+			check_column(object, sub);
+		else
+			check_relation(object);
+	}
+}
+
+void
+st_refuse_init(void)
+{
+	previous_hook = object_access_hook;
+	object_access_hook = object_access;
+}
