@@ -196,6 +196,7 @@ CREATE INDEX idx_hist_pgt_start ON pgtrickle.pgt_refresh_history (pgt_id, start_
 CREATE TABLE pgtrickle.stream_table_internals (
     pgt_id bigint PRIMARY KEY REFERENCES pgtrickle.pgt_stream_tables ON DELETE CASCADE,
     query_tree text NOT NULL,
+    accepted_owner oid NOT NULL,
     requested_refresh_mode text NOT NULL,
     full_reason text,
     settings text[] NOT NULL,
@@ -210,6 +211,7 @@ CREATE TABLE pgtrickle.stream_table_internals (
 COMMENT ON TABLE pgtrickle.stream_table_internals IS 'The engine''s half of a stream table''s definition. Internal.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.pgt_id IS 'The stream table.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.query_tree IS 'The analysed query, as PostgreSQL prints node trees.';
+COMMENT ON COLUMN pgtrickle.stream_table_internals.accepted_owner IS 'The role with whose rights the query may run; another owner resumes the stream table first.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.requested_refresh_mode IS 'The mode asked for; AUTO becomes differential as soon as that is possible.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.full_reason IS 'Why the query has no delta; NULL: it has.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.settings IS 'Settings that the result depends on, name and value in turn, as they were at creation.';

@@ -59,6 +59,9 @@ alter_status(Oid relid, const char *status)
 			set_column(relid, "UPDATE pgtrickle.pgt_stream_tables SET status = $2, updated_at = pg_catalog.now(),"
 					   " consecutive_errors = CASE WHEN $2 = 'ACTIVE' THEN 0 ELSE consecutive_errors END"
 					   " WHERE pgt_relid = $1", statuses[i]);
+			/* whoever resumes it says that the query may run with the owner's rights (rule J17) */
+			if (strcmp(statuses[i], "ACTIVE") == 0)
+				st_stream_table_accept_owner(st_require_stream_table(relid)->pgt_id, st_relation_owner(relid));
 			return;
 		}
 	ereport(ERROR,

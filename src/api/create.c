@@ -212,9 +212,9 @@ insert_catalog(CreatePlan *plan, FunctionCallInfo fcinfo)
 static void
 insert_internals(CreatePlan *plan, int64 pgt_id)
 {
-	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID, OIDARRAYOID, INT2OID, INT2ARRAYOID, TEXTOID, TEXTOID};
-	Datum		values[11];
-	char		nulls[11];
+	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID, OIDARRAYOID, INT2OID, INT2ARRAYOID, TEXTOID, TEXTOID, OIDOID};
+	Datum		values[12];
+	char		nulls[12];
 	StDefinition *definition = &plan->definition;
 
 	memset(nulls, ' ', sizeof(nulls));
@@ -230,10 +230,11 @@ insert_internals(CreatePlan *plan, int64 pgt_id)
 	values[8] = st_attnum_array(definition->identity.nkeys, definition->identity.keys);
 	values[9] = CStringGetTextDatum(st_query_views_fingerprint(definition->query));
 	values[10] = CStringGetTextDatum(st_query_functions_fingerprint(definition->query));
+	values[11] = ObjectIdGetDatum(st_relation_owner(definition->relid));
 	(void) st_catalog_execute("INSERT INTO pgtrickle.stream_table_internals (pgt_id, query_tree, requested_refresh_mode,"
 							  " full_reason, settings, search_path, states, identity_kind, key_columns,"
-							  " views_fingerprint, functions_fingerprint)"
-							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)", 11, types, values, nulls);
+							  " views_fingerprint, functions_fingerprint, accepted_owner)"
+							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)", 12, types, values, nulls);
 }
 
 static void

@@ -67,6 +67,7 @@ refresh(Oid relid)
 						table->schema, table->name,
 						strcmp(table->status, "ERROR") == 0 ? "in status ERROR" : "suspended",
 						quote_literal_cstr(quote_qualified_identifier(table->schema, table->name)))));
+	st_require_accepted_owner(table);
 	if (!st_refresh(relid, "MANUAL", false, &outcome))
 	{
 		ereport(NOTICE,

@@ -9,9 +9,12 @@
  *	  for a statement on a parent; the rows of a child would be read as rows of
  *	  the stream table (rules G4, J30).
  *
+ *	  A change of owner is let through, but may suspend the stream table.
+ *
  *	  Looked at where PostgreSQL announces the change, whatever the command:
  *	  object_access_hook. An event trigger on ddl_command_start loads the
- *	  library in time. Where somebody has disabled that, a refresh raises for
+ *	  library in time. Where that did not happen, as in REASSIGN OWNED, a refresh
+ *	  raises for an owner that has not accepted the stream table, and for
  *	  columns that are not the query's.
  *
  *	  The hook runs after the catalog row was written and before the command
@@ -34,6 +37,9 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_trigger.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -136,6 +142,30 @@ check_column(Oid relid, AttrNumber attnum)
 	}
 }
 
+/*
+ * Rule J17: whoever owns the stream table runs its query with all his rights.
+ * A new owner to whom the former one could not have given it must say so.
+ */
+static void
+check_owner(Oid relid, Oid owner)
+{
+	StStreamTable *table = st_stream_table_get(relid);
+
+	if (owner == table->accepted_owner)
+		return;
+	if (is_member_of_role(table->accepted_owner, owner))
+	{
+		st_stream_table_accept_owner(table->pgt_id, owner);
+		return;
+	}
+	st_stream_table_suspend(relid);
+	ereport(WARNING,
+			(errmsg("stream table \"%s.%s\" is suspended: its owner has changed", table->schema, table->name),
+			 errdetail("The query would run with the rights of role \"%s\".", GetUserNameFromId(owner, false)),
+			 errhint("Look at the query and the functions that it calls, then resume it with pgtrickle.alter_stream_table(%s, status => 'ACTIVE').",
+					 quote_literal_cstr(quote_qualified_identifier(table->schema, table->name)))));
+}
+
 static void
 check_relation(Oid relid)
 {
@@ -158,6 +188,8 @@ check_relation(Oid relid)
 					 errmsg("stream table \"%s\" cannot become a typed table", get_rel_name(relid)),
 					 errdetail("Its columns are those of its query."),
 					 errhint("Give the query's columns the names and types of the type.")));
+		if (was->relowner != is->relowner)
+			check_owner(relid, is->relowner);
 	}
 	if (HeapTupleIsValid(old_row))
 		ReleaseSysCache(old_row);

@@ -14,11 +14,13 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -123,6 +125,7 @@ st_stream_table_get(Oid relid)
 				 errmsg("stream table \"%s.%s\" has no internal definition", result->schema, result->name)));
 	result->tree = text_attribute(tuple, desc, "query_tree");
 	result->reason = text_attribute(tuple, desc, "full_reason");
+	result->accepted_owner = DatumGetObjectId(attribute(tuple, desc, "accepted_owner", &isnull));
 	result->search_path = text_attribute(tuple, desc, "search_path");
 	result->views_fingerprint = text_attribute(tuple, desc, "views_fingerprint");
 	result->functions_fingerprint = text_attribute(tuple, desc, "functions_fingerprint");
@@ -186,6 +189,78 @@ st_relation_owner(Oid relid)
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
 	return owner;
+}
+
+/* ----- changes by hooks ----- */
+
+static void
+update_column(Relation rel, HeapTuple tuple, const char *name, Datum value)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	Datum	   *values = palloc0(sizeof(Datum) * desc->natts);
+	bool	   *nulls = palloc0(sizeof(bool) * desc->natts);
+	bool	   *replaces = palloc0(sizeof(bool) * desc->natts);
+
+	for (int i = 0; i < desc->natts; i++)
+		if (strcmp(NameStr(TupleDescAttr(desc, i)->attname), name) == 0)
+		{
+			values[i] = value;
+			replaces[i] = true;
+		}
+	CatalogTupleUpdate(rel, &tuple->t_self, heap_modify_tuple(tuple, desc, values, nulls, replaces));
+}
+
+void
+st_stream_table_suspend(Oid relid)
+{
+	Relation	rel = table_open(st_internal_relation("pgt_stream_tables", false), RowExclusiveLock);
+	HeapTuple	tuple = find_row(rel, "idx_pgt_relid", 2, F_OIDEQ, ObjectIdGetDatum(relid));
+
+	if (HeapTupleIsValid(tuple))
+		update_column(rel, tuple, "status", CStringGetTextDatum("SUSPENDED"));
+	table_close(rel, RowExclusiveLock);
+}
+
+void
+st_stream_table_accept_owner(int64 pgt_id, Oid owner)
+{
+	Relation	rel = table_open(st_internal_relation("stream_table_internals", false), RowExclusiveLock);
+	HeapTuple	tuple = find_row(rel, "stream_table_internals_pkey", 1, F_INT8EQ, Int64GetDatum(pgt_id));
+
+	if (HeapTupleIsValid(tuple))
+		update_column(rel, tuple, "accepted_owner", ObjectIdGetDatum(owner));
+	table_close(rel, RowExclusiveLock);
+}
+
+/* ----- the owner ----- */
+
+bool
+st_owner_is_accepted(const StStreamTable *table)
+{
+	Oid			owner = st_relation_owner(table->relid);
+
+	return owner == table->accepted_owner || is_member_of_role(table->accepted_owner, owner);
+}
+
+void
+st_require_accepted_owner(const StStreamTable *table)
+{
+	if (!st_owner_is_accepted(table))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid argument: stream table \"%s.%s\" is suspended, resume it with pgtrickle.alter_stream_table(%s, status => 'ACTIVE')",
+						table->schema, table->name,
+						quote_literal_cstr(quote_qualified_identifier(table->schema, table->name))),
+				 errdetail("Its owner has changed: the query would run with the rights of role \"%s\".",
+						   GetUserNameFromId(st_relation_owner(table->relid), false)),
+				 errhint("Look at the query and the functions that it calls before you resume it.")));
+}
+
+bool
+st_is_suspended(const StStreamTable *table)
+{
+	return strcmp(table->status, "SUSPENDED") == 0 || strcmp(table->status, "ERROR") == 0 ||
+		!st_owner_is_accepted(table);
 }
 
 /* A statement of st_catalog_execute with its plan, kept for the session. */

@@ -28,6 +28,7 @@ typedef struct StStreamTable
 	char	   *name;
 	char	   *query;			/* as typed */
 	char	   *tree;			/* nodeToString of the rewritten query */
+	Oid			accepted_owner; /* whose rights the query may have, see st_owner_is_accepted */
 	char	   *refresh_mode;	/* FULL or DIFFERENTIAL */
 	char	   *status;
 	char	   *reason;			/* why there is no delta, or NULL */
@@ -49,6 +50,26 @@ typedef struct StStreamTable
 /* The row of a stream table by its relation; NULL if it is none. Not under the user's snapshot. */
 extern StStreamTable *st_stream_table_get(Oid relid);
 extern bool st_is_stream_table(Oid relid);
+
+/*
+ * May the query run with the rights of the present owner? Not after a change
+ * of owner that the former one could not have made, until somebody resumes the
+ * stream table (rule J17).
+ */
+extern bool st_owner_is_accepted(const StStreamTable *table);
+
+/* Raise 22023 if not, as for any suspended stream table. */
+extern void st_require_accepted_owner(const StStreamTable *table);
+
+/* Neither refreshed nor waited for: its status says so, or its owner has not accepted it. */
+extern bool st_is_suspended(const StStreamTable *table);
+
+/*
+ * Write one row of the catalog without running a statement, as hooks must
+ * (rule J15). Seen after the next CommandCounterIncrement.
+ */
+extern void st_stream_table_suspend(Oid relid);
+extern void st_stream_table_accept_owner(int64 pgt_id, Oid owner);
 
 /* The role that owns a relation; raises 42P01 if it is gone. */
 extern Oid	st_relation_owner(Oid relid);

@@ -438,6 +438,7 @@ st_stored_query(StStreamTable *table)
 	Query	   *query;
 	ListCell   *lc;
 
+	st_require_accepted_owner(table);
 	query = ST_FAULT("F6") ? st_query_analyze(table->query) : castNode(Query, stringToNode(table->tree));
 	foreach(lc, st_query_sources(query))
 	{

@@ -204,6 +204,12 @@ collect(Oid relid, bool wait, List **members)
 	if (!lock_node(table->pgt_id, wait))
 		return false;
 	entry = st_entry_get(relid);
+	/* a new owner that the former one could have chosen himself */
+	if (entry->owner != table->accepted_owner)
+	{
+		st_stream_table_accept_owner(table->pgt_id, entry->owner);
+		CommandCounterIncrement();
+	}
 	if (entry->identity_changed)
 	{
 		change_identity(entry);
@@ -217,7 +223,7 @@ collect(Oid relid, bool wait, List **members)
 			continue;
 		table = st_stream_table_get(source);
 		/* a suspended upstream is read as it is */
-		if (strcmp(table->status, "SUSPENDED") == 0 || strcmp(table->status, "ERROR") == 0)
+		if (st_is_suspended(table))
 			continue;
 		(void) collect(source, true, members);
 	}
