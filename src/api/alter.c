@@ -9,9 +9,12 @@
  *	  ShareRowExclusiveLock on the sources, before the snapshot of the
  *	  recompute (rule C7), as at creation.
  *
- *	  Lock order: sources by OID, the stream table, its node lock (rule J9). The
- *	  index of an identity that is no longer used is dropped last, because that
- *	  locks out readers until the end of the transaction.
+ *	  Lock order (rule J9): sources that are base tables, the node, sources that
+ *	  are stream tables, the stream table itself. A refresh that reads one of
+ *	  the latter has its node before it writes to them. Where capture goes with
+ *	  its last consumer, readers of the source wait from the start to the end of
+ *	  the transaction. The index of an identity that is no longer used is dropped
+ *	  last, because that locks out readers of the stream table.
  *
  *-------------------------------------------------------------------------
  */
@@ -164,11 +167,19 @@ decide(StStreamTable *table, StDefinition *definition, Oid owner)
 	definition->query = st_stored_query(table);
 	st_owner_enter(&scope, owner, table->settings);
 	st_definition_decide(definition);
+	st_owner_leave(&scope);
 	if (strcmp(definition->mode, table->refresh_mode) != 0 && definition->sources)
-	{
 		st_require_fresh_snapshot();
-		st_definition_install_capture(definition);
-	}
+}
+
+/* The right to capture the sources is the owner's (rule J16). */
+static void
+install_capture(StStreamTable *table, StDefinition *definition, Oid owner)
+{
+	StOwnerScope scope;
+
+	st_owner_enter(&scope, owner, table->settings);
+	st_definition_install_capture(definition);
 	st_owner_leave(&scope);
 }
 
@@ -183,6 +194,8 @@ switch_mode(StStreamTable *table, StDefinition *definition)
 		 memcmp(definition->identity.keys, old_identity.keys, sizeof(AttrNumber) * old_identity.nkeys) == 0);
 	ListCell   *lc;
 
+	if (definition->sources)
+		install_capture(table, definition, st_relation_owner(table->relid));
 	st_definition_create_states(definition, table->pgt_id);
 	st_definition_create_indexes(definition, !same_identity);
 	update_catalog(table, definition);
@@ -221,7 +234,12 @@ alter_mode(Oid relid, const char *mode)
 				 errmsg("refresh mode IMMEDIATE is not available in this release"),
 				 errhint("Use AUTO, FULL or DIFFERENTIAL.")));
 	decide(table, &definition, st_relation_owner(relid));
-	st_definition_lock_sources(definition.tree ? NIL : captured_sources(table->pgt_id), table->pgt_id);
+	if (strcmp(definition.mode, table->refresh_mode) == 0)
+		st_refresh_lock(table->pgt_id);
+	else if (definition.tree)
+		st_definition_lock_to_capture(&definition, table->pgt_id);
+	else
+		st_definition_lock_to_leave(captured_sources(table->pgt_id), table->pgt_id);
 	LockRelationOid(relid, ShareRowExclusiveLock);
 	/* somebody else may have changed or dropped it while we waited */
 	table = st_require_stream_table(relid);
@@ -241,6 +259,7 @@ st_sql_alter_stream_table(PG_FUNCTION_ARGS)
 	};
 	Oid			relid;
 	bool		changed = false;
+	char	   *schedule = NULL;
 
 	PreventCommandIfReadOnly("alter_stream_table()");
 	if (PG_ARGISNULL(0))
@@ -261,14 +280,15 @@ st_sql_alter_stream_table(PG_FUNCTION_ARGS)
 	}
 	if (!changed)
 		PG_RETURN_VOID();
-	SPI_connect();
 	if (!PG_ARGISNULL(2))
-		set_column(relid, "UPDATE pgtrickle.pgt_stream_tables SET schedule = $2, updated_at = pg_catalog.now()"
-				   " WHERE pgt_relid = $1", st_parse_schedule(text_to_cstring(PG_GETARG_TEXT_PP(2))));
-	SPI_finish();
+		schedule = st_parse_schedule(text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	/* its locks come before that of the catalog row, which a refresh writes last */
 	if (!PG_ARGISNULL(3))
 		alter_mode(relid, text_to_cstring(PG_GETARG_TEXT_PP(3)));
 	SPI_connect();
+	if (!PG_ARGISNULL(2))
+		set_column(relid, "UPDATE pgtrickle.pgt_stream_tables SET schedule = $2, updated_at = pg_catalog.now()"
+				   " WHERE pgt_relid = $1", schedule);
 	if (!PG_ARGISNULL(4))
 		alter_status(relid, text_to_cstring(PG_GETARG_TEXT_PP(4)));
 	else

@@ -9,8 +9,8 @@
  *	  snapshot of the first fill is taken after that (rule C7): writers of the
  *	  sources wait for the fill.
  *
- *	  Lock order: sources by OID, then the stream table, which nobody else can
- *	  see yet.
+ *	  Lock order: sources (st_definition_lock_to_capture), then the stream table,
+ *	  which nobody else can see yet.
  *
  *-------------------------------------------------------------------------
  */
@@ -274,6 +274,7 @@ st_sql_create_stream_table(PG_FUNCTION_ARGS)
 	st_definition_decide(definition);
 	check_name_free(&plan);
 	st_definition_advise(definition);
+	st_definition_lock_to_capture(definition, 0);
 	st_definition_install_capture(definition);
 
 	create_relation(&plan);

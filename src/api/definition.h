@@ -38,21 +38,23 @@ typedef struct StDefinition
  */
 extern void st_definition_decide(StDefinition *definition);
 
-/* Capture all sources, by OID; locks them against writers, with a NOTICE. */
-extern void st_definition_install_capture(StDefinition *definition);
-
 /*
- * The locks under which capture of sources can be taken away from a stream
- * table, in the order that keeps clear of writers and refreshes: base tables
- * by OID, the node, stream tables that are sources.
+ * The locks of lifecycle calls, in the one order that keeps clear of each
+ * other, of writers and of refreshes: base tables by OID, the node, stream
+ * tables that are sources by OID. Nothing stronger than AccessShareLock is held
+ * on a source before. A stream table that is not there yet has no node: 0.
  */
-extern void st_definition_lock_sources(List *sources, int64 pgt_id);
+extern void st_definition_lock_to_capture(const StDefinition *definition, int64 pgt_id);
+extern void st_definition_lock_to_leave(List *sources, int64 pgt_id);
 
 /*
- * The same without the node: for a stream table that plain SQL has dropped,
+ * To leave without the node: for a stream table that plain SQL has dropped,
  * which nobody can refresh and whose node may wait for the dropped table.
  */
-extern void st_definition_lock_captured(List *sources);
+extern void st_definition_lock_dropped(List *sources, int64 pgt_id);
+
+/* Capture all sources, which are locked, with a NOTICE that their writers wait. */
+extern void st_definition_install_capture(StDefinition *definition);
 
 /* Make the state tables, empty and without indexes. */
 extern void st_definition_create_states(StDefinition *definition, int64 pgt_id);

@@ -183,7 +183,7 @@ forget_stream_table(StStreamTable *table)
 	List	   *sources = sources_of(table);
 	ListCell   *lc;
 
-	st_definition_lock_captured(sources);
+	st_definition_lock_dropped(sources, table->pgt_id);
 	SPI_connect();
 	(void) st_catalog_execute("DELETE FROM pgtrickle.pgt_stream_tables WHERE pgt_id = $1", 1, types, values, NULL);
 	SPI_finish();
@@ -196,7 +196,7 @@ forget_stream_table(StStreamTable *table)
 			st_capture_remove(lfirst_oid(lc));
 }
 
-/* Lock order: sources and node (st_definition_lock_sources), then the stream table. */
+/* Lock order: sources and node (st_definition_lock_to_leave), then the stream table. */
 static void
 drop(Oid relid, bool cascade)
 {
@@ -224,7 +224,7 @@ drop(Oid relid, bool cascade)
 		if (st_is_stream_table(lfirst_oid(lc)))
 			drop(lfirst_oid(lc), true);
 
-	st_definition_lock_sources(sources_of(table), table->pgt_id);
+	st_definition_lock_to_leave(sources_of(table), table->pgt_id);
 	LockRelationOid(relid, AccessExclusiveLock);
 	/* another session may have altered or dropped it meanwhile */
 	table = st_require_stream_table(relid);

@@ -270,6 +270,36 @@ check_capturable(Oid relid)
 }
 
 void
+st_capture_lock(Oid source)
+{
+	LockRelationOid(source, ShareRowExclusiveLock);
+	(void) find_all_inheritors(source, ShareRowExclusiveLock, NULL);
+}
+
+void
+st_capture_lock_to_leave(Oid source, int64 pgt_id)
+{
+	List	   *tree;
+	ListCell   *lc;
+
+	/* dropped by the command that we come from */
+	if (get_rel_name(source) == NULL)
+		return;
+	if (st_log_has_other_consumer(source, pgt_id))
+	{
+		LockRelationOid(source, ShareRowExclusiveLock);
+		tree = find_all_inheritors(source, ShareRowExclusiveLock, NULL);
+		if (st_log_has_other_consumer(source, pgt_id))
+			return;
+		/* the others left while we waited, and nothing was done under the weaker lock */
+		foreach(lc, tree)
+			UnlockRelationOid(lfirst_oid(lc), ShareRowExclusiveLock);
+	}
+	LockRelationOid(source, AccessExclusiveLock);
+	(void) find_all_inheritors(source, AccessExclusiveLock, NULL);
+}
+
+void
 st_capture_install(Oid source, const Bitmapset *attnums)
 {
 	List	   *tree;
