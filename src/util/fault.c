@@ -45,8 +45,11 @@ void
 st_fault_stop(const char *name)
 {
 	passed = true;
-	if (st_fault_is(name))
-		kill(MyProcPid, SIGSTOP);
+	if (!st_fault_is(name))
+		return;
+	/* is sent at once */
+	ereport(NOTICE, (errmsg_internal("stopping at \"%s\"", name + strlen("stop "))));
+	kill(MyProcPid, SIGSTOP);
 }
 
 static void

@@ -10,8 +10,8 @@
  * whose name it carries; test/py/mutants.py shows that a test notices.
  *
  * ST_STOP_POINT("changes read") stops the process, by SIGSTOP to itself, while
- * the list has "stop changes read". Whoever has set it kills what is to die at
- * that place, or sends SIGCONT. test/py/test_crash.py finds every stop point
+ * the list has "stop changes read", and tells the client before by a NOTICE.
+ * Whoever has set it kills what is to die at that place, or sends SIGCONT. test/py/test_crash.py finds every stop point
  * of the sources by its name. "stop committing" and "stop committed" are the
  * places before and after the commit of a transaction that has passed a stop
  * point.

@@ -17,6 +17,7 @@ import itertools
 import os
 import pathlib
 import pwd
+import select
 import shutil
 import signal
 import subprocess
@@ -38,6 +39,13 @@ def _as_pg(command, **options):
         pwd.getpwnam("postgres")
         command = ["runuser", "-u", "postgres", "--", *command]
     return subprocess.run(command, check=True, stdin=subprocess.DEVNULL, **options)
+
+
+def wait_for(condition, what):
+    """Ask a server until its answer is true: for what it tells nobody by itself."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, f"waited too long for {what}"
 
 
 class Server:
@@ -99,21 +107,10 @@ class Server:
         assert pid is not None, "the server is not running"
         # The postmaster first, so that it starts no more children.
         children = _children(pid)
-        for p in [pid, *children]:
-            try:
-                os.kill(p, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        deadline = time.monotonic() + 30
-        while any(_alive(p) for p in [pid, *children]):
-            assert time.monotonic() < deadline, "processes outlived SIGKILL"
-            time.sleep(0.02)
-        # Dead but not yet reaped by init, it would look alive to pg_ctl.
-        deadline = time.monotonic() + 5
-        while pathlib.Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        if pathlib.Path(f"/proc/{pid}").exists():
-            (self.data / "postmaster.pid").unlink()
+        _end([pid, *children])
+        # Dead but not yet reaped by init, it would look alive to its successor.
+        (self.data / "postmaster.pid").unlink()
+        (self.dir / "sock" / f".s.PGSQL.{self.port}.lock").unlink()
 
     def remove(self):
         if self.running():
@@ -160,6 +157,20 @@ def _alive(pid):
     except (FileNotFoundError, ProcessLookupError):
         return False
     return state not in "ZX"
+
+
+def _end(pids):
+    """Kill processes that need not be our children, and wait for their end."""
+    killed = []
+    for pid in pids:
+        try:
+            killed.append(os.pidfd_open(pid))
+            signal.pidfd_send_signal(killed[-1], signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    for process in killed:
+        assert select.select([process], [], [], 30)[0], "processes outlived SIGKILL"
+        os.close(process)
 
 
 def _children(pid):

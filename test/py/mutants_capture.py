@@ -3,9 +3,10 @@
 test/py/mutants.py runs them, see there.
 """
 import threading
-import time
 
 import psycopg
+
+from conftest import wait_for
 
 MUTANTS = {}
 MANY = "INSERT INTO t SELECT x, repeat('x', 1500) FROM generate_series({}, {}) AS x"
@@ -16,13 +17,6 @@ def mutant(fault):
         MUTANTS[fault] = function
         return function
     return register
-
-
-def wait_for(condition, what):
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, f"waited too long for {what}"
-        time.sleep(0.02)
 
 
 def wide(db):

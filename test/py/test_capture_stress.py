@@ -1,10 +1,11 @@
 """Capture under load: nothing missing, nothing twice, no recompute.
 
 Eight writers with savepoints, rollbacks, prepared transactions, REPEATABLE
-READ and pauses; three stream tables over their table, one refreshed all the
-time, one seldom, one in between, also in transactions that write the source
-themselves or roll back. PGT_STRESS_SECONDS and PGT_STRESS_SEED may be set.
+READ, some of which stand still while others commit; three stream tables over
+their table, one refreshed all the time, one seldom, one in between, also in
+transactions that write the source themselves or roll back. PGT_STRESS_SECONDS and PGT_STRESS_SEED may be set.
 """
+import collections
 import os
 import random
 import threading
@@ -21,11 +22,14 @@ SEED = int(os.environ.get("PGT_STRESS_SEED", "1"))
 WRITERS = 8
 RETRY = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 
-# name, query, longest pause between refreshes
+# Who stands still may hold what the others wait for: not for longer, in seconds.
+PATIENCE = 2
+
+# name, query, transactions between refreshes at most
 CONSUMERS = [
-    ("fast", "SELECT id, v, pad FROM src", 0.05),
-    ("slow", "SELECT id, v, pad FROM src", 2.5),
-    ("sums", "SELECT id % 20 AS g, count(*) AS c, sum(v) AS s, min(v) AS a, max(v) AS z FROM src GROUP BY id % 20", 0.3),
+    ("fast", "SELECT id, v, pad FROM src", 3),
+    ("slow", "SELECT id, v, pad FROM src", 150),
+    ("sums", "SELECT id % 20 AS g, count(*) AS c, sum(v) AS s, min(v) AS a, max(v) AS z FROM src GROUP BY id % 20", 20),
 ]
 
 
@@ -34,10 +38,19 @@ class Run:
         self.db = db
         self.stop = time.monotonic() + SECONDS
         self.errors = []
-        self.counts = {}
+        self.counts = collections.Counter()
+        self.progress = threading.Condition()
 
     def count(self, what):
-        self.counts[what] = self.counts.get(what, 0) + 1
+        with self.progress:
+            self.counts[what] += 1
+            self.progress.notify_all()
+
+    def stand_still(self, transactions):
+        """Until the writers have ended so many more."""
+        with self.progress:
+            wanted = self.counts["written"] + transactions
+            self.progress.wait_for(lambda: self.counts["written"] >= wanted or not self.going(), PATIENCE)
 
     def going(self):
         return time.monotonic() < self.stop and not self.errors
@@ -77,13 +90,13 @@ class Run:
             if save:
                 conn.execute("ROLLBACK TO a" if r.random() < 0.4 else "RELEASE a")
             if r.random() < 0.03:
-                time.sleep(r.random() * 2)
+                self.stand_still(r.randint(1, 100))
         end = r.random()
         if end < 0.15:
             conn.execute("ROLLBACK")
         elif end < 0.25:
             conn.execute(f"PREPARE TRANSACTION '{name}'")
-            time.sleep(r.random())
+            self.stand_still(r.randint(1, 50))
             conn.execute(("COMMIT" if r.random() < 0.6 else "ROLLBACK") + f" PREPARED '{name}'")
         else:
             conn.execute("COMMIT")
@@ -123,7 +136,7 @@ class Run:
             self.refresh(conn, name)
         conn.execute("ROLLBACK" if r.random() < 0.1 else "COMMIT")
 
-    def consumer(self, number, conn, name, pause):
+    def consumer(self, number, conn, name, most):
         r = random.Random(SEED * 77 + number)
         while self.going():
             try:
@@ -131,7 +144,7 @@ class Run:
             except RETRY:
                 conn.execute("ROLLBACK")
                 self.count(f"{name} retried")
-            time.sleep(r.random() * pause)
+            self.stand_still(r.randint(0, most))
 
 
 @pytest.mark.parametrize("segments", ["ordinary", "small"])
@@ -156,8 +169,8 @@ def stress(db):
 
     run = Run(db)
     threads = [run.thread(run.writer, i, db.connect()) for i in range(WRITERS)]
-    threads += [run.thread(run.consumer, i, db.connect(), name, pause)
-                for i, (name, _, pause) in enumerate(CONSUMERS)]
+    threads += [run.thread(run.consumer, i, db.connect(), name, most)
+                for i, (name, _, most) in enumerate(CONSUMERS)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -131,10 +131,16 @@ class Victim(threading.Thread):
         super().__init__()
         self.kind, self.point, self.acknowledged = kind, point, acknowledged
         self.error = None
+        self.told = threading.Event()
         self.conn = psycopg.connect(dsn, autocommit=True)
         self.conn.execute("SELECT set_config('pg_trickle.fault', %s, false)", (f"small segments;stop {point}",))
         self.pid = self.conn.info.backend_pid
+        self.conn.add_notice_handler(self.notice)
         self.start()
+
+    def notice(self, notice):
+        if notice.message_primary == f"stopping at \"{self.point}\"":
+            self.told.set()
 
     def run(self):
         try:
@@ -149,29 +155,24 @@ class Victim(threading.Thread):
                 self.acknowledged.wait_for_more(3)
         except psycopg.OperationalError:
             pass
-        except Exception as e:      # told by wait_until_stopped()
+        except Exception as e:      # raised by wait_until_stopped()
             self.error = e
+            self.told.set()
 
     def wait_until_stopped(self):
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            with open(f"/proc/{self.pid}/stat") as f:
-                if f.read().rsplit(")", 1)[1].split()[0] == "T":
-                    return
-            if self.error or not self.is_alive():
-                raise AssertionError(f"{self.kind}: \"{self.point}\" was not reached: {self.error}")
-            assert time.monotonic() < deadline, f"{self.kind}: \"{self.point}\" was not reached in {PATIENCE} s"
-            time.sleep(0.002)
+        """It tells that it will do nothing any more but stop itself."""
+        assert self.told.wait(PATIENCE), f"{self.kind}: \"{self.point}\" was not reached in {PATIENCE} s"
+        assert self.error is None, f"{self.kind}: \"{self.point}\" was not reached: {self.error}"
 
 
 def connect_again(dsn):
+    """A server that recovers refuses connections; nothing else tells when it is done."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
             return psycopg.connect(dsn, autocommit=True)
         except psycopg.OperationalError:
             assert time.monotonic() < deadline, "the server did not come back"
-            time.sleep(0.01)
 
 
 def test_unlogged_log_is_filled_again(make_server):

@@ -1,10 +1,8 @@
 """Tables that a logical replication subscription writes (rule B5): the apply
 worker fires row triggers only, the initial copy fires both kinds."""
-import time
-
 import pytest
 
-from conftest import Database
+from conftest import Database, wait_for
 
 QUERIES = {
     "st_rows": "SELECT id, g, pad FROM t",
@@ -21,13 +19,6 @@ TABLES = """
     CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (100);
     CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (100) TO (200);
 """
-
-
-def wait_for(condition, what):
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, f"waited too long for {what}"
-        time.sleep(0.02)
 
 
 class Pair:
