@@ -2,6 +2,11 @@
 
 Times are what the backend spent on a CPU, but for statements of one row.
 """
+import math
+
+from tpch_queries import SPECIFICATION
+
+TPCH_BATCHES = ["RF1", "RF2", "UP", "MIX"]
 
 
 def aligned(head, lines, left=1):
@@ -56,6 +61,52 @@ def single_lines(results):
         unneeded = "another" in r["statement"]
         met = captured - bare <= 15 and (not unneeded or r["log_bytes"] == 0)
         yield (r["statement"], f"{bare:.0f}", f"{captured:.0f}", f"{captured - bare:+.0f}", str(r["log_bytes"]), verdict(met))
+
+
+def share(run):
+    """What a refresh takes of what REFRESH takes."""
+    return run["refresh"]["cpu_ms"] / run["view"]["cpu_ms"]
+
+
+def too_slow(run):
+    """Slower than REFRESH, with a grace of 1 ms where that takes less than 10."""
+    view = run["view"]["cpu_ms"]
+    return run["refresh"]["cpu_ms"] > view + (1 if view < 10 else 0)
+
+
+def tpch_lines(by_query, batches):
+    for query, runs in by_query.items():
+        line = [query, next(iter(runs.values()))["mode"]]
+        for batch in batches:
+            r = runs.get(batch)
+            line += [f"{r['refresh']['cpu_ms']:.1f}", f"{r['view']['cpu_ms']:.1f}", f"{share(r):.2f}"] if r else ["", "", ""]
+        target = ("MISSED" if any(too_slow(r) for r in runs.values()) else
+                  "met" if all(share(r) <= 0.5 for r in runs.values()) else "above 0.5")
+        actions = {r["action"] for r in runs.values()} - {"DIFFERENTIAL", "NO_DATA"}
+        yield (*line, "yes" if all(r["exact"] for r in runs.values()) else "no", target, ", ".join(sorted(actions)))
+
+
+def tpch_text(results):
+    batches = list(dict.fromkeys(r["batch"] for r in sorted(results["runs"], key=lambda r: TPCH_BATCHES.index(r["batch"]))))
+    by_query = {}
+    for r in results["runs"]:
+        by_query.setdefault(r["query"], {})[r["batch"]] = r
+    head = ["query", "mode"]
+    for batch in batches:
+        head += [batch, "REFRESH", "ratio"]
+    lines = list(tpch_lines(by_query, batches))
+    counted = [line for line in lines if line[0] in SPECIFICATION]
+    shares = [share(r) for r in results["runs"] if r["query"] in SPECIFICATION]
+    total = ""
+    if counted:
+        mean = math.exp(sum(math.log(s) for s in shares) / len(shares))
+        total = (f"\nof the specification's 22 queries {len(counted)}: {sum(x[-3] == 'yes' for x in counted)} exact,"
+                 f" {sum(x[1] == 'DIFFERENTIAL' and not x[-1] for x in counted)} differential,"
+                 f" {sum(x[-2] == 'met' for x in counted)} at most 0.5 x REFRESH, {sum(x[-2] == 'MISSED' for x in counted)} above 1.0 x;"
+                 f" geometric mean {mean:.3f}\n")
+    return (f"PostgreSQL {results['server_version']}, TPC-H of scale {results['scale']:g}, {results['cores']} cores,"
+            f" batches of {results['percent']:g} %, medians of {results['rounds']} rounds, ms\n\n"
+            + aligned(head, lines, 2) + "\n" + total)
 
 
 def text(results):

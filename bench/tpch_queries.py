@@ -1,8 +1,8 @@
 """The TPC-H tables, the indexes that every contestant gets, and the queries.
 
-The queries are those of the specification with its validation parameters;
-{...} marks nothing: they are used as they stand.  Q3 and Q10 exist without
-LIMIT as well, Q15 as one query with its view in a WITH clause.
+The queries are those of the specification with its validation parameters, used
+as they stand.  q3 and q10 have no LIMIT, as q3_top and q10_top have; Q15 is one
+query with its view in a WITH clause.
 """
 
 TABLES = """
@@ -119,6 +119,12 @@ SELECT c_custkey, c_name, sum(l_extendedprice * (1 - l_discount)) AS revenue, c_
  WHERE c_custkey = o_custkey AND l_orderkey = o_orderkey AND o_orderdate >= date '1993-10-01'
    AND o_orderdate < date '1993-10-01' + interval '3' month AND l_returnflag = 'R' AND c_nationkey = n_nationkey
  GROUP BY c_custkey, c_name, c_acctbal, c_phone, n_name, c_address, c_comment""",
+    "q10_top": """
+SELECT c_custkey, c_name, sum(l_extendedprice * (1 - l_discount)) AS revenue, c_acctbal, n_name, c_address, c_phone, c_comment
+  FROM customer, orders, lineitem, nation
+ WHERE c_custkey = o_custkey AND l_orderkey = o_orderkey AND o_orderdate >= date '1993-10-01'
+   AND o_orderdate < date '1993-10-01' + interval '3' month AND l_returnflag = 'R' AND c_nationkey = n_nationkey
+ GROUP BY c_custkey, c_name, c_acctbal, c_phone, n_name, c_address, c_comment ORDER BY revenue DESC LIMIT 20""",
     "q11": """
 SELECT ps_partkey, sum(ps_supplycost * ps_availqty) AS value FROM partsupp, supplier, nation
  WHERE ps_suppkey = s_suppkey AND s_nationkey = n_nationkey AND n_name = 'GERMANY'
@@ -207,3 +213,6 @@ SELECT cntrycode, count(*) AS numcust, sum(c_acctbal) AS totacctbal
            AND NOT EXISTS (SELECT * FROM orders WHERE o_custkey = c_custkey)) AS custsale
  GROUP BY cntrycode ORDER BY cntrycode""",
 }
+
+# The 22 of the specification.
+SPECIFICATION = [{3: "q3_top", 10: "q10_top"}.get(n, f"q{n}") for n in range(1, 23)]
