@@ -20,6 +20,6 @@ def test_planted_row():
         batch, name = line[:lines[head].index("stream table")].strip(), line[lines[head].index("stream table"):].split()[0]
         current = batch or current
         cells[current, name] = line[lines[head].index("exact"):].strip()
-    assert len(cells) == 12
-    assert {cell for cell, exact in cells.items() if exact != "yes"} == {("update 0.5 %", "q6")}
-    assert cells["update 0.5 %", "q6"] == "no"
+    assert len(cells) == 3 * 13
+    assert {cell for cell, exact in cells.items() if exact != "yes"} == {("UP", "q6")}
+    assert cells["UP", "q6"] == "no"
