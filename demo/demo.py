@@ -72,10 +72,12 @@ class Demo:
             say(f"stream table {name}: {rows} rows, {mode}")
 
     def plant(self):
-        say("planting an error in q6, as superuser with its triggers disabled")
-        self.run("ALTER TABLE q6 DISABLE TRIGGER ALL")
-        self.run("UPDATE q6 SET revenue = revenue + 0.0001")
-        self.run("ALTER TABLE q6 ENABLE TRIGGER ALL")
+        say("planting an error in q6, as superuser in a session that does not know the extension")
+        self.run("ALTER EVENT TRIGGER pg_trickle_on_ddl_start DISABLE")
+        with psycopg.connect(autocommit=True) as stranger:
+            stranger.execute("ALTER TABLE q6 DISABLE TRIGGER ALL")
+            stranger.execute("UPDATE q6 SET revenue = revenue + 0.0001")
+        self.run("ALTER EVENT TRIGGER pg_trickle_on_ddl_start ENABLE")
 
     def measure(self, plant):
         number = 0
