@@ -147,8 +147,12 @@ def shown_key_leaves(db):
 @mutant("A4")
 def miss(db):
     grouped(db, "(1, 1, 1), (2, 1, 2)", "SELECT id, n FROM t")
-    db.run("ALTER TABLE s DISABLE TRIGGER ALL", "UPDATE s SET n = 7 WHERE id = 1",
-           "ALTER TABLE s ENABLE TRIGGER ALL", "DELETE FROM t WHERE id = 1")
+    # by somebody without the library, whom nobody refuses it (rule J30)
+    db.run("ALTER EVENT TRIGGER pg_trickle_on_ddl_start DISABLE")
+    with db.server.connect(db.name) as other:
+        other.execute("ALTER TABLE s DISABLE TRIGGER ALL")
+        other.execute("UPDATE s SET n = 7 WHERE id = 1")
+    db.run("DELETE FROM t WHERE id = 1")
     db.refresh()
     db.fresh(fallback=True)
 
