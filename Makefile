@@ -52,6 +52,7 @@ OBJS = \
 	src/query/from.o \
 	src/query/grouping_sets.o \
 	src/query/index_advice.o \
+	src/query/locate.o \
 	src/query/make.o \
 	src/query/numeric_scale.o \
 	src/query/ordered.o \

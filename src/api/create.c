@@ -267,7 +267,8 @@ st_sql_create_stream_table(PG_FUNCTION_ARGS)
 	check_parameters(fcinfo, &plan);
 	st_note_lifecycle_call();
 	definition->query = st_query_analyze(plan.query_text);
-	st_query_check(definition->query);
+	definition->text = plan.query_text;
+	st_query_check(definition->query, plan.query_text);
 	st_require_fresh_snapshot();
 	original = st_statement_from_query(CurrentMemoryContext, definition->query, plan.query_text);
 	st_statement_check_permissions(original);

@@ -68,12 +68,19 @@ capture_refused(List *sources, int *code)
 	return NULL;
 }
 
+/* The first volatile part of a query: a function, or "nextval", which is also an expression of its own. */
+typedef struct VolatilePart
+{
+	Oid			function;
+	int			location;
+} VolatilePart;
+
 static bool
 is_volatile(Oid function, void *arg)
 {
 	if (func_volatile(function) != PROVOLATILE_VOLATILE)
 		return false;
-	*(Oid *) arg = function;
+	((VolatilePart *) arg)->function = function;
 	return true;
 }
 
@@ -83,21 +90,14 @@ volatile_walker(Node *node, void *arg)
 	if (node == NULL)
 		return false;
 	check_stack_depth();
-	if (check_functions_in_node(node, is_volatile, arg))
+	if (check_functions_in_node(node, is_volatile, arg) || IsA(node, NextValueExpr))
+	{
+		((VolatilePart *) arg)->location = exprLocation(node);
 		return true;
+	}
 	if (IsA(node, Query))
 		return query_tree_walker((Query *) node, volatile_walker, arg, 0);
 	return expression_tree_walker(node, volatile_walker, arg);
-}
-
-/* The first volatile function of a query that has one; "nextval" is also an expression of its own. */
-static const char *
-volatile_function(Query *query)
-{
-	Oid			function = InvalidOid;
-
-	(void) volatile_walker((Node *) query, &function);
-	return OidIsValid(function) ? format_procedure(function) : "nextval";
 }
 
 /* Why the query has no delta that could be maintained for ever, or NULL. */
@@ -110,12 +110,18 @@ volatility_reason(StDefinition *definition, bool differential)
 		return st_query_stable(definition->query) ?
 			"a stable function's result may change without a change of a source" : NULL;
 	if (differential && st_guc_volatile_function_policy == ST_VOLATILE_REJECT)
+	{
+		VolatilePart part = {InvalidOid, -1};
+
+		(void) volatile_walker((Node *) definition->query, &part);
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("unsupported operator for DIFFERENTIAL mode: %s", reason),
 				 errdetail("The result of %s would differ between the first fill and a later delta.",
-						   volatile_function(definition->query)),
-				 errhint("Use refresh mode FULL, or a deterministic expression.")));
+						   OidIsValid(part.function) ? format_procedure(part.function) : "nextval"),
+				 errhint("Use refresh mode FULL, or a deterministic expression."),
+				 st_query_errposition(definition->text, part.location)));
+	}
 	if (st_guc_volatile_function_policy != ST_VOLATILE_ALLOW)
 		ereport(WARNING,
 				(errmsg("%s: every refresh computes it anew", reason)));

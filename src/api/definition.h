@@ -17,6 +17,7 @@ typedef struct StDefinition
 {
 	const char *name;			/* for messages */
 	Query	   *query;
+	const char *text;			/* that the query's locations point into, NULL if none */
 	const char *requested_mode; /* AUTO, FULL or DIFFERENTIAL */
 
 	/* set by st_definition_decide */

@@ -135,14 +135,15 @@ Datum
 st_sql_validate_query(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	Query	   *query = st_query_analyze(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	char	   *query_text = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	Query	   *query = st_query_analyze(query_text);
 	const char *reason;
 	const char *volatile_reason;
 	bool		stable;
 	StTree	   *tree = NULL;
 	ListCell   *lc;
 
-	st_query_check(query);
+	st_query_check(query, query_text);
 	volatile_reason = st_query_volatile(query);
 	stable = st_query_stable(query);
 	reason = volatile_reason;

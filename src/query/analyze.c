@@ -27,6 +27,7 @@
 
 #include "catalog/extension.h"
 #include "compat.h"
+#include "query/locate.h"
 #include "query/query.h"
 #include "util/fault.h"
 
@@ -50,12 +51,25 @@ query_error_callback(void *arg)
 	}
 }
 
+/* The place of the WITH query that modifies data. */
+static int
+modifying_cte(Query *query)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->cteList)
+		if (castNode(Query, lfirst_node(CommonTableExpr, lc)->ctequery)->commandType != CMD_SELECT)
+			return lfirst_node(CommonTableExpr, lc)->location;
+	return -1;
+}
+
 Query *
 st_query_analyze(const char *text)
 {
 	ErrorContextCallback callback;
 	TextCallback argument = {text};
 	List	   *raw;
+	Node	   *statement;
 	List	   *rewritten;
 	Query	   *query;
 
@@ -69,20 +83,26 @@ st_query_analyze(const char *text)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION),
 				 errmsg("query parse error: a stream table is defined by one SELECT"),
-				 errdetail("The text holds %d statements.", list_length(raw))));
-	if (!IsA(linitial_node(RawStmt, raw)->stmt, SelectStmt) ||
-		((SelectStmt *) linitial_node(RawStmt, raw)->stmt)->intoClause)
+				 errdetail("The text holds %d statements.", list_length(raw)),
+				 st_query_errposition(text, raw == NIL ? -1 :
+									  st_locate_token(text, lsecond_node(RawStmt, raw)->stmt_location))));
+	statement = linitial_node(RawStmt, raw)->stmt;
+	if (!IsA(statement, SelectStmt) || ((SelectStmt *) statement)->intoClause)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("query parse error: a stream table is defined by a SELECT"),
-				 errhint("WITH, set operations and subqueries are allowed; data-modifying statements and SELECT INTO are not.")));
+				 errhint("WITH, set operations and subqueries are allowed; data-modifying statements and SELECT INTO are not."),
+				 st_query_errposition(text, IsA(statement, SelectStmt) ?
+									  ((SelectStmt *) statement)->intoClause->rel->location :
+									  st_locate_token(text, 0))));
 	rewritten = pg_analyze_and_rewrite_fixedparams(linitial_node(RawStmt, raw), text, NULL, 0, NULL);
 	query = linitial_node(Query, rewritten);
 	if (query->commandType != CMD_SELECT || query->hasModifyingCTE)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("query parse error: the query modifies data"),
-				 errhint("A stream table is defined by a SELECT that only reads.")));
+				 errhint("A stream table is defined by a SELECT that only reads."),
+				 st_query_errposition(text, modifying_cte(query))));
 	error_context_stack = callback.previous;
 	return query;
 }
@@ -139,29 +159,38 @@ st_query_sources(Query *query)
 	return context.relids;
 }
 
+static bool
+is_constant(Node *expression)
+{
+	return expression == NULL || IsA(eval_const_expressions(NULL, expression), Const);
+}
+
 static void
-check_limit(Query *query)
+check_limit(Query *query, const char *text)
 {
 	if ((query->limitCount || query->limitOffset) && query->sortClause == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("unsupported operator for DIFFERENTIAL mode: LIMIT or OFFSET without ORDER BY"),
 				 errdetail("Which rows such a query returns is arbitrary, in every refresh mode."),
-				 errhint("Add an ORDER BY clause.")));
+				 errhint("Add an ORDER BY clause."),
+				 st_query_errposition(text, exprLocation(query->limitCount ? query->limitCount : query->limitOffset))));
 	if (query->limitOffset && query->limitCount == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("unsupported operator for DIFFERENTIAL mode: OFFSET without LIMIT"),
-				 errhint("Add a LIMIT, or leave out the OFFSET.")));
-	if ((query->limitCount && !IsA(eval_const_expressions(NULL, query->limitCount), Const)) ||
-		(query->limitOffset && !IsA(eval_const_expressions(NULL, query->limitOffset), Const)))
+				 errhint("Add a LIMIT, or leave out the OFFSET."),
+				 st_query_errposition(text, exprLocation(query->limitOffset))));
+	if (!is_constant(query->limitCount) || !is_constant(query->limitOffset))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("unsupported operator for DIFFERENTIAL mode: LIMIT and OFFSET must be constants")));
+				 errmsg("unsupported operator for DIFFERENTIAL mode: LIMIT and OFFSET must be constants"),
+				 st_query_errposition(text, exprLocation(is_constant(query->limitCount) ?
+														 query->limitOffset : query->limitCount))));
 }
 
 void
-st_query_check(Query *query)
+st_query_check(Query *query, const char *text)
 {
 	SourceContext context = {0};
 	ListCell   *lc;
@@ -171,17 +200,20 @@ st_query_check(Query *query)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("unsupported operator for DIFFERENTIAL mode: row-level locking (FOR UPDATE or FOR SHARE)"),
-				 errhint("Remove the locking clause: a stream table only reads its sources.")));
-	check_limit(query);
+				 errhint("Remove the locking clause: a stream table only reads its sources."),
+				 st_query_errposition(text, st_locate_locking(text))));
+	check_limit(query, text);
 	if (context.relids == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION),
 				 errmsg("query parse error: the query references no table"),
-				 errdetail("A stream table follows the changes of at least one table.")));
+				 errdetail("A stream table follows the changes of at least one table."),
+				 st_query_errposition(text, st_locate_token(text, 0))));
 	if (ExecCleanTargetListLength(query->targetList) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION),
-				 errmsg("query parse error: the query returns no column")));
+				 errmsg("query parse error: the query returns no column"),
+				 st_query_errposition(text, st_locate_token(text, 0))));
 	foreach(lc, context.relids)
 	{
 		Oid			relid = lfirst_oid(lc);
@@ -190,17 +222,20 @@ st_query_check(Query *query)
 			ereport(ERROR,
 					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 					 errmsg("permission denied: \"%s\" is a system catalog", get_rel_name(relid)),
-					 errdetail("Changes of system catalogs cannot be captured.")));
+					 errdetail("Changes of system catalogs cannot be captured."),
+					 st_query_errposition(text, st_locate_relation(text, relid))));
 		if (getExtensionOfObject(RelationRelationId, relid) == st_extension_oid())
 			ereport(ERROR,
 					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 					 errmsg("permission denied: \"%s\" belongs to pg_trickle", get_rel_name(relid)),
-					 errdetail("A refresh writes to these tables: it would always be stale.")));
+					 errdetail("A refresh writes to these tables: it would always be stale."),
+					 st_query_errposition(text, st_locate_relation(text, relid))));
 		if (get_rel_persistence(relid) == RELPERSISTENCE_TEMP)
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("unsupported operator for DIFFERENTIAL mode: \"%s\" is a temporary table", get_rel_name(relid)),
-					 errdetail("A temporary table is seen by one session only and ends with it.")));
+					 errdetail("A temporary table is seen by one session only and ends with it."),
+					 st_query_errposition(text, st_locate_relation(text, relid))));
 	}
 }
 

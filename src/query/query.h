@@ -148,8 +148,17 @@ typedef struct StSource
  */
 extern Query *st_query_analyze(const char *text);
 
-/* Raises if the query is refused in every mode. Notices for what is accepted silently. */
-extern void st_query_check(Query *query);
+/*
+ * Raises if the query is refused in every mode, with the place in its text.
+ * Notices for what is accepted silently.
+ */
+extern void st_query_check(Query *query, const char *text);
+
+/*
+ * To be called within ereport(): a cursor at a byte offset of the query's text.
+ * None if the text is NULL or the offset -1.
+ */
+extern int	st_query_errposition(const char *text, int location);
 
 /* Why the query has volatile parts, or NULL. */
 extern const char *st_query_volatile(Query *query);

@@ -58,6 +58,18 @@ SELECT pgtrickle.create_stream_table('sec_x', 'SELECT id FROM sec_t ORDER BY id 
 \echo :LAST_ERROR_SQLSTATE
 SELECT pgtrickle.create_stream_table('sec_x', 'SELECT id FROM sec_t TABLESAMPLE system (10)', refresh_mode => 'DIFFERENTIAL');
 \echo :LAST_ERROR_SQLSTATE
+-- the place is counted in characters, and found behind comments, aliases and names of CTEs
+SELECT pgtrickle.create_stream_table('sec_x', E'/* höher; */ SELECT id\nFROM sec_t; -- ünd;\n  DELETE FROM sec_t');
+SELECT pgtrickle.create_stream_table('sec_x', E'-- höher\nUPDATE sec_t SET a = 1');
+SELECT pgtrickle.create_stream_table('sec_x', E'WITH sec_temporary AS (SELECT 1 AS id)\nSELECT ''ö'', id FROM sec_temporary UNION ALL SELECT ''ö'', (SELECT max(id) FROM pg_temp.sec_temporary) FROM sec_t AS sec_temporary');
+SELECT pgtrickle.create_stream_table('sec_x', E'SELECT id FROM sec_t WHERE id IN\n(SELECT pgt_id FROM pgtrickle.pgt_stream_tables)');
+SELECT pgtrickle.create_stream_table('sec_x', 'SELECT id, substring(''update'' FOR 2) AS s FROM (SELECT id FROM sec_t FOR NO KEY UPDATE) AS sec_t', refresh_mode => 'FULL');
+SELECT pgtrickle.create_stream_table('sec_x', E'SELECT id\nFROM sec_t ORDER BY id\nLIMIT 3 OFFSET a_function()');
+SELECT pgtrickle.create_stream_table('sec_x', E'SELECT id\nFROM sec_t ORDER BY id\nLIMIT 3 OFFSET (random() * 3)::int', refresh_mode => 'FULL');
+SELECT pgtrickle.create_stream_table('sec_x', E'SELECT id,\n  ''ö'' || random() AS r FROM sec_t', refresh_mode => 'DIFFERENTIAL');
+SELECT * FROM pgtrickle.validate_query(E'SELECT 1\n AS one');
+-- in a function
+DO $$ BEGIN PERFORM pgtrickle.create_stream_table('sec_x', 'SELECT oid FROM pg_class'); END $$;
 -- its own name
 SELECT pgtrickle.create_stream_table('sec_x', 'SELECT id FROM sec_x');
 \echo :LAST_ERROR_SQLSTATE
