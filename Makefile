@@ -77,6 +77,7 @@ OBJS = \
 	src/refresh/entry.o \
 	src/refresh/node_run.o \
 	src/refresh/refresh.o \
+	src/refresh/slice_run.o \
 	src/api/alter.o \
 	src/api/create.o \
 	src/api/debug.o \

@@ -120,6 +120,47 @@ add_join(List *list, StProgram *program, StJoinProgram *join)
 	return list;
 }
 
+static StInput *
+one_key(TupleDesc desc)
+{
+	return one_row_input(ST_KEYS_INPUT, desc, palloc0(sizeof(StInput)));
+}
+
+/* What a slice runs: keys, rows of them, and the query over these. */
+static List *
+add_slice(List *list, StJoinProgram *join)
+{
+	StSliceProgram *slice = join->slice;
+	int			ordinal = join->join->ordinal;
+	StInput    *inputs = palloc0(sizeof(StInput) * slice->nfetches);
+
+	for (int i = 0; i < slice->nclasses; i++)
+	{
+		StSliceKeys *class = &slice->classes[i];
+
+		if (class->touched)
+			list = add_statement(list, psprintf("Slice %d touched keys of class %d", ordinal, i), class->touched,
+								 list_length(slice->key_leaves), leaf_inputs(slice->key_leaves, NULL), true);
+		if (class->climb)
+			list = add_statement(list, psprintf("Slice %d keys that class %d leads to", ordinal, i), class->climb,
+								 1, one_key(class->desc), true);
+	}
+	for (int i = 0; i < slice->nfetches; i++)
+	{
+		StSliceFetch *fetch = &slice->fetches[i];
+
+		(void) one_row_input(fetch->input, fetch->desc, &inputs[i]);
+		if (fetch->fetch)
+			list = add_statement(list, psprintf("Slice %d rows of reference %d", ordinal, i + 1), fetch->fetch,
+								 1, one_key(slice->classes[fetch->number].desc), true);
+	}
+	list = add_statement(list, psprintf("Slice %d", ordinal), slice->own, slice->nfetches, inputs, true);
+	if (slice->query != slice->own)
+		list = add_statement(list, psprintf("Slice %d where a linked relation has changed", ordinal), slice->query,
+							 slice->nfetches, inputs, true);
+	return list;
+}
+
 List *
 st_named_statements(StEntry *entry)
 {
@@ -128,7 +169,11 @@ st_named_statements(StEntry *entry)
 	if (entry->program == NULL)
 		return add_statement(NIL, "Query", entry->original, 0, NULL, false);
 	for (int i = 0; i < entry->program->njoins; i++)
-		list = add_join(list, entry->program, &entry->program->joins[i]);
+	{
+		StJoinProgram *join = &entry->program->joins[i];
+
+		list = join->slice ? add_slice(list, join) : add_join(list, entry->program, join);
+	}
 	for (int i = 0; i < entry->program->nnodes; i++)
 	{
 		StNodeProgram *node = &entry->program->nodes[i];

@@ -76,27 +76,50 @@ typedef struct StJoinDelta
 } StJoinDelta;
 
 /*
- * The rows of a relation with touched keys: "fetch" reads them, from the keys
- * in ST_KEYS_INPUT; the slice's query reads them under "input".
+ * The rows of a relation with given keys: "fetch" reads them, from the keys in
+ * ST_KEYS_INPUT; the slice's query reads them under "input". What has changed
+ * among them is the delta of the relation's leaf or, of a linked class, what
+ * "changed" finds in it, whose inputs are the leaf and the keys.
  */
 typedef struct StSliceFetch
 {
 	Oid			relid;
 	AttrNumber	attnum;
+	int			number;			/* of the class whose keys these are */
 	int			same_as;		/* an earlier fetch of the same rows, or itself */
+	int			leaf;			/* position of the relation's among the leaves */
 	const char *input;
 	TupleDesc	desc;
 	StStatement *fetch;
+	StStatement *changed;
 } StSliceFetch;
+
+/*
+ * One class of keys. "touched" finds those that the deltas of its own relations
+ * touch, from the leaves; NULL if it has none. Of a linked class, "climb" leads from its touched
+ * keys (ST_KEYS_INPUT) to those of its origin's class, "descend" from the rows of the origin,
+ * present (ST_PRESENT_INPUT) and before (ST_BEFORE_INPUT), to all keys that a
+ * slice needs. "distinct" leaves each key in ST_KEYS_INPUT once.
+ */
+typedef struct StSliceKeys
+{
+	TupleDesc	desc;			/* of ST_KEYS_INPUT */
+	int			origin;			/* number of a fetch; -1 for the slice's own key */
+	StStatement *touched;
+	StStatement *climb;
+	StStatement *descend;
+	StStatement *distinct;
+} StSliceKeys;
 
 typedef struct StSliceProgram
 {
-	StStatement *keys;			/* touched keys, from the leaves of the sliced relations */
-	List	   *key_leaves;		/* of StLeaf */
-	TupleDesc	key_desc;		/* of ST_KEYS_INPUT */
+	List	   *key_leaves;		/* of StLeaf: of the sliced relations; the join's first ones */
+	int			nclasses;
+	StSliceKeys *classes;		/* origins' first */
 	int			nfetches;
-	StSliceFetch *fetches;
-	StStatement *query;			/* over the fetches' inputs */
+	StSliceFetch *fetches;		/* origins first */
+	StStatement *query;			/* over the inputs of all fetches */
+	StStatement *own;			/* the same, but over those of class 0 and the other relations */
 	StStatement *whole;			/* over the relations: what slices must not cost */
 } StSliceProgram;
 
@@ -130,6 +153,8 @@ typedef struct StProgram
 #define ST_WEIGHT_COLUMN "__pgt_w"
 #define ST_STEP_INPUT "__pgt_p"
 #define ST_KEYS_INPUT "__pgt_k"
+#define ST_PRESENT_INPUT "__pgt_n"
+#define ST_BEFORE_INPUT "__pgt_o"
 
 /* Layout of a node's state table; allocated in CurrentMemoryContext. */
 extern TupleDesc st_state_desc(StNode *node);

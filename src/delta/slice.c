@@ -8,15 +8,17 @@
  * if there is one; and the query itself over such rows, which the caller runs
  * over the present ones and over those without their delta (rule E5).
  *
+ * A change of a relation of a linked class touches the slices of those rows of
+ * the class's origin that it equals. Present rows are enough to find them: a
+ * row of the origin that was there before is in the origin's own delta.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "delta/block.h"
@@ -50,14 +52,27 @@ print_columns(StringInfo sql, const StSource *source)
 	}
 }
 
+/* Rows "n" whose column equals a key "k". */
+static void
+print_match(StringInfo sql, Oid relid, AttrNumber attnum, Oid type)
+{
+	st_sql_column(sql, "n", get_attname(relid, attnum, false));
+	st_sql_text(sql, " ");
+	st_sql_operator(sql, lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr);
+	st_sql_text(sql, " k.k");
+}
+
+static StInput
+keys_input(TupleDesc desc)
+{
+	return (StInput) {.name = ST_KEYS_INPUT, .desc = desc};
+}
+
 static StStatement *
-make_fetch(StProgram *program, const StSliceFetch *fetch, const StSliceProgram *slice)
+make_fetch(StProgram *program, const StSliceFetch *fetch, TupleDesc key_desc)
 {
 	const StSource *source = st_program_source(program, fetch->relid);
-	Oid			type = TupleDescAttr(slice->key_desc, 0)->atttypid;
-	Oid			operator = lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
-	const char *column = get_attname(fetch->relid, fetch->attnum, false);
-	StInput		keys = {.name = ST_KEYS_INPUT, .desc = slice->key_desc};
+	StInput		keys = keys_input(key_desc);
 	StringInfoData sql;
 
 	initStringInfo(&sql);
@@ -66,41 +81,96 @@ make_fetch(StProgram *program, const StSliceFetch *fetch, const StSliceProgram *
 	st_sql_text(&sql, " FROM " ST_KEYS_INPUT " k JOIN ");
 	st_sql_relation(&sql, fetch->relid);
 	st_sql_text(&sql, " n ON ");
-	st_sql_column(&sql, "n", column);
-	st_sql_text(&sql, " ");
-	st_sql_operator(&sql, operator);
-	st_sql_text(&sql, " k.k");
-	/* a search of its own, which an index serves as well */
-	if (!st_column_is_not_null(fetch->relid, fetch->attnum))
+	print_match(&sql, fetch->relid, fetch->attnum, TupleDescAttr(key_desc, 0)->atttypid);
+	/* a search of its own, which an index serves as well; a link is by equality, which finds no NULL */
+	if (fetch->number == 0 && !st_column_is_not_null(fetch->relid, fetch->attnum))
 	{
 		st_sql_text(&sql, " UNION ALL SELECT ");
 		print_columns(&sql, source);
 		st_sql_text(&sql, " FROM ");
 		st_sql_relation(&sql, fetch->relid);
 		st_sql_text(&sql, " n WHERE ");
-		st_sql_column(&sql, "n", column);
+		st_sql_column(&sql, "n", get_attname(fetch->relid, fetch->attnum, false));
 		st_sql_text(&sql, " IS NULL AND EXISTS (SELECT FROM " ST_KEYS_INPUT " k WHERE k.k IS NULL)");
 	}
 	return st_make_statement(program->context, sql.data, NIL, &keys);
 }
 
+/* The part of a relation's delta that has one of the keys. */
+static StStatement *
+make_changed(StProgram *program, const StSliceFetch *fetch, TupleDesc key_desc)
+{
+	StLeaf	   *leaf = st_source_leaf(program, fetch->relid);
+	StInput		keys = keys_input(key_desc);
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	st_sql_format(&sql, "SELECT d.* FROM " ST_KEYS_INPUT " k JOIN %s d ON d.c%d ", leaf->input, fetch->attnum);
+	st_sql_operator(&sql, lookup_type_cache(TupleDescAttr(key_desc, 0)->atttypid, TYPECACHE_EQ_OPR)->eq_opr);
+	st_sql_text(&sql, " k.k");
+	return st_make_statement(program->context, sql.data, list_make1(leaf), &keys);
+}
+
+/* From the touched keys of a linked class to those of its origin's class. */
+static StStatement *
+make_climb(StProgram *program, const StSliceFetch *origin, const StSliceClass *class, TupleDesc key_desc)
+{
+	StInput		keys = keys_input(key_desc);
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	st_sql_text(&sql, "SELECT ");
+	st_sql_column(&sql, "n", get_attname(origin->relid, origin->attnum, false));
+	st_sql_text(&sql, " AS k FROM " ST_KEYS_INPUT " k JOIN ");
+	st_sql_relation(&sql, origin->relid);
+	st_sql_text(&sql, " n ON ");
+	print_match(&sql, origin->relid, class->column, class->type);
+	return st_make_statement(program->context, sql.data, NIL, &keys);
+}
+
+static StStatement *
+make_descend(StProgram *program, const StSliceFetch *origin, const StSliceClass *class)
+{
+	StInput		inputs[2] = {{.name = ST_PRESENT_INPUT, .desc = origin->desc}, {.name = ST_BEFORE_INPUT, .desc = origin->desc}};
+	char	   *sql = psprintf("SELECT n.c%d AS k FROM " ST_PRESENT_INPUT " n WHERE n.c%d IS NOT NULL UNION"
+							   " SELECT o.c%d FROM " ST_BEFORE_INPUT " o WHERE o.c%d IS NOT NULL",
+							   class->column, class->column, class->column, class->column);
+
+	return st_statement_create(program->context, sql, lengthof(inputs), inputs);
+}
+
+/* References become inputs: those of class 0, or all. */
 static bool
 read_fetches_walker(Node *node, void *arg)
 {
+	const StSliceProgram *slice = arg;
+
 	if (node == NULL)
 		return false;
 	check_stack_depth();
 	if (IsA(node, RangeTblEntry))
 	{
 		RangeTblEntry *rte = (RangeTblEntry *) node;
+		int			ordinal = st_slice_ordinal(rte);
 
-		if (st_slice_ordinal(rte) >= 0)
+		if (ordinal >= 0 && (slice == NULL || slice->fetches[ordinal].number == 0))
 			st_read_as(rte, pstrdup(rte->alias->aliasname));
 		return false;
 	}
 	if (IsA(node, Query))
 		return query_tree_walker((Query *) node, read_fetches_walker, arg, QTW_EXAMINE_RTES_BEFORE);
 	return expression_tree_walker(node, read_fetches_walker, arg);
+}
+
+static int
+leaf_number(List *leaves, Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, leaves)
+		if (((StLeaf *) lfirst(lc))->source == relid)
+			return foreach_current_index(lc);
+	elog(ERROR, "relation %u is not among the leaves", relid);
 }
 
 static void
@@ -118,16 +188,87 @@ make_fetches(StProgram *program, StSliceProgram *slice, StJoin *join)
 
 		fetch->relid = reference->relid;
 		fetch->attnum = reference->attnum;
+		fetch->number = reference->number;
+		fetch->leaf = leaf_number(slice->key_leaves, fetch->relid);
 		fetch->input = st_slice_input_name(i);
 		fetch->desc = st_source_desc(reference->relid, st_program_source(program, reference->relid)->attnums, false);
 		for (fetch->same_as = 0; fetch->same_as < i; fetch->same_as++)
 			if (slice->fetches[fetch->same_as].relid == fetch->relid &&
-				slice->fetches[fetch->same_as].attnum == fetch->attnum)
+				slice->fetches[fetch->same_as].attnum == fetch->attnum &&
+				slice->fetches[fetch->same_as].number == fetch->number)
 				break;
 		if (fetch->same_as == i)
-			fetch->fetch = make_fetch(program, fetch, slice);
+		{
+			TupleDesc	key_desc = slice->classes[fetch->number].desc;
+
+			fetch->fetch = make_fetch(program, fetch, key_desc);
+			if (fetch->number > 0)
+				fetch->changed = make_changed(program, fetch, key_desc);
+		}
 		i++;
 	}
+}
+
+/* The keys that the deltas of a class's relations touch. */
+static StStatement *
+make_touched(StProgram *program, StSliceProgram *slice, StJoin *join, int number)
+{
+	StringInfoData sql;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	foreach(lc, join->sliced)
+	{
+		StSliceReference *reference = lfirst(lc);
+
+		if (reference->number == number)
+			st_sql_format(&sql, "%sSELECT d.c%d AS k FROM %s d", sql.len > 0 ? " UNION ALL " : "",
+						  reference->attnum, st_source_leaf(program, reference->relid)->input);
+	}
+	if (sql.len == 0)
+		return NULL;
+	return st_make_statement(program->context, psprintf("SELECT DISTINCT a.k FROM (%s) a", sql.data),
+							 slice->key_leaves, NULL);
+}
+
+static void
+make_classes(StProgram *program, StSliceProgram *slice, StJoin *join)
+{
+	ListCell   *lc;
+	int			number = 0;
+
+	slice->nclasses = list_length(join->classes);
+	slice->classes = palloc0(sizeof(StSliceKeys) * slice->nclasses);
+	foreach(lc, join->classes)
+	{
+		StSliceClass *class = lfirst(lc);
+		StSliceKeys *keys = &slice->classes[number];
+		StInput		input;
+
+		keys->desc = CreateTemplateTupleDesc(1);
+		TupleDescInitEntry(keys->desc, 1, "k", class->type, -1, 0);
+		TupleDescInitEntryCollation(keys->desc, 1, class->collation);
+		keys->origin = class->origin;
+		keys->touched = make_touched(program, slice, join, number++);
+		input = keys_input(keys->desc);
+		keys->distinct = st_make_statement(program->context, "SELECT DISTINCT k.k FROM " ST_KEYS_INPUT " k", NIL, &input);
+	}
+}
+
+/* A statement of the query over the inputs of the fetches, or of those of class 0. */
+static StStatement *
+make_query(StProgram *program, StSliceProgram *slice, StJoin *join, bool all)
+{
+	Query	   *query = copyObject(join->query);
+	StInput    *inputs = palloc0(sizeof(StInput) * slice->nfetches);
+
+	for (int i = 0; i < slice->nfetches; i++)
+	{
+		inputs[i].name = slice->fetches[i].input;
+		inputs[i].desc = slice->fetches[i].desc;
+	}
+	(void) read_fetches_walker((Node *) query, all ? NULL : slice);
+	return st_statement_create(program->context, st_query_print(query), slice->nfetches, inputs);
 }
 
 void
@@ -135,49 +276,26 @@ st_slice_program_init(StProgram *program, StJoinProgram *target)
 {
 	StSliceProgram *slice = palloc0(sizeof(StSliceProgram));
 	StJoin	   *join = target->join;
-	Query	   *query = copyObject(join->query);
-	StInput    *inputs;
-	StringInfoData sql;
 	ListCell   *lc;
 
-	slice->whole = st_make_statement(program->context, st_query_print(query), NIL, NULL);
 	target->slice = slice;
-	slice->key_desc = CreateTemplateTupleDesc(1);
-	TupleDescInitEntry(slice->key_desc, 1, "k", join->slice_type, -1, 0);
-	TupleDescInitEntryCollation(slice->key_desc, 1, join->slice_collation);
-
-	initStringInfo(&sql);
+	slice->whole = st_make_statement(program->context, st_query_print(copyObject(join->query)), NIL, NULL);
 	foreach(lc, join->sliced)
-	{
-		StSliceReference *reference = lfirst(lc);
-		StLeaf	   *leaf = st_source_leaf(program, reference->relid);
-
-		slice->key_leaves = add_source_leaf(program, slice->key_leaves, reference->relid);
-		st_sql_format(&sql, "%sSELECT d.c%d AS k FROM %s d", sql.len > 0 ? " UNION " : "",
-					  reference->attnum, leaf->input);
-	}
-	/* one arm alone is not made distinct by UNION */
-	if (list_length(join->sliced) == 1)
-	{
-		char	   *arm = pstrdup(sql.data);
-
-		resetStringInfo(&sql);
-		st_sql_format(&sql, "SELECT DISTINCT a.k FROM (%s) a", arm);
-	}
-	slice->keys = st_make_statement(program->context, sql.data, slice->key_leaves, NULL);
-
+		slice->key_leaves = add_source_leaf(program, slice->key_leaves, ((StSliceReference *) lfirst(lc))->relid);
 	target->leaves = list_copy(slice->key_leaves);
 	foreach(lc, join->whole)
 		target->leaves = add_source_leaf(program, target->leaves, lfirst_oid(lc));
 
+	make_classes(program, slice, join);
 	make_fetches(program, slice, join);
-	inputs = palloc0(sizeof(StInput) * slice->nfetches);
-	for (int i = 0; i < slice->nfetches; i++)
+	for (int i = 1; i < slice->nclasses; i++)
 	{
-		inputs[i].name = slice->fetches[i].input;
-		inputs[i].desc = slice->fetches[i].desc;
+		StSliceClass *class = list_nth(join->classes, i);
+		StSliceFetch *origin = &slice->fetches[class->origin];
+
+		slice->classes[i].climb = make_climb(program, origin, class, slice->classes[i].desc);
+		slice->classes[i].descend = make_descend(program, origin, class);
 	}
-	(void) read_fetches_walker((Node *) query, NULL);
-	slice->query = st_statement_create(program->context, st_query_print(query), slice->nfetches, inputs);
-	pfree(sql.data);
+	slice->query = make_query(program, slice, join, true);
+	slice->own = slice->nclasses > 1 ? make_query(program, slice, join, false) : slice->query;
 }

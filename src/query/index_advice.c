@@ -4,8 +4,8 @@
  *	  Indexes that deltas would look up rows by, and that are not there.
  *
  * A change of one reference of a join finds the rows of the others by the
- * columns that conditions equate; a slice finds the rows of a touched key.
- * Where no index begins with such a column the relation is read in whole, which
+ * columns that conditions equate; a slice finds the rows of a touched key, and
+ * those that a changed row of a linked relation equals. Where no index begins with such a column the relation is read in whole, which
  * is right but costs what the relation holds (rule E6).
  *
  *-------------------------------------------------------------------------
@@ -136,6 +136,14 @@ st_tree_index_advice(StTree *tree)
 		CHECK_FOR_INTERRUPTS();
 		if (join->flat)
 			advice = advise_join(advice, join->flat);
+		foreach(lc2, join->classes)
+		{
+			StSliceClass *class = lfirst(lc2);
+			StSliceReference *origin = class->origin >= 0 ? list_nth(join->sliced, class->origin) : NULL;
+
+			if (origin && !st_relation_has_index_on(origin->relid, bms_make_singleton(class->column)))
+				advice = advise(advice, origin->relid, class->column);
+		}
 		foreach(lc2, join->sliced)
 		{
 			StSliceReference *reference = lfirst(lc2);

@@ -94,11 +94,25 @@ typedef enum StJoinKind
 	ST_JOIN_SLICE				/* evaluated for the touched keys */
 } StJoinKind;
 
+/*
+ * Keys by which parts of a slice are cut. Number 0 is the slice's own key; the
+ * keys of another class are the values of a column of the sliced reference
+ * "origin", which is of a class before it.
+ */
+typedef struct StSliceClass
+{
+	Oid			type;
+	Oid			collation;
+	int			origin;			/* ordinal of a reference; -1 for number 0 */
+	AttrNumber	column;			/* of the origin */
+} StSliceClass;
+
 /* A relation that a slice reads for some keys only; st_slice_ordinal() finds it. */
 typedef struct StSliceReference
 {
 	Oid			relid;
 	AttrNumber	attnum;			/* the key's column */
+	int			number;			/* of the class whose keys these are */
 	RangeTblEntry *rte;			/* private to query/slice.c */
 } StSliceReference;
 
@@ -117,9 +131,8 @@ typedef struct StJoin
 	Query	   *query;
 	Query	   *flat;			/* of an inner join, "query" itself; of a slice, NULL */
 	/* of a slice: */
-	Oid			slice_type;		/* the key's */
-	Oid			slice_collation;
-	List	   *sliced;			/* of StSliceReference, by ordinal */
+	List	   *classes;		/* of StSliceClass, by number */
+	List	   *sliced;			/* of StSliceReference, by ordinal; origins first */
 	List	   *whole;			/* OIDs of relations that are read whole and may not change */
 } StJoin;
 

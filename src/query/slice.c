@@ -15,8 +15,14 @@
  *	  those that equal it in every row grows along equality conditions, from
  *	  preserved to nullable sides of outer joins, into subqueries, and into
  *	  subqueries in expressions through the columns of outer levels that they
- *	  compare with. References in the class are read by slice, the others whole:
- *	  they may not have changed.
+ *	  compare with. References in the class are read by slice.
+ *
+ *	  Others may be linked to those: "x.b = f.a" where a row of "x" that equals
+ *	  no "f.a" has no influence. Then a slice needs only the rows of "x" that
+ *	  equal an "f.a" of its rows of "f", and a change of "x" touches the slices
+ *	  of the rows of "f" that it equals. So "x", or a subquery, is cut by keys of
+ *	  its own, those of a linked class, whose parent is the class of "f". What
+ *	  cannot be linked is read whole: it may not have changed.
  *
  *	  What a slice yields must be determined by its rows alone, since the old
  *	  result is evaluated again (rule A5): aggregates and windows that depend on
@@ -28,6 +34,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
@@ -47,12 +54,25 @@
 
 #define SLICE_PREFIX "__pgt_r"
 
-typedef struct SliceContext
+/* subqueries that are tried with another key, for one key of the whole */
+#define MAX_ATTEMPTS 100
+
+/* What is found for one key of the whole. */
+typedef struct Slicing
 {
-	Oid			type;			/* of the key */
-	Oid			collation;
+	List	   *classes;		/* of StSliceClass */
 	List	   *sliced;			/* of StSliceReference, with "rte" set */
 	List	   *whole;			/* of RangeTblEntry */
+	int			attempts;
+} Slicing;
+
+/* One class, while a query is cut by its keys. */
+typedef struct SliceContext
+{
+	Slicing    *all;
+	int			number;			/* of the class */
+	Oid			type;			/* of its key */
+	Oid			collation;
 } SliceContext;
 
 int
@@ -77,11 +97,21 @@ st_slice_input_name(int ordinal)
 typedef struct Level
 {
 	SliceContext *slice;
+	Query	   *query;
+	struct Level *above;		/* of the query around it, or NULL */
 	List	   *members;		/* of Var */
+	List	   *links;			/* of Link */
 	Bitmapset  *solid;			/* references that no outer join makes nullable */
 	bool		correlated;		/* its rows are tied to the key of an outer row */
 	bool		grown;
 } Level;
+
+/* A condition that throws away rows whose "to" does not equal "from". */
+typedef struct Link
+{
+	Var		   *to;
+	Var		   *from;			/* may be of an outer level */
+} Link;
 
 static bool
 is_member(Level *level, Node *expr)
@@ -117,24 +147,68 @@ member_of(Level *level, int varno)
 	return NULL;
 }
 
-/* Does the operator compare keys as the grouping of keys does? */
+/* Does the operator compare such keys as the grouping of keys does? */
+static bool
+is_equality(OpExpr *op, Oid type, Oid collation)
+{
+	TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_EQ_OPR);
+
+	return list_length(op->args) == 2 && op->opno == entry->eq_opr && op->inputcollid == collation &&
+		exprType(linitial(op->args)) == type && exprType(lsecond(op->args)) == type;
+}
+
 static bool
 is_key_equality(SliceContext *slice, OpExpr *op)
 {
-	TypeCacheEntry *entry = lookup_type_cache(slice->type, TYPECACHE_EQ_OPR);
+	return is_equality(op, slice->type, slice->collation);
+}
 
-	return list_length(op->args) == 2 && op->opno == entry->eq_opr &&
-		op->inputcollid == slice->collation &&
-		exprType(linitial(op->args)) == slice->type && exprType(lsecond(op->args)) == slice->type;
+/* Can values of the type be keys? */
+static bool
+can_be_key(Oid type)
+{
+	TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_EQ_OPR | TYPECACHE_HASH_PROC);
+
+	return OidIsValid(entry->eq_opr) && OidIsValid(entry->hash_proc) && !type_is_rowtype(type);
+}
+
+/* Columns of "targets" that a condition equates with another column may be linked to it. */
+static void
+note_links(Level *level, List *conditions, const Bitmapset *targets)
+{
+	ListCell   *lc;
+
+	foreach(lc, conditions)
+	{
+		OpExpr	   *op = lfirst(lc);
+
+		if (!IsA(op, OpExpr) || list_length(op->args) != 2)
+			continue;
+		for (int side = 0; side < 2; side++)
+		{
+			Var		   *from = list_nth(op->args, side);
+			Var		   *to = list_nth(op->args, 1 - side);
+			Link	   *link;
+
+			if (!IsA(from, Var) || !IsA(to, Var) || to->varlevelsup > 0 || to->varattno <= 0 ||
+				!bms_is_member(to->varno, targets) || !can_be_key(to->vartype) ||
+				!is_equality(op, to->vartype, to->varcollid))
+				continue;
+			link = palloc(sizeof(Link));
+			link->to = to;
+			link->from = from;
+			level->links = lappend(level->links, link);
+		}
+	}
 }
 
 /* Columns of "targets" that a condition equates with a member become members. */
 static void
-grow_by_conditions(Level *level, Node *conditions, const Bitmapset *targets, bool filters)
+grow_by_conditions(Level *level, List *conditions, const Bitmapset *targets, bool filters)
 {
 	ListCell   *lc;
 
-	foreach(lc, make_ands_implicit((Expr *) conditions))
+	foreach(lc, conditions)
 	{
 		OpExpr	   *op = lfirst(lc);
 
@@ -165,6 +239,7 @@ grow_item(Level *level, Node *item)
 {
 	Bitmapset  *left;
 	Bitmapset  *right;
+	List	   *conditions;
 	ListCell   *lc;
 
 	check_stack_depth();
@@ -176,25 +251,32 @@ grow_item(Level *level, Node *item)
 
 		foreach(lc, ((FromExpr *) item)->fromlist)
 			all = bms_join(all, grow_item(level, lfirst(lc)));
-		grow_by_conditions(level, ((FromExpr *) item)->quals, all, true);
+		conditions = make_ands_implicit((Expr *) ((FromExpr *) item)->quals);
+		grow_by_conditions(level, conditions, all, true);
+		note_links(level, conditions, all);
 		return all;
 	}
 	left = grow_item(level, castNode(JoinExpr, item)->larg);
 	right = grow_item(level, ((JoinExpr *) item)->rarg);
+	conditions = make_ands_implicit((Expr *) ((JoinExpr *) item)->quals);
 	switch (((JoinExpr *) item)->jointype)
 	{
 		case JOIN_INNER:
 			left = bms_join(left, right);
-			grow_by_conditions(level, ((JoinExpr *) item)->quals, left, true);
+			grow_by_conditions(level, conditions, left, true);
+			note_links(level, conditions, left);
 			return left;
 		case JOIN_LEFT:
-			grow_by_conditions(level, ((JoinExpr *) item)->quals, right, false);
+			grow_by_conditions(level, conditions, right, false);
+			note_links(level, conditions, right);
 			return left;
 		case JOIN_RIGHT:
-			grow_by_conditions(level, ((JoinExpr *) item)->quals, left, false);
+			grow_by_conditions(level, conditions, left, false);
+			note_links(level, conditions, left);
 			return right;
 		default:
-			grow_by_conditions(level, ((JoinExpr *) item)->quals, bms_join(left, right), false);
+			/* rows of a full join that equal nothing are in its result */
+			grow_by_conditions(level, conditions, bms_join(left, right), false);
 			return NULL;
 	}
 }
@@ -243,7 +325,7 @@ full_joins_are_tied(Level *level, Node *item)
 
 /* ----- levels ----- */
 
-static bool slice_query(Query *query, List *seeds, List *outer, bool top, SliceContext *slice);
+static bool slice_query(Query *query, List *seeds, List *outer, bool top, SliceContext *slice, Level *above);
 
 /* Rows with equal values in these columns have the same key, also where it is NULL. */
 static bool
@@ -285,7 +367,7 @@ stays_in_slice(Level *level, Query *query)
 static bool
 whole_walker(Node *node, void *arg)
 {
-	SliceContext *slice = arg;
+	Slicing    *all = arg;
 
 	if (node == NULL)
 		return false;
@@ -293,7 +375,7 @@ whole_walker(Node *node, void *arg)
 	if (IsA(node, RangeTblEntry))
 	{
 		if (((RangeTblEntry *) node)->rtekind == RTE_RELATION)
-			slice->whole = lappend(slice->whole, node);
+			all->whole = lappend(all->whole, node);
 		return false;
 	}
 	if (IsA(node, Query))
@@ -302,18 +384,21 @@ whole_walker(Node *node, void *arg)
 	return expression_tree_walker(node, whole_walker, arg);
 }
 
-/* Slice a subquery; what cannot be is read whole. */
-static void
-slice_or_read_whole(Query *query, List *seeds, List *outer, SliceContext *slice)
+/* Slice a subquery, or leave everything as it was. */
+static bool
+try_slice(Query *query, List *seeds, List *outer, SliceContext *slice, Level *above)
 {
-	int			sliced = list_length(slice->sliced);
-	int			whole = list_length(slice->whole);
+	Slicing    *all = slice->all;
+	int			classes = list_length(all->classes);
+	int			sliced = list_length(all->sliced);
+	int			whole = list_length(all->whole);
 
-	if (slice_query(query, seeds, outer, false, slice))
-		return;
-	slice->sliced = list_truncate(slice->sliced, sliced);
-	slice->whole = list_truncate(slice->whole, whole);
-	(void) whole_walker((Node *) query, slice);
+	if (slice_query(query, seeds, outer, false, slice, above))
+		return true;
+	all->classes = list_truncate(all->classes, classes);
+	all->sliced = list_truncate(all->sliced, sliced);
+	all->whole = list_truncate(all->whole, whole);
+	return false;
 }
 
 /* The members as a subquery one level down sees them. */
@@ -346,40 +431,255 @@ column_as_seed(Query *query, AttrNumber column)
 }
 
 static void
-slice_references(Level *level, Query *query, Node *item)
+add_reference(SliceContext *slice, RangeTblEntry *rte, AttrNumber column)
+{
+	StSliceReference *reference = palloc0(sizeof(StSliceReference));
+
+	reference->relid = rte->relid;
+	reference->attnum = column;
+	reference->number = slice->number;
+	reference->rte = rte;
+	slice->all->sliced = lappend(slice->all->sliced, reference);
+}
+
+typedef struct CandidateContext
+{
+	List	   *candidates;		/* of Var */
+	Index		depth;
+} CandidateContext;
+
+/* Columns of the level, "depth" levels up, from wherever in it or below they are used. */
+static bool
+candidate_walker(Node *node, void *arg)
+{
+	CandidateContext *context = arg;
+
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, Var))
+	{
+		if (((Var *) node)->varlevelsup == context->depth)
+		{
+			Var		   *var = makeVar(((Var *) node)->varno, ((Var *) node)->varattno, ((Var *) node)->vartype,
+									  -1, ((Var *) node)->varcollid, 0);
+
+			context->candidates = list_append_unique(context->candidates, var);
+		}
+		return false;
+	}
+	if (IsA(node, Query))
+	{
+		bool		result;
+
+		context->depth++;
+		result = query_tree_walker((Query *) node, candidate_walker, arg, QTW_IGNORE_JOINALIASES);
+		context->depth--;
+		return result;
+	}
+	return expression_tree_walker(node, candidate_walker, arg);
+}
+
+/* ----- links ----- */
+
+/* The number of the sliced reference whose column a Var shows, or -1. */
+static int
+find_origin(Level *level, const Var *var, AttrNumber *column)
+{
+	Query	   *query;
+	RangeTblEntry *rte;
+
+	for (Index up = var->varlevelsup; up > 0 && level; up--)
+		level = level->above;
+	if (level == NULL)
+		return -1;
+	query = level->query;
+	for (;;)
+	{
+		List	   *seeds;
+		ListCell   *lc;
+
+		if (var->varattno <= 0)
+			return -1;
+		rte = rt_fetch(var->varno, query->rtable);
+		if (rte->rtekind == RTE_RELATION)
+		{
+			*column = var->varattno;
+			foreach(lc, level->slice->all->sliced)
+				if (((StSliceReference *) lfirst(lc))->rte == rte)
+					return foreach_current_index(lc);
+			return -1;
+		}
+		if (rte->rtekind != RTE_SUBQUERY || rte->subquery->setOperations)
+			return -1;
+		query = rte->subquery;
+		seeds = column_as_seed(query, var->varattno);
+		if (seeds == NIL)
+			return -1;
+		var = linitial_node(Var, seeds);
+	}
+}
+
+/* The class whose keys are the values of a column of a sliced reference; false: it is none. */
+static bool
+find_class(Level *level, const Var *from, SliceContext *result)
+{
+	Slicing    *all = level->slice->all;
+	AttrNumber	column;
+	int			origin = find_origin(level, from, &column);
+	StSliceClass *class;
+	ListCell   *lc;
+
+	if (origin < 0 || !can_be_key(from->vartype))
+		return false;
+	result->all = all;
+	result->type = from->vartype;
+	result->collation = from->varcollid;
+	foreach(lc, all->classes)
+	{
+		class = lfirst(lc);
+		result->number = foreach_current_index(lc);
+		if (result->number > 0 && class->origin == origin && class->column == column)
+			return true;
+	}
+	class = palloc0(sizeof(StSliceClass));
+	class->type = result->type;
+	class->collation = result->collation;
+	class->origin = origin;
+	class->column = column;
+	result->number = list_length(all->classes);
+	all->classes = lappend(all->classes, class);
+	return true;
+}
+
+/* Try to cut a subquery by the keys that "from" shows. */
+static bool
+try_class(Level *level, Query *query, const Var *from, List *seeds, bool correlated)
+{
+	Slicing    *all = level->slice->all;
+	int			classes = list_length(all->classes);
+	SliceContext slice;
+	List	   *outer = NIL;
+
+	if (all->attempts >= MAX_ATTEMPTS || !find_class(level, from, &slice))
+		return false;
+	all->attempts++;
+	if (correlated)
+	{
+		Var		   *var = copyObject(unconstify(Var *, from));
+
+		var->varlevelsup++;
+		outer = list_make1(var);
+	}
+	if (try_slice(query, seeds, outer, &slice, level))
+		return true;
+	all->classes = list_truncate(all->classes, classes);
+	return false;
+}
+
+/* The columns of the level that a subquery refers to. */
+static bool
+link_correlated(Level *level, Query *query)
+{
+	CandidateContext search = {NIL, 1};
+	ListCell   *lc;
+
+	(void) query_tree_walker(query, candidate_walker, &search, QTW_IGNORE_JOINALIASES);
+	foreach(lc, search.candidates)
+		if (try_class(level, query, lfirst_node(Var, lc), NIL, true))
+			return true;
+	return false;
+}
+
+/* Link one entry of FROM. */
+static bool
+link_entry(Level *level, int varno)
+{
+	RangeTblEntry *rte = rt_fetch(varno, level->query->rtable);
+	ListCell   *lc;
+
+	foreach(lc, level->links)
+	{
+		Link	   *link = lfirst(lc);
+		SliceContext slice;
+
+		if (link->to->varno != varno)
+			continue;
+		if (rte->rtekind == RTE_SUBQUERY)
+		{
+			List	   *seeds = column_as_seed(rte->subquery, link->to->varattno);
+
+			if (seeds && try_class(level, rte->subquery, link->from, seeds, false))
+				return true;
+		}
+		else if (find_class(level, link->from, &slice))
+		{
+			add_reference(&slice, rte, link->to->varattno);
+			return true;
+		}
+	}
+	return rte->rtekind == RTE_SUBQUERY && rte->lateral && link_correlated(level, rte->subquery);
+}
+
+/* Collects relations and subqueries of FROM that are not cut by the level's key. */
+static void
+slice_references(Level *level, Node *item, List **rest)
 {
 	ListCell   *lc;
 
 	check_stack_depth();
 	if (IsA(item, RangeTblRef))
 	{
-		RangeTblEntry *rte = rt_fetch(((RangeTblRef *) item)->rtindex, query->rtable);
-		Var		   *member = member_of(level, ((RangeTblRef *) item)->rtindex);
+		int			varno = ((RangeTblRef *) item)->rtindex;
+		RangeTblEntry *rte = rt_fetch(varno, level->query->rtable);
+		Var		   *member = member_of(level, varno);
 
 		if (rte->rtekind == RTE_RELATION && member)
-		{
-			StSliceReference *reference = palloc0(sizeof(StSliceReference));
-
-			reference->relid = rte->relid;
-			reference->attnum = member->varattno;
-			reference->rte = rte;
-			level->slice->sliced = lappend(level->slice->sliced, reference);
-		}
+			add_reference(level->slice, rte, member->varattno);
 		else if (rte->rtekind == RTE_RELATION)
-			level->slice->whole = lappend(level->slice->whole, rte);
-		else if (rte->rtekind == RTE_SUBQUERY)
-			slice_or_read_whole(rte->subquery, member ? column_as_seed(rte->subquery, member->varattno) : NIL,
-								rte->lateral ? members_from_below(level) : NIL, level->slice);
+			*rest = lappend_int(*rest, varno);
+		else if (rte->rtekind == RTE_SUBQUERY &&
+				 !try_slice(rte->subquery, member ? column_as_seed(rte->subquery, member->varattno) : NIL,
+							rte->lateral ? members_from_below(level) : NIL, level->slice, level))
+			*rest = lappend_int(*rest, varno);
 	}
 	else if (IsA(item, FromExpr))
 	{
 		foreach(lc, ((FromExpr *) item)->fromlist)
-			slice_references(level, query, lfirst(lc));
+			slice_references(level, lfirst(lc), rest);
 	}
 	else
 	{
-		slice_references(level, query, castNode(JoinExpr, item)->larg);
-		slice_references(level, query, ((JoinExpr *) item)->rarg);
+		slice_references(level, castNode(JoinExpr, item)->larg, rest);
+		slice_references(level, ((JoinExpr *) item)->rarg, rest);
+	}
+}
+
+/* Link what can be, in any order, to what is sliced or linked already; read the others whole. */
+static void
+link_references(Level *level, List *rest)
+{
+	bool		progress;
+	ListCell   *lc;
+
+	do
+	{
+		progress = false;
+		foreach(lc, rest)
+			if (link_entry(level, lfirst_int(lc)))
+			{
+				rest = foreach_delete_current(rest, lc);
+				progress = true;
+			}
+	} while (progress);
+	foreach(lc, rest)
+	{
+		RangeTblEntry *rte = rt_fetch(lfirst_int(lc), level->query->rtable);
+
+		if (rte->rtekind == RTE_SUBQUERY)
+			(void) whole_walker((Node *) rte->subquery, level->slice->all);
+		else
+			level->slice->all->whole = lappend(level->slice->all->whole, rte);
 	}
 }
 
@@ -393,6 +693,7 @@ static bool
 sublink_walker(Node *node, void *arg)
 {
 	SublinkContext *context = arg;
+	Level	   *level = context->level;
 
 	if (node == NULL)
 		return false;
@@ -401,15 +702,23 @@ sublink_walker(Node *node, void *arg)
 	{
 		SubLink    *sublink = (SubLink *) node;
 		Query	   *query = castNode(Query, sublink->subselect);
-		List	   *seeds = NIL;
 		OpExpr	   *test = (OpExpr *) sublink->testexpr;
+		Var		   *tested = NULL;
+		List	   *seeds = NIL;
 
 		/* "key IN (SELECT column ...)" where only true counts */
 		if (sublink->subLinkType == ANY_SUBLINK && list_member_ptr(context->conjuncts, sublink) &&
-			IsA(test, OpExpr) && is_key_equality(context->level->slice, test) &&
-			is_member(context->level, linitial(test->args)) && IsA(lsecond(test->args), Param))
-			seeds = column_as_seed(query, ((Param *) lsecond(test->args))->paramid);
-		slice_or_read_whole(query, seeds, members_from_below(context->level), context->level->slice);
+			IsA(test, OpExpr) && IsA(linitial(test->args), Var) && IsA(lsecond(test->args), Param))
+		{
+			tested = linitial(test->args);
+			if (is_equality(test, tested->vartype, tested->varcollid))
+				seeds = column_as_seed(query, ((Param *) lsecond(test->args))->paramid);
+		}
+		if (!try_slice(query, seeds && is_key_equality(level->slice, test) && is_member(level, (Node *) tested) ? seeds : NIL,
+					   members_from_below(level), level->slice, level) &&
+			!(seeds && try_class(level, query, tested, seeds, false)) &&
+			!link_correlated(level, query))
+			(void) whole_walker((Node *) query, level->slice->all);
 		return sublink_walker(sublink->testexpr, arg);
 	}
 	if (IsA(node, Query))
@@ -435,7 +744,7 @@ slice_arms(Query *query, List *seeds, SliceContext *slice)
 
 		if (seed == NIL || exprType(linitial(seed)) != slice->type ||
 			exprCollation(linitial(seed)) != slice->collation ||
-			!slice_query(rte->subquery, seed, NIL, false, slice))
+			!slice_query(rte->subquery, seed, NIL, false, slice, NULL))
 			return false;
 	}
 	return true;
@@ -490,10 +799,11 @@ possible_places(Node *item)
  * every row. False: it does not fall into slices.
  */
 static bool
-slice_query(Query *query, List *seeds, List *outer, bool top, SliceContext *slice)
+slice_query(Query *query, List *seeds, List *outer, bool top, SliceContext *slice, Level *above)
 {
-	Level		level = {.slice = slice};
+	Level		level = {.slice = slice, .query = query, .above = above};
 	SublinkContext sublinks = {&level, NIL};
+	List	   *rest = NIL;
 	Bitmapset  *places;
 	ListCell   *lc;
 
@@ -508,6 +818,7 @@ slice_query(Query *query, List *seeds, List *outer, bool top, SliceContext *slic
 	do
 	{
 		level.grown = false;
+		level.links = NIL;
 		level.solid = grow_item(&level, (Node *) query->jointree);
 	} while (level.grown);
 	places = top ? possible_places((Node *) query->jointree) : level.solid;
@@ -517,7 +828,8 @@ slice_query(Query *query, List *seeds, List *outer, bool top, SliceContext *slic
 	if ((seeds == NIL && !level.correlated) ||
 		!full_joins_are_tied(&level, (Node *) query->jointree) || !stays_in_slice(&level, query))
 		return false;
-	slice_references(&level, query, (Node *) query->jointree);
+	slice_references(&level, (Node *) query->jointree, &rest);
+	link_references(&level, rest);
 	collect_conjuncts((Node *) query->jointree, &sublinks.conjuncts);
 	(void) sublink_walker((Node *) query->targetList, &sublinks);
 	(void) sublink_walker((Node *) query->jointree, &sublinks);
@@ -805,7 +1117,13 @@ prepare_level(Query *query, BuildContext *build)
 		switch (rte->rtekind)
 		{
 			case RTE_RELATION:
-				if (!st_check_relation(rte, build))
+				/* what the rewriter leaves in the range table of a view, out of FROM */
+				if (rte->relkind == RELKIND_VIEW)
+				{
+					rte->rtekind = RTE_RESULT;
+					rte->relid = InvalidOid;
+				}
+				else if (!st_check_relation(rte, build))
 					return false;
 				break;
 			case RTE_SUBQUERY:
@@ -874,44 +1192,6 @@ prepare_walker(Node *node, void *arg)
 
 /* ----- the search for a key ----- */
 
-typedef struct CandidateContext
-{
-	List	   *candidates;		/* of Var */
-	Index		depth;
-} CandidateContext;
-
-/* Columns of the top level, from wherever in it or below they are used. */
-static bool
-candidate_walker(Node *node, void *arg)
-{
-	CandidateContext *context = arg;
-
-	if (node == NULL)
-		return false;
-	check_stack_depth();
-	if (IsA(node, Var))
-	{
-		if (((Var *) node)->varlevelsup == context->depth)
-		{
-			Var		   *var = makeVar(((Var *) node)->varno, ((Var *) node)->varattno, ((Var *) node)->vartype,
-									  -1, ((Var *) node)->varcollid, 0);
-
-			context->candidates = list_append_unique(context->candidates, var);
-		}
-		return false;
-	}
-	if (IsA(node, Query))
-	{
-		bool		result;
-
-		context->depth++;
-		result = query_tree_walker((Query *) node, candidate_walker, arg, QTW_IGNORE_JOINALIASES);
-		context->depth--;
-		return result;
-	}
-	return expression_tree_walker(node, candidate_walker, arg);
-}
-
 static bool
 has_index(List *references)
 {
@@ -927,12 +1207,26 @@ has_index(List *references)
 	return true;
 }
 
-/* Better: more is read by slice, less whole, by indexes. */
+static int
+count_linked(const Slicing *slicing)
+{
+	int			count = 0;
+	ListCell   *lc;
+
+	foreach(lc, slicing->sliced)
+		if (((StSliceReference *) lfirst(lc))->number > 0)
+			count++;
+	return count;
+}
+
+/* Better: less is read whole, less over links, more by slice, by indexes. */
 static bool
-is_better(SliceContext *a, SliceContext *b)
+is_better(const Slicing *a, const Slicing *b)
 {
 	if (list_length(a->whole) != list_length(b->whole))
 		return list_length(a->whole) < list_length(b->whole);
+	if (count_linked(a) != count_linked(b))
+		return count_linked(a) < count_linked(b);
 	if (list_length(a->sliced) != list_length(b->sliced))
 		return list_length(a->sliced) > list_length(b->sliced);
 	return has_index(a->sliced) && !has_index(b->sliced);
@@ -961,7 +1255,7 @@ name_columns(Query *query)
 }
 
 static StJoin *
-make_slice(Query *query, SliceContext *slice)
+make_slice(Query *query, Slicing *slice)
 {
 	StJoin	   *join = palloc0(sizeof(StJoin));
 	ListCell   *lc;
@@ -969,8 +1263,7 @@ make_slice(Query *query, SliceContext *slice)
 
 	join->kind = ST_JOIN_SLICE;
 	join->query = query;
-	join->slice_type = slice->type;
-	join->slice_collation = slice->collation;
+	join->classes = slice->classes;
 	foreach(lc, slice->sliced)
 	{
 		StSliceReference *reference = lfirst(lc);
@@ -990,7 +1283,7 @@ Query *
 st_slice(Query *query, BuildContext *build)
 {
 	CandidateContext search = {NIL, 0};
-	SliceContext best = {0};
+	Slicing		best = {NIL};
 	AttrNumber	column = 0;
 	ListCell   *lc;
 
@@ -1004,15 +1297,21 @@ st_slice(Query *query, BuildContext *build)
 	foreach(lc, search.candidates)
 	{
 		Var		   *var = lfirst_node(Var, lc);
-		SliceContext slice = {.type = var->vartype, .collation = var->varcollid};
-		TypeCacheEntry *entry = lookup_type_cache(var->vartype, TYPECACHE_EQ_OPR | TYPECACHE_HASH_PROC);
+		Slicing		slicing = {NIL};
+		SliceContext slice = {&slicing, 0, var->vartype, var->varcollid};
+		StSliceClass *class;
 
 		CHECK_FOR_INTERRUPTS();
-		if (!OidIsValid(entry->eq_opr) || !OidIsValid(entry->hash_proc) || type_is_rowtype(var->vartype))
+		if (!can_be_key(var->vartype))
 			continue;
-		if (slice_query(query, list_make1(copyObject(var)), NIL, true, &slice) && slice.sliced != NIL &&
-			(best.sliced == NIL || is_better(&slice, &best)))
-			best = slice;
+		class = palloc0(sizeof(StSliceClass));
+		class->type = var->vartype;
+		class->collation = var->varcollid;
+		class->origin = -1;
+		slicing.classes = list_make1(class);
+		if (slice_query(query, list_make1(copyObject(var)), NIL, true, &slice, NULL) && slicing.sliced != NIL &&
+			(best.sliced == NIL || is_better(&slicing, &best)))
+			best = slicing;
 	}
 	if (best.sliced == NIL)
 		return st_decline(build, "no key cuts the query into slices");

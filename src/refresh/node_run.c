@@ -32,6 +32,7 @@
 
 #include "compat.h"
 #include "refresh/node_run.h"
+#include "refresh/slice_run.h"
 #include "util/fault.h"
 
 double
@@ -112,12 +113,6 @@ static void
 add_row(TupleTableSlot *slot, void *arg)
 {
 	st_zset_add((StZset *) arg, slot, 1);
-}
-
-static void
-subtract_row(TupleTableSlot *slot, void *arg)
-{
-	st_zset_add((StZset *) arg, slot, -1);
 }
 
 /* The first columns of what a statement returns. */
@@ -276,147 +271,6 @@ run_join_step(Run *run, StJoinStep *step, int ninputs, StInput *inputs, Weighted
 	st_zset_end(net.changes);
 }
 
-/* ----- slices ----- */
-
-/* planner units below which slices are not compared with the whole query */
-#define SLICE_COST_SLACK 1000.0
-
-/* What the keys had before: the present rows without the relation's delta. */
-static Tuplestorestate *
-rows_before(Run *run, StSliceFetch *fetch, Tuplestorestate *present, StInput *delta, double *count)
-{
-	Tuplestorestate *before = tuplestore_begin_heap(false, false, work_mem);
-	StZset	   *rows = st_zset_begin(fetch->desc, 0, NULL);
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(fetch->desc, &TTSOpsMinimalTuple);
-	TupleTableSlot *changed = MakeSingleTupleTableSlot(delta->desc, &TTSOpsMinimalTuple);
-	TupleTableSlot *change = MakeSingleTupleTableSlot(fetch->desc, &TTSOpsVirtual);
-	StZsetStep	step;
-
-	*count = 0;
-	tuplestore_rescan(present);
-	while (tuplestore_gettupleslot(present, true, false, slot))
-		st_zset_add(rows, slot, 1);
-	tuplestore_rescan(delta->rows);
-	while (tuplestore_gettupleslot(delta->rows, true, false, changed))
-	{
-		slot_getallattrs(changed);
-		copy_columns(change, changed, 0, fetch->desc->natts);
-		st_zset_add(rows, change, -DatumGetInt64(changed->tts_values[fetch->desc->natts]));
-	}
-	st_zset_rewind(rows);
-	while (st_zset_next(rows, &step))
-	{
-		if (step.old_row)
-		{
-			run->failure = "inconsistent";
-			break;
-		}
-		for (int64 i = 0; i < step.weight; i++)
-			tuplestore_puttupleslot(before, step.new_row);
-		*count += step.weight;
-	}
-	ExecDropSingleTupleTableSlot(slot);
-	ExecDropSingleTupleTableSlot(changed);
-	ExecDropSingleTupleTableSlot(change);
-	st_zset_end(rows);
-	return before;
-}
-
-static StInput *
-find_input(List *leaves, StInput *inputs, Oid relid)
-{
-	ListCell   *lc;
-	int			i = 0;
-
-	foreach(lc, leaves)
-	{
-		if (((StLeaf *) lfirst(lc))->source == relid)
-			return &inputs[i];
-		i++;
-	}
-	elog(ERROR, "relation %u is not among the leaves", relid);
-}
-
-/* Is reading the rows of so many keys dearer than the whole query? */
-static bool
-fetching_costs_more(StSliceProgram *slice, StInput *keys)
-{
-	double		cost = 0;
-
-	for (int i = 0; i < slice->nfetches; i++)
-		if (slice->fetches[i].same_as == i)
-			cost += st_statement_cost(slice->fetches[i].fetch, 1, keys);
-	return cost > st_statement_cost(slice->whole, 0, NULL) + SLICE_COST_SLACK;
-}
-
-/* The delta of a slice: its query over the touched keys' rows, now and before. */
-static void
-run_slice(Run *run, StJoinProgram *join, StInput *inputs, WeightedStore *store)
-{
-	StSliceProgram *slice = join->slice;
-	int			n = slice->nfetches;
-	StInput    *present = palloc0(sizeof(StInput) * n);
-	StInput    *before = palloc0(sizeof(StInput) * n);
-	StInput		keys = {.name = ST_KEYS_INPUT, .desc = slice->key_desc};
-	StZset	   *result;
-	ListCell   *lc;
-
-	begin_store(store, join->desc);
-	foreach(lc, join->join->whole)
-		if (find_input(join->leaves, inputs, lfirst_oid(lc))->count > 0)
-		{
-			run->failure = psprintf("a change of \"%s\" reaches more than the slices of the query",
-									get_rel_name(lfirst_oid(lc)));
-			return;
-		}
-	keys.rows = tuplestore_begin_heap(false, false, work_mem);
-	keys.count = st_statement_fill(slice->keys, list_length(slice->key_leaves), inputs, run->snapshot, keys.rows);
-	if (fetching_costs_more(slice, &keys))
-		run->failure = "fetching the touched slices costs more than the query";
-	for (int i = 0; i < n && run->failure == NULL; i++)
-	{
-		StSliceFetch *fetch = &slice->fetches[i];
-		StInput    *delta = find_input(join->leaves, inputs, fetch->relid);
-
-		present[i].name = before[i].name = fetch->input;
-		present[i].desc = before[i].desc = fetch->desc;
-		if (fetch->same_as < i)
-		{
-			present[i] = present[fetch->same_as];
-			before[i] = before[fetch->same_as];
-			present[i].name = before[i].name = fetch->input;
-			continue;
-		}
-		present[i].rows = tuplestore_begin_heap(false, false, work_mem);
-		present[i].count = st_statement_fill(fetch->fetch, 1, &keys, run->snapshot, present[i].rows);
-		if (delta->count > 0 && !ST_FAULT("E5"))
-			before[i].rows = rows_before(run, fetch, present[i].rows, delta, &before[i].count);
-		else
-			before[i] = present[i];
-	}
-	/* the inputs have no indexes: a subquery for each row of many can cost more than it saves */
-	if (run->failure == NULL &&
-		2 * st_statement_cost(slice->query, n, present) > st_statement_cost(slice->whole, 0, NULL) + SLICE_COST_SLACK)
-		run->failure = "evaluating the touched slices costs more than the query";
-	if (run->failure == NULL)
-	{
-		result = st_zset_begin(join->row_desc, 0, NULL);
-		(void) st_statement_run(slice->query, n, present, run->snapshot, add_row, result);
-		(void) st_statement_run(slice->query, n, before, run->snapshot, subtract_row, result);
-		store_zset(result, store);
-		st_zset_end(result);
-	}
-	for (int i = 0; i < n; i++)
-		if (slice->fetches[i].same_as == i)
-		{
-			if (before[i].rows && before[i].rows != present[i].rows)
-				tuplestore_end(before[i].rows);
-			if (present[i].rows)
-				tuplestore_end(present[i].rows);
-		}
-	tuplestore_end(keys.rows);
-}
-
 /* The delta of a join, computed when a block asks for it first. */
 static WeightedStore *
 run_join(Run *run, int ordinal)
@@ -444,7 +298,16 @@ run_join(Run *run, int ordinal)
 	}
 	if (join->slice)
 	{
-		run_slice(run, join, inputs, store);
+		StZset	   *rows = NULL;
+
+		begin_store(store, join->desc);
+		run->failure = st_run_slice(join, inputs, run->snapshot, &rows);
+		if (rows)
+		{
+			store_zset(rows, store);
+			st_zset_end(rows);
+		}
+		st_note_step(run->outcome, "slice %d: " INT64_FORMAT " rows, %.3f ms", ordinal, store->count, st_elapsed_ms(start));
 		return store;
 	}
 	for (int i = 0; i < join->nreferences; i++)

@@ -467,6 +467,19 @@ def slices(db):
     db.fresh()
 
 
+def linked(db):
+    """A slice is cut by k; what it reads of u is linked to it by another column."""
+    db.run("CREATE TABLE t (id int, k int, g int)", "CREATE TABLE u (g int, n int)",
+           "INSERT INTO t VALUES (1, 1, 1), (2, 1, 2), (3, 2, 2), (4, 3, 3)", "INSERT INTO u VALUES (1, 1), (2, 2), (3, 3)")
+    db.create("s", "SELECT id, n, rank() OVER (PARTITION BY k ORDER BY n) AS r FROM t JOIN u USING (g)")
+    db.run("UPDATE u SET n = 5 WHERE g = 1", "INSERT INTO u VALUES (7, 7)")
+    db.refresh()
+    db.fresh()
+
+
+MUTANTS["E5 climb"] = MUTANTS["E5 changed"] = linked
+
+
 @mutant("E11")
 def count_of_nothing(db):
     db.run("CREATE TABLE t (id int, n int)", "CREATE TABLE u (n int)", "INSERT INTO t VALUES (1, 1)", "INSERT INTO u VALUES (1)")

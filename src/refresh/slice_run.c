@@ -1,0 +1,300 @@
+/*-------------------------------------------------------------------------
+ *
+ * slice_run.c
+ *	  The delta of a query that falls into slices (rule E5).
+ *
+ * NOTES
+ *	  Up: from the deltas to the touched keys of each class, and over the
+ *	  origins of linked classes to those of the slices. Down: the slices' rows,
+ *	  present and before, and from the rows of each origin to the keys of the
+ *	  class that is linked to it. Then the query runs twice. Where no relation
+ *	  of a linked class has changed, these are read where they are.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "utils/lsyscache.h"
+
+#include "refresh/slice_run.h"
+#include "util/fault.h"
+
+/* planner units below which slices are not compared with the whole query */
+#define COST_SLACK 1000.0
+
+typedef struct SliceRun
+{
+	StJoinProgram *join;
+	StSliceProgram *slice;
+	StInput    *inputs;			/* of the join's leaves */
+	Snapshot	snapshot;
+	StInput    *keys;			/* of each class */
+	StInput    *present;		/* of each fetch */
+	StInput    *before;
+	double		cost;			/* of the fetches so far */
+	const char *failure;
+} SliceRun;
+
+static void
+add_row(TupleTableSlot *slot, void *arg)
+{
+	st_zset_add((StZset *) arg, slot, 1);
+}
+
+static void
+subtract_row(TupleTableSlot *slot, void *arg)
+{
+	st_zset_add((StZset *) arg, slot, -1);
+}
+
+/* ----- keys ----- */
+
+static void
+begin_keys(SliceRun *run, int number)
+{
+	StInput    *keys = &run->keys[number];
+
+	keys->name = ST_KEYS_INPUT;
+	keys->desc = run->slice->classes[number].desc;
+	keys->rows = tuplestore_begin_heap(false, false, work_mem);
+	keys->count = 0;
+}
+
+/* Each key once. */
+static void
+make_distinct(SliceRun *run, int number)
+{
+	StInput		all = run->keys[number];
+
+	begin_keys(run, number);
+	run->keys[number].count = st_statement_fill(run->slice->classes[number].distinct, 1, &all, run->snapshot,
+												run->keys[number].rows);
+	tuplestore_end(all.rows);
+}
+
+/* The keys that the deltas touch, of every class. True: some of a linked one. */
+static bool
+find_touched_keys(SliceRun *run)
+{
+	StSliceProgram *slice = run->slice;
+	bool		linked = false;
+
+	for (int i = 0; i < slice->nclasses; i++)
+	{
+		begin_keys(run, i);
+		if (slice->classes[i].touched)
+			run->keys[i].count = st_statement_fill(slice->classes[i].touched, list_length(slice->key_leaves), run->inputs,
+												   run->snapshot, run->keys[i].rows);
+	}
+	/* a class comes behind that of its origin */
+	for (int i = slice->nclasses - 1; i > 0; i--)
+	{
+		int			above = slice->fetches[slice->classes[i].origin].number;
+
+		if (run->keys[i].count == 0)
+			continue;
+		linked = true;
+		if (ST_FAULT("E5 climb"))
+			continue;
+		run->cost += st_statement_cost(slice->classes[i].climb, 1, &run->keys[i]);
+		run->keys[above].count += st_statement_fill(slice->classes[i].climb, 1, &run->keys[i], run->snapshot,
+													run->keys[above].rows);
+		make_distinct(run, above);
+	}
+	return linked;
+}
+
+/* The keys of a linked class that the slices' rows of its origin show. */
+static void
+find_linked_keys(SliceRun *run, int number)
+{
+	StSliceKeys *class = &run->slice->classes[number];
+	StInput		rows[2] = {run->present[class->origin], run->before[class->origin]};
+
+	rows[0].name = ST_PRESENT_INPUT;
+	rows[1].name = ST_BEFORE_INPUT;
+	tuplestore_end(run->keys[number].rows);
+	begin_keys(run, number);
+	run->keys[number].count = st_statement_fill(class->descend, lengthof(rows), rows, run->snapshot, run->keys[number].rows);
+}
+
+/* ----- rows ----- */
+
+/* What the keys had before: the present rows without what has changed among them. */
+static void
+find_rows_before(SliceRun *run, const StSliceFetch *fetch, const StInput *present, const StInput *delta, StInput *before)
+{
+	StZset	   *rows = st_zset_begin(fetch->desc, 0, NULL);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(fetch->desc, &TTSOpsMinimalTuple);
+	TupleTableSlot *changed = MakeSingleTupleTableSlot(delta->desc, &TTSOpsMinimalTuple);
+	TupleTableSlot *change = MakeSingleTupleTableSlot(fetch->desc, &TTSOpsVirtual);
+	int			natts = fetch->desc->natts;
+	StZsetStep	step;
+
+	before->rows = tuplestore_begin_heap(false, false, work_mem);
+	before->count = 0;
+	tuplestore_rescan(present->rows);
+	while (tuplestore_gettupleslot(present->rows, true, false, slot))
+		st_zset_add(rows, slot, 1);
+	tuplestore_rescan(delta->rows);
+	while (tuplestore_gettupleslot(delta->rows, true, false, changed))
+	{
+		slot_getallattrs(changed);
+		ExecClearTuple(change);
+		memcpy(change->tts_values, changed->tts_values, sizeof(Datum) * natts);
+		memcpy(change->tts_isnull, changed->tts_isnull, sizeof(bool) * natts);
+		ExecStoreVirtualTuple(change);
+		st_zset_add(rows, change, -DatumGetInt64(changed->tts_values[natts]));
+	}
+	st_zset_rewind(rows);
+	while (st_zset_next(rows, &step))
+	{
+		if (step.old_row)
+		{
+			run->failure = "inconsistent";
+			break;
+		}
+		for (int64 i = 0; i < step.weight; i++)
+			tuplestore_puttupleslot(before->rows, step.new_row);
+		before->count += step.weight;
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	ExecDropSingleTupleTableSlot(changed);
+	ExecDropSingleTupleTableSlot(change);
+	st_zset_end(rows);
+}
+
+/* Of a linked class, the delta may hold keys that no slice at hand needs. */
+static void
+find_delta(SliceRun *run, const StSliceFetch *fetch, StInput *delta)
+{
+	StInput		inputs[2] = {run->inputs[fetch->leaf], run->keys[fetch->number]};
+
+	*delta = inputs[0];
+	if (fetch->number == 0 || delta->count == 0 || ST_FAULT("E5 changed"))
+		return;
+	delta->rows = tuplestore_begin_heap(false, false, work_mem);
+	delta->count = st_statement_fill(fetch->changed, lengthof(inputs), inputs, run->snapshot, delta->rows);
+}
+
+static void
+fetch_rows(SliceRun *run, int i)
+{
+	StSliceFetch *fetch = &run->slice->fetches[i];
+	StInput    *present = &run->present[i];
+	StInput    *before = &run->before[i];
+	StInput    *keys = &run->keys[fetch->number];
+	StInput		delta;
+
+	if (fetch->same_as < i)
+	{
+		*present = run->present[fetch->same_as];
+		*before = run->before[fetch->same_as];
+		present->name = before->name = fetch->input;
+		return;
+	}
+	run->cost += st_statement_cost(fetch->fetch, 1, keys);
+	if (run->cost > st_statement_cost(run->slice->whole, 0, NULL) + COST_SLACK)
+	{
+		run->failure = "fetching the touched slices costs more than the query";
+		return;
+	}
+	present->rows = tuplestore_begin_heap(false, false, work_mem);
+	present->count = st_statement_fill(fetch->fetch, 1, keys, run->snapshot, present->rows);
+	*before = *present;
+	if (ST_FAULT("E5"))
+		return;
+	find_delta(run, fetch, &delta);
+	if (delta.count > 0)
+		find_rows_before(run, fetch, present, &delta, before);
+	if (delta.rows != run->inputs[fetch->leaf].rows)
+		tuplestore_end(delta.rows);
+}
+
+/* Fetch the rows of the slices, of all classes or of their own only. */
+static void
+fetch_slices(SliceRun *run, bool linked)
+{
+	int			class = 0;
+
+	for (int i = 0; i < run->slice->nfetches && run->failure == NULL; i++)
+	{
+		StSliceFetch *fetch = &run->slice->fetches[i];
+
+		run->present[i].name = run->before[i].name = fetch->input;
+		run->present[i].desc = run->before[i].desc = fetch->desc;
+		if (fetch->number > 0 && !linked)
+			continue;
+		/* origins come first, so that all keys up to this class can be found */
+		while (class < fetch->number)
+			find_linked_keys(run, ++class);
+		fetch_rows(run, i);
+	}
+}
+
+/* ----- */
+
+static const char *
+changed_elsewhere(SliceRun *run)
+{
+	ListCell   *lc;
+	int			i = 0;
+
+	foreach(lc, run->join->leaves)
+	{
+		Oid			relid = ((StLeaf *) lfirst(lc))->source;
+
+		if (run->inputs[i++].count > 0 && list_member_oid(run->join->join->whole, relid))
+			return psprintf("a change of \"%s\" reaches more than the slices of the query", get_rel_name(relid));
+	}
+	return NULL;
+}
+
+static void
+end_rows(SliceRun *run)
+{
+	for (int i = 0; i < run->slice->nfetches; i++)
+		if (run->slice->fetches[i].same_as == i)
+		{
+			if (run->before[i].rows && run->before[i].rows != run->present[i].rows)
+				tuplestore_end(run->before[i].rows);
+			if (run->present[i].rows)
+				tuplestore_end(run->present[i].rows);
+		}
+	for (int i = 0; i < run->slice->nclasses; i++)
+		tuplestore_end(run->keys[i].rows);
+}
+
+const char *
+st_run_slice(StJoinProgram *join, StInput *inputs, Snapshot snapshot, StZset **delta)
+{
+	StSliceProgram *slice = join->slice;
+	int			n = slice->nfetches;
+	SliceRun	run = {.join = join, .slice = slice, .inputs = inputs, .snapshot = snapshot};
+	StStatement *query;
+	bool		linked;
+
+	run.failure = changed_elsewhere(&run);
+	if (run.failure)
+		return run.failure;
+	run.keys = palloc0(sizeof(StInput) * slice->nclasses);
+	run.present = palloc0(sizeof(StInput) * n);
+	run.before = palloc0(sizeof(StInput) * n);
+	linked = find_touched_keys(&run);
+	query = linked ? slice->query : slice->own;
+	fetch_slices(&run, linked);
+	/* the inputs have no indexes: a subquery for each row of many can cost more than it saves */
+	if (run.failure == NULL &&
+		2 * st_statement_cost(query, n, run.present) > st_statement_cost(slice->whole, 0, NULL) + COST_SLACK)
+		run.failure = "evaluating the touched slices costs more than the query";
+	if (run.failure == NULL)
+	{
+		*delta = st_zset_begin(join->row_desc, 0, NULL);
+		(void) st_statement_run(query, n, run.present, snapshot, add_row, *delta);
+		(void) st_statement_run(query, n, run.before, snapshot, subtract_row, *delta);
+	}
+	end_rows(&run);
+	return run.failure;
+}
