@@ -60,6 +60,7 @@ OBJS = \
 	src/query/setop.o \
 	src/query/slice.o \
 	src/query/source_facts.o \
+	src/query/source_filter.o \
 	src/query/sublink.o \
 	src/query/top.o \
 	src/delta/aggregate.o \
@@ -78,6 +79,7 @@ OBJS = \
 	src/refresh/node_run.o \
 	src/refresh/refresh.o \
 	src/refresh/slice_run.o \
+	src/refresh/source_read.o \
 	src/api/alter.o \
 	src/api/create.o \
 	src/api/debug.o \

@@ -20,9 +20,11 @@
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
+#include "utils/ruleutils.h"
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
@@ -244,6 +246,10 @@ print_program(StringInfo text, StEntry *entry)
 
 		appendStringInfo(text, "Source: %s (%s), change log of " INT64_FORMAT " bytes\n",
 						 st_relation_label(source->relid), st_source_columns(source), st_log_size(source->relid));
+		if (source->wanted)
+			appendStringInfo(text, "  Only rows: %s\n",
+							 deparse_expression((Node *) make_ands_explicit(source->wanted),
+												deparse_context_for(get_rel_name(source->relid), source->relid), false, false));
 	}
 	foreach(lc, st_tree_index_advice(entry->program->tree))
 		appendStringInfo(text, "Missing index: %s\n", st_index_advice_sql(lfirst(lc)));

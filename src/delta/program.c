@@ -334,6 +334,7 @@ st_program_create(MemoryContext context, StTree *tree, const Oid *states)
 	program->nnodes = list_length(tree->nodes);
 	program->nodes = palloc0(sizeof(StNodeProgram) * Max(program->nnodes, 1));
 	program->sources = st_tree_sources(tree);
+	st_tree_filter_sources(tree, program->sources);
 	foreach(lc, program->sources)
 		program->source_leaves = lappend(program->source_leaves,
 										 st_source_leaf(program, ((StSource *) lfirst(lc))->relid));

@@ -152,6 +152,7 @@ typedef struct StSource
 {
 	Oid			relid;
 	Bitmapset  *attnums;		/* offset by FirstLowInvalidHeapAttributeNumber not applied: plain attnums */
+	List	   *wanted;			/* conditions on rows (varno 1) of which any is of use; NIL: all */
 } StSource;
 
 /*
@@ -189,6 +190,13 @@ typedef struct StIndexAdvice
 
 /* What is missing at the present sizes and indexes (rule E6): of StIndexAdvice. */
 extern List *st_tree_index_advice(StTree *tree);
+
+/*
+ * Set "wanted" of each source: what no part of the tree has a use for may be
+ * dropped from its delta (rule E14). The conditions never raise and depend on
+ * nothing but the row.
+ */
+extern void st_tree_filter_sources(StTree *tree, List *sources);
 
 /* All relations read by a rewritten query, views excluded, each once, by OID. */
 extern List *st_query_sources(Query *query);

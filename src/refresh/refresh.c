@@ -52,6 +52,7 @@
 #include "compat.h"
 #include "guc.h"
 #include "refresh/node_run.h"
+#include "refresh/source_read.h"
 #include "refresh/refresh.h"
 #include "store/store.h"
 #include "util/fault.h"
@@ -247,75 +248,6 @@ group_snapshot(void)
 
 /* ----- reading ----- */
 
-static void
-add_log_row(TupleTableSlot *slot, int weight, void *arg)
-{
-	st_zset_add((StZset *) arg, slot, weight);
-}
-
-/* For the fault E1: as the log has it, not netted. */
-static void
-put_log_row(TupleTableSlot *slot, int weight, void *arg)
-{
-	StSourceDelta *source = arg;
-	int			natts = source->desc->natts - 1;
-	Datum	   *values = palloc0(sizeof(Datum) * (natts + 1));
-	bool	   *nulls = palloc0(sizeof(bool) * (natts + 1));
-
-	memcpy(values, slot->tts_values, sizeof(Datum) * natts);
-	memcpy(nulls, slot->tts_isnull, sizeof(bool) * natts);
-	values[natts] = Int64GetDatum(weight);
-	tuplestore_putvalues(source->rows, source->desc, values, nulls);
-	source->count++;
-}
-
-/* The netted delta of one source; NULL, or why there is none. */
-static const char *
-read_source(StSourceDelta *source, StSource *columns, StLeaf *leaf, Snapshot snapshot, StRefreshOutcome *outcome)
-{
-	int			natts = leaf->desc->natts - 1;
-	AttrNumber *attnums = palloc(sizeof(AttrNumber) * Max(natts, 1));
-	TupleDesc	row_desc = CreateTemplateTupleDesc(natts);
-	StZset	   *zset;
-	StZsetStep	step;
-	StLogResult result;
-	int			attnum = -1;
-	int			n = 0;
-
-	while ((attnum = bms_next_member(columns->attnums, attnum)) >= 0)
-		attnums[n++] = attnum;
-	for (AttrNumber i = 1; i <= natts; i++)
-		TupleDescCopyEntry(row_desc, i, leaf->desc, i);
-	zset = st_zset_begin(row_desc, 0, NULL);
-	source->desc = leaf->desc;
-	source->rows = tuplestore_begin_heap(false, false, work_mem);
-	result = st_log_read(source->frontier, source->probe, snapshot, natts, attnums,
-						 ST_FAULT("E1") ? put_log_row : add_log_row, ST_FAULT("E1") ? (void *) source : (void *) zset);
-	outcome->delta_rows += result.plus + result.minus;
-	outcome->log_pages += result.pages;
-	if (result.recompute == NULL && result.plus + result.minus > 0)
-	{
-		Datum	   *values = palloc(sizeof(Datum) * (natts + 1));
-		bool	   *nulls = palloc(sizeof(bool) * (natts + 1));
-
-		st_zset_rewind(zset);
-		while (st_zset_next(zset, &step))
-		{
-			TupleTableSlot *slot = step.new_row ? step.new_row : step.old_row;
-
-			slot_getallattrs(slot);
-			memcpy(values, slot->tts_values, sizeof(Datum) * natts);
-			memcpy(nulls, slot->tts_isnull, sizeof(bool) * natts);
-			values[natts] = Int64GetDatum(step.new_row ? step.weight : -step.weight);
-			nulls[natts] = false;
-			tuplestore_putvalues(source->rows, source->desc, values, nulls);
-			source->count++;
-		}
-	}
-	st_zset_end(zset);
-	return result.recompute;
-}
-
 static const char *
 read_sources(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outcome)
 {
@@ -327,9 +259,8 @@ read_sources(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outcome)
 		int64		before = outcome->delta_rows;
 
 		INSTR_TIME_SET_CURRENT(start);
-		reason = read_source(&member->sources[i], list_nth(member->entry->program->sources, i),
-							 list_nth(member->entry->program->source_leaves, i),
-							 snapshot, outcome);
+		reason = st_read_source(&member->sources[i], list_nth(member->entry->program->sources, i),
+								list_nth(member->entry->program->source_leaves, i), snapshot, outcome);
 		outcome->read_ms += st_elapsed_ms(start);
 		st_note_step(outcome, "read \"%s\": " INT64_FORMAT " rows, netted to " INT64_FORMAT ", %.3f ms",
 					 get_rel_name(member->sources[i].relid), outcome->delta_rows - before,

@@ -448,6 +448,16 @@ def rows_behind_the_last(db):
     db.fresh()
 
 
+@mutant("E14")
+def rows_that_match_nothing(db):
+    """A condition of an outer join throws no row of the preserved side away."""
+    db.run("CREATE TABLE t (id int, n int)", "CREATE TABLE u (id int)", "INSERT INTO t VALUES (1, 1), (2, 9)", "INSERT INTO u VALUES (1), (2)")
+    db.create("s", "SELECT t.id, u.id AS m FROM t LEFT JOIN u ON u.id = t.id AND t.n < 5")
+    db.run("INSERT INTO t VALUES (3, 9)", "DELETE FROM t WHERE id = 2")
+    db.refresh()
+    db.fresh()
+
+
 @mutant("E15")
 def settings_of_creation(db):
     grouped(db, "(1, '2026-01-01 00:00+00')", "SELECT id, w::text AS w FROM t", "id int, w timestamptz")
