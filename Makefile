@@ -76,6 +76,7 @@ OBJS = \
 	src/apply/identity.o \
 	src/apply/write.o \
 	src/refresh/entry.o \
+	src/refresh/group.o \
 	src/refresh/node_run.o \
 	src/refresh/refresh.o \
 	src/refresh/slice_run.o \

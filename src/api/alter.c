@@ -9,23 +9,23 @@
  *	  ShareRowExclusiveLock on the sources, before the snapshot of the
  *	  recompute (rule C7), as at creation.
  *
- *	  Lock order (rule J9): sources that are base tables, the node, sources that
- *	  are stream tables, the stream table itself. A refresh that reads one of
- *	  the latter has its node before it writes to them. Where capture goes with
- *	  its last consumer, readers of the source wait from the start to the end of
- *	  the transaction. The index of an identity that is no longer used is dropped
- *	  last, because that locks out readers of the stream table.
+ *	  Lock order (rule J9): st_definition_lock, with the nodes of all upstreams
+ *	  because the recompute refreshes them; then the stream table. The index of
+ *	  an identity that is no longer used is dropped last, because that locks out
+ *	  readers until the end of the transaction.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
@@ -93,22 +93,35 @@ captured_sources(int64 pgt_id)
 {
 	Oid			types[] = {INT8OID};
 	Datum		values[] = {Int64GetDatum(pgt_id)};
+
+	return st_catalog_oids("SELECT source_relid FROM pgtrickle.source_frontier WHERE pgt_id = $1 ORDER BY source_relid",
+						   1, types, values);
+}
+
+/*
+ * The sources whose capture begins or ends with the wanted mode, as far as can
+ * be told without reading the query, which would lock them: those that the
+ * owner may capture (rule J16).
+ */
+static List *
+sources_concerned(StStreamTable *table, const char *wanted)
+{
+	Oid			owner = st_relation_owner(table->relid);
 	List	   *sources = NIL;
-	MemoryContext context = CurrentMemoryContext;
+	ListCell   *lc;
 
-	SPI_connect();
-	(void) st_catalog_execute("SELECT source_relid FROM pgtrickle.source_frontier WHERE pgt_id = $1 ORDER BY source_relid",
-							  1, types, values, NULL);
-	for (uint64 i = 0; i < SPI_processed; i++)
+	if (strcmp(table->refresh_mode, "FULL") != 0)
+		return strcmp(wanted, "FULL") == 0 ? captured_sources(table->pgt_id) : NIL;
+	if (strcmp(wanted, "FULL") == 0)
+		return NIL;
+	foreach(lc, st_sources_of(table->pgt_id))
 	{
-		bool		isnull;
-		Oid			source = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
-		MemoryContext old = MemoryContextSwitchTo(context);
+		char		relkind = get_rel_relkind(lfirst_oid(lc));
 
-		sources = lappend_oid(sources, source);
-		MemoryContextSwitchTo(old);
+		if ((relkind == RELKIND_RELATION || relkind == RELKIND_PARTITIONED_TABLE) &&
+			pg_class_aclcheck(lfirst_oid(lc), owner, ACL_TRIGGER) == ACLCHECK_OK)
+			sources = lappend_oid(sources, lfirst_oid(lc));
 	}
-	SPI_finish();
 	return sources;
 }
 
@@ -227,26 +240,30 @@ alter_mode(Oid relid, const char *mode)
 {
 	StStreamTable *table = st_require_stream_table(relid);
 	StDefinition definition = {.requested_mode = st_parse_mode(mode)};
+	List	   *sources;
 
 	if (strcmp(definition.requested_mode, "IMMEDIATE") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("refresh mode IMMEDIATE is not available in this release"),
 				 errhint("Use AUTO, FULL or DIFFERENTIAL.")));
-	decide(table, &definition, st_relation_owner(relid));
-	if (strcmp(definition.mode, table->refresh_mode) == 0)
-		st_refresh_lock(table->pgt_id);
-	else if (definition.tree)
-		st_definition_lock_to_capture(&definition, table->pgt_id);
-	else
-		st_definition_lock_to_leave(captured_sources(table->pgt_id), table->pgt_id);
+	sources = sources_concerned(table, definition.requested_mode);
+	if (sources)
+		st_definition_lock(sources, st_refresh_nodes(table));
 	LockRelationOid(relid, ShareRowExclusiveLock);
 	/* somebody else may have changed or dropped it while we waited */
 	table = st_require_stream_table(relid);
+	decide(table, &definition, st_relation_owner(relid));
 	if (strcmp(definition.mode, table->refresh_mode) == 0)
+	{
 		remember_requested_mode(table, &definition);
-	else
-		switch_mode(table, &definition);
+		return;
+	}
+	/* it cannot be maintained any more as it is, which only the query told */
+	if (sources == NIL)
+		st_definition_lock(definition.tree ? st_definition_sources(&definition) : captured_sources(table->pgt_id),
+						   st_refresh_nodes(table));
+	switch_mode(table, &definition);
 }
 
 Datum

@@ -9,7 +9,7 @@
  *	  snapshot of the first fill is taken after that (rule C7): writers of the
  *	  sources wait for the fill.
  *
- *	  Lock order: sources (st_definition_lock_to_capture), then the stream table,
+ *	  Lock order: sources (st_definition_lock), then the stream table,
  *	  which nobody else can see yet.
  *
  *-------------------------------------------------------------------------
@@ -275,7 +275,7 @@ st_sql_create_stream_table(PG_FUNCTION_ARGS)
 	st_definition_decide(definition);
 	check_name_free(&plan);
 	st_definition_advise(definition);
-	st_definition_lock_to_capture(definition, 0);
+	st_definition_lock(st_definition_sources(definition), NIL);
 	st_definition_install_capture(definition);
 
 	create_relation(&plan);

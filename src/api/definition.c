@@ -183,68 +183,38 @@ st_definition_decide(StDefinition *definition)
 
 /* ----- what belongs to it ----- */
 
-/* What is done with each of a list of sources: pgt_id 0 stands for none. */
-typedef void (*LockSource) (Oid source, int64 pgt_id);
-
 static void
-lock_to_capture(Oid source, int64 pgt_id)
-{
-	st_capture_lock(source);
-}
-
-static void
-lock_to_leave(Oid source, int64 pgt_id)
-{
-	if (st_log_exists(source))
-		st_capture_lock_to_leave(source, pgt_id);
-}
-
-static void
-lock_some(List *sources, bool stream_tables, LockSource lock, int64 pgt_id)
+lock_some(List *sources, bool stream_tables)
 {
 	ListCell   *lc;
 
 	foreach(lc, sources)
 		if (st_is_stream_table(lfirst_oid(lc)) == stream_tables)
-			lock(lfirst_oid(lc), pgt_id);
+			st_capture_lock(lfirst_oid(lc));
 }
 
-static List *
-captured_sources(const StDefinition *definition)
+void
+st_definition_lock(List *sources, List *nodes)
+{
+	ListCell   *lc;
+
+	list_sort(sources, list_oid_cmp);
+	list_deduplicate_oid(sources);
+	lock_some(sources, false);
+	foreach(lc, nodes)
+		(void) st_refresh_lock(((StStreamTable *) lfirst(lc))->pgt_id, true);
+	lock_some(sources, true);
+}
+
+List *
+st_definition_sources(const StDefinition *definition)
 {
 	List	   *sources = NIL;
 	ListCell   *lc;
 
 	foreach(lc, definition->sources)
 		sources = lappend_oid(sources, ((StSource *) lfirst(lc))->relid);
-	list_sort(sources, list_oid_cmp);
 	return sources;
-}
-
-void
-st_definition_lock_to_capture(const StDefinition *definition, int64 pgt_id)
-{
-	List	   *sources = captured_sources(definition);
-
-	lock_some(sources, false, lock_to_capture, pgt_id);
-	if (pgt_id != 0)
-		st_refresh_lock(pgt_id);
-	lock_some(sources, true, lock_to_capture, pgt_id);
-}
-
-void
-st_definition_lock_to_leave(List *sources, int64 pgt_id)
-{
-	lock_some(sources, false, lock_to_leave, pgt_id);
-	st_refresh_lock(pgt_id);
-	lock_some(sources, true, lock_to_leave, pgt_id);
-}
-
-void
-st_definition_lock_dropped(List *sources, int64 pgt_id)
-{
-	lock_some(sources, false, lock_to_leave, pgt_id);
-	lock_some(sources, true, lock_to_leave, pgt_id);
 }
 
 void

@@ -41,18 +41,15 @@ extern void st_definition_decide(StDefinition *definition);
 
 /*
  * The locks of lifecycle calls, in the one order that keeps clear of each
- * other, of writers and of refreshes: base tables by OID, the node, stream
- * tables that are sources by OID. Nothing stronger than AccessShareLock is held
- * on a source before. A stream table that is not there yet has no node: 0.
+ * other, of writers and of refreshes: sources that are base tables by OID,
+ * nodes (StStreamTable) in the order given, sources that are stream tables by
+ * OID. Whoever refreshes under these locks names the upstreams among the nodes,
+ * after what reads them. "sources" is sorted.
  */
-extern void st_definition_lock_to_capture(const StDefinition *definition, int64 pgt_id);
-extern void st_definition_lock_to_leave(List *sources, int64 pgt_id);
+extern void st_definition_lock(List *sources, List *nodes);
 
-/*
- * To leave without the node: for a stream table that plain SQL has dropped,
- * which nobody can refresh and whose node may wait for the dropped table.
- */
-extern void st_definition_lock_dropped(List *sources, int64 pgt_id);
+/* OIDs of the sources to capture. */
+extern List *st_definition_sources(const StDefinition *definition);
 
 /* Capture all sources, which are locked, with a NOTICE that their writers wait. */
 extern void st_definition_install_capture(StDefinition *definition);

@@ -125,65 +125,42 @@ dependants_of(Oid relid)
 {
 	Oid			types[] = {OIDOID};
 	Datum		values[] = {ObjectIdGetDatum(relid)};
-	List	   *result = NIL;
-	bool		isnull;
-	MemoryContext context = CurrentMemoryContext;
 
-	SPI_connect();
-	(void) st_catalog_execute("SELECT t.pgt_relid FROM pgtrickle.pgt_dependencies d"
-							  " JOIN pgtrickle.pgt_stream_tables t USING (pgt_id)"
-							  " WHERE d.source_relid = $1 ORDER BY t.pgt_schema, t.pgt_name",
-							  1, types, values, NULL);
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		Oid			dependant = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
-		MemoryContext old = MemoryContextSwitchTo(context);
-
-		result = lappend_oid(result, dependant);
-		MemoryContextSwitchTo(old);
-	}
-	SPI_finish();
-	return result;
+	return st_catalog_oids("SELECT t.pgt_relid FROM pgtrickle.pgt_dependencies d"
+						   " JOIN pgtrickle.pgt_stream_tables t USING (pgt_id)"
+						   " WHERE d.source_relid = $1 ORDER BY t.pgt_schema, t.pgt_name",
+						   1, types, values);
 }
 
-/* Relations that a stream table reads, by OID. */
+/* Of these sources, those that are captured. */
 static List *
-sources_of(StStreamTable *table)
+captured(List *sources)
 {
-	Oid			types[] = {INT8OID};
-	Datum		values[] = {Int64GetDatum(table->pgt_id)};
-	List	   *sources = NIL;
-	bool		isnull;
-	MemoryContext context = CurrentMemoryContext;
+	List	   *result = NIL;
+	ListCell   *lc;
 
-	SPI_connect();
-	(void) st_catalog_execute("SELECT source_relid FROM pgtrickle.pgt_dependencies WHERE pgt_id = $1"
-							  " ORDER BY source_relid", 1, types, values, NULL);
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		MemoryContext old = MemoryContextSwitchTo(context);
-
-		sources = lappend_oid(sources, DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull)));
-		MemoryContextSwitchTo(old);
-	}
-	SPI_finish();
-	return sources;
+	foreach(lc, sources)
+		if (st_log_exists(lfirst_oid(lc)))
+			result = lappend_oid(result, lfirst_oid(lc));
+	return result;
 }
 
 /*
  * Take a stream table out of the catalog with everything that only it needs:
  * its states, and the capture of sources that nobody else reads. The caller
- * holds AccessExclusiveLock on it; the sources come before their logs.
+ * holds AccessExclusiveLock on it. If plain SQL has dropped it, the sources are
+ * locked here, without its node: nobody can refresh it, and who has the node
+ * may wait for the dropped table.
  */
 static void
 forget_stream_table(StStreamTable *table)
 {
 	Oid			types[] = {INT8OID};
 	Datum		values[] = {Int64GetDatum(table->pgt_id)};
-	List	   *sources = sources_of(table);
+	List	   *sources = captured(st_sources_of(table->pgt_id));
 	ListCell   *lc;
 
-	st_definition_lock_dropped(sources, table->pgt_id);
+	st_definition_lock(sources, NIL);
 	SPI_connect();
 	(void) st_catalog_execute("DELETE FROM pgtrickle.pgt_stream_tables WHERE pgt_id = $1", 1, types, values, NULL);
 	SPI_finish();
@@ -192,46 +169,79 @@ forget_stream_table(StStreamTable *table)
 	for (int i = 0; i < table->nstates; i++)
 		st_extension_drop_relation(table->states[i]);
 	foreach(lc, sources)
-		if (st_log_exists(lfirst_oid(lc)))
-			st_capture_remove(lfirst_oid(lc));
+		st_capture_remove(lfirst_oid(lc));
 }
 
-/* Lock order: sources and node (st_definition_lock_to_leave), then the stream table. */
-static void
-drop(Oid relid, bool cascade)
+/* The stream table and all that read it, directly or not: readers first. */
+static List *
+with_readers(List *tables, Oid relid)
 {
-	StStreamTable *table = st_require_stream_table(relid);
-	List	   *dependants = dependants_of(relid);
-	ObjectAddress address;
+	StStreamTable *table = st_stream_table_get(relid);
 	ListCell   *lc;
 
 	check_stack_depth();
+	foreach(lc, tables)
+		if (((StStreamTable *) lfirst(lc))->relid == relid)
+			return tables;
+	if (table == NULL)
+		return tables;
+	foreach(lc, dependants_of(relid))
+		tables = with_readers(tables, lfirst_oid(lc));
+	return lappend(tables, table);
+}
+
+static void
+require_no_readers(StStreamTable *table)
+{
+	List	   *readers = dependants_of(table->relid);
+	StringInfoData names;
+	ListCell   *lc;
+
+	if (readers == NIL)
+		return;
+	initStringInfo(&names);
+	foreach(lc, readers)
+		appendStringInfo(&names, "%s%s", names.len ? ", " : "", get_rel_name(lfirst_oid(lc)));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid argument: other stream tables read \"%s.%s\": %s",
+					table->schema, table->name, names.data),
+			 errhint("Drop them first, or pass cascade => true.")));
+}
+
+/* Lock order: sources and nodes of all that goes (st_definition_lock), then the stream tables. */
+static void
+drop(Oid relid, bool cascade)
+{
+	List	   *tables;
+	List	   *sources = NIL;
+	ListCell   *lc;
+
 	st_require_owner(relid);
-	if (dependants != NIL && !cascade)
+	if (!cascade)
+		require_no_readers(st_require_stream_table(relid));
+	tables = with_readers(NIL, relid);
+	foreach(lc, tables)
 	{
-		StringInfoData names;
+		StStreamTable *table = lfirst(lc);
 
-		initStringInfo(&names);
-		foreach(lc, dependants)
-			appendStringInfo(&names, "%s%s", names.len ? ", " : "", get_rel_name(lfirst_oid(lc)));
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid argument: other stream tables read \"%s.%s\": %s",
-						table->schema, table->name, names.data),
-				 errhint("Drop them first, or pass cascade => true.")));
+		st_require_owner(table->relid);
+		sources = list_concat(sources, captured(st_sources_of(table->pgt_id)));
 	}
-	foreach(lc, dependants)
-		if (st_is_stream_table(lfirst_oid(lc)))
-			drop(lfirst_oid(lc), true);
+	st_definition_lock(sources, tables);
+	foreach(lc, tables)
+		LockRelationOid(((StStreamTable *) lfirst(lc))->relid, AccessExclusiveLock);
+	foreach(lc, tables)
+	{
+		/* another session may have altered or dropped it meanwhile */
+		StStreamTable *table = st_require_stream_table(((StStreamTable *) lfirst(lc))->relid);
+		ObjectAddress address;
 
-	st_definition_lock_to_leave(sources_of(table), table->pgt_id);
-	LockRelationOid(relid, AccessExclusiveLock);
-	/* another session may have altered or dropped it meanwhile */
-	table = st_require_stream_table(relid);
-	forget_stream_table(table);
-	CommandCounterIncrement();
-	ObjectAddressSet(address, RelationRelationId, relid);
-	performDeletion(&address, cascade ? DROP_CASCADE : DROP_RESTRICT, 0);
+		forget_stream_table(table);
+		CommandCounterIncrement();
+		ObjectAddressSet(address, RelationRelationId, table->relid);
+		performDeletion(&address, cascade ? DROP_CASCADE : DROP_RESTRICT, 0);
+	}
 }
 
 Datum

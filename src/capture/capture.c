@@ -21,9 +21,11 @@
 #include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
+#include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
+#include "commands/comment.h"
 #include "commands/trigger.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
@@ -232,13 +234,33 @@ create_trigger(Oid relid, int bit)
 	CommandCounterIncrement();
 }
 
+/*
+ * As RemoveTriggerById in PostgreSQL's trigger.c, under the caller's
+ * ShareRowExclusiveLock instead of AccessExclusiveLock: readers do not look at
+ * triggers of statements that write, and CREATE and DISABLE TRIGGER lock no
+ * more either. So nobody's reading waits, and no lock grows stronger, which
+ * would deadlock with whoever has read the table and waits for ours.
+ */
 static void
-drop_trigger(Oid trigger)
+drop_trigger(Oid relid, Oid trigger)
 {
-	ObjectAddress address;
+	Relation	rel = table_open(TriggerRelationId, RowExclusiveLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
 
-	ObjectAddressSet(address, TriggerRelationId, trigger);
-	performDeletion(&address, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
+	InvokeObjectDropHookArg(TriggerRelationId, trigger, 0, PERFORM_DELETION_INTERNAL);
+	ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(trigger));
+	scan = systable_beginscan(rel, TriggerOidIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		CatalogTupleDelete(rel, &tuple->t_self);
+	systable_endscan(scan);
+	table_close(rel, RowExclusiveLock);
+	deleteDependencyRecordsFor(TriggerRelationId, trigger, false);
+	DeleteComments(trigger, TriggerRelationId, 0);
+	CacheInvalidateRelcacheByRelid(relid);
+	CommandCounterIncrement();
 }
 
 /* Raise an error unless the current user may capture this table (rule J16). */
@@ -272,31 +294,11 @@ check_capturable(Oid relid)
 void
 st_capture_lock(Oid source)
 {
-	LockRelationOid(source, ShareRowExclusiveLock);
-	(void) find_all_inheritors(source, ShareRowExclusiveLock, NULL);
-}
-
-void
-st_capture_lock_to_leave(Oid source, int64 pgt_id)
-{
-	List	   *tree;
-	ListCell   *lc;
-
 	/* dropped by the command that we come from */
 	if (get_rel_name(source) == NULL)
 		return;
-	if (st_log_has_other_consumer(source, pgt_id))
-	{
-		LockRelationOid(source, ShareRowExclusiveLock);
-		tree = find_all_inheritors(source, ShareRowExclusiveLock, NULL);
-		if (st_log_has_other_consumer(source, pgt_id))
-			return;
-		/* the others left while we waited, and nothing was done under the weaker lock */
-		foreach(lc, tree)
-			UnlockRelationOid(lfirst_oid(lc), ShareRowExclusiveLock);
-	}
-	LockRelationOid(source, AccessExclusiveLock);
-	(void) find_all_inheritors(source, AccessExclusiveLock, NULL);
+	LockRelationOid(source, ShareRowExclusiveLock);
+	(void) find_all_inheritors(source, ShareRowExclusiveLock, NULL);
 }
 
 void
@@ -332,7 +334,7 @@ st_capture_install(Oid source, const Bitmapset *attnums)
 			OwnTrigger *trigger = lfirst(lc2);
 
 			if (trigger->bits & missing)
-				drop_trigger(trigger->oid);
+				drop_trigger(relid, trigger->oid);
 		}
 		for (int bit = HAS_INSERT; bit <= HAS_ROW; bit <<= 1)
 		{
@@ -370,7 +372,7 @@ st_capture_remove(Oid source)
 		if (st_capture_targets(lfirst_oid(lc), &targets) > 0)
 			continue;
 		foreach(lc2, own_triggers(lfirst_oid(lc)))
-			drop_trigger(((OwnTrigger *) lfirst(lc2))->oid);
+			drop_trigger(lfirst_oid(lc), ((OwnTrigger *) lfirst(lc2))->oid);
 	}
 	CommandCounterIncrement();
 }

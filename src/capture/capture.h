@@ -20,23 +20,13 @@
 extern void st_capture_install(Oid source, const Bitmapset *attnums);
 
 /*
- * Lock the table, its partitions and children for st_capture_install: against
- * writers, to the end of transaction. Checks no rights.
+ * Lock the table, its partitions and children against writers to the end of
+ * transaction, as st_capture_install and st_capture_remove need it. Checks no
+ * rights.
  */
 extern void st_capture_lock(Oid source);
 
-/*
- * Lock them for st_capture_remove once this consumer is gone. If it is the last
- * one, readers wait as well to the end of transaction: dropping triggers needs
- * that, and a lock that grows stronger later deadlocks with whoever has read
- * the table and waits for ours.
- */
-extern void st_capture_lock_to_leave(Oid source, int64 pgt_id);
-
-/*
- * Remove triggers and log when nobody consumes the source any more. The caller
- * has called st_capture_lock_to_leave, if there still is a source.
- */
+/* Remove triggers and log when nobody consumes the source any more. Locks as st_capture_lock. */
 extern void st_capture_remove(Oid source);
 
 /* Rules B7, B5: text that changes whenever capture was tampered with. */

@@ -328,3 +328,34 @@ st_catalog_execute(const char *sql, int nargs, Oid *types, Datum *values, const 
 	SetUserIdAndSecContext(user, context);
 	return SPI_processed;
 }
+
+List *
+st_catalog_oids(const char *sql, int nargs, Oid *types, Datum *values)
+{
+	List	   *result = NIL;
+	MemoryContext context = CurrentMemoryContext;
+
+	SPI_connect();
+	(void) st_catalog_execute(sql, nargs, types, values, NULL);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		Oid			oid = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		result = lappend_oid(result, oid);
+		MemoryContextSwitchTo(old);
+	}
+	SPI_finish();
+	return result;
+}
+
+List *
+st_sources_of(int64 pgt_id)
+{
+	Oid			types[] = {INT8OID};
+	Datum		values[] = {Int64GetDatum(pgt_id)};
+
+	return st_catalog_oids("SELECT source_relid FROM pgtrickle.pgt_dependencies WHERE pgt_id = $1 ORDER BY source_relid",
+						   1, types, values);
+}

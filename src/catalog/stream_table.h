@@ -86,4 +86,10 @@ extern Oid	st_stream_table_by_id(int64 pgt_id);
  */
 extern uint64 st_catalog_execute(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls);
 
+/* The OIDs that such a statement returns in its only column. Connects to SPI itself. */
+extern List *st_catalog_oids(const char *sql, int nargs, Oid *types, Datum *values);
+
+/* Relations that a stream table reads, views too, by OID. */
+extern List *st_sources_of(int64 pgt_id);
+
 #endif							/* ST_CATALOG_STREAM_TABLE_H */

@@ -535,6 +535,14 @@ st_entry_get(Oid relid)
 	return entry;
 }
 
+List *
+st_entry_sources(StStreamTable *table)
+{
+	EntrySlot  *slot = entries ? hash_search(entries, &table->relid, HASH_FIND, NULL) : NULL;
+
+	return slot && slot->entry->valid ? list_copy(slot->entry->relations) : st_sources_of(table->pgt_id);
+}
+
 void
 st_entries_hold(void)
 {

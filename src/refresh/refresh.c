@@ -4,7 +4,7 @@
  *	  One group, one transaction, one snapshot.
  *
  * NOTES
- *	  Order (rules B2, C5): lock the nodes, upstreams first; lock sources;
+ *	  Order (rules B2, C5): lock the nodes (group.c), then their sources;
  *	  probe the logs; take the snapshot; read the logs; evaluate and apply node
  *	  by node; write the frontiers. A node's work is a subtransaction: when a
  *	  row is not where it must be, or an expression raises over rows that never
@@ -15,9 +15,6 @@
  *	  states and its frontiers, but a snapshot that was taken before the lock
  *	  does not see what the former holder wrote: under REPEATABLE READ and
  *	  SERIALIZABLE every run first makes sure of that, or raises 40001.
- *
- *	  Node locks are advisory lock tags with a fourth field of our own, by
- *	  pgt_id, held to the end of transaction.
  *
  *-------------------------------------------------------------------------
  */
@@ -57,9 +54,6 @@
 #include "store/store.h"
 #include "util/fault.h"
 
-/* tells our lock tags from the users' advisory locks (1 and 2) */
-#define NODE_LOCK_FIELD4 7712
-
 /* pages of change logs that a refresh may read in vain each time */
 #define FEW_PAGES 16
 
@@ -89,52 +83,7 @@ check_not_being_refreshed(Oid relid)
 			 errdetail("A trigger or function that the refresh runs asks for another refresh.")));
 }
 
-static bool
-lock_node(int64 pgt_id, bool wait)
-{
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (pgt_id >> 32), (uint32) pgt_id, NODE_LOCK_FIELD4);
-	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
-}
-
-void
-st_refresh_lock(int64 pgt_id)
-{
-	(void) lock_node(pgt_id, true);
-}
-
-/* For the room store, which gives up logs of consumers that do not consume. */
-static char *
-lock_consumer(int64 pgt_id)
-{
-	Oid			relid = st_stream_table_by_id(pgt_id);
-	StStreamTable *table;
-
-	if (!OidIsValid(relid) || !lock_node(pgt_id, false))
-		return NULL;
-	table = st_stream_table_get(relid);
-	return table ? psprintf("%s.%s", table->schema, table->name) : NULL;
-}
-
-void
-st_refresh_init(void)
-{
-	st_store_hooks.lock_consumer = lock_consumer;
-}
-
 /* ----- the group ----- */
-
-static bool
-is_member(List *members, Oid relid)
-{
-	ListCell   *lc;
-
-	foreach(lc, members)
-		if (((GroupMember *) lfirst(lc))->entry->relid == relid)
-			return true;
-	return false;
-}
 
 static GroupMember *
 make_member(StEntry *entry)
@@ -185,56 +134,56 @@ change_identity(StEntry *entry)
 
 /*
  * Upstreams before the stream tables that read them. Returns false if the
- * one asked for is being refreshed elsewhere; an upstream is waited for.
+ * one asked for is being refreshed elsewhere; an upstream is waited for. No
+ * source is locked before the last node is: st_refresh_nodes says why.
  */
 static bool
-collect(Oid relid, bool wait, List **members)
+collect(Oid relid, List **members)
 {
-	StStreamTable *table;
-	StEntry    *entry;
+	StStreamTable *table = st_stream_table_get(relid);
+	List	   *nodes;
 	ListCell   *lc;
 
-	check_stack_depth();
 	check_not_being_refreshed(relid);
-	table = st_stream_table_get(relid);
 	if (table == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("stream table not found: \"%s\"",
 						get_rel_name(relid) ? get_rel_name(relid) : psprintf("%u", relid))));
-	if (!lock_node(table->pgt_id, wait))
-		return false;
-	entry = st_entry_get(relid);
-	/* a new owner that the former one could have chosen himself */
-	if (entry->owner != table->accepted_owner)
+	nodes = st_refresh_nodes(table);
+	foreach(lc, nodes)
 	{
-		st_stream_table_accept_owner(table->pgt_id, entry->owner);
-		CommandCounterIncrement();
+		table = lfirst(lc);
+		check_not_being_refreshed(table->relid);
+		if (!st_refresh_lock(table->pgt_id, table->relid != relid))
+			return false;
 	}
-	if (entry->identity_changed)
+	for (int i = list_length(nodes) - 1; i >= 0; i--)
 	{
-		change_identity(entry);
-		entry = st_entry_get(relid);
-	}
-	foreach(lc, entry->relations)
-	{
-		Oid			source = lfirst_oid(lc);
+		StEntry    *entry;
 
-		if (!st_is_stream_table(source) || is_member(*members, source))
-			continue;
-		table = st_stream_table_get(source);
-		/* a suspended upstream is read as it is */
-		if (st_is_suspended(table))
-			continue;
-		(void) collect(source, true, members);
+		table = list_nth(nodes, i);
+		entry = st_entry_get(table->relid);
+		/* a new owner that the former one could have chosen himself */
+		if (entry->owner != table->accepted_owner)
+		{
+			st_stream_table_accept_owner(table->pgt_id, entry->owner);
+			CommandCounterIncrement();
+		}
+		if (entry->identity_changed)
+			change_identity(entry);
 	}
-	/* loading upstreams may have invalidated it; what a refresh changes is read under the lock */
-	entry = st_entry_get(relid);
-	table = st_stream_table_get(relid);
-	entry->table->populated = table->populated;
-	entry->table->needs_reinit = table->needs_reinit;
-	entry->table->written_by = table->written_by;
-	*members = lappend(*members, make_member(entry));
+	for (int i = list_length(nodes) - 1; i >= 0; i--)
+	{
+		/* loading the others may have invalidated it; what a refresh changes is read under the lock */
+		StEntry    *entry = st_entry_get(((StStreamTable *) list_nth(nodes, i))->relid);
+
+		table = st_stream_table_get(entry->relid);
+		entry->table->populated = table->populated;
+		entry->table->needs_reinit = table->needs_reinit;
+		entry->table->written_by = table->written_by;
+		*members = lappend(*members, make_member(entry));
+	}
 	return true;
 }
 
@@ -752,7 +701,7 @@ st_refresh(Oid relid, const char *initiated_by, bool full, StRefreshOutcome *out
 	st_entries_hold();
 	PG_TRY();
 	{
-		done = collect(relid, false, &members);
+		done = collect(relid, &members);
 		if (done)
 		{
 			StRefreshOutcome result;
@@ -786,7 +735,7 @@ st_refresh_initial(Oid relid, StRefreshOutcome *outcome)
 	{
 		StEntry    *entry = st_entry_get(relid);
 
-		(void) lock_node(entry->table->pgt_id, true);
+		(void) st_refresh_lock(entry->table->pgt_id, true);
 		run_known_group(list_make1(make_member(entry)), "INITIAL", false, outcome);
 		outcome->steps = NULL;
 	}

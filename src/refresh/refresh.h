@@ -61,6 +61,9 @@ typedef struct StEntry
  */
 extern StEntry *st_entry_get(Oid relid);
 
+/* The relations it reads, views too, without a lock on them. */
+extern List *st_entry_sources(StStreamTable *table);
+
 /*
  * The stored query of a stream table, after checking that what it names is
  * still there and as it was; raises 42P01 or 42P17. Takes AccessShareLock on
@@ -101,8 +104,19 @@ extern List *st_settings_now(void);
  */
 extern bool st_refresh(Oid relid, const char *initiated_by, bool full, StRefreshOutcome *outcome);
 
-/* Keep refreshes of a stream table away until the end of the transaction. */
-extern void st_refresh_lock(int64 pgt_id);
+/*
+ * Keep refreshes of a stream table away until the end of the transaction.
+ * Returns false if another session does and "wait" is not set.
+ */
+extern bool st_refresh_lock(int64 pgt_id, bool wait);
+
+/*
+ * What a refresh of the stream table takes along (of StStreamTable), in the
+ * order in which everybody locks nodes: what reads before what is read, then by
+ * pgt_id. Takes no lock on a source: who waits for a node with one could keep
+ * the holder of the node from the source.
+ */
+extern List *st_refresh_nodes(StStreamTable *table);
 
 /* First fill of a stream table that this transaction has created. */
 extern void st_refresh_initial(Oid relid, StRefreshOutcome *outcome);

@@ -613,17 +613,6 @@ st_log_ensure(Oid source, const Bitmapset *attnums)
 	table_close(rel, NoLock);
 }
 
-bool
-st_log_has_other_consumer(Oid source, int64 pgt_id)
-{
-	ListCell   *lc;
-
-	foreach(lc, st_frontiers_of_source(source))
-		if (((StFrontier *) lfirst(lc))->pgt_id != pgt_id)
-			return true;
-	return false;
-}
-
 void
 st_log_drop_unused(Oid source)
 {

@@ -50,8 +50,6 @@ extern void st_log_drop_unused(Oid source);
 
 /* Is there a log for this source? */
 extern bool st_log_exists(Oid source);
-/* Does anybody but this consumer read it? */
-extern bool st_log_has_other_consumer(Oid source, int64 pgt_id);
 /* And are its columns still of the types that the source's have? */
 extern bool st_log_fits(Oid source);
 /* Would its rows be lost in a crash? */
