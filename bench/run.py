@@ -21,7 +21,7 @@ import profiler
 import report
 from server import TOP, Server, Session, say, spread
 
-OTHERS = ["growth", "capture"]
+OTHERS = ["growth", "chains", "capture"]
 CASES = {c.name: c for c in cases.SYNTHETIC + cases.TPCH}
 REFRESH = "SELECT pgtrickle.refresh_stream_table('st')"
 
@@ -64,7 +64,8 @@ class Bench(Session):
             self.run(f"CREATE MATERIALIZED VIEW mv AS {case.query}")
             if case.key:
                 self.run(f"CREATE UNIQUE INDEX ON mv ({', '.join(case.key)})")
-        self.run(f"{case.hand}; ANALYZE hand")
+        if case.hand:
+            self.run(f"{case.hand}; ANALYZE hand")
 
     def tear_down(self):
         self.run("SELECT pgtrickle.drop_stream_table('st')")
@@ -92,17 +93,18 @@ class Bench(Session):
                     self.run("ANALYZE delta")
                     ours = self.refresh(profile)
                     view = self.timed("REFRESH MATERIALIZED VIEW mv")
-                    hand = self.timed(";".join(case.maintain))
+                    hand = self.timed(";".join(case.maintain)) if case.hand else None
                     if number > 0:      # the first round makes the plans
                         for name, ms in ("refresh", ours), ("view", view), ("hand", hand):
                             times[name].append(ms)
                 results.append({"case": case.name, "batch": label, "percent": percent, "changed": changed,
-                                **{name: spread(ms) for name, ms in times.items()}})
+                                "peer": case.peer and case.peer[percent > 0.1],
+                                **{name: spread(ms) for name, ms in times.items() if ms[0]}})
         finally:
             self.end(profile)
         idle = spread([self.timed(REFRESH) for _ in range(100)])
         exact = self.differing("SELECT * FROM st", case.query) == 0
-        if self.differing(case.hand_query, case.query) != 0:
+        if case.hand and self.differing(case.hand_query, case.query) != 0:
             raise RuntimeError(f"{case.name}: the statements written by hand are wrong")
         action = self.run("SELECT action FROM pgtrickle.pgt_refresh_history WHERE action <> 'NO_DATA'"
                           " ORDER BY refresh_id DESC LIMIT 1").fetchone()[0]
@@ -129,14 +131,47 @@ class Bench(Session):
                     source.change(1000)
                     self.run("ANALYZE delta")
                     times["refresh"].append(self.refresh(profile))
-                    times["hand"].append(self.timed(";".join(case.maintain)))
+                    if case.hand:
+                        times["hand"].append(self.timed(";".join(case.maintain)))
                 self.end(profile)
                 result = results[case.name]
-                result[str(rows)] = {name: spread(pairs[3:]) for name, pairs in times.items()}
+                result[str(rows)] = {name: spread(pairs[3:]) for name, pairs in times.items() if pairs}
                 result["exact"] &= self.differing("SELECT * FROM st", case.query) == 0
                 self.tear_down()
         self.run("DROP TABLE src")
         return list(results.values())
+
+    # -- stream tables over stream tables
+
+    def connected(self, tables, last, changed, label, most):
+        """100 rows changed under stream tables that read each other; the last ones are refreshed, or all."""
+        say(f"chains, {label}")
+        self.synthetic.load()
+        self.run("DROP TABLE IF EXISTS delta; CREATE TEMP TABLE delta AS SELECT 1 AS w, * FROM src LIMIT 0")
+        for name, query, upstream in tables:
+            self.conn.execute("SELECT pgtrickle.create_stream_table(%s, %s, refresh_mode => 'DIFFERENTIAL')", (name, query.format(upstream)))
+            self.run(f"CREATE MATERIALIZED VIEW {name}_view AS " + query.format(upstream if upstream == "src" else upstream + "_view"))
+        times = {"together": [], "each": [], "view": []}
+        for _ in range(self.args.rounds + 1):
+            for how, names in ("together", last), ("each", [name for name, *_ in tables]):
+                self.synthetic.change(changed)
+                times[how].append(self.all_timed(f"SELECT pgtrickle.refresh_stream_table('{name}')" for name in names))
+            times["view"].append(self.all_timed(f"REFRESH MATERIALIZED VIEW {name}_view" for name, *_ in tables))
+        exact = sum(self.differing(f"SELECT * FROM {name}", query.format(upstream)) for name, query, upstream in tables) == 0
+        for name, *_ in reversed(tables):
+            self.run(f"SELECT pgtrickle.drop_stream_table('{name}')")
+            self.run(f"DROP MATERIALIZED VIEW {name}_view")
+        return {"chain": label, "tables": len(tables), "changed": changed, "most_ms": most, "exact": exact,
+                **{how: spread(pairs[1:]) for how, pairs in times.items()}}
+
+    def all_timed(self, statements):
+        elapsed, cpu = zip(*map(self.timed, statements))
+        return sum(elapsed), sum(cpu)
+
+    def chains(self):
+        ten, sixty = cases.chain(10), cases.levels(20)
+        return [self.connected(ten, [ten[-1][0]], 100, "chain of 10", 30),
+                self.connected(sixty, [name for name, *_ in sixty[-20:]], 100, "60 in 3 levels", 150)]
 
     # -- capture
 
@@ -215,7 +250,7 @@ class Bench(Session):
 
 
 def measure(args):
-    results = {"refresh": [], "growth": [], "capture": {}}
+    results = {"refresh": [], "growth": [], "chains": [], "capture": {}}
     with Server() as server:
         bench = Bench(server.dsn, args)
         results["server_version"] = bench.run("SHOW server_version").fetchone()[0]
@@ -226,6 +261,8 @@ def measure(args):
             say(name)
             if name == "growth":
                 results["growth"] = bench.growth()
+            elif name == "chains":
+                results["chains"] = bench.chains()
             elif name == "capture":
                 results["capture"] = bench.capture()
             else:
@@ -246,7 +283,7 @@ def merged(path, results):
     measured = {r["case"] for r in results["refresh"]}
     results["refresh"] += [r for r in old["refresh"] if r["case"] not in measured]
     results["refresh"].sort(key=lambda r: list(CASES).index(r["case"]))
-    return {**results, "growth": results["growth"] or old["growth"], "capture": results["capture"] or old["capture"]}
+    return {**results, **{part: results[part] or old.get(part, results[part]) for part in OTHERS}}
 
 
 def main():
@@ -271,7 +308,7 @@ def main():
     print(report.text(results))
     for name, text in profiles.items():
         print(f"--- profile: {name}\n{text}\n")
-    exact = all(r["exact"] for r in results["refresh"] + results["growth"])
+    exact = all(r["exact"] for r in results["refresh"] + results["growth"] + results["chains"])
     return 0 if exact else 1
 
 
