@@ -7,9 +7,10 @@ each time after SQL ran in another session, and prints the functions in which
 the refreshing backend spent its time.  The first refresh makes the plans and
 is not profiled.
 
-bench/run.py uses the class for its --profile.
+bench/run.py uses the class for its --profile, and phases() for its case "profile".
 """
 import argparse
+import collections
 import os
 import re
 import shutil
@@ -63,8 +64,8 @@ class Profiler:
     def __exit__(self, *_):
         self.tell("disable")
 
-    def finish(self):
-        """End the recording and return the report: share, library, function."""
+    def stop(self):
+        """End the recording."""
         self.tell("stop")
         self.perf.wait(timeout=60)
         os.close(self.control)
@@ -73,6 +74,10 @@ class Profiler:
         shutil.rmtree(self.dir)
         if os.getuid() != 0:
             subprocess.run(["sudo", "-n", "chown", f"{os.getuid()}", self.data], check=True)
+
+    def finish(self):
+        """End the recording and return the report: share, library, function."""
+        self.stop()
         return report(self.data)
 
 
@@ -91,6 +96,50 @@ def report(data):
         "in the function itself:", *perf_report(data, 20, "--no-children"),
         "", "in functions of pg_trickle, with what they call and without:",
         *perf_report(data, 25, "--children", "pg_trickle.so")])
+
+
+# What a refresh consists of. A function belongs to the phase in which it was
+# called, unless it has one of its own here.
+ENTRY = "st_sql_refresh_stream_table"
+REST = "group, snapshot, locks"
+PHASES = {
+    "lock_stream_table": "name, rights, definition", "st_require_stream_table": "name, rights, definition",
+    "collect": "name, rights, definition", "errfinish": "the statement around it",
+    "st_frontier_read": "reading the log", "st_log_probe": "reading the log", "st_log_read": "reading the log",
+    "try_differential": "subtransaction, owner's rights and settings", "st_statement_check_permissions": "looking up plans",
+    "st_run_differential": "execution", "plan_for": "looking up plans", "st_apply": "apply",
+    "st_applier_subtract_contents": "apply", "write_frontiers": "frontiers", "st_log_reclaim": "frontiers", "record": "catalog and history",
+}
+# Inside these nothing is looked for any more.
+WHOLE = {"lock_stream_table", "st_require_stream_table", "collect", "errfinish", "st_log_read", "st_apply", "record", "plan_for",
+         "write_frontiers"}
+
+
+def phase_of(functions):
+    """Of a call chain, the outermost function first."""
+    if ENTRY not in functions:
+        return "the statement around it"
+    phase = REST
+    for function in functions[functions.index(ENTRY):]:
+        # what is read is netted before the subtransaction begins
+        if phase == REST and function.startswith("st_zset_"):
+            return "reading the log"
+        phase = PHASES.get(function, phase)
+        if function in WHOLE:
+            break
+    return phase
+
+
+def phases(data):
+    """Share of each phase in the samples."""
+    text = subprocess.run(["perf", "script", "-i", data, "-F", "ip,sym"], check=True, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+    found = collections.Counter()
+    for sample in text.split("\n\n"):
+        functions = [line.split(None, 1)[1] for line in reversed(sample.strip().splitlines()) if len(line.split(None, 1)) == 2]
+        if functions:
+            found[phase_of(functions)] += 1
+    return {phase: count / found.total() for phase, count in found.most_common()}
 
 
 def main():

@@ -136,6 +136,10 @@ def text(results):
         blocks.append("Stream tables over stream tables, ms\n" + aligned(
             ("", "stream tables", "changed", "the last refreshed", "each refreshed", "REFRESH MV", "ratio", "at most", "target 6", "exact"),
             list(chain_lines(results))))
+    if results.get("profile"):
+        total = results["profile"]["us"]
+        blocks.append(f"One changed row of aggregate-5, µs on a CPU: {total:.0f} in all\n" + aligned(
+            ("", "µs", "%"), [(phase, f"{total * s:.0f}", f"{100 * s:.0f}") for phase, s in results["profile"]["phases"].items()]))
     if results["capture"]:
         blocks.append("Capture, bulk statements, ms\n" + aligned(
             ("statement", "rows", "bare", "captured", "ratio", "µs more a row", "at most", "target 5"),

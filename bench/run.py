@@ -14,14 +14,17 @@ import json
 import os
 import pathlib
 import re
+import statistics
 import sys
+
+import psycopg
 
 import cases
 import profiler
 import report
 from server import TOP, Server, Session, say, spread
 
-OTHERS = ["growth", "chains", "capture"]
+OTHERS = ["growth", "chains", "capture", "profile"]
 CASES = {c.name: c for c in cases.SYNTHETIC + cases.TPCH}
 REFRESH = "SELECT pgtrickle.refresh_stream_table('st')"
 
@@ -173,6 +176,31 @@ class Bench(Session):
         return [self.connected(ten, [ten[-1][0]], 100, "chain of 10", 30),
                 self.connected(sixty, [name for name, *_ in sixty[-20:]], 100, "60 in 3 levels", 150)]
 
+    # -- one changed row
+
+    def one_row(self):
+        """Where a refresh of one changed row spends its time: µs, then the share of each phase with perf."""
+        say("profile, one changed row")
+        self.synthetic.load()
+        case = next(c for c in cases.SYNTHETIC if c.name == "aggregate-5")
+        self.conn.execute("SELECT pgtrickle.create_stream_table('st', %s, refresh_mode => 'DIFFERENTIAL')", (case.query,))
+        with psycopg.connect(self.conn.info.dsn, autocommit=True) as writer:
+
+            def rounds(count):
+                for i in range(1, count + 1):
+                    writer.execute("UPDATE src SET amount = amount + 1 WHERE id = %s", (i,))
+                    yield self.timed(REFRESH)
+
+            list(rounds(100))
+            cpu = [ms for _, ms in rounds(2000)]
+            profile = profiler.Profiler(self.conn.info.backend_pid, str(TOP / "build" / "perf-one-row.data"))
+            with profile:
+                list(rounds(4000))
+            profile.stop()
+        exact = self.differing("SELECT * FROM st", case.query) == 0
+        self.run("SELECT pgtrickle.drop_stream_table('st')")
+        return {"us": round(1000 * statistics.median(cpu), 1), "phases": profiler.phases(profile.data), "exact": exact}
+
     # -- capture
 
     def bulk(self, rows, verbs=("INSERT", "UPDATE", "DELETE")):
@@ -250,7 +278,7 @@ class Bench(Session):
 
 
 def measure(args):
-    results = {"refresh": [], "growth": [], "chains": [], "capture": {}}
+    results = {"refresh": [], "growth": [], "chains": [], "capture": {}, "profile": {}}
     with Server() as server:
         bench = Bench(server.dsn, args)
         results["server_version"] = bench.run("SHOW server_version").fetchone()[0]
@@ -263,6 +291,8 @@ def measure(args):
                 results["growth"] = bench.growth()
             elif name == "chains":
                 results["chains"] = bench.chains()
+            elif name == "profile":
+                results["profile"] = bench.one_row()
             elif name == "capture":
                 results["capture"] = bench.capture()
             else:
