@@ -144,7 +144,7 @@ json_definition(StringInfo json, StEntry *entry)
 		json_text(json, name, lfirst(lc));
 	}
 	appendStringInfoChar(json, '}');
-	json_text(json, "tree", table->tree);
+	json_text(json, "tree", st_stream_table_tree(table));
 }
 
 static void

@@ -83,6 +83,18 @@ find_row(Relation rel, const char *index, AttrNumber attnum, Oid procedure, Datu
 	return tuple;
 }
 
+static HeapTuple
+find_internals(Relation rel, const StStreamTable *table)
+{
+	HeapTuple	tuple = find_row(rel, "stream_table_internals_pkey", 1, F_INT8EQ, Int64GetDatum(table->pgt_id));
+
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("stream table \"%s.%s\" has no internal definition", table->schema, table->name)));
+	return tuple;
+}
+
 StStreamTable *
 st_stream_table_get(Oid relid)
 {
@@ -118,12 +130,7 @@ st_stream_table_get(Oid relid)
 
 	rel = table_open(st_internal_relation("stream_table_internals", false), AccessShareLock);
 	desc = RelationGetDescr(rel);
-	tuple = find_row(rel, "stream_table_internals_pkey", 1, F_INT8EQ, Int64GetDatum(result->pgt_id));
-	if (!HeapTupleIsValid(tuple))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("stream table \"%s.%s\" has no internal definition", result->schema, result->name)));
-	result->tree = text_attribute(tuple, desc, "query_tree");
+	tuple = find_internals(rel, result);
 	result->reason = text_attribute(tuple, desc, "full_reason");
 	result->accepted_owner = DatumGetObjectId(attribute(tuple, desc, "accepted_owner", &isnull));
 	result->search_path = text_attribute(tuple, desc, "search_path");
@@ -144,6 +151,17 @@ st_stream_table_get(Oid relid)
 		result->keys[i] = DatumGetInt16(values[i]);
 	table_close(rel, AccessShareLock);
 	return result;
+}
+
+char *
+st_stream_table_tree(const StStreamTable *table)
+{
+	Relation	rel = table_open(st_internal_relation("stream_table_internals", false), AccessShareLock);
+	HeapTuple	tuple = find_internals(rel, table);
+	char	   *tree = text_attribute(tuple, RelationGetDescr(rel), "query_tree");
+
+	table_close(rel, AccessShareLock);
+	return tree;
 }
 
 Oid

@@ -27,7 +27,6 @@ typedef struct StStreamTable
 	char	   *schema;
 	char	   *name;
 	char	   *query;			/* as typed */
-	char	   *tree;			/* nodeToString of the rewritten query */
 	Oid			accepted_owner; /* whose rights the query may have, see st_owner_is_accepted */
 	char	   *refresh_mode;	/* FULL or DIFFERENTIAL */
 	char	   *status;
@@ -49,6 +48,12 @@ typedef struct StStreamTable
 
 /* The row of a stream table by its relation; NULL if it is none. Not under the user's snapshot. */
 extern StStreamTable *st_stream_table_get(Oid relid);
+
+/*
+ * Its rewritten query as nodeToString writes it: long, and kept apart because
+ * every refresh asks for the rest.
+ */
+extern char *st_stream_table_tree(const StStreamTable *table);
 extern bool st_is_stream_table(Oid relid);
 
 /*

@@ -148,9 +148,14 @@ st_settings_now(void)
 	return result;
 }
 
+/* Most have the value already, and setting and undoing run what checks and assigns them. */
 static void
 set_option(const char *name, const char *value)
 {
+	const char *present = GetConfigOption(name, false, false);
+
+	if (present && strcmp(present, value) == 0)
+		return;
 	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
@@ -439,7 +444,7 @@ st_stored_query(StStreamTable *table)
 	ListCell   *lc;
 
 	st_require_accepted_owner(table);
-	query = ST_FAULT("F6") ? st_query_analyze(table->query) : castNode(Query, stringToNode(table->tree));
+	query = ST_FAULT("F6") ? st_query_analyze(table->query) : castNode(Query, stringToNode(st_stream_table_tree(table)));
 	foreach(lc, st_query_sources(query))
 	{
 		LockRelationOid(lfirst_oid(lc), AccessShareLock);
