@@ -5,9 +5,10 @@
  *
  * NOTES
  *	  Rows are netted as they come in a hash table of distinct images. When
- *	  that grows beyond its share of work_mem, its rows go to a tuplesort on
- *	  (key hash, image hash) and the table starts again empty: what repeats is
- *	  still netted in memory, the rest spills.
+ *	  that grows beyond what a hash table may have (work_mem times
+ *	  hash_mem_multiplier), its rows go to a tuplesort on (key hash, image hash)
+ *	  and the table starts again empty, with half of work_mem as the sort has:
+ *	  what repeats is still netted in memory, the rest spills.
  *
  *	  Reading goes run by run. A run is all rows of one key hash (of one image
  *	  if there are no keys), each image once with its summed weight. Only one
@@ -125,7 +126,7 @@ st_zset_begin(TupleDesc desc, int nkeys, const AttrNumber *keys)
 		zset->keys = palloc(sizeof(AttrNumber) * nkeys);
 		memcpy(zset->keys, keys, sizeof(AttrNumber) * nkeys);
 	}
-	zset->limit = (Size) work_mem * 1024 / 2;
+	zset->limit = get_hash_memory_limit();
 	zset->nbuckets = FIRST_BUCKETS;
 	zset->buckets = palloc0(sizeof(uint32) * zset->nbuckets);
 	zset->probe = MakeSingleTupleTableSlot(zset->desc, &TTSOpsMinimalTuple);
@@ -240,6 +241,7 @@ begin_sort(StZset *zset)
 	zset->row = MakeSingleTupleTableSlot(zset->desc, &TTSOpsVirtual);
 	zset->sort = tuplesort_begin_heap(zset->sort_desc, 2, columns, operators, collations,
 									  nulls_first, Max(work_mem / 2, 64), NULL, TUPLESORT_NONE);
+	zset->limit = (Size) work_mem * 1024 / 2;
 	MemoryContextSwitchTo(caller);
 }
 
