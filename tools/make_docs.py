@@ -8,7 +8,7 @@ docs/reference.md      functions, views and tables from the catalogue of a
 docs/tutorial.md       output of the statements in it, by running them
 README.md              output of the statements in it
 docs/sql-support.md    mode and reason, or the error, of each example
-README.md and bench/README.md   figures, from bench/results.json
+README.md and bench/README.md   figures, from bench/results.json and tpch.json
 
 In a document a fence "```sql" holds statements for psql; the fence after it
 holds what they print.  A test compares all of it (test/py/test_docs.py).
@@ -102,9 +102,9 @@ def with_output(settings, text):
 
 # -- figures
 
-def with_figures(text, table):
+def with_figures(text, table, mark="figures"):
     """The document with the table between its marks."""
-    return re.sub(r"(<!-- figures -->\n).*?(<!-- end of figures -->)", lambda m: f"{m[1]}\n{table}\n{m[2]}", text,
+    return re.sub(rf"(<!-- {mark} -->\n).*?(<!-- end of {mark} -->)", lambda m: f"{m[1]}\n{table}\n{m[2]}", text,
                   flags=re.DOTALL)
 
 
@@ -271,8 +271,9 @@ def documents(settings):
         made[name] = with_output(settings, (TOP / name).read_text(encoding="utf8"))
     figures = json.loads((TOP / "bench" / "results.json").read_text(encoding="utf8"))
     made["README.md"] = with_figures(made["README.md"], report.markdown(figures) + "\n")
-    made["bench/README.md"] = with_figures((TOP / "bench" / "README.md").read_text(encoding="utf8"),
-                                           f"```\n{report.text(figures)}```\n")
+    tpch = json.loads((TOP / "bench" / "tpch.json").read_text(encoding="utf8"))
+    text = with_figures((TOP / "bench" / "README.md").read_text(encoding="utf8"), f"```\n{report.text(figures)}```\n")
+    made["bench/README.md"] = with_figures(text, f"```\n{report.tpch_text(tpch)}```\n", "tpch")
     return made
 
 
