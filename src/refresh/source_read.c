@@ -3,6 +3,11 @@
  * source_read.c
  *	  The delta of one source, read from its log.
  *
+ * NOTES
+ *	  Only rows of different signs can cancel. As long as all have one sign, as
+ *	  after plain inserts or deletes, they are put where the statements read
+ *	  them as they come; with the first of the other sign, all go into a Z-set.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -19,26 +24,54 @@
 typedef struct LogReader
 {
 	StSourceDelta *source;
-	StZset	   *rows;
+	int			natts;			/* without the weight */
+	TupleDesc	row_desc;		/* likewise */
+	int			sign;			/* of the rows so far, 0: there are none */
+	StZset	   *rows;			/* NULL while there is nothing to net */
+	Datum	   *values;			/* of a row with its weight */
+	bool	   *nulls;
 	List	   *conditions;		/* on the columns of the delta; NIL: all rows are wanted */
 	EState	   *estate;			/* made for the first row */
 	ExprContext *context;
 	ExprState  *wanted;
 } LogReader;
 
-/* For the fault E1: as the log has it, not netted. */
 static void
-put_log_row(TupleTableSlot *slot, int weight, StSourceDelta *source)
+put_row(LogReader *reader, TupleTableSlot *slot, int64 weight)
 {
-	int			natts = source->desc->natts - 1;
-	Datum	   *values = palloc0(sizeof(Datum) * (natts + 1));
-	bool	   *nulls = palloc0(sizeof(bool) * (natts + 1));
+	slot_getallattrs(slot);
+	memcpy(reader->values, slot->tts_values, sizeof(Datum) * reader->natts);
+	memcpy(reader->nulls, slot->tts_isnull, sizeof(bool) * reader->natts);
+	reader->values[reader->natts] = Int64GetDatum(weight);
+	reader->nulls[reader->natts] = false;
+	tuplestore_putvalues(reader->source->rows, reader->source->desc, reader->values, reader->nulls);
+	reader->source->count++;
+}
 
-	memcpy(values, slot->tts_values, sizeof(Datum) * natts);
-	memcpy(nulls, slot->tts_isnull, sizeof(bool) * natts);
-	values[natts] = Int64GetDatum(weight);
-	tuplestore_putvalues(source->rows, source->desc, values, nulls);
-	source->count++;
+/* Move what was put so far into a Z-set. */
+static void
+begin_netting(LogReader *reader)
+{
+	StSourceDelta *source = reader->source;
+	TupleTableSlot *put = MakeSingleTupleTableSlot(source->desc, &TTSOpsMinimalTuple);
+	TupleTableSlot *row = MakeSingleTupleTableSlot(reader->row_desc, &TTSOpsVirtual);
+
+	reader->rows = st_zset_begin(reader->row_desc, 0, NULL);
+	tuplestore_rescan(source->rows);
+	while (tuplestore_gettupleslot(source->rows, true, false, put))
+	{
+		CHECK_FOR_INTERRUPTS();
+		slot_getallattrs(put);
+		ExecClearTuple(row);
+		memcpy(row->tts_values, put->tts_values, sizeof(Datum) * reader->natts);
+		memcpy(row->tts_isnull, put->tts_isnull, sizeof(bool) * reader->natts);
+		ExecStoreVirtualTuple(row);
+		st_zset_add(reader->rows, row, reader->sign);
+	}
+	ExecDropSingleTupleTableSlot(row);
+	ExecDropSingleTupleTableSlot(put);
+	tuplestore_clear(source->rows);
+	source->count = 0;
 }
 
 static bool
@@ -62,10 +95,14 @@ add_log_row(TupleTableSlot *slot, int weight, void *arg)
 
 	if (reader->conditions && !is_wanted(reader, slot))
 		return;
-	if (ST_FAULT("E1"))
-		put_log_row(slot, weight, reader->source);
-	else
+	if (reader->sign == 0)
+		reader->sign = weight;
+	if (reader->rows == NULL && weight != reader->sign && !ST_FAULT("E1"))
+		begin_netting(reader);
+	if (reader->rows)
 		st_zset_add(reader->rows, slot, weight);
+	else
+		put_row(reader, slot, weight);
 }
 
 /* The conditions, on columns of the source, as ones on those of the delta. */
@@ -86,8 +123,7 @@ st_read_source(StSourceDelta *source, StSource *columns, StLeaf *leaf, Snapshot 
 {
 	int			natts = leaf->desc->natts - 1;
 	AttrNumber *attnums = palloc(sizeof(AttrNumber) * Max(natts, 1));
-	TupleDesc	row_desc = CreateTemplateTupleDesc(natts);
-	LogReader	reader = {.source = source};
+	LogReader	reader = {.source = source, .natts = natts};
 	StZsetStep	step;
 	StLogResult result;
 	int			attnum = -1;
@@ -95,35 +131,25 @@ st_read_source(StSourceDelta *source, StSource *columns, StLeaf *leaf, Snapshot 
 
 	while ((attnum = bms_next_member(columns->attnums, attnum)) >= 0)
 		attnums[n++] = attnum;
+	reader.row_desc = CreateTemplateTupleDesc(natts);
 	for (AttrNumber i = 1; i <= natts; i++)
-		TupleDescCopyEntry(row_desc, i, leaf->desc, i);
-	reader.rows = st_zset_begin(row_desc, 0, NULL);
+		TupleDescCopyEntry(reader.row_desc, i, leaf->desc, i);
+	reader.values = palloc(sizeof(Datum) * (natts + 1));
+	reader.nulls = palloc(sizeof(bool) * (natts + 1));
 	reader.conditions = conditions_on_delta(columns);
 	source->desc = leaf->desc;
 	source->rows = tuplestore_begin_heap(false, false, work_mem);
 	result = st_log_read(source->frontier, source->probe, snapshot, natts, attnums, add_log_row, &reader);
 	outcome->delta_rows += result.plus + result.minus;
 	outcome->log_pages += result.pages;
-	if (result.recompute == NULL && result.plus + result.minus > 0)
+	if (reader.rows && result.recompute == NULL)
 	{
-		Datum	   *values = palloc(sizeof(Datum) * (natts + 1));
-		bool	   *nulls = palloc(sizeof(bool) * (natts + 1));
-
 		st_zset_rewind(reader.rows);
 		while (st_zset_next(reader.rows, &step))
-		{
-			TupleTableSlot *slot = step.new_row ? step.new_row : step.old_row;
-
-			slot_getallattrs(slot);
-			memcpy(values, slot->tts_values, sizeof(Datum) * natts);
-			memcpy(nulls, slot->tts_isnull, sizeof(bool) * natts);
-			values[natts] = Int64GetDatum(step.new_row ? step.weight : -step.weight);
-			nulls[natts] = false;
-			tuplestore_putvalues(source->rows, source->desc, values, nulls);
-			source->count++;
-		}
+			put_row(&reader, step.new_row ? step.new_row : step.old_row, step.new_row ? step.weight : -step.weight);
 	}
-	st_zset_end(reader.rows);
+	if (reader.rows)
+		st_zset_end(reader.rows);
 	if (reader.estate)
 		FreeExecutorState(reader.estate);
 	return result.recompute;
