@@ -41,10 +41,10 @@ typedef Oid RelFileNumber;
 /* 16 moved permissions out of the range table */
 #if PG_VERSION_NUM >= 160000
 #define ST_HAVE_PERMINFOS 1
-#define StExecCheckPermissions(stmt) \
-	ExecCheckPermissions((stmt)->rtable, (stmt)->permInfos, true)
+#define StCheckQueryPermissions(query) \
+	((void) ExecCheckPermissions((query)->rtable, (query)->rteperminfos, true))
 #else
-#define StExecCheckPermissions(stmt) ExecCheckRTPerms((stmt)->rtable, true)
+#define StCheckQueryPermissions(query) ((void) ExecCheckRTPerms((query)->rtable, true))
 #endif
 
 /* as whom a relation of a rewritten query is read; InvalidOid: the current user */

@@ -29,6 +29,7 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "executor/execdesc.h"
+#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
@@ -59,7 +60,9 @@
 #define PLANS_KEPT 4
 /* range table entries, joins included, from which PostgreSQL's default limits hold */
 #define MANY_RELATIONS 128
-#define MANY_RELATIONS_LIMIT 8
+/* items of one FROM from which it is planned in parts, of so many */
+#define MANY_ITEMS 11
+#define PART_ITEMS 8
 
 typedef struct StPlan
 {
@@ -267,6 +270,129 @@ count_blocks(PlannedStmt *planned)
 	return blocks;
 }
 
+/* ----- FROM lists that are too long for a search of all orders ----- */
+
+/* Items whose rows depend on other items come last. */
+static bool
+is_dependent(RangeTblEntry *rte)
+{
+	return rte->lateral || rte->rtekind == RTE_FUNCTION || rte->rtekind == RTE_VALUES;
+}
+
+/* What a join starts with: the smallest delta if there is one. */
+static int
+first_item(Query *query)
+{
+	int			first = 0;
+	double		rows = 0;
+	ListCell   *lc;
+
+	foreach(lc, query->jointree->fromlist)
+	{
+		int			varno = lfirst_node(RangeTblRef, lc)->rtindex;
+		RangeTblEntry *rte = rt_fetch(varno, query->rtable);
+
+		if (rte->rtekind == RTE_NAMEDTUPLESTORE && (rows == 0 || rte->enrtuples < rows))
+		{
+			first = varno;
+			rows = Max(rte->enrtuples, 1);
+		}
+		else if (first == 0 && !is_dependent(rte))
+			first = varno;
+	}
+	return first;
+}
+
+/*
+ * The items of a FROM list, each behind one that a condition connects it with,
+ * as far as there is one; starting with "first", breadth first.
+ */
+static List *
+connected_order(Query *query, int first)
+{
+	int			n = list_length(query->rtable);
+	Bitmapset **neighbours = palloc0(sizeof(Bitmapset *) * (n + 1));
+	Bitmapset  *left = NULL;
+	List	   *order = NIL;
+	List	   *last = NIL;
+	ListCell   *lc;
+	int			done = 0;
+
+	foreach(lc, make_ands_implicit((Expr *) query->jointree->quals))
+	{
+		Bitmapset  *varnos = pull_varnos(NULL, lfirst(lc));
+		int			varno = -1;
+
+		while ((varno = bms_next_member(varnos, varno)) >= 0)
+			neighbours[varno] = bms_add_members(neighbours[varno], varnos);
+	}
+	foreach(lc, query->jointree->fromlist)
+	{
+		int			varno = lfirst_node(RangeTblRef, lc)->rtindex;
+
+		if (is_dependent(rt_fetch(varno, query->rtable)))
+			last = lappend_int(last, varno);
+		else
+			left = bms_add_member(left, varno);
+	}
+	while (!bms_is_empty(left))
+	{
+		int			varno = -1;
+
+		if (!bms_is_member(first, left))
+			first = bms_next_member(left, -1);
+		order = lappend_int(order, first);
+		left = bms_del_member(left, first);
+		for (; done < list_length(order); done++)
+			while ((varno = bms_next_member(neighbours[list_nth_int(order, done)], varno)) >= 0)
+				if (bms_is_member(varno, left))
+				{
+					order = lappend_int(order, varno);
+					left = bms_del_member(left, varno);
+				}
+	}
+	return list_concat(order, last);
+}
+
+/*
+ * PostgreSQL searches all orders of a FROM list, or, of a long one, at random
+ * among orders that are mostly bad, for seconds. A long list becomes nested
+ * ones: some items, then these and some more. True: there was one.
+ */
+static bool
+divide_from_walker(Node *node, void *arg)
+{
+	Query	   *query = (Query *) node;
+	FromExpr   *from;
+	List	   *items = NIL;
+	ListCell   *lc;
+
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (!IsA(node, Query))
+		return expression_tree_walker(node, divide_from_walker, arg);
+	(void) query_tree_walker(query, divide_from_walker, arg, 0);
+	from = query->jointree;
+	if (from == NULL || list_length(from->fromlist) < MANY_ITEMS)
+		return false;
+	foreach(lc, from->fromlist)
+		if (!IsA(lfirst(lc), RangeTblRef))
+			return false;
+	foreach(lc, connected_order(query, first_item(query)))
+	{
+		RangeTblRef *reference = makeNode(RangeTblRef);
+
+		if (list_length(items) == PART_ITEMS)
+			items = list_make1(makeFromExpr(items, NULL));
+		reference->rtindex = lfirst_int(lc);
+		items = lappend(items, reference);
+	}
+	from->fromlist = items;
+	*(bool *) arg = true;
+	return false;
+}
+
 /*
  * Plan a copy of the statement's query. What the planner leaves behind is
  * freed; a query with very many relations is planned in smaller parts, since
@@ -281,19 +407,21 @@ plan_query(StStatement *statement, int ninputs, const StInput *inputs)
 	int			join_limit = join_collapse_limit;
 	int			from_limit = from_collapse_limit;
 	PlannedStmt *planned;
+	bool		in_parts = false;
 	Query	   *query;
 
 	MemoryContextSwitchTo(scratch);
 	query = copyObject(statement->query);
 	set_sizes_walker((Node *) query, &sizes);
+	(void) divide_from_walker((Node *) query, &in_parts);
 	/* the parser's locks went with its transaction */
 	AcquireRewriteLocks(query, true, false);
 	PG_TRY();
 	{
-		if (list_length(query->rtable) > MANY_RELATIONS)
+		if (in_parts || list_length(query->rtable) > MANY_RELATIONS)
 		{
-			join_collapse_limit = Min(join_collapse_limit, MANY_RELATIONS_LIMIT);
-			from_collapse_limit = Min(from_collapse_limit, MANY_RELATIONS_LIMIT);
+			join_collapse_limit = Min(join_collapse_limit, PART_ITEMS);
+			from_collapse_limit = Min(from_collapse_limit, PART_ITEMS);
 		}
 		planned = planner(query, statement->text, 0, NULL);
 	}
@@ -374,12 +502,25 @@ lock_relations(PlannedStmt *planned)
 	}
 }
 
+/* Rights stand at each level of a query; what the planner has from them is all it checks, too. */
+static bool
+check_permissions_walker(Node *node, void *arg)
+{
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, Query))
+	{
+		StCheckQueryPermissions((Query *) node);
+		return query_tree_walker((Query *) node, check_permissions_walker, arg, 0);
+	}
+	return expression_tree_walker(node, check_permissions_walker, arg);
+}
+
 void
 st_statement_check_permissions(StStatement *statement)
 {
-	PlannedStmt *planned = plan_for(statement, 0, NULL);
-
-	StExecCheckPermissions(planned);
+	(void) check_permissions_walker((Node *) statement->query, NULL);
 }
 
 static uint64
