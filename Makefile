@@ -92,7 +92,8 @@ OBJS = \
 	src/api/operators.o \
 	src/api/refuse.o \
 	src/api/schedule.o \
-	src/api/two_phase.o
+	src/api/two_phase.o \
+	src/api/validate.o
 # END OBJS
 
 # A source file that is not in the list would be left out of the library and

@@ -37,7 +37,7 @@ CREATE OR REPLACE FUNCTION pgtrickle.validate_query(query text)
 RETURNS TABLE(check_name text, result text, severity text)
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_validate_query';
 COMMENT ON FUNCTION pgtrickle.validate_query(text) IS
-    'What create_stream_table would make of a query: mode, reason, volatility. Creates nothing; raises what it would raise.';
+    'What create_stream_table would make of a query in mode AUTO: resolved_refresh_mode (DIFFERENTIAL, TOPK or FULL), the reason of FULL, volatility, and a row per aggregate, join, set operation, window function, lateral item and scalar subquery. Creates nothing; raises what creation would raise.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.change_log_bytes(source oid)
 RETURNS bigint LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_change_log_bytes';

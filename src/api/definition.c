@@ -122,7 +122,7 @@ volatility_reason(StDefinition *definition, bool differential)
 				 errhint("Use refresh mode FULL, or a deterministic expression."),
 				 st_query_errposition(definition->text, part.location)));
 	}
-	if (st_guc_volatile_function_policy != ST_VOLATILE_ALLOW)
+	if (st_guc_volatile_function_policy != ST_VOLATILE_ALLOW && definition->name)
 		ereport(WARNING,
 				(errmsg("%s: every refresh computes it anew", reason)));
 	return reason;
@@ -168,7 +168,7 @@ st_definition_decide(StDefinition *definition)
 				 errmsg(code == ERRCODE_INSUFFICIENT_PRIVILEGE ? "permission denied: %s" :
 						"unsupported operator for DIFFERENTIAL mode: %s", reason),
 				 errhint("Use refresh mode AUTO or FULL: the difference to a recomputed result is applied.")));
-	if (reason && !full)
+	if (reason && !full && definition->name)
 		ereport(WARNING,
 				(errmsg("stream table \"%s\" is refreshed by recomputing it", definition->name),
 				 errdetail("%s.", reason)));

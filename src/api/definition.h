@@ -15,7 +15,7 @@
 
 typedef struct StDefinition
 {
-	const char *name;			/* for messages */
+	const char *name;			/* for messages; NULL: no warnings */
 	Query	   *query;
 	const char *text;			/* that the query's locations point into, NULL if none */
 	const char *requested_mode; /* AUTO, FULL or DIFFERENTIAL */

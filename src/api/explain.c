@@ -434,8 +434,8 @@ put_catalog_property(ReturnSetInfo *rsinfo, const char *property, int64 pgt_id, 
 		put_property(rsinfo, property, value);
 }
 
-static const char *
-strategy_word(StAggregateStrategy strategy)
+const char *
+st_strategy_word(StAggregateStrategy strategy)
 {
 	switch (strategy)
 	{
@@ -480,7 +480,7 @@ aggregate_strategies(StEntry *entry)
 			appendStringInfoString(&json, json.len ? ", " : "{");
 			escape_json(&json, psprintf("%s (state %d, v%d)", get_func_name(aggregate->aggref->aggfnoid),
 										node->ordinal, foreach_current_index(lc2) + 1));
-			appendStringInfo(&json, ": \"%s\"", strategy_word(aggregate->strategy));
+			appendStringInfo(&json, ": \"%s\"", st_strategy_word(aggregate->strategy));
 		}
 	}
 	if (json.len == 0)

@@ -31,6 +31,9 @@ extern List *st_named_statements(StEntry *entry);
 /* 16 hexadecimal digits of a statement's text. */
 extern char *st_statement_hash(StStatement *statement);
 
+/* The contract's word for how an aggregate is maintained. */
+extern const char *st_strategy_word(StAggregateStrategy strategy);
+
 /* Append the operators of a tree, one a line, inputs indented below. */
 extern void st_print_operators(StringInfo text, StEntry *entry, int indent);
 

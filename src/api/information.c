@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * information.c
- *	  What stream tables are, and what would become of a query.
+ *	  What stream tables are.
  *
  *-------------------------------------------------------------------------
  */
@@ -30,7 +30,6 @@ PG_FUNCTION_INFO_V1(st_sql_stream_table_id);
 PG_FUNCTION_INFO_V1(st_sql_change_log_bytes);
 PG_FUNCTION_INFO_V1(st_sql_pending_change_rows);
 PG_FUNCTION_INFO_V1(st_sql_get_refresh_history);
-PG_FUNCTION_INFO_V1(st_sql_validate_query);
 
 Datum
 st_sql_version(PG_FUNCTION_ARGS)
@@ -117,65 +116,5 @@ st_sql_get_refresh_history(PG_FUNCTION_ARGS)
 	for (uint64 i = 0; i < SPI_processed; i++)
 		tuplestore_puttuple(rsinfo->setResult, SPI_tuptable->vals[i]);
 	SPI_finish();
-	return (Datum) 0;
-}
-
-/* ----- validate ----- */
-
-static void
-put_check(ReturnSetInfo *rsinfo, const char *name, const char *result, const char *severity)
-{
-	Datum		values[3] = {CStringGetTextDatum(name), CStringGetTextDatum(result), CStringGetTextDatum(severity)};
-	bool		nulls[3] = {false, false, false};
-
-	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-}
-
-Datum
-st_sql_validate_query(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	char	   *query_text = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	Query	   *query = st_query_analyze(query_text);
-	const char *reason;
-	const char *volatile_reason;
-	bool		stable;
-	StTree	   *tree = NULL;
-	ListCell   *lc;
-
-	st_query_check(query, query_text);
-	volatile_reason = st_query_volatile(query);
-	stable = st_query_stable(query);
-	reason = volatile_reason;
-	if (reason == NULL && stable)
-		reason = "a stable function's result may change without a change of a source";
-	if (reason == NULL)
-	{
-		tree = st_query_build(query);
-		reason = tree->reason;
-	}
-	InitMaterializedSRF(fcinfo, 0);
-	put_check(rsinfo, "resolved_refresh_mode", reason ? "FULL" : "DIFFERENTIAL", "INFO");
-	if (reason)
-		put_check(rsinfo, "ivm_support_check", reason, "WARNING");
-	put_check(rsinfo, "volatility", volatile_reason ? "volatile" : stable ? "stable" : "immutable",
-			  volatile_reason || stable ? "WARNING" : "INFO");
-	if (reason == NULL)
-		foreach(lc, tree->nodes)
-		{
-			StNode	   *node = lfirst(lc);
-			ListCell   *lc2;
-
-			foreach(lc2, node->aggregates)
-			{
-				StAggregate *aggregate = lfirst(lc2);
-				bool		again = aggregate->strategy == ST_AGGREGATE_RECOMPUTE;
-
-				put_check(rsinfo, "aggregate",
-						  psprintf("%s: %s", get_func_name(aggregate->aggref->aggfnoid),
-								   again ? "affected groups are computed again" : "follows by counters"),
-						  again ? "WARNING" : "INFO");
-			}
-		}
 	return (Datum) 0;
 }
