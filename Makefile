@@ -28,6 +28,7 @@ OBJS = \
 	src/init.o \
 	src/util/fault.o \
 	src/util/image_hash.o \
+	src/util/row_function.o \
 	src/util/sqlbuf.o \
 	src/util/statement.o \
 	src/util/zset.o \

@@ -92,6 +92,10 @@ check_parameters(FunctionCallInfo fcinfo, CreatePlan *plan)
 	if (strcmp(plan->definition.requested_mode, "IMMEDIATE") == 0)
 		refuse("refresh mode IMMEDIATE");
 	require_one_of("diamond_consistency", consistency, "none", "atomic", NULL);
+	if (consistency && pg_strcasecmp(consistency, "none") == 0)
+		ereport(NOTICE,
+				(errmsg("stream tables that \"%s\" reads may be refreshed at different times", text_argument(fcinfo, 0)),
+				 errdetail("Its diamond_consistency is \"none\".")));
 	require_one_of("diamond_schedule_policy", policy, "fastest", "slowest", NULL);
 	if (policy && pg_strcasecmp(policy, "slowest") == 0 && consistency && pg_strcasecmp(consistency, "none") == 0)
 		ereport(ERROR,

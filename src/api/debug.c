@@ -294,7 +294,7 @@ segment_query(Oid source, int segment, Oid log, ArrayType *attnums)
 				  " CASE WHEN s.weight <> 0 THEN pg_catalog.jsonb_build_object(", segment);
 	for (int i = 0; i < ArrayGetNItems(ARR_NDIM(attnums), ARR_DIMS(attnums)); i++)
 	{
-		char	   *name = get_attname(source, values[i], true);
+		char	   *name = OidIsValid(get_atttype(source, values[i])) ? get_attname(source, values[i], true) : NULL;
 
 		st_sql_text(&sql, i ? ", " : "");
 		print_value(&sql, name ? name : psprintf("dropped column %d", values[i]), psprintf("c%d", values[i]));

@@ -299,6 +299,7 @@ st_sql_explain_stream_table(PG_FUNCTION_ARGS)
 					 strcmp(table->refresh_mode, "FULL") == 0 ? "Full" : "Differential");
 	appendStringInfo(&text, "Effective mode: %s\n", entry->program ? "Differential" : "Full");
 	appendStringInfo(&text, "CDC status: %s\n", entry->program ? "active" : "none");
+	appendStringInfoString(&text, "Backpressure: disabled, writers are never held back\n");
 	if (entry->program == NULL)
 		appendStringInfo(&text, "Recomputed because: %s\n", entry->reason);
 	print_identity(&text, entry);

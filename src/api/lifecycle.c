@@ -13,6 +13,7 @@
 #include "access/xlog.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
 #include "executor/spi.h"
@@ -20,7 +21,9 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/formatting.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
@@ -39,6 +42,7 @@
 #include "compat.h"
 #include "query/query.h"
 #include "store/store.h"
+#include "util/row_function.h"
 
 PG_FUNCTION_INFO_V1(st_sql_refresh_stream_table);
 PG_FUNCTION_INFO_V1(st_sql_refresh_if_stale);
@@ -253,45 +257,47 @@ st_sql_drop_stream_table(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* Rule J22: DROP TRIGGER of what capture or the guard rests on. */
-static void
-refuse_dropped_triggers(void)
+/* Columns of pg_event_trigger_dropped_objects(). */
+#define DROPPED_CLASS		0
+#define DROPPED_OBJECT		1
+#define DROPPED_SUB			2
+#define DROPPED_ORIGINAL	3
+#define DROPPED_IDENTITY	9
+#define DROPPED_NAMES		10
+
+/* Is it named as capture and guard triggers are? */
+static bool
+is_own_trigger(Oid trigger, Datum address_names)
 {
-	if (SPI_execute("SELECT object_identity FROM pg_catalog.pg_event_trigger_dropped_objects()"
-					" WHERE classid = 2620 AND original AND address_names[pg_catalog.array_upper(address_names, 1)]"
-					" IN ('pgtrickle_capture_' || objid, 'pg_trickle_guard_' || objid)", true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the dropped objects");
-	if (SPI_processed > 0)
+	Datum	   *names;
+	int			n;
+	const char *name;
+
+	deconstruct_array(DatumGetArrayTypeP(address_names), TEXTOID, -1, false, TYPALIGN_INT, &names, NULL, &n);
+	if (n == 0)
+		return false;
+	name = TextDatumGetCString(names[n - 1]);
+	return strcmp(name, psprintf("pgtrickle_capture_%u", trigger)) == 0 ||
+		strcmp(name, psprintf("pg_trickle_guard_%u", trigger)) == 0;
+}
+
+/* Collect dropped relations; refuse DROP TRIGGER of what capture or the guard rests on (rule J22). */
+static void
+look_at_dropped(TupleTableSlot *slot, void *arg)
+{
+	List	  **relations = arg;
+	Oid			class = DatumGetObjectId(slot->tts_values[DROPPED_CLASS]);
+	Oid			object = DatumGetObjectId(slot->tts_values[DROPPED_OBJECT]);
+
+	if (class == RelationRelationId && DatumGetInt32(slot->tts_values[DROPPED_SUB]) == 0)
+		*relations = lappend_oid(*relations, object);
+	if (class == TriggerRelationId && DatumGetBool(slot->tts_values[DROPPED_ORIGINAL]) &&
+		!slot->tts_isnull[DROPPED_NAMES] && is_own_trigger(object, slot->tts_values[DROPPED_NAMES]))
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 				 errmsg("cannot drop trigger %s because stream tables need it",
-						SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1)),
+						TextDatumGetCString(slot->tts_values[DROPPED_IDENTITY])),
 				 errhint("It goes with them: use pgtrickle.drop_stream_table().")));
-}
-
-/* Relations that the command has dropped. */
-static List *
-dropped_relations(void)
-{
-	List	   *relations = NIL;
-	MemoryContext context = CurrentMemoryContext;
-
-	SPI_connect();
-	refuse_dropped_triggers();
-	if (SPI_execute("SELECT objid FROM pg_catalog.pg_event_trigger_dropped_objects()"
-					" WHERE classid = 1259 AND objsubid = 0", true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the dropped objects");
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		bool		isnull;
-		Oid			relid = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
-		MemoryContext old = MemoryContextSwitchTo(context);
-
-		relations = lappend_oid(relations, relid);
-		MemoryContextSwitchTo(old);
-	}
-	SPI_finish();
-	return relations;
 }
 
 /*
@@ -301,9 +307,8 @@ dropped_relations(void)
 Datum
 st_sql_on_drop(PG_FUNCTION_ARGS)
 {
-	List	   *relations;
+	List	   *relations = NIL;
 	ListCell   *lc;
-	int			level;
 
 	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
 		ereport(ERROR,
@@ -312,11 +317,7 @@ st_sql_on_drop(PG_FUNCTION_ARGS)
 	/* the extension itself is being dropped */
 	if (!OidIsValid(st_internal_relation("pgt_stream_tables", true)))
 		PG_RETURN_NULL();
-	/* the user's search_path must not choose our operators */
-	level = NewGUCNestLevel();
-	RestrictSearchPath();
-	relations = dropped_relations();
-	AtEOXact_GUC(false, level);
+	st_row_function(F_PG_EVENT_TRIGGER_DROPPED_OBJECTS, look_at_dropped, &relations);
 	foreach(lc, relations)
 	{
 		StStreamTable *table = st_stream_table_get(lfirst_oid(lc));

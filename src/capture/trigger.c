@@ -37,6 +37,7 @@
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
@@ -228,20 +229,26 @@ static void
 output_init(Output *output, const StTarget *target, TupleDesc layout)
 {
 	const AttrNumber *attnums;
+	int			nattrs;
 
 	memset(output, 0, sizeof(Output));
 	output->target = target;
 	output->layout = layout;
-	if (!st_log_columns(target->source, &output->nattrs, &attnums))
+	if (!st_log_columns(target->source, &nattrs, &attnums))
 	{
 		output->no_log = true;
 		return;
 	}
-	output->attrs = palloc(sizeof(AttrNumber) * Max(output->nattrs, 1));
-	for (int i = 0; i < output->nattrs; i++)
+	output->attrs = palloc(sizeof(AttrNumber) * Max(nattrs, 1));
+	for (int i = 0; i < nattrs; i++)
 	{
-		output->attrs[i] = target->map ? target->map[attnums[i]] : attnums[i];
-		output->last = Max(output->last, output->attrs[i]);
+		AttrNumber	attr = target->map ? target->map[attnums[i]] : attnums[i];
+
+		/* dropped: the log gets NULL */
+		if (!OidIsValid(get_atttype(target->source, attnums[i])))
+			continue;
+		output->attrs[output->nattrs++] = attr;
+		output->last = Max(output->last, attr);
 	}
 }
 

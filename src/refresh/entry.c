@@ -159,10 +159,25 @@ set_option(const char *name, const char *value)
 	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
+/* Rule J32: where a function does not find what it names. */
+static void
+hint_at_path(void *arg)
+{
+	int			code = geterrcode();
+
+	if (code == ERRCODE_UNDEFINED_TABLE || code == ERRCODE_UNDEFINED_FUNCTION || code == ERRCODE_UNDEFINED_OBJECT)
+		errhint("Functions that a stream table calls run under search_path pg_catalog, pg_temp: qualify the names in them, or use ALTER FUNCTION ... SET search_path.");
+}
+
 void
 st_owner_enter(StOwnerScope *scope, Oid owner, List *settings)
 {
 	ListCell   *lc;
+
+	scope->hint.callback = hint_at_path;
+	scope->hint.arg = NULL;
+	scope->hint.previous = error_context_stack;
+	error_context_stack = &scope->hint;
 
 	GetUserIdAndSecContext(&scope->user, &scope->context);
 	SetUserIdAndSecContext(owner, scope->context | SECURITY_RESTRICTED_OPERATION);
@@ -184,6 +199,7 @@ st_owner_leave(StOwnerScope *scope)
 {
 	AtEOXact_GUC(false, scope->level);
 	SetUserIdAndSecContext(scope->user, scope->context);
+	error_context_stack = scope->hint.previous;
 }
 
 /* ----- entries ----- */

@@ -90,6 +90,7 @@ typedef struct StOwnerScope
 	Oid			user;
 	int			context;
 	int			level;
+	ErrorContextCallback hint;
 } StOwnerScope;
 extern void st_owner_enter(StOwnerScope *scope, Oid owner, List *settings);
 extern void st_owner_leave(StOwnerScope *scope);

@@ -25,6 +25,7 @@
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/xid8.h"
@@ -115,6 +116,9 @@ st_log_write_begin_mapped(Oid source, TupleDesc layout, const AttrNumber *map)
 		AttrNumber	from = map ? map[attnum] : attnum;
 		int			column = ST_LOG_FIRST_COLUMN + i;
 
+		/* gone: nobody can ask for its values any more */
+		if (!OidIsValid(get_atttype(source, attnum)))
+			continue;
 		writer->from[column] = from;
 		writer->last_from = Max(writer->last_from, from);
 		if (from <= 0 || from > layout->natts || column > writer->natts ||
@@ -209,8 +213,8 @@ st_log_write(StLogWriter *writer, TupleTableSlot *slot, int weight)
 	slot_getsomeattrs(slot, writer->last_from);
 	for (int i = ST_LOG_FIRST_COLUMN; i <= writer->natts; i++)
 	{
-		writer->values[i - 1] = slot->tts_values[writer->from[i] - 1];
-		writer->nulls[i - 1] = slot->tts_isnull[writer->from[i] - 1];
+		writer->nulls[i - 1] = writer->from[i] == 0 || slot->tts_isnull[writer->from[i] - 1];
+		writer->values[i - 1] = writer->nulls[i - 1] ? (Datum) 0 : slot->tts_values[writer->from[i] - 1];
 	}
 	add_row(writer, weight, NULL);
 }

@@ -83,6 +83,11 @@ SELECT pgtrickle.create_stream_table('api.x', 'SELECT id FROM api.t', schedule =
 SELECT pgtrickle.create_stream_table('api.x', 'SELECT id FROM api.t', schedule => '-1s');
 SELECT pgtrickle.create_stream_table('api.x', 'SELECT id FROM api.t', schedule => '0s');
 SELECT pgtrickle.create_stream_table('api.x', 'SELECT id FROM api.t', schedule => '@every 5m');
+\set VERBOSITY default
+SELECT pgtrickle.create_stream_table('api.loose', 'SELECT id FROM api.t', diamond_consistency => 'None');
+SELECT diamond_consistency, diamond_schedule_policy FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'loose';
+SELECT pgtrickle.drop_stream_table('api.loose');
+\set VERBOSITY sqlstate
 SELECT pgtrickle.create_stream_table('api.x', 'SELECT id FROM api.t', diamond_consistency => 'never');
 SELECT pgtrickle.create_stream_table('api.x', 'SELECT id FROM api.t FOR UPDATE', refresh_mode => 'FULL');
 SELECT pgtrickle.create_stream_table('api.x', 'SELECT id FROM api.t LIMIT 3', refresh_mode => 'FULL');

@@ -53,3 +53,36 @@ SELECT test.refresh('cat_2');
 ALTER EVENT TRIGGER pg_trickle_on_ddl_start ENABLE;
 SELECT test.drop_all();
 DROP TABLE cat_t;
+
+-- a column that is logged for nobody any more, of a table and of a tree: nothing is marked, unchanged columns write nothing
+CREATE TABLE cat_t (id int PRIMARY KEY, a int, b int);
+CREATE TABLE cat_p (id int, b int, a int) PARTITION BY LIST (a);
+CREATE TABLE cat_p1 (b int, a int, id int);
+ALTER TABLE cat_p ATTACH PARTITION cat_p1 FOR VALUES IN (1);
+INSERT INTO cat_t VALUES (1, 1, 1);
+INSERT INTO cat_p VALUES (1, 1, 1);
+SELECT test.create('cat_1', 'SELECT id, a FROM cat_t');
+SELECT test.create('cat_2', 'SELECT id, b FROM cat_t');
+SELECT test.create('cat_3', 'SELECT id, a FROM cat_p');
+SELECT test.create('cat_4', 'SELECT id, b FROM cat_p');
+SELECT pgtrickle.drop_stream_table('cat_2');
+SELECT pgtrickle.drop_stream_table('cat_4');
+ALTER TABLE cat_t DROP COLUMN b, ADD COLUMN c int;
+ALTER TABLE cat_p DROP COLUMN b;
+INSERT INTO cat_t VALUES (2, 2);
+UPDATE cat_t SET a = a + 1 WHERE id = 1;
+UPDATE cat_t SET c = 1;
+INSERT INTO cat_p VALUES (2, 1);
+DELETE FROM cat_p1 WHERE id = 1;
+SELECT weight, marker, "row" FROM pgtrickle.debug_change_log('cat_t');
+SELECT weight, marker, "row" FROM pgtrickle.debug_change_log('cat_p');
+SELECT test.refresh('cat_1');
+SELECT test.refresh('cat_3');
+-- who still wants it is told
+SELECT test.create('cat_2', 'SELECT id, c FROM cat_t');
+ALTER TABLE cat_t DROP COLUMN c;
+INSERT INTO cat_t VALUES (3, 3);
+SELECT pgtrickle.refresh_stream_table('cat_2');
+SELECT test.refresh('cat_1');
+SELECT test.drop_all();
+DROP TABLE cat_t, cat_p;

@@ -45,6 +45,18 @@ END $$;
 SELECT pgtrickle.create_stream_table('sec.sneaky', 'SELECT id, sec.sneak() AS s FROM sec.t', refresh_mode => 'FULL');
 RESET ROLE;
 
+-- J32: names in functions are looked for under the same path at creation as later, and the error says what helps
+CREATE FUNCTION sec_unqualified() RETURNS bigint LANGUAGE plpgsql STABLE AS 'BEGIN RETURN (SELECT count(*) FROM sec_parts_of); END';
+CREATE FUNCTION sec_unqualified(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN sec_no_function($1); END';
+CREATE TABLE sec_parts_of (id int);
+SELECT pgtrickle.create_stream_table('sec.unqualified', 'SELECT id, sec_unqualified() AS c FROM sec.t', refresh_mode => 'FULL');
+SELECT pgtrickle.create_stream_table('sec.unqualified', 'SELECT id, sec_unqualified(id) AS c FROM sec.t');
+ALTER FUNCTION sec_unqualified() SET search_path = public;
+SELECT pgtrickle.create_stream_table('sec.unqualified', 'SELECT id, sec_unqualified() AS c FROM sec.t', refresh_mode => 'FULL');
+SELECT pgtrickle.drop_stream_table('sec.unqualified');
+DROP FUNCTION sec_unqualified(), sec_unqualified(int);
+DROP TABLE sec_parts_of;
+
 -- J16: SELECT is not enough to capture, on none of the tables that hold rows
 CREATE TABLE sec_parts (id int, a int) PARTITION BY LIST (a);
 CREATE TABLE sec_part_1 PARTITION OF sec_parts FOR VALUES IN (1);
