@@ -64,9 +64,9 @@ COMMENT ON COLUMN pgtrickle.pgt_stream_tables.schedule IS 'Duration or cron expr
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.refresh_mode IS 'How it is refreshed.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.status IS 'Whether it is refreshed.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.is_populated IS 'It has been filled once.';
-COMMENT ON COLUMN pgtrickle.pgt_stream_tables.data_timestamp IS 'Every commit that returned before this time is contained.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.data_timestamp IS 'Every commit that returned before this time is contained. Refreshes that find nothing to do write it at most every 5 seconds.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.frontier IS 'Unused: frontiers are kept per source in source_frontier.';
-COMMENT ON COLUMN pgtrickle.pgt_stream_tables.last_refresh_at IS 'End of the last successful refresh, including those that found nothing to do.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.last_refresh_at IS 'End of the last successful refresh. Those that find nothing to do write it at most every 5 seconds.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.consecutive_errors IS 'Failed refreshes since the last successful one.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.needs_reinit IS 'The next refresh recomputes.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.auto_threshold IS 'Learned ratio of changes above which a recompute is cheaper.';

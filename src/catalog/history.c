@@ -14,10 +14,18 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
+#include "catalog/indexing.h"
 #include "catalog/pg_type.h"
+#include "commands/sequence.h"
 #include "common/hashfn.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
 
+#include "catalog/extension.h"
 #include "catalog/history.h"
 #include "catalog/stream_table.h"
 #include "guc.h"
@@ -27,6 +35,60 @@
 
 /* rows that are kept of each stream table, if anything is deleted at all */
 #define ROWS_KEPT 1000
+
+/* The values of a row that is being made, by the names of the columns. */
+typedef struct RowValues
+{
+	TupleDesc	desc;
+	Datum	   *values;
+	bool	   *nulls;
+} RowValues;
+
+static void
+set_value(RowValues *row, const char *column, Datum value)
+{
+	for (int i = 0; i < row->desc->natts; i++)
+		if (strcmp(NameStr(TupleDescAttr(row->desc, i)->attname), column) == 0)
+		{
+			row->values[i] = value;
+			row->nulls[i] = false;
+			return;
+		}
+	elog(ERROR, "column \"%s\" of the history is missing", column);
+}
+
+int64
+st_history_add(const StHistoryRow *run)
+{
+	Relation	rel = table_open(st_internal_relation("pgt_refresh_history", false), RowExclusiveLock);
+	int64		number = nextval_internal(st_internal_relation("pgt_refresh_history_refresh_id_seq", false), false);
+	int			natts = RelationGetDescr(rel)->natts;
+	RowValues	row = {RelationGetDescr(rel), palloc0(sizeof(Datum) * natts), palloc(sizeof(bool) * natts)};
+
+	memset(row.nulls, true, sizeof(bool) * natts);
+	set_value(&row, "refresh_id", Int64GetDatum(number));
+	set_value(&row, "pgt_id", Int64GetDatum(run->pgt_id));
+	set_value(&row, "data_timestamp", TimestampTzGetDatum(run->start));
+	set_value(&row, "start_time", TimestampTzGetDatum(run->start));
+	set_value(&row, "end_time", TimestampTzGetDatum(run->end));
+	set_value(&row, "action", CStringGetTextDatum(run->action));
+	set_value(&row, "rows_inserted", Int64GetDatum(run->inserted));
+	set_value(&row, "rows_deleted", Int64GetDatum(run->deleted));
+	set_value(&row, "rows_updated", Int64GetDatum(run->updated));
+	set_value(&row, "delta_row_count", Int64GetDatum(run->delta_rows));
+	set_value(&row, "merge_strategy_used", CStringGetTextDatum("difference"));
+	set_value(&row, "was_full_fallback", BoolGetDatum(run->fallback));
+	set_value(&row, "status", CStringGetTextDatum("COMPLETED"));
+	set_value(&row, "initiated_by", CStringGetTextDatum(run->initiated_by));
+	if (run->reason)
+		set_value(&row, "refresh_reason", CStringGetTextDatum(run->reason));
+	set_value(&row, "read_ms", Float8GetDatum(run->read_ms));
+	set_value(&row, "delta_ms", Float8GetDatum(run->delta_ms));
+	set_value(&row, "apply_ms", Float8GetDatum(run->apply_ms));
+	CatalogTupleInsert(rel, heap_form_tuple(row.desc, row.values, row.nulls));
+	table_close(rel, RowExclusiveLock);
+	return number;
+}
 
 void
 st_history_prune(int64 pgt_id, int64 refresh_id)

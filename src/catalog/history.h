@@ -9,6 +9,32 @@
 #define ST_CATALOG_HISTORY_H
 
 #include "postgres.h"
+#include "datatype/timestamp.h"
+
+/* A run that has ended well. */
+typedef struct StHistoryRow
+{
+	int64		pgt_id;
+	TimestampTz start;
+	TimestampTz end;
+	const char *action;
+	const char *initiated_by;
+	const char *reason;			/* of a recompute, or NULL */
+	bool		fallback;		/* a recompute that was not planned */
+	int64		inserted;
+	int64		updated;
+	int64		deleted;
+	int64		delta_rows;
+	double		read_ms;
+	double		delta_ms;
+	double		apply_ms;
+} StHistoryRow;
+
+/*
+ * Add it, with the times as the contract has them; returns its number. No
+ * statement is run: the stream table is there, its node is locked.
+ */
+extern int64 st_history_add(const StHistoryRow *row);
 
 /*
  * Now and then, and not in every refresh, delete what is too old or too much

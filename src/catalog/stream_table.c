@@ -29,6 +29,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 
 #include "catalog/extension.h"
 #include "catalog/stream_table.h"
@@ -103,6 +104,7 @@ st_stream_table_get(Oid relid)
 	TupleDesc	desc;
 	StStreamTable *result;
 	Datum	   *values;
+	char	   *effective;
 	bool		isnull;
 	int			count;
 
@@ -124,6 +126,11 @@ st_stream_table_get(Oid relid)
 	result->status = text_attribute(tuple, desc, "status");
 	result->populated = DatumGetBool(attribute(tuple, desc, "is_populated", &isnull));
 	result->needs_reinit = DatumGetBool(attribute(tuple, desc, "needs_reinit", &isnull));
+	effective = text_attribute(tuple, desc, "effective_refresh_mode");
+	result->found_nothing = effective && strcmp(effective, "NO_DATA") == 0;
+	result->last_refresh_at = DatumGetTimestampTz(attribute(tuple, desc, "last_refresh_at", &isnull));
+	if (isnull)
+		result->last_refresh_at = 0;
 	result->written_by = HeapTupleHeaderXminFrozen(tuple->t_data) ? FrozenTransactionId :
 		HeapTupleHeaderGetRawXmin(tuple->t_data);
 	table_close(rel, AccessShareLock);

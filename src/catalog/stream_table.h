@@ -9,6 +9,7 @@
 #define ST_CATALOG_STREAM_TABLE_H
 
 #include "postgres.h"
+#include "datatype/timestamp.h"
 #include "executor/spi.h"
 #include "nodes/pg_list.h"
 
@@ -33,6 +34,8 @@ typedef struct StStreamTable
 	char	   *reason;			/* why there is no delta, or NULL */
 	bool		populated;
 	bool		needs_reinit;
+	TimestampTz last_refresh_at;	/* 0: never */
+	bool		found_nothing;	/* the last refresh that was recorded did */
 	TransactionId written_by;	/* who wrote its row of pgt_stream_tables last, as every refresh does */
 	char	   *search_path;	/* that the query was written under */
 	char	   *views_fingerprint;

@@ -182,6 +182,8 @@ collect(Oid relid, List **members)
 		entry->table->populated = table->populated;
 		entry->table->needs_reinit = table->needs_reinit;
 		entry->table->written_by = table->written_by;
+		entry->table->last_refresh_at = table->last_refresh_at;
+		entry->table->found_nothing = table->found_nothing;
 		*members = lappend(*members, make_member(entry));
 	}
 	return true;
@@ -344,73 +346,79 @@ write_frontiers(GroupMember *member, Snapshot snapshot, bool recomputed)
 /* ----- the record of a run ----- */
 
 static void
+raise_created_later(StEntry *entry)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access: stream table \"%s.%s\" was created after the snapshot of this transaction",
+					entry->table->schema, entry->table->name),
+			 errhint("The transaction might succeed if retried.")));
+}
+
+/* A refresh that finds nothing to do writes when it did so no more often than this (rule I5). */
+#define IDLE_RECORD_SECONDS 5
+
+static void
+record_nothing(StEntry *entry, TimestampTz start)
+{
+	Oid			types[] = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID};
+	TimestampTz end = GetCurrentTimestamp();
+	Datum		values[] = {Int64GetDatum(entry->table->pgt_id), TimestampTzGetDatum(start), TimestampTzGetDatum(end)};
+
+	if (entry->table->found_nothing &&
+		!TimestampDifferenceExceeds(entry->table->last_refresh_at, end, IDLE_RECORD_SECONDS * 1000))
+		return;
+	SPI_connect();
+	if (st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET data_timestamp = $2, last_refresh_at = $3,"
+						   " effective_refresh_mode = 'NO_DATA' WHERE pgt_id = $1", 3, types, values, NULL) == 0)
+		raise_created_later(entry);
+	SPI_finish();
+}
+
+static void
+record_change(StEntry *entry, const char *initiated_by, TimestampTz start, const StRefreshOutcome *outcome)
+{
+	StHistoryRow row = {
+		.pgt_id = entry->table->pgt_id,
+		.start = start,
+		.end = GetCurrentTimestamp(),
+		.action = outcome->action,
+		.initiated_by = initiated_by,
+		.reason = outcome->reason,
+		.fallback = outcome->fallback,
+		.inserted = outcome->applied.inserted,
+		.updated = outcome->applied.updated,
+		.deleted = outcome->applied.deleted,
+		.delta_rows = outcome->delta_rows,
+		.read_ms = outcome->read_ms,
+		.delta_ms = outcome->delta_ms,
+		.apply_ms = outcome->apply_ms
+	};
+	Oid			types[] = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, BOOLOID};
+	Datum		values[5];
+
+	values[0] = Int64GetDatum(row.pgt_id);
+	values[1] = TimestampTzGetDatum(row.start);
+	values[2] = TimestampTzGetDatum(row.end);
+	values[3] = CStringGetTextDatum(strcmp(row.action, "DIFFERENTIAL") == 0 ? "DIFFERENTIAL" : "FULL");
+	values[4] = BoolGetDatum(entry->stays_stale);
+	SPI_connect();
+	if (st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET status = 'ACTIVE', is_populated = true,"
+						   " data_timestamp = $2, last_refresh_at = $3, needs_reinit = $5,"
+						   " consecutive_errors = 0, last_error_message = NULL, last_error_at = NULL,"
+						   " effective_refresh_mode = $4 WHERE pgt_id = $1", 5, types, values, NULL) == 0)
+		raise_created_later(entry);
+	st_history_prune(row.pgt_id, st_history_add(&row));
+	SPI_finish();
+}
+
+static void
 record(StEntry *entry, const char *initiated_by, TimestampTz start, const StRefreshOutcome *outcome)
 {
-	bool		changed = strcmp(outcome->action, "NO_DATA") != 0;
-	Oid			types[14] = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, INT8OID, INT8OID, INT8OID,
-	BOOLOID, TEXTOID, TEXTOID, INT8OID, FLOAT8OID, FLOAT8OID, FLOAT8OID};
-	Datum		values[14];
-	char		nulls[14];
-	uint64		updated;
-	bool		isnull;
-
-	memset(nulls, ' ', sizeof(nulls));
-	values[0] = Int64GetDatum(entry->table->pgt_id);
-	values[1] = TimestampTzGetDatum(start);
-	values[2] = TimestampTzGetDatum(GetCurrentTimestamp());
-	values[3] = CStringGetTextDatum(outcome->action);
-	values[4] = Int64GetDatum(outcome->applied.inserted);
-	values[5] = Int64GetDatum(outcome->applied.deleted);
-	values[6] = Int64GetDatum(outcome->delta_rows);
-	values[7] = BoolGetDatum(outcome->fallback);
-	values[8] = CStringGetTextDatum(initiated_by);
-	if (outcome->reason)
-		values[9] = CStringGetTextDatum(outcome->reason);
+	if (strcmp(outcome->action, "NO_DATA") == 0)
+		record_nothing(entry, start);
 	else
-		nulls[9] = 'n';
-	values[10] = Int64GetDatum(outcome->applied.updated);
-	values[11] = Float8GetDatum(outcome->read_ms);
-	values[12] = Float8GetDatum(outcome->delta_ms);
-	values[13] = Float8GetDatum(outcome->apply_ms);
-
-	SPI_connect();
-	if (changed)
-	{
-		Oid			inserted_type = types[4];
-		Datum		inserted = values[4];
-
-		types[4] = BOOLOID;
-		values[4] = BoolGetDatum(entry->stays_stale);
-		updated = st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET status = 'ACTIVE', is_populated = true,"
-									 " data_timestamp = $2, last_refresh_at = $3, needs_reinit = $5,"
-									 " consecutive_errors = 0, last_error_message = NULL, last_error_at = NULL,"
-									 " effective_refresh_mode = CASE WHEN $4 = 'DIFFERENTIAL' THEN 'DIFFERENTIAL' ELSE 'FULL' END"
-									 " WHERE pgt_id = $1", 5, types, values, nulls);
-		types[4] = inserted_type;
-		values[4] = inserted;
-	}
-	else
-		updated = st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET data_timestamp = $2, last_refresh_at = $3,"
-									 " effective_refresh_mode = 'NO_DATA' WHERE pgt_id = $1", 3, types, values, nulls);
-	if (updated == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("could not serialize access: stream table \"%s.%s\" was created after the snapshot of this transaction",
-						entry->table->schema, entry->table->name),
-				 errhint("The transaction might succeed if retried.")));
-	if (changed)
-	{
-		(void) st_catalog_execute("INSERT INTO pgtrickle.pgt_refresh_history"
-								  " (pgt_id, data_timestamp, start_time, end_time, action, rows_inserted,"
-								  "  rows_deleted, delta_row_count, was_full_fallback, status, initiated_by,"
-								  "  refresh_reason, rows_updated, read_ms, delta_ms, apply_ms, merge_strategy_used)"
-								  " VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, 'COMPLETED', $9, $10, $11, $12, $13, $14, 'difference') RETURNING refresh_id",
-								  14, types, values, nulls);
-		st_history_prune(entry->table->pgt_id,
-						 DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)));
-	}
-	SPI_finish();
-
+		record_change(entry, initiated_by, start, outcome);
 	if (outcome->steps)
 		ereport(LOG,
 				(errmsg("refreshed \"%s.%s\": %s, %lld changed source rows, %lld inserted, %lld updated, %lld deleted; read %.3f ms, delta %.3f ms, apply %.3f ms",

@@ -71,6 +71,26 @@ TRUNCATE api_t;
 SELECT stream_table, pending_rows FROM pgtrickle.change_buffer_sizes();
 SELECT test.refresh('api_late', 'FULL');
 SELECT stream_table, pending_rows FROM pgtrickle.change_buffer_sizes();
+-- rules C13, I5: what finds nothing writes the first time, and then that it did at most every 5 seconds
+CREATE FUNCTION pg_temp.written() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    before record;
+    after record;
+BEGIN
+    SELECT xmin, last_refresh_at, data_timestamp INTO before FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'api_late';
+    PERFORM pgtrickle.refresh_stream_table('api_late');
+    SELECT xmin, last_refresh_at, data_timestamp, effective_refresh_mode AS mode INTO after FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'api_late';
+    RETURN after.mode || CASE WHEN after.xmin = before.xmin THEN ', nothing written'
+                              WHEN after.last_refresh_at > before.last_refresh_at AND after.data_timestamp > before.data_timestamp THEN ', written' END;
+END $$;
+SELECT pg_temp.written();
+SELECT pg_temp.written();
+SELECT pg_temp.written();
+UPDATE pgtrickle.pgt_stream_tables SET last_refresh_at = last_refresh_at - interval '6 seconds' WHERE pgt_name = 'api_late';
+SELECT pg_temp.written();
+SELECT pg_temp.written();
+INSERT INTO api_t VALUES (1, '1');
+SELECT pg_temp.written();
 SELECT test.drop_all();
 DROP TABLE api_t;
 REVOKE USAGE ON SCHEMA pgtrickle FROM api_owner, api_stats, api_reader;
