@@ -28,6 +28,7 @@ OBJS = \
 	src/init.o \
 	src/util/fault.o \
 	src/util/image_hash.o \
+	src/util/only_row.o \
 	src/util/row_function.o \
 	src/util/sqlbuf.o \
 	src/util/statement.o \
@@ -47,7 +48,9 @@ OBJS = \
 	src/store/write.o \
 	src/store/writers.o \
 	src/query/analyze.o \
+	src/query/any.o \
 	src/query/build.o \
+	src/query/decorrelate.o \
 	src/query/dependencies.o \
 	src/query/distinct_on.o \
 	src/query/from.o \

@@ -280,6 +280,7 @@ typedef struct GroupContext
 	List	   *keys;			/* expressions over the query's FROM */
 	List	   *arguments;		/* expressions of the block after the keys */
 	List	   *originals;		/* Aggrefs as they stand in the query */
+	Index		depth;			/* levels of subqueries around the expression */
 } GroupContext;
 
 /* The block column of an argument expression; numbered from 1 among arguments. */
@@ -400,6 +401,32 @@ add_aggregate(GroupContext *context, Node *original)
 	return position;
 }
 
+/* Is an expression, so many levels of subqueries below the grouping, one of its keys? */
+static bool
+is_key_from_below(Node *key, Node *node, Index depth)
+{
+	if (depth == 0)
+		return equal(key, node);
+	if (nodeTag(key) != nodeTag(node) || !contain_vars_of_level(node, depth))
+		return false;
+	key = copyObject(key);
+	IncrementVarSublevelsUp(key, depth, 0);
+	return equal(key, node);
+}
+
+/* An aggregate of the grouped rows that stands in a subquery, brought up to their level. */
+static int
+add_from_below(GroupContext *context, Aggref *aggref)
+{
+	Index		depth = context->depth;
+	int			position;
+
+	context->depth = 0;
+	position = add_aggregate(context, (Node *) aggref);
+	context->depth = depth;
+	return position;
+}
+
 /*
  * An expression above the grouping, over the query's FROM, becomes one over
  * the state: keys are k columns, aggregates v columns (negative attribute
@@ -421,41 +448,66 @@ key_mutator(Node *node, void *arg)
 		{
 			Node	   *key = lfirst(lc);
 
-			if (equal(key, node))
+			if (is_key_from_below(key, node, context->depth))
 				return (Node *) makeVar(1, position, exprType(key), exprTypmod(key),
-										exprCollation(key), 0);
+										exprCollation(key), context->depth);
 			position++;
 		}
-	if (IsA(node, Aggref) || json_aggregate(node))
+	/* a subquery above the grouping may hold aggregates of its rows, and has some of its own */
+	if (IsA(node, Aggref) && context->depth > 0)
+	{
+		Aggref	   *aggref = copyObject((Aggref *) node);
+
+		if (aggref->agglevelsup != context->depth)
+			return expression_tree_mutator(node, key_mutator, arg);
+		IncrementVarSublevelsUp((Node *) aggref, -(int) context->depth, context->depth);
+		return (Node *) makeVar(1, -add_from_below(context, aggref), exprType(node), -1,
+								exprCollation(node), context->depth);
+	}
+	if (context->depth == 0 && (IsA(node, Aggref) || json_aggregate(node)))
 		return (Node *) makeVar(1, -add_aggregate(context, node), exprType(node), -1,
 								exprCollation(node), 0);
 	if (IsA(node, Query))
 	{
-		if (st_is_correlated((Query *) node))
-			return st_decline(context->build, "a correlated subquery above a grouping has no delta rule yet");
-		return node;
+		Query	   *result;
+
+		if (!st_is_correlated((Query *) node) && context->depth == 0)
+			return node;
+		context->depth++;
+		result = query_tree_mutator((Query *) node, key_mutator, arg, 0);
+		context->depth--;
+		return (Node *) result;
 	}
 	/* without grouping sets every key is there */
-	if (IsA(node, GroupingFunc))
+	if (IsA(node, GroupingFunc) && ((GroupingFunc *) node)->agglevelsup == context->depth)
 		return (Node *) makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(0), false, true);
 	if (IsA(node, Var))
 	{
-		Var		   *var = (Var *) node;
+		Var		   *var = copyObject((Var *) node);
 
-		if (var->varlevelsup > 0)
+		if (var->varlevelsup < context->depth)
+			return (Node *) var;
+		if (var->varlevelsup > context->depth)
 			return st_decline(context->build, "a reference to an outer query has no delta rule yet");
-		context->keys = lappend(context->keys, copyObject(var));
+		var->varlevelsup = 0;
+		context->keys = lappend(context->keys, var);
 		return (Node *) makeVar(1, list_length(context->keys), var->vartype, var->vartypmod,
-								var->varcollid, 0);
+								var->varcollid, context->depth);
 	}
 	return expression_tree_mutator(node, key_mutator, arg);
 }
+
+typedef struct RenumberContext
+{
+	int			nkeys;
+	Index		depth;
+} RenumberContext;
 
 /* Negative attribute numbers count from the columns behind the keys. */
 static bool
 renumber_walker(Node *node, void *arg)
 {
-	int			nkeys = *(int *) arg;
+	RenumberContext *context = arg;
 
 	if (node == NULL)
 		return false;
@@ -464,11 +516,18 @@ renumber_walker(Node *node, void *arg)
 	{
 		Var		   *var = (Var *) node;
 
-		if (var->varattno < 0)
+		if (var->varlevelsup == context->depth && var->varattno < 0)
 		{
-			var->varattno = nkeys - var->varattno;
+			var->varattno = context->nkeys - var->varattno;
 			var->varattnosyn = var->varattno;
 		}
+		return false;
+	}
+	if (IsA(node, Query))
+	{
+		context->depth++;
+		(void) query_tree_walker((Query *) node, renumber_walker, arg, 0);
+		context->depth--;
 		return false;
 	}
 	return expression_tree_walker(node, renumber_walker, arg);
@@ -618,7 +677,8 @@ group(Query *query, BuildContext *context)
 {
 	StNode	   *node = palloc0(sizeof(StNode));
 	Query	   *inner = makeNode(Query);
-	GroupContext grouping = {context, inner, node, NIL, NIL, NIL};
+	RenumberContext renumbering = {0};
+	GroupContext grouping = {.build = context, .inner = inner, .node = node};
 	List	   *targets = NIL;
 	List	   *block_targets = NIL;
 	Node	   *having;
@@ -655,10 +715,11 @@ group(Query *query, BuildContext *context)
 
 	node->nkeys = list_length(grouping.keys);
 	node->narguments = list_length(grouping.arguments);
-	(void) renumber_walker((Node *) targets, &node->nkeys);
-	(void) renumber_walker(having, &node->nkeys);
+	renumbering.nkeys = node->nkeys;
+	(void) renumber_walker((Node *) targets, &renumbering);
+	(void) renumber_walker(having, &renumbering);
 	foreach(lc, node->aggregates)
-		(void) renumber_walker(((StAggregate *) lfirst(lc))->result, &node->nkeys);
+		(void) renumber_walker(((StAggregate *) lfirst(lc))->result, &renumbering);
 
 	position = 1;
 	foreach(lc, grouping.keys)

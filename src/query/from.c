@@ -332,6 +332,7 @@ typedef struct ColumnContext
 {
 	BuildContext *build;
 	int			depth;			/* query levels below the one that is checked */
+	bool		sublinks;		/* these are subqueries in expressions, which see the level's columns */
 } ColumnContext;
 
 /* Whole rows and system columns of a source have no place in its log (rules F2, F3). */
@@ -346,7 +347,7 @@ bad_var_walker(Node *node, void *arg)
 	if (IsA(node, Var))
 	{
 		/* an entry of the range table may only refer to what is inside of it */
-		if (((Var *) node)->varlevelsup > Max(context->depth - 1, 0))
+		if (((Var *) node)->varlevelsup > (context->sublinks ? context->depth : Max(context->depth - 1, 0)))
 			(void) st_decline(context->build, "a subquery that refers to other items of FROM and cannot be taken apart has no delta rule yet");
 		else if (((Var *) node)->varattno < (ST_FAULT("F3") ? 0 : 1))
 			(void) st_decline(context->build, "whole-row and system columns have no delta rule yet");
@@ -354,7 +355,7 @@ bad_var_walker(Node *node, void *arg)
 	}
 	if (IsA(node, Query))
 	{
-		ColumnContext inner = {context->build, context->depth + 1};
+		ColumnContext inner = {context->build, context->depth + 1, context->sublinks};
 
 		return query_tree_walker((Query *) node, bad_var_walker, &inner, 0);
 	}
@@ -364,7 +365,16 @@ bad_var_walker(Node *node, void *arg)
 void
 st_check_columns(Node *node, BuildContext *context)
 {
-	ColumnContext checking = {context, 0};
+	ColumnContext checking = {context, 0, false};
+
+	(void) bad_var_walker(node, &checking);
+}
+
+/* The same above a grouping, where subqueries stay until there is a state. */
+static void
+check_grouped_columns(Node *node, BuildContext *context)
+{
+	ColumnContext checking = {context, 0, true};
 
 	(void) bad_var_walker(node, &checking);
 }
@@ -411,8 +421,8 @@ keep_references(FlattenContext *context)
 #endif
 	query->rtable = rtable;
 	query->jointree = makeFromExpr(refs, (Node *) (context->quals ? make_ands_explicit(context->quals) : NULL));
-	st_check_columns((Node *) query->targetList, context->build);
-	st_check_columns(query->havingQual, context->build);
+	check_grouped_columns((Node *) query->targetList, context->build);
+	check_grouped_columns(query->havingQual, context->build);
 	st_check_columns(query->jointree->quals, context->build);
 	st_check_range_table(rtable, context->build);
 	if (context->build->reason)
@@ -429,6 +439,7 @@ keep_references(FlattenContext *context)
 typedef struct JoinContext
 {
 	List	   *columns;		/* Vars over the references */
+	Index		depth;			/* levels of subqueries around the expression */
 } JoinContext;
 
 /* A column above the join becomes the join's own, added at its first use. */
@@ -442,10 +453,13 @@ join_column_mutator(Node *node, void *arg)
 	check_stack_depth();
 	if (IsA(node, Var))
 	{
-		Var		   *var = (Var *) node;
+		Var		   *var = copyObject((Var *) node);
 		ListCell   *lc;
 		int			position = 1;
 
+		if (var->varlevelsup != context->depth)
+			return (Node *) var;
+		var->varlevelsup = 0;
 		foreach(lc, context->columns)
 		{
 			if (equal(lfirst(lc), var))
@@ -453,12 +467,19 @@ join_column_mutator(Node *node, void *arg)
 			position++;
 		}
 		if (lc == NULL)
-			context->columns = lappend(context->columns, copyObject(var));
-		return (Node *) makeVar(1, position, var->vartype, var->vartypmod, var->varcollid, 0);
+			context->columns = lappend(context->columns, var);
+		return (Node *) makeVar(1, position, var->vartype, var->vartypmod, var->varcollid, context->depth);
 	}
-	/* a subquery above a grouping, which refers to nothing here */
+	/* a subquery above a grouping */
 	if (IsA(node, Query))
-		return node;
+	{
+		Query	   *result;
+
+		context->depth++;
+		result = query_tree_mutator((Query *) node, join_column_mutator, arg, 0);
+		context->depth--;
+		return (Node *) result;
+	}
 	return expression_tree_mutator(node, join_column_mutator, arg);
 }
 
@@ -540,7 +561,7 @@ st_add_join(BuildContext *context, StJoinKind kind, Query *flat)
 static void
 make_join(Query *query, BuildContext *build)
 {
-	JoinContext context = {NIL};
+	JoinContext context = {NIL, 0};
 	Query	   *inner;
 
 	query->targetList = (List *) join_column_mutator((Node *) query->targetList, &context);

@@ -15,8 +15,9 @@
  *
  *	  The delta of such a join asks which rows of the preserved side are joined
  *	  with a changed row of the other side, and must tell equal rows apart (rule
- *	  E3). They are known by their place in storage, so only what is stored in
- *	  the end can be preserved.
+ *	  E3). They are known by their place in storage; of what is not stored in the
+ *	  end, as VALUES, UNION ALL or a slice, a state of its distinct rows and
+ *	  their numbers is preserved instead, and repeated above the join.
  *
  *	  The query is changed in place.
  *
@@ -25,18 +26,23 @@
 #include "postgres.h"
 
 #include "access/sysattr.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
+#include "parser/parse_clause.h"
 #include "parser/parse_relation.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
+#include "utils/fmgroids.h"
+#include "utils/typcache.h"
 
 #include "compat.h"
 #include "query/build.h"
+#include "util/fault.h"
 
 /* Entries of the range table below an item of FROM, those of joins left out. */
 static Bitmapset *
@@ -435,6 +441,113 @@ has_identity(RangeTblEntry *rte, BuildContext *build)
 	return true;
 }
 
+/* What tells images of equal values apart, NULL if they are all alike (rule A3). */
+static Node *
+image_of(Node *expr, List *rtable)
+{
+	CoerceViaIO *text;
+
+	if (st_key_is_exact(expr, rtable) || ST_FAULT("A3 side"))
+		return NULL;
+	text = makeNode(CoerceViaIO);
+	text->arg = (Expr *) copyObject(expr);
+	text->resulttype = TEXTOID;
+	text->resultcollid = DEFAULT_COLLATION_OID;
+	text->coerceformat = COERCE_EXPLICIT_CAST;
+	text->location = -1;
+	return (Node *) text;
+}
+
+static SortGroupClause *
+make_group_clause(TargetEntry *target, List *targets)
+{
+	SortGroupClause *clause = makeNode(SortGroupClause);
+	TypeCacheEntry *entry = lookup_type_cache(exprType((Node *) target->expr),
+											  TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR | TYPECACHE_HASH_PROC);
+
+	clause->tleSortGroupRef = assignSortGroupRef(target, targets);
+	clause->eqop = entry->eq_opr;
+	clause->sortop = entry->lt_opr;
+	clause->hashable = OidIsValid(entry->hash_proc);
+	return clause;
+}
+
+/*
+ * A reference whose rows cannot be told apart becomes a state of its distinct
+ * rows and how many there are of each: these are known by their place in it.
+ * Returns the entry of a function that gives so many rows for one of the state;
+ * 0: declined.
+ */
+static int
+store_side(Query *query, Node **place, BuildContext *build)
+{
+	int			varno = castNode(RangeTblRef, *place)->rtindex;
+	EncloseContext context = {.inside = bms_make_singleton(varno), .varno = list_length(query->rtable) + 1};
+	RangeTblEntry *rte = take_entry(query, varno);
+	List	   *exprs = NIL;
+	Query	   *grouping;
+	Query	   *linear;
+	RangeTblEntry *repeat = makeNode(RangeTblEntry);
+	RangeTblFunction *function = makeNode(RangeTblFunction);
+	CoalesceExpr *times = makeNode(CoalesceExpr);
+	Const	   *one = makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(1), false, FLOAT8PASSBYVAL);
+	ListCell   *lc;
+
+	if (!st_check_reference(rte, build) || rte->lateral)
+	{
+		(void) st_decline(build, "an outer, semi or anti join preserves rows that are not stored: it has no delta rule yet");
+		return 0;
+	}
+	(void) enclose_walker((Node *) query->targetList, &context);
+	(void) enclose_walker(query->havingQual, &context);
+	(void) enclose_walker((Node *) query->jointree, &context);
+	(void) range_table_walker(query->rtable, enclose_walker, &context, 0);
+	grouping = st_make_query(list_make1(rte), NULL, NIL);
+	foreach(lc, context.columns)
+	{
+		lfirst_node(Var, lc)->varno = 1;
+		st_check_columns(lfirst(lc), build);
+		exprs = lappend(exprs, lfirst(lc));
+	}
+	foreach(lc, context.columns)
+	{
+		Node	   *image = image_of(lfirst(lc), grouping->rtable);
+
+		if (image)
+			exprs = lappend(exprs, image);
+	}
+	grouping->targetList = st_make_targets(lappend(list_copy(exprs), st_make_count()));
+	grouping->hasAggs = true;
+	for (int i = 0; i < list_length(exprs); i++)
+	{
+		SortGroupClause *clause = make_group_clause(list_nth(grouping->targetList, i), grouping->targetList);
+
+		if (!OidIsValid(clause->eqop))
+			(void) st_decline(build, "an outer, semi or anti join preserves rows that cannot be compared: it has no delta rule");
+		grouping->groupClause = lappend(grouping->groupClause, clause);
+	}
+	linear = build->reason ? NULL : st_linearize(grouping, build);
+	if (linear == NULL)
+		return 0;
+	query->rtable = lappend(query->rtable, st_make_subquery_entry(linear, "side", st_make_names(list_length(exprs) + 1)));
+	*place = st_make_reference(context.varno);
+
+	times->coalescetype = INT8OID;
+	times->args = list_make2(makeVar(context.varno, list_length(exprs) + 1, INT8OID, -1, InvalidOid, 0), copyObject(one));
+	times->location = -1;
+	function->funcexpr = (Node *) makeFuncExpr(F_GENERATE_SERIES_INT8_INT8, INT8OID, list_make2(one, times),
+											   InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
+	((FuncExpr *) function->funcexpr)->funcretset = true;
+	function->funccolcount = 1;
+	repeat->rtekind = RTE_FUNCTION;
+	repeat->functions = list_make1(function);
+	repeat->lateral = true;
+	repeat->inFromCl = true;
+	repeat->eref = makeAlias("repeat", list_make1(makeString("n")));
+	query->rtable = lappend(query->rtable, repeat);
+	return list_length(query->rtable);
+}
+
 static bool
 build_joins(Query *query, Node **place, BuildContext *build)
 {
@@ -444,6 +557,7 @@ build_joins(Query *query, Node **place, BuildContext *build)
 	ListCell   *lc;
 	RangeTblEntry *left;
 	RangeTblEntry *right;
+	List	   *repeats = NIL;
 
 	check_stack_depth();
 	if (IsA(item, FromExpr))
@@ -480,14 +594,30 @@ build_joins(Query *query, Node **place, BuildContext *build)
 		return false;
 	left = rt_fetch(castNode(RangeTblRef, join->larg)->rtindex, query->rtable);
 	right = rt_fetch(castNode(RangeTblRef, join->rarg)->rtindex, query->rtable);
-	if (!has_identity(left, build) || (kind == ST_JOIN_FULL && !has_identity(right, build)))
-		return st_decline(build, "an outer, semi or anti join preserves rows that are not stored: it has no delta rule yet") != NULL;
+	for (int side = 0; side < (kind == ST_JOIN_FULL ? 2 : 1); side++)
+	{
+		Node	  **reference = side == 0 ? &join->larg : &join->rarg;
+		int			repeat;
+
+		if (has_identity(side == 0 ? left : right, build))
+			continue;
+		repeat = store_side(query, reference, build);
+		if (repeat == 0)
+			return false;
+		repeats = lappend(repeats, st_make_reference(repeat));
+	}
+	left = rt_fetch(castNode(RangeTblRef, join->larg)->rtindex, query->rtable);
+	right = rt_fetch(castNode(RangeTblRef, join->rarg)->rtindex, query->rtable);
 	if (!bms_is_empty(arguments_of(right)) && kind != ST_JOIN_LEFT)
 		return st_decline(build, "a function that refers to the other side of a join has no delta rule yet") != NULL;
-	return enclose(query, kind,
-				   list_make2_int(castNode(RangeTblRef, join->larg)->rtindex,
-								  castNode(RangeTblRef, join->rarg)->rtindex),
-				   quals_of(item), place, build);
+	if (!enclose(query, kind,
+				 list_make2_int(castNode(RangeTblRef, join->larg)->rtindex,
+								castNode(RangeTblRef, join->rarg)->rtindex),
+				 quals_of(item), place, build))
+		return false;
+	if (repeats)
+		*place = (Node *) makeFromExpr(lcons(*place, repeats), NULL);
+	return true;
 }
 
 bool

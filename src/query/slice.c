@@ -1179,6 +1179,8 @@ prepare_walker(Node *node, void *arg)
 	if (node == NULL)
 		return false;
 	check_stack_depth();
+	if (IsA(node, SubLink) && ((SubLink *) node)->subLinkType == ARRAY_SUBLINK)
+		return st_decline(build, "ARRAY of a subquery depends on the order of rows") == NULL;
 	if (IsA(node, Query))
 	{
 		if (!prepare_level((Query *) node, build))
@@ -1324,6 +1326,7 @@ typedef struct SplitContext
 {
 	List	   *columns;		/* expressions of the query below */
 	bool		in_aggregate;
+	bool		failed;
 } SplitContext;
 
 static Node *
@@ -1334,6 +1337,10 @@ split_mutator(Node *node, void *arg)
 	if (node == NULL)
 		return NULL;
 	check_stack_depth();
+	/* a subquery above the grouping would name what is below it */
+	if (IsA(node, SubLink) && !context->in_aggregate &&
+		st_is_correlated(castNode(Query, ((SubLink *) node)->subselect)))
+		context->failed = true;
 	if ((IsA(node, Var) && ((Var *) node)->varlevelsup == 0) ||
 		(IsA(node, SubLink) && context->in_aggregate))
 	{
@@ -1352,7 +1359,7 @@ split_mutator(Node *node, void *arg)
 	}
 	if (IsA(node, Aggref))
 	{
-		SplitContext inner = {context->columns, true};
+		SplitContext inner = {context->columns, true, false};
 		Node	   *result = expression_tree_mutator(node, split_mutator, &inner);
 
 		context->columns = inner.columns;
@@ -1364,7 +1371,7 @@ split_mutator(Node *node, void *arg)
 Query *
 st_split_grouping(Query *query, BuildContext *build)
 {
-	SplitContext context = {NIL, false};
+	SplitContext context = {NIL, false, false};
 	Query	   *below;
 
 	if (query->setOperations || query->groupingSets || !st_inline_ctes(query, build) ||
@@ -1374,6 +1381,8 @@ st_split_grouping(Query *query, BuildContext *build)
 	st_flatten_join_columns(query);
 	query->targetList = (List *) split_mutator((Node *) query->targetList, &context);
 	query->havingQual = split_mutator(query->havingQual, &context);
+	if (context.failed)
+		return NULL;
 	if (context.columns == NIL)
 		context.columns = list_make1(makeBoolConst(true, false));
 	below = st_make_query(query->rtable, NULL, st_make_targets(context.columns));

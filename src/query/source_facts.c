@@ -270,14 +270,15 @@ relation_keys(Oid relid)
 	return keys;
 }
 
-/* A state's rows differ in their keys. */
+/* A state's rows differ in their keys; a key that is a constant tells none apart. */
 static List *
 state_keys(StNode *node)
 {
 	CandidateKey *key;
+	int			n = 0;
 
 	/* the first rows of an order may be alike */
-	if (node->top)
+	if (node->top && (node->limit > 1 || node->ties))
 		return NIL;
 	key = make_candidate_key(node->nkeys);
 	key->simple = key->simple && !node->inexact_keys;
@@ -285,19 +286,47 @@ state_keys(StNode *node)
 	{
 		Node	   *expr = (Node *) list_nth_node(TargetEntry, node->block->targetList, i)->expr;
 
-		key->columns[i] = i + 1;
-		key->families[i] = lookup_type_cache(exprType(expr), TYPECACHE_BTREE_OPFAMILY)->btree_opf;
-		key->collations[i] = exprCollation(expr);
+		if (IsA(expr, Const))
+			continue;
+		key->columns[n] = i + 1;
+		key->families[n] = lookup_type_cache(exprType(expr), TYPECACHE_BTREE_OPFAMILY)->btree_opf;
+		key->collations[n] = exprCollation(expr);
 		if (!node->key_not_null[i] || !st_type_is_small_key(exprType(expr)))
 			key->simple = false;
+		n++;
 	}
+	key->ncolumns = n;
 	return list_make1(key);
+}
+
+/* Does a condition ask for NULL on both sides of a comparison? */
+static bool
+asks_for_nulls(Node *condition, OpExpr *comparison)
+{
+	Bitmapset  *asked = NULL;
+	ListCell   *lc;
+
+	foreach(lc, make_ands_implicit((Expr *) condition))
+	{
+		NullTest   *test = lfirst(lc);
+
+		if (!IsA(test, NullTest) || test->nulltesttype != IS_NULL)
+			continue;
+		for (int side = 0; side < 2; side++)
+			if (equal(test->arg, list_nth(comparison->args, side)))
+				asked = bms_add_member(asked, side);
+	}
+	return bms_num_members(asked) == 2;
 }
 
 /* Does the condition fix this key column to something of the known references? */
 static bool
 fixes_column(OpExpr *condition, int varno, CandidateKey *key, int column, Bitmapset *known)
 {
+	/* "a = b OR (a IS NULL AND b IS NULL)" */
+	if (is_orclause(condition) && list_length(((BoolExpr *) condition)->args) == 2)
+		return fixes_column(linitial(((BoolExpr *) condition)->args), varno, key, column, known) &&
+			asks_for_nulls(lsecond(((BoolExpr *) condition)->args), linitial(((BoolExpr *) condition)->args));
 	if (!IsA(condition, OpExpr) || list_length(condition->args) != 2 ||
 		(OidIsValid(key->collations[column]) && condition->inputcollid != key->collations[column]) ||
 		get_op_opfamily_strategy(condition->opno, key->families[column]) != BTEqualStrategyNumber)

@@ -41,74 +41,32 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
+#include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "parser/parse_clause.h"
+#include "parser/parse_func.h"
 #include "parser/parse_oper.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
+#include "utils/array.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
 #include "compat.h"
 #include "query/build.h"
+#include "query/decorrelate.h"
 #include "query/source_facts.h"
+#include "query/unnest.h"
 #include "util/fault.h"
-
-typedef struct UnnestContext
-{
-	BuildContext *build;
-	Query	   *query;
-	Node	   *from;			/* FROM with what was joined to it so far */
-	List	   *replaced;		/* entries that are read no more: numbers, */
-	List	   *replaced_entries;	/* the entries as they were, */
-	List	   *replacements;	/* and what their columns are: lists of TargetEntry */
-} UnnestContext;
 
 /* ----- pieces ----- */
 
-static bool
-outer_var_walker(Node *node, void *arg)
-{
-	Index		depth = *(Index *) arg;
-
-	if (node == NULL)
-		return false;
-	check_stack_depth();
-	if (IsA(node, Var))
-		return ((Var *) node)->varlevelsup > depth;
-	if (IsA(node, Aggref) && ((Aggref *) node)->agglevelsup > depth)
-		return true;
-	if (IsA(node, Query))
-	{
-		depth++;
-		return query_tree_walker((Query *) node, outer_var_walker, &depth, 0);
-	}
-	return expression_tree_walker(node, outer_var_walker, arg);
-}
-
-/* Does an expression refer to a query around its own? */
-static bool
-refers_outside(Node *expr)
-{
-	Index		depth = 0;
-
-	return outer_var_walker(expr, &depth);
-}
-
 bool
-st_is_correlated(Query *subquery)
-{
-	Index		depth = 0;
-
-	return query_tree_walker(subquery, outer_var_walker, &depth, 0);
-}
-
-/* Neither groups nor combines nor limits: rows of FROM that pass WHERE. */
-static bool
-is_plain(Query *query)
+st_is_plain(Query *query)
 {
 	return query->setOperations == NULL && !query->hasAggs && !query->hasWindowFuncs &&
 		!query->hasTargetSRFs && query->groupClause == NIL && query->groupingSets == NIL &&
@@ -150,8 +108,8 @@ add_join(UnnestContext *context, JoinType type, int varno, Node *quals)
 	context->from = (Node *) join;
 }
 
-static Node *
-make_null_test(Node *expr, NullTestType type)
+Node *
+st_make_null_test(Node *expr, NullTestType type)
 {
 	NullTest   *test = makeNode(NullTest);
 
@@ -161,8 +119,8 @@ make_null_test(Node *expr, NullTestType type)
 	return (Node *) test;
 }
 
-static Node *
-make_boolean_test(Node *expr, BoolTestType type)
+Node *
+st_make_boolean_test(Node *expr, BoolTestType type)
 {
 	BooleanTest *test = makeNode(BooleanTest);
 
@@ -172,8 +130,8 @@ make_boolean_test(Node *expr, BoolTestType type)
 	return (Node *) test;
 }
 
-static Node *
-make_positive(Node *count)
+Node *
+st_make_positive(Node *count)
 {
 	Oid			operator = OpernameGetOprid(list_make2(makeString("pg_catalog"), makeString(">")),
 											INT8OID, INT8OID);
@@ -186,9 +144,8 @@ make_positive(Node *count)
 	return (Node *) result;
 }
 
-/* SELECT .. FROM (subquery) WHERE quals; what it selects is for the caller to add. */
-static Query *
-make_wrapper(Query *subquery, Node *quals)
+Query *
+st_make_wrapper(Query *subquery, Node *quals)
 {
 	return st_make_query(list_make1(st_make_subquery_entry(subquery, "wrapped",
 														   st_make_names(list_length(subquery->targetList)))),
@@ -202,11 +159,14 @@ make_wrapper(Query *subquery, Node *quals)
 static Query *
 make_nonempty(Query *subquery, Node *quals)
 {
-	Query	   *query = make_wrapper(subquery, quals);
+	Query	   *query = st_make_wrapper(subquery, quals);
+	TargetEntry *target = makeTargetEntry((Expr *) makeBoolConst(true, false), 1, "m", false);
+	SortGroupClause *clause = makeNode(SortGroupClause);
 
-	query->hasAggs = true;
-	query->havingQual = make_positive((Node *) st_make_count());
-	query->targetList = list_make1(makeTargetEntry((Expr *) makeBoolConst(true, false), 1, "m", false));
+	query->targetList = list_make1(target);
+	clause->tleSortGroupRef = assignSortGroupRef(target, query->targetList);
+	get_sort_group_operators(BOOLOID, true, true, false, &clause->sortop, &clause->eqop, NULL, &clause->hashable);
+	query->distinctClause = list_make1(clause);
 	return query;
 }
 
@@ -280,11 +240,11 @@ extract_correlation(Query *subquery, int varno)
 	List	   *leave = NIL;
 	ListCell   *lc;
 
-	if (!subquery->hasSubLinks || !is_plain(subquery))
+	if (!subquery->hasSubLinks || !st_is_plain(subquery))
 		return NIL;
 	foreach(lc, make_ands_implicit((Expr *) subquery->jointree->quals))
 	{
-		if (refers_outside(lfirst(lc)) && !checkExprHasSubLink(lfirst(lc)))
+		if (st_refers_outside(lfirst(lc)) && !checkExprHasSubLink(lfirst(lc)))
 			leave = lappend(leave, export_mutator(lfirst(lc), &context));
 		else
 			stay = lappend(stay, lfirst(lc));
@@ -311,8 +271,8 @@ param_mutator(Node *node, void *arg)
 	return expression_tree_mutator(node, param_mutator, arg);
 }
 
-static Node *
-add_conditions(Node *quals, List *more)
+Node *
+st_add_conditions(Node *quals, List *more)
 {
 	List	   *all = list_concat(make_ands_implicit((Expr *) quals), more);
 
@@ -323,15 +283,31 @@ add_conditions(Node *quals, List *more)
 static void
 join_on(UnnestContext *context, JoinType type, Query *subquery, Node *test)
 {
-	int			varno = add_entry(context, subquery);
-	List	   *correlation = extract_correlation(subquery, varno);
-	RangeTblEntry *rte = rt_fetch(varno, context->query->rtable);
+	int			varno = list_length(context->query->rtable) + 1;
+	List	   *correlation;
 
-	while (list_length(rte->eref->colnames) < list_length(subquery->targetList))
-		rte->eref->colnames = lappend(rte->eref->colnames,
-									  makeString(psprintf("c%d", list_length(rte->eref->colnames) + 1)));
-	rte->lateral = st_is_correlated(subquery);
-	add_join(context, type, varno, add_conditions(param_mutator(test, context), correlation));
+	/* what is taken apart as LATERAL (from.c) stays correlated */
+	if (st_is_correlated(subquery) && (subquery->hasSubLinks || !st_is_plain(subquery)))
+	{
+		Query	   *extracted = copyObject(subquery);
+
+		correlation = extract_correlation(extracted, varno);
+		if (!st_is_correlated(extracted))
+			*subquery = *extracted;
+		else
+		{
+			StCorrelation *ties = st_decorrelate(context->query, context->asking, context->nentries, subquery, varno,
+												 context->build);
+
+			if (ties == NULL)
+				return;
+			correlation = ties->conditions;
+		}
+	}
+	else
+		correlation = extract_correlation(subquery, varno);
+	(void) add_entry(context, subquery);
+	add_join(context, type, varno, st_add_conditions(param_mutator(test, context), correlation));
 }
 
 /* NOT (x op ANY (subquery)): see the opening comment. */
@@ -347,7 +323,7 @@ join_on_no_match(UnnestContext *context, Query *subquery, Node *test)
 		type_is_rowtype(exprType(linitial(comparison->args))) ||
 		type_is_rowtype(exprType(lsecond(comparison->args))))
 	{
-		join_on(context, JOIN_ANTI, subquery, make_boolean_test(test, IS_NOT_FALSE));
+		join_on(context, JOIN_ANTI, subquery, st_make_boolean_test(test, IS_NOT_FALSE));
 		return;
 	}
 	left = linitial(comparison->args);
@@ -359,20 +335,20 @@ join_on_no_match(UnnestContext *context, Query *subquery, Node *test)
 	{
 		if (correlated)
 			join_on(context, JOIN_ANTI, copyObject(subquery),
-					make_null_test(copyObject(right), IS_NULL));
+					st_make_null_test(copyObject(right), IS_NULL));
 		else
 		{
 			TargetEntry *column = linitial_node(TargetEntry, subquery->targetList);
 			Var		   *var = makeVarFromTargetEntry(1, column);
 
 			join_on(context, JOIN_ANTI,
-					make_nonempty(copyObject(subquery), make_null_test((Node *) var, IS_NULL)), NULL);
+					make_nonempty(copyObject(subquery), st_make_null_test((Node *) var, IS_NULL)), NULL);
 		}
 	}
 	if (!st_query_expr_not_null(context->query, left))
 		join_on(context, JOIN_ANTI,
 				correlated ? copyObject(subquery) : make_nonempty(copyObject(subquery), NULL),
-				make_null_test(copyObject(left), IS_NULL));
+				st_make_null_test(copyObject(left), IS_NULL));
 }
 
 /* A conjunct that is nothing but a subquery asked about; false: it is something else. */
@@ -428,7 +404,7 @@ join_conjunct(UnnestContext *context, Node *node)
 				join_on_no_match(context, subquery, test);
 			}
 			else
-				join_on(context, JOIN_ANTI, subquery, make_boolean_test(test, IS_NOT_TRUE));
+				join_on(context, JOIN_ANTI, subquery, st_make_boolean_test(test, IS_NOT_TRUE));
 			return true;
 		default:
 			return false;
@@ -468,6 +444,14 @@ empty_mutator(Node *node, void *arg)
 		*unknown = true;
 		return node;
 	}
+	/* what is around the subquery is there without any row of it */
+	if (IsA(node, Var) && ((Var *) node)->varlevelsup > 0)
+	{
+		Var		   *var = copyObject((Var *) node);
+
+		var->varlevelsup--;
+		return (Node *) var;
+	}
 	if (IsA(node, Var) || IsA(node, SubLink) || IsA(node, GroupingFunc))
 	{
 		*unknown = true;
@@ -483,30 +467,6 @@ empty_mutator(Node *node, void *arg)
 	return expression_tree_mutator(node, empty_mutator, arg);
 }
 
-/* "inner = outer" of a correlated subquery, by the equality that grouping by inner uses. */
-static bool
-split_equality(Node *condition, Node **inner, Node **outer)
-{
-	OpExpr	   *equality = (OpExpr *) condition;
-	TypeCacheEntry *entry;
-
-	if (!IsA(condition, OpExpr) || list_length(equality->args) != 2 || checkExprHasSubLink(condition))
-		return false;
-	for (int side = 0; side < 2; side++)
-	{
-		*inner = list_nth(equality->args, side);
-		*outer = list_nth(equality->args, 1 - side);
-		if (refers_outside(*inner) || contain_vars_of_level(*outer, 0) || !contain_vars_of_level(*inner, 0))
-			continue;
-		entry = lookup_type_cache(exprType(*inner), TYPECACHE_BTREE_OPFAMILY);
-		return OidIsValid(entry->btree_opf) && op_strict(equality->opno) &&
-			!type_is_rowtype(exprType(*inner)) &&
-			equality->inputcollid == exprCollation(*inner) &&
-			get_op_opfamily_strategy(equality->opno, entry->btree_opf) == BTEqualStrategyNumber;
-	}
-	return false;
-}
-
 /* The column "result" of a left join, or "empty" where "key" tells that nothing was found. */
 static Node *
 make_choice(Var *result, Var *key, Node *empty)
@@ -518,7 +478,7 @@ make_choice(Var *result, Var *key, Node *empty)
 		return (Node *) result;
 	choice = makeNode(CaseExpr);
 	when = makeNode(CaseWhen);
-	when->expr = (Expr *) make_null_test((Node *) copyObject(key), IS_NULL);
+	when->expr = (Expr *) st_make_null_test((Node *) copyObject(key), IS_NULL);
 	when->result = (Expr *) empty;
 	when->location = -1;
 	choice->casetype = exprType((Node *) result);
@@ -543,10 +503,9 @@ join_groups(UnnestContext *context, Query *subquery)
 	ListCell   *value;
 	ListCell   *empty;
 	bool		unknown = false;
-	List	   *stay = NIL;
-	List	   *conditions = NIL;
 	int			varno = list_length(context->query->rtable) + 1;
-	Var		   *key = NULL;
+	StCorrelation *correlation;
+	Var		   *found = NULL;
 	ListCell   *lc;
 
 	foreach(lc, subquery->targetList)
@@ -558,59 +517,194 @@ join_groups(UnnestContext *context, Query *subquery)
 		values = lappend(values, target);
 		empties = lappend(empties, eval_const_expressions(NULL, empty_mutator(copyObject((Node *) target->expr), &unknown)));
 	}
-	subquery->targetList = list_copy(values);
+	subquery->targetList = values;
+	foreach(lc, subquery->targetList)
+		lfirst_node(TargetEntry, lc)->resno = foreach_current_index(lc) + 1;
+	values = list_copy(values);
 	subquery->sortClause = NIL;
 	subquery->distinctClause = NIL;
 	if (unknown)
 		return st_decline(context->build, "a correlated subquery of this form has no delta rule yet");
-	foreach(lc, make_ands_implicit((Expr *) subquery->jointree->quals))
+	correlation = st_decorrelate(context->query, context->asking, context->nentries, subquery, varno, context->build);
+	if (correlation == NULL)
+		return NIL;
+	if (correlation->found)
+		found = makeVarFromTargetEntry(varno, list_nth(subquery->targetList, correlation->found - 1));
+	else
 	{
-		OpExpr	   *condition = lfirst(lc);
-		SortGroupClause *clause;
-		TargetEntry *target;
-		Node	   *inner;
-		Node	   *outer;
-		bool		hashable;
+		TargetEntry *count = makeTargetEntry((Expr *) st_make_count(), list_length(subquery->targetList) + 1, "n", false);
 
-		if (!refers_outside((Node *) condition))
-		{
-			stay = lappend(stay, condition);
-			continue;
-		}
-		if (!split_equality((Node *) condition, &inner, &outer))
-			return st_decline(context->build, "an aggregate that is correlated by more than equality has no delta rule yet");
-		clause = makeNode(SortGroupClause);
-		get_sort_group_operators(exprType(inner), false, true, false, &clause->sortop, &clause->eqop,
-								 NULL, &hashable);
-		clause->hashable = hashable;
-		target = makeTargetEntry((Expr *) inner, list_length(subquery->targetList) + 1, "k", false);
-		clause->tleSortGroupRef = target->ressortgroupref = target->resno;
-		subquery->targetList = lappend(subquery->targetList, target);
-		subquery->groupClause = lappend(subquery->groupClause, clause);
-
-		key = makeVarFromTargetEntry(varno, target);
-		condition = copyObject(condition);
-		outer = copyObject(outer);
-		IncrementVarSublevelsUp(outer, -1, 1);
-		if (equal(linitial(condition->args), inner))
-			condition->args = list_make2(copyObject(key), outer);
-		else
-			condition->args = list_make2(outer, copyObject(key));
-		conditions = lappend(conditions, condition);
+		subquery->targetList = lappend(subquery->targetList, count);
+		found = makeVarFromTargetEntry(varno, count);
 	}
-	subquery->jointree->quals = stay ? (Node *) make_ands_explicit(stay) : NULL;
-	if (st_is_correlated(subquery) || key == NULL)
-		return st_decline(context->build, "a correlated subquery of this form has no delta rule yet");
 	(void) add_entry(context, subquery);
-	add_join(context, JOIN_LEFT, varno, (Node *) make_ands_explicit(conditions));
+	add_join(context, JOIN_LEFT, varno, (Node *) make_ands_explicit(correlation->conditions));
 	forboth(value, values, empty, empties)
-		results = lappend(results, make_choice(makeVarFromTargetEntry(varno, lfirst(value)), key, lfirst(empty)));
+		results = lappend(results, make_choice(makeVarFromTargetEntry(varno, list_nth(subquery->targetList, lfirst_node(TargetEntry, value)->resno - 1)),
+											   found, lfirst(empty)));
 	return results;
 }
 
-/* The value of a scalar subquery, as a column of what is joined. NULL: declined. */
+/*
+ * A subquery's rows, grouped by the columns that tie it to what is around it:
+ * its first column becomes "aggregate", which may read it as Var 1 of 1. The
+ * tying columns keep their places.
+ */
+static Query *
+group_rows(Query *subquery, StCorrelation *correlation, Node *aggregate)
+{
+	Query	   *query = st_make_wrapper(subquery, NULL);
+	ListCell   *lc;
+
+	foreach(lc, subquery->targetList)
+	{
+		TargetEntry *column = lfirst_node(TargetEntry, lc);
+		TargetEntry *target;
+		bool		tie = correlation && list_member_int(correlation->columns, column->resno);
+
+		if (column->resjunk)
+			continue;
+		target = makeTargetEntry((Expr *) (tie ? (Node *) makeVarFromTargetEntry(1, column) :
+										   column->resno == 1 ? aggregate : (Node *) st_make_count()),
+								 column->resno, "v", false);
+		query->targetList = lappend(query->targetList, target);
+		if (tie)
+		{
+			SortGroupClause *clause = makeNode(SortGroupClause);
+
+			clause->tleSortGroupRef = assignSortGroupRef(target, query->targetList);
+			get_sort_group_operators(exprType((Node *) target->expr), false, true, false, &clause->sortop, &clause->eqop,
+									 NULL, &clause->hashable);
+			query->groupClause = lappend(query->groupClause, clause);
+		}
+	}
+	query->hasAggs = true;
+	return query;
+}
+
+/* array_agg() of a column, in the order of the query's ORDER BY if there is one. NULL: there is none. */
+static Aggref *
+make_array(Node *column, List *targets, List *order)
+{
+	Oid			type = exprType(column);
+	Aggref	   *aggref = makeNode(Aggref);
+	ListCell   *lc;
+
+	if (get_typtype(type) == TYPTYPE_PSEUDO || OidIsValid(get_element_type(type)) || !OidIsValid(get_array_type(type)))
+		return NULL;
+	aggref->aggfnoid = F_ARRAY_AGG_ANYNONARRAY;
+	aggref->aggtype = get_array_type(type);
+	aggref->aggcollid = aggref->inputcollid = exprCollation(column);
+	aggref->aggargtypes = list_make1_oid(type);
+	aggref->args = list_make1(makeTargetEntry((Expr *) column, 1, NULL, false));
+	foreach(lc, order)
+	{
+		SortGroupClause *clause = copyObject(lfirst_node(SortGroupClause, lc));
+		TargetEntry *target = flatCopyTargetEntry(get_sortgroupclause_tle(clause, targets));
+
+		target->resno = list_length(aggref->args) + 1;
+		target->resjunk = true;
+		target->ressortgroupref = clause->tleSortGroupRef = target->resno;
+		aggref->args = lappend(aggref->args, target);
+		aggref->aggorder = lappend(aggref->aggorder, clause);
+	}
+	aggref->aggkind = AGGKIND_NORMAL;
+	aggref->aggno = aggref->aggtransno = -1;
+	aggref->location = -1;
+	return aggref;
+}
+
+/* ARRAY(SELECT ..) is an aggregate that is empty instead of NULL. */
 static Node *
-join_scalar(UnnestContext *context, Query *subquery)
+join_array(UnnestContext *context, Query *subquery)
+{
+	TargetEntry *column = linitial_node(TargetEntry, subquery->targetList);
+	Aggref	   *aggref;
+	CoalesceExpr *result;
+	Node	   *value;
+
+	if (!st_is_plain(subquery) || column->resjunk)
+		return st_decline(context->build, "an ARRAY of a subquery of this form has no delta rule yet");
+	aggref = make_array((Node *) column->expr, subquery->targetList, subquery->sortClause);
+	if (aggref == NULL)
+		return st_decline(context->build, "an ARRAY of a subquery of this type has no delta rule yet");
+	subquery->targetList = list_make1(makeTargetEntry((Expr *) aggref, 1, "v", false));
+	subquery->sortClause = NIL;
+	subquery->hasAggs = true;
+	value = st_join_scalar(context, subquery);
+	if (value == NULL)
+		return NULL;
+	result = makeNode(CoalesceExpr);
+	result->coalescetype = aggref->aggtype;
+	result->coalescecollid = aggref->aggcollid;
+	result->args = list_make2(value, makeConst(aggref->aggtype, -1, aggref->aggcollid, -1,
+											   PointerGetDatum(construct_empty_array(get_element_type(aggref->aggtype))),
+											   false, false));
+	result->location = -1;
+	return (Node *) result;
+}
+
+/* LIMIT 1 and the like: no second row can be an error. */
+static bool
+has_limit_one(Query *query)
+{
+	Const	   *limit = (Const *) eval_const_expressions(NULL, query->limitCount);
+
+	return limit && IsA(limit, Const) && !limit->constisnull && query->limitOption == LIMIT_OPTION_COUNT &&
+		DatumGetInt64(limit->constvalue) == 1;
+}
+
+/*
+ * A scalar subquery that may have several rows: they are kept together, since
+ * that there are is an error only where the value is looked at.
+ */
+static Node *
+join_rows(UnnestContext *context, Query *subquery)
+{
+	int			varno = list_length(context->query->rtable) + 1;
+	bool		correlated = st_is_correlated(subquery);
+	bool		single = has_limit_one(subquery);
+	StCorrelation *correlation = NULL;
+	TargetEntry *value = linitial_node(TargetEntry, subquery->targetList);
+	Oid			type = exprType((Node *) value->expr);
+	Oid			anyarray = ANYARRAYOID;
+	Aggref	   *aggref = NULL;
+
+	if (value->resjunk)
+		return st_decline(context->build, "a scalar subquery of this form has no delta rule yet");
+	if (!single)
+	{
+		aggref = make_array((Node *) makeVarFromTargetEntry(1, value), NIL, NIL);
+		if (aggref == NULL)
+			return st_decline(context->build, "a scalar subquery of this type that may have several rows has no delta rule yet");
+		if (!subquery->limitCount && !subquery->hasDistinctOn)
+			subquery->sortClause = NIL;
+	}
+	if (correlated)
+	{
+		correlation = st_decorrelate(context->query, context->asking, context->nentries, subquery, varno, context->build);
+		if (correlation == NULL)
+			return NULL;
+	}
+	if (!single)
+		subquery = group_rows(subquery, correlation, (Node *) aggref);
+	(void) add_entry(context, subquery);
+	if (correlation)
+		add_join(context, JOIN_LEFT, varno, (Node *) make_ands_explicit(correlation->conditions));
+	else if (single)
+		add_join(context, JOIN_LEFT, varno, NULL);
+	else
+		context->from = (Node *) makeFromExpr(list_make2(context->from, st_make_reference(varno)), NULL);
+	value = linitial_node(TargetEntry, subquery->targetList);
+	if (single)
+		return (Node *) makeVarFromTargetEntry(varno, value);
+	return (Node *) makeFuncExpr(LookupFuncName(list_make2(makeString("pgtrickle"), makeString("only_row")), 1, &anyarray, false),
+								 type, list_make1(makeVarFromTargetEntry(varno, value)),
+								 exprCollation((Node *) value->expr), exprCollation((Node *) value->expr), COERCE_EXPLICIT_CALL);
+}
+
+Node *
+st_join_scalar(UnnestContext *context, Query *subquery)
 {
 	bool		correlated = st_is_correlated(subquery);
 	TargetEntry *value = linitial_node(TargetEntry, subquery->targetList);
@@ -628,12 +722,53 @@ join_scalar(UnnestContext *context, Query *subquery)
 		context->from = (Node *) makeFromExpr(list_make2(context->from, st_make_reference(varno)), NULL);
 		return (Node *) makeVarFromTargetEntry(varno, value);
 	}
-	if (!is_plain(subquery) || subquery->hasSubLinks || !st_query_has_one_row(subquery))
-		return st_decline(context->build, "a scalar subquery that may have several rows has no delta rule yet");
-	subquery->sortClause = NIL;
-	varno = add_entry(context, subquery);
-	add_join(context, JOIN_LEFT, varno, NULL);
-	return (Node *) makeVarFromTargetEntry(varno, value);
+	if (st_is_plain(subquery) && !subquery->hasSubLinks && st_query_has_one_row(subquery))
+	{
+		subquery->sortClause = NIL;
+		varno = add_entry(context, subquery);
+		add_join(context, JOIN_LEFT, varno, NULL);
+		return (Node *) makeVarFromTargetEntry(varno, value);
+	}
+	return join_rows(context, subquery);
+}
+
+/* Whether a correlated subquery has rows: by how many there are for each value. */
+static Node *
+count_rows(UnnestContext *context, Query *subquery)
+{
+	int			varno = list_length(context->query->rtable) + 1;
+	StCorrelation *correlation = st_decorrelate(context->query, context->asking, context->nentries, subquery, varno,
+												context->build);
+
+	if (correlation == NULL)
+		return NULL;
+	subquery = group_rows(subquery, correlation, (Node *) st_make_count());
+	(void) add_entry(context, subquery);
+	add_join(context, JOIN_LEFT, varno, (Node *) make_ands_explicit(correlation->conditions));
+	return st_make_null_test((Node *) makeVarFromTargetEntry(varno, linitial(subquery->targetList)), IS_NOT_NULL);
+}
+
+Node *
+st_join_exists(UnnestContext *context, Query *subquery)
+{
+	Node	   *count;
+	int			varno;
+
+	simplify_exists(subquery);
+	if (is_one_row(subquery))
+		return makeBoolConst(true, false);
+	if (!st_is_correlated(subquery))
+	{
+		varno = add_entry(context, make_nonempty(subquery, NULL));
+		add_join(context, JOIN_LEFT, varno, NULL);
+		return st_make_null_test((Node *) makeVar(varno, 1, BOOLOID, -1, InvalidOid, 0), IS_NOT_NULL);
+	}
+	if (!st_is_plain(subquery))
+		return count_rows(context, subquery);
+	subquery->hasAggs = true;
+	subquery->targetList = list_make1(makeTargetEntry((Expr *) st_make_count(), 1, "n", false));
+	count = st_join_scalar(context, subquery);
+	return count ? st_make_positive(count) : NULL;
 }
 
 /* Subqueries within an expression become columns. */
@@ -650,32 +785,27 @@ scalar_mutator(Node *node, void *arg)
 	{
 		Query	   *subquery = castNode(Query, sublink->subselect);
 
-		if (sublink->subLinkType == EXPR_SUBLINK)
-		{
-			Node	   *value = join_scalar(context, subquery);
+		Node	   *value = NULL;
 
-			return value ? value : node;
-		}
-		if (sublink->subLinkType == EXISTS_SUBLINK)
+		switch (sublink->subLinkType)
 		{
-			Node	   *count;
-
-			simplify_exists(subquery);
-			if (is_one_row(subquery))
-				return makeBoolConst(true, false);
-			if (!is_plain(subquery))
-			{
-				if (st_is_correlated(subquery))
-					return st_decline(context->build, "a correlated subquery of this form has no delta rule yet");
-				subquery = make_wrapper(subquery, NULL);
-			}
-			subquery->hasAggs = true;
-			subquery->targetList = list_make1(makeTargetEntry((Expr *) st_make_count(), 1, "n", false));
-			count = join_scalar(context, subquery);
-			return count ? make_positive(count) : node;
+			case EXPR_SUBLINK:
+				value = st_join_scalar(context, subquery);
+				break;
+			case EXISTS_SUBLINK:
+				value = st_join_exists(context, subquery);
+				break;
+			case ANY_SUBLINK:
+			case ALL_SUBLINK:
+				value = st_join_comparison(context, sublink);
+				break;
+			case ARRAY_SUBLINK:
+				value = join_array(context, subquery);
+				break;
+			default:
+				(void) st_decline(context->build, "this form of a subquery in an expression has no delta rule yet");
 		}
-		(void) st_decline(context->build, "IN, ANY and ALL of a subquery as a value have no delta rule yet");
-		return node;
+		return value ? value : node;
 	}
 	if (IsA(node, Query))
 		return node;
@@ -684,9 +814,9 @@ scalar_mutator(Node *node, void *arg)
 
 /* ----- LATERAL ----- */
 
-/* Is this item of FROM an aggregate that is correlated with its neighbours? */
+/* Is this item of FROM a subquery that is correlated with its neighbours, an ungrouped aggregate or none? */
 static bool
-is_lateral_aggregate(Query *query, Node *item)
+is_lateral(Query *query, Node *item, bool aggregate)
 {
 	RangeTblEntry *rte;
 
@@ -694,7 +824,31 @@ is_lateral_aggregate(Query *query, Node *item)
 		return false;
 	rte = rt_fetch(((RangeTblRef *) item)->rtindex, query->rtable);
 	return rte->rtekind == RTE_SUBQUERY && rte->lateral && !rte->security_barrier &&
-		is_one_row(rte->subquery) && st_is_correlated(rte->subquery);
+		is_one_row(rte->subquery) == aggregate && st_is_correlated(rte->subquery);
+}
+
+/*
+ * Rows for each row of "left" of such an item, if they are grouped, limited or
+ * numbered, become rows of their own that are joined. Returns the conditions;
+ * what only filters and projects is taken apart as it is (from.c).
+ */
+static List *
+tie_lateral(UnnestContext *context, Node *left, Node *item)
+{
+	int			varno = ((RangeTblRef *) item)->rtindex;
+	RangeTblEntry *rte = rt_fetch(varno, context->query->rtable);
+	Query	   *subquery = rte->subquery;
+	StCorrelation *correlation;
+
+	if (!st_inline_ctes(subquery, context->build) || (st_is_plain(subquery) && !subquery->hasSubLinks))
+		return NIL;
+	correlation = st_decorrelate(context->query, left, list_length(context->query->rtable), subquery, varno, context->build);
+	if (correlation == NULL)
+		return NIL;
+	rte->lateral = false;
+	rte->eref = makeAlias(rte->eref->aliasname, st_make_names(ExecCleanTargetListLength(subquery->targetList)));
+	rte->alias = NULL;
+	return correlation->conditions;
 }
 
 /*
@@ -715,7 +869,8 @@ join_lateral(UnnestContext *context, Node *left, Node *item)
 	memcpy(replaced, rte, sizeof(RangeTblEntry));
 	rte->rtekind = RTE_RESULT;
 	rte->subquery = NULL;
-	context->from = left;
+	context->from = context->asking = left;
+	context->nentries = list_length(context->query->rtable);
 	results = join_groups(context, subquery);
 	foreach(lc, results)
 		targets = lappend(targets, makeTargetEntry(lfirst(lc), list_length(targets) + 1, "v", false));
@@ -740,10 +895,16 @@ join_laterals(UnnestContext *context, Node **place)
 		foreach(lc, ((FromExpr *) item)->fromlist)
 		{
 			join_laterals(context, (Node **) &lfirst(lc));
-			if (before && is_lateral_aggregate(context->query, lfirst(lc)))
+			if (before && is_lateral(context->query, lfirst(lc), true))
+			{
 				before = list_make1(join_lateral(context, (Node *) makeFromExpr(before, NULL), lfirst(lc)));
-			else
-				before = lappend(before, lfirst(lc));
+				continue;
+			}
+			if (before && is_lateral(context->query, lfirst(lc), false))
+				((FromExpr *) item)->quals =
+					st_add_conditions(((FromExpr *) item)->quals,
+									  tie_lateral(context, (Node *) makeFromExpr(list_copy(before), ((FromExpr *) item)->quals), lfirst(lc)));
+			before = lappend(before, lfirst(lc));
 		}
 		((FromExpr *) item)->fromlist = before;
 	}
@@ -759,7 +920,9 @@ join_laterals(UnnestContext *context, Node **place)
 			join_laterals(context, &join->larg);
 		if (join->jointype == JOIN_INNER || join->jointype == JOIN_RIGHT)
 			join_laterals(context, &join->rarg);
-		if (is_lateral_aggregate(context->query, join->rarg) &&
+		if ((join->jointype == JOIN_INNER || join->jointype == JOIN_LEFT) && is_lateral(context->query, join->rarg, false))
+			join->quals = st_add_conditions(join->quals, tie_lateral(context, join->larg, join->rarg));
+		if (is_lateral(context->query, join->rarg, true) &&
 			(join->jointype == JOIN_INNER || (join->jointype == JOIN_LEFT && unconditional)))
 			*place = (Node *) makeFromExpr(list_make1(join_lateral(context, join->larg, join->rarg)),
 										   unconditional ? NULL : join->quals);
@@ -812,6 +975,66 @@ sublink_walker(Node *node, void *arg)
 	return expression_tree_walker(node, sublink_walker, arg);
 }
 
+/* Entries of the range table below an item of FROM. */
+static Bitmapset *
+entries_of(Node *item)
+{
+	Bitmapset  *result = NULL;
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (IsA(item, RangeTblRef))
+		return bms_make_singleton(((RangeTblRef *) item)->rtindex);
+	if (IsA(item, JoinExpr))
+		return bms_join(entries_of(((JoinExpr *) item)->larg), entries_of(((JoinExpr *) item)->rarg));
+	foreach(lc, castNode(FromExpr, item)->fromlist)
+		result = bms_join(result, entries_of(lfirst(lc)));
+	return result;
+}
+
+/*
+ * Subqueries in ON of an outer join that ask about one side only become columns
+ * of that side, and conditions on them stay where they are.
+ */
+static void
+join_in_conditions(UnnestContext *context, Node *item)
+{
+	JoinExpr   *join = (JoinExpr *) item;
+	List	   *quals = NIL;
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (IsA(item, FromExpr))
+		foreach(lc, ((FromExpr *) item)->fromlist)
+			join_in_conditions(context, lfirst(lc));
+	if (!IsA(item, JoinExpr))
+		return;
+	join_in_conditions(context, join->larg);
+	join_in_conditions(context, join->rarg);
+	if (join->jointype == JOIN_INNER || !checkExprHasSubLink(join->quals))
+		return;
+	foreach(lc, make_ands_implicit((Expr *) join->quals))
+	{
+		Node	   *condition = lfirst(lc);
+		Bitmapset  *varnos = pull_varnos(NULL, condition);
+		Node	  **side = NULL;
+
+		if (bms_is_subset(varnos, entries_of(join->rarg)))
+			side = &join->rarg;
+		else if (bms_is_subset(varnos, entries_of(join->larg)))
+			side = &join->larg;
+		if (side && checkExprHasSubLink(condition))
+		{
+			context->from = context->asking = *side;
+			context->nentries = list_length(context->query->rtable);
+			condition = scalar_mutator(condition, context);
+			*side = context->from;
+		}
+		quals = lappend(quals, condition);
+	}
+	join->quals = (Node *) make_ands_explicit(quals);
+}
+
 bool
 st_unnest_sublinks(Query *query, bool grouped, BuildContext *build)
 {
@@ -834,8 +1057,12 @@ st_unnest_sublinks(Query *query, bool grouped, BuildContext *build)
 														lfirst(targets), &sublinks);
 	if (!query->hasSubLinks)
 		return true;
+	join_in_conditions(&context, (Node *) query->jointree);
+	if (build->reason)
+		return false;
 	take_conditions((Node *) query->jointree, &taken);
-	context.from = (Node *) query->jointree;
+	context.from = context.asking = (Node *) query->jointree;
+	context.nentries = list_length(query->rtable);
 	foreach(lc, taken)
 	{
 		Node	   *condition = lfirst(lc);

@@ -1,0 +1,646 @@
+/*-------------------------------------------------------------------------
+ *
+ * decorrelate.c
+ *	  Correlated subqueries become queries of their own.
+ *
+ * NOTES
+ *	  A subquery whose WHERE equates what it reads with what is around it is
+ *	  evaluated for all values of its side at once, and these become columns of
+ *	  its result, by which a row outside finds its own.
+ *
+ *	  One that is correlated in another way is evaluated over its domain (rule
+ *	  E11): the distinct values with which the rows outside ask, joined to its
+ *	  FROM. In it and in what it holds, the columns outside are those of the
+ *	  domain; so a subquery that refers several levels up ends as one that refers
+ *	  one level up, and is taken apart in its turn. A value that looks different
+ *	  though it is equal is one more value of the domain (rule A3).
+ *
+ *	  Either way the columns become keys of everything that the subquery does
+ *	  with its rows: of its grouping, of DISTINCT, of its windows, and of its
+ *	  LIMIT, which becomes a DISTINCT ON or a row number.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/stratnum.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_clause.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
+
+#include "query/decorrelate.h"
+#include "query/source_facts.h"
+#include "util/fault.h"
+
+/* ----- references to what is around ----- */
+
+static bool
+outer_var_walker(Node *node, void *arg)
+{
+	Index		depth = *(Index *) arg;
+
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, Var))
+		return ((Var *) node)->varlevelsup > depth;
+	if (IsA(node, Aggref) && ((Aggref *) node)->agglevelsup > depth)
+		return true;
+	if (IsA(node, Query))
+	{
+		depth++;
+		return query_tree_walker((Query *) node, outer_var_walker, &depth, 0);
+	}
+	return expression_tree_walker(node, outer_var_walker, arg);
+}
+
+bool
+st_refers_outside(Node *expr)
+{
+	Index		depth = 0;
+
+	return outer_var_walker(expr, &depth);
+}
+
+bool
+st_is_correlated(Query *subquery)
+{
+	Index		depth = 0;
+
+	return query_tree_walker(subquery, outer_var_walker, &depth, 0);
+}
+
+bool
+st_split_equality(Node *condition, Node **inner, Node **outer)
+{
+	OpExpr	   *equality = (OpExpr *) condition;
+	TypeCacheEntry *entry;
+
+	if (!IsA(condition, OpExpr) || list_length(equality->args) != 2 || checkExprHasSubLink(condition))
+		return false;
+	for (int side = 0; side < 2; side++)
+	{
+		*inner = list_nth(equality->args, side);
+		*outer = list_nth(equality->args, 1 - side);
+		if (st_refers_outside(*inner) || contain_vars_of_level(*outer, 0) || !contain_vars_of_level(*inner, 0))
+			continue;
+		entry = lookup_type_cache(exprType(*inner), TYPECACHE_BTREE_OPFAMILY);
+		return OidIsValid(entry->btree_opf) && op_strict(equality->opno) &&
+			!type_is_rowtype(exprType(*inner)) &&
+			equality->inputcollid == exprCollation(*inner) &&
+			get_op_opfamily_strategy(equality->opno, entry->btree_opf) == BTEqualStrategyNumber;
+	}
+	return false;
+}
+
+typedef struct ParameterContext
+{
+	List	   *parameters;		/* Vars of the query outside, of its own level */
+	int			domain;			/* the entry that they are read from, 0: only collect them */
+	Index		depth;			/* levels below the subquery */
+	bool		failed;			/* refers to what no domain can hold */
+} ParameterContext;
+
+static Node *
+parameter_mutator(Node *node, void *arg)
+{
+	ParameterContext *context = arg;
+
+	if (node == NULL)
+		return NULL;
+	check_stack_depth();
+	if (IsA(node, Var))
+	{
+		Var		   *var = copyObject((Var *) node);
+		int			position = 1;
+		ListCell   *lc;
+
+		if (var->varlevelsup <= context->depth)
+			return (Node *) var;
+		if (var->varlevelsup > context->depth + 1 || var->varattno <= 0)
+			context->failed = true;
+		var->varlevelsup = 0;
+		foreach(lc, context->parameters)
+		{
+			if (equal(lfirst(lc), var))
+				break;
+			position++;
+		}
+		if (lc == NULL)
+			context->parameters = lappend(context->parameters, var);
+		if (context->domain == 0)
+			return node;
+		return (Node *) makeVar(context->domain, position, var->vartype, var->vartypmod, var->varcollid, context->depth);
+	}
+	if ((IsA(node, Aggref) && ((Aggref *) node)->agglevelsup > context->depth) ||
+		(IsA(node, GroupingFunc) && ((GroupingFunc *) node)->agglevelsup > context->depth))
+	{
+		context->failed = true;
+		return node;
+	}
+	if (IsA(node, Query))
+	{
+		Query	   *result;
+
+		context->depth++;
+		result = query_tree_mutator((Query *) node, parameter_mutator, arg, 0);
+		context->depth--;
+		return (Node *) result;
+	}
+	return expression_tree_mutator(node, parameter_mutator, arg);
+}
+
+/* ----- columns that tie ----- */
+
+static SortGroupClause *
+make_clause(TargetEntry *target, List *targets)
+{
+	SortGroupClause *clause = makeNode(SortGroupClause);
+	TypeCacheEntry *entry = lookup_type_cache(exprType((Node *) target->expr), TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR | TYPECACHE_HASH_PROC);
+
+	clause->tleSortGroupRef = assignSortGroupRef(target, targets);
+	clause->eqop = entry->eq_opr;
+	clause->sortop = entry->lt_opr;
+	clause->hashable = OidIsValid(entry->hash_proc);
+	return clause;
+}
+
+/* Can the type be a key of all that a subquery may do with its rows? */
+static bool
+is_key_type(Oid type)
+{
+	TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR | TYPECACHE_HASH_EXTENDED_PROC);
+
+	return OidIsValid(entry->eq_opr) && OidIsValid(entry->lt_opr) && OidIsValid(entry->hash_extended_proc) &&
+		!type_is_rowtype(type) && get_typtype(type) != TYPTYPE_PSEUDO;
+}
+
+/* Columns of the result, in front of those that only order. Returns their entries. */
+static List *
+add_columns(Query *query, List *exprs)
+{
+	List	   *shown = NIL;
+	List	   *hidden = NIL;
+	List	   *added = NIL;
+	int			resno = 1;
+	ListCell   *lc;
+
+	foreach(lc, query->targetList)
+	{
+		TargetEntry *target = lfirst_node(TargetEntry, lc);
+
+		if (target->resjunk)
+			hidden = lappend(hidden, target);
+		else
+			shown = lappend(shown, target);
+	}
+	foreach(lc, exprs)
+		added = lappend(added, makeTargetEntry(lfirst(lc), 0, "k", false));
+	query->targetList = list_concat(list_concat(shown, added), hidden);
+	foreach(lc, query->targetList)
+		lfirst_node(TargetEntry, lc)->resno = resno++;
+	return added;
+}
+
+static List *
+make_clauses(Query *query, List *columns)
+{
+	List	   *clauses = NIL;
+	ListCell   *lc;
+
+	foreach(lc, columns)
+		clauses = lappend(clauses, make_clause(lfirst(lc), query->targetList));
+	return clauses;
+}
+
+/* At most so many rows for each combination of the columns. */
+static void
+limit_each(Query *query, List *columns, int64 limit)
+{
+	List	   *clauses = make_clauses(query, columns);
+	WindowClause *window;
+	WindowFunc *number;
+	TargetEntry *target;
+	Query	   *inner;
+	Query	   *outer;
+	List	   *targets = NIL;
+	Index		winref = 0;
+	ListCell   *lc;
+
+	query->limitCount = NULL;
+	if (limit == 1 && query->distinctClause == NIL)
+	{
+		query->distinctClause = clauses;
+		query->hasDistinctOn = true;
+		query->sortClause = list_concat(copyObject(clauses), query->sortClause);
+		return;
+	}
+	if (query->distinctClause)
+	{
+		/* numbered are the rows that DISTINCT leaves */
+		inner = makeNode(Query);
+		memcpy(inner, query, sizeof(Query));
+		inner->sortClause = NIL;
+		outer = st_make_query(list_make1(st_make_subquery_entry(inner, "distinct", st_make_names(list_length(inner->targetList)))),
+							  NULL, NIL);
+		foreach(lc, inner->targetList)
+		{
+			TargetEntry *column = flatCopyTargetEntry(lfirst(lc));
+
+			column->expr = (Expr *) makeVarFromTargetEntry(1, lfirst(lc));
+			outer->targetList = lappend(outer->targetList, column);
+		}
+		outer->sortClause = query->sortClause;
+		memcpy(query, outer, sizeof(Query));
+	}
+	foreach(lc, query->windowClause)
+		winref = Max(winref, lfirst_node(WindowClause, lc)->winref);
+	window = makeNode(WindowClause);
+	window->partitionClause = clauses;
+	window->orderClause = query->sortClause;
+	window->frameOptions = FRAMEOPTION_DEFAULTS;
+	window->winref = winref + 1;
+	number = makeNode(WindowFunc);
+	number->winfnoid = F_ROW_NUMBER;
+	number->wintype = INT8OID;
+	number->winref = window->winref;
+	number->location = -1;
+	query->windowClause = lappend(query->windowClause, window);
+	query->hasWindowFuncs = true;
+	query->sortClause = NIL;
+	target = linitial(add_columns(query, list_make1(number)));
+
+	inner = makeNode(Query);
+	memcpy(inner, query, sizeof(Query));
+	foreach(lc, inner->targetList)
+	{
+		TargetEntry *column = lfirst_node(TargetEntry, lc);
+
+		if (!column->resjunk && column != target)
+			targets = lappend(targets, makeTargetEntry((Expr *) makeVarFromTargetEntry(1, column), column->resno,
+													   column->resname, false));
+	}
+	outer = st_make_query(list_make1(st_make_subquery_entry(inner, "numbered", st_make_names(target->resno))),
+						  (Node *) make_opclause(lookup_type_cache(INT8OID, TYPECACHE_LT_OPR)->lt_opr, BOOLOID, false,
+												 (Expr *) makeVarFromTargetEntry(1, target),
+												 (Expr *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64),
+																	Int64GetDatum(limit + 1), false, FLOAT8PASSBYVAL),
+												 InvalidOid, InvalidOid),
+						  targets);
+	set_opfuncid((OpExpr *) outer->jointree->quals);
+	memcpy(query, outer, sizeof(Query));
+}
+
+/*
+ * The expressions become columns, and whatever the query does with its rows is
+ * done for each combination of them. Returns their resnos; NIL: declined.
+ */
+static List *
+evaluate_for_each(Query *query, List *exprs, BuildContext *build)
+{
+	List	   *columns;
+	List	   *resnos = NIL;
+	int64		limit = -1;
+	ListCell   *lc;
+
+	if (query->setOperations || query->groupingSets || query->rowMarks || query->hasTargetSRFs || query->cteList)
+		return st_decline(build, "a correlated subquery of this form has no delta rule yet");
+	if (query->havingQual && query->groupClause == NIL)
+		return st_decline(build, "a correlated subquery of this form has no delta rule yet");
+	if (query->limitCount || query->limitOffset)
+	{
+		Const	   *count = (Const *) eval_const_expressions(NULL, query->limitCount);
+
+		if (query->limitOffset || query->hasDistinctOn || query->limitOption != LIMIT_OPTION_COUNT || !IsA(count, Const) ||
+			count->constisnull || DatumGetInt64(count->constvalue) < 1 || DatumGetInt64(count->constvalue) > 100000)
+			return st_decline(build, "a correlated subquery with this form of LIMIT has no delta rule yet");
+		limit = DatumGetInt64(count->constvalue);
+	}
+	columns = add_columns(query, exprs);
+	foreach(lc, columns)
+		resnos = lappend_int(resnos, lfirst_node(TargetEntry, lc)->resno);
+	if (query->hasAggs || query->groupClause)
+		query->groupClause = list_concat(query->groupClause, make_clauses(query, columns));
+	foreach(lc, query->windowClause)
+	{
+		WindowClause *window = lfirst_node(WindowClause, lc);
+
+		/* it is printed whole, not by the name of another */
+		window->refname = NULL;
+		window->copiedOrder = false;
+		window->partitionClause = list_concat(window->partitionClause, make_clauses(query, columns));
+	}
+	if (query->hasDistinctOn)
+	{
+		List	   *clauses = make_clauses(query, columns);
+
+		query->distinctClause = list_concat(copyObject(clauses), query->distinctClause);
+		query->sortClause = list_concat(clauses, query->sortClause);
+	}
+	else if (query->distinctClause)
+		query->distinctClause = list_concat(query->distinctClause, make_clauses(query, columns));
+	if (limit > 0)
+		limit_each(query, columns, limit);
+	else if (!query->hasDistinctOn)
+		query->sortClause = NIL;
+	return resnos;
+}
+
+/* ----- the domain ----- */
+
+static bool
+is_read(Node *item, int varno)
+{
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (IsA(item, RangeTblRef))
+		return ((RangeTblRef *) item)->rtindex == varno;
+	if (IsA(item, JoinExpr))
+		return is_read(((JoinExpr *) item)->larg, varno) || is_read(((JoinExpr *) item)->rarg, varno);
+	foreach(lc, castNode(FromExpr, item)->fromlist)
+		if (is_read(lfirst(lc), varno))
+			return true;
+	return false;
+}
+
+/* Is the entry read by FROM, and by no nullable side of an outer join? */
+static bool
+is_kept(Node *item, int varno)
+{
+	JoinExpr   *join = (JoinExpr *) item;
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (IsA(item, RangeTblRef))
+		return ((RangeTblRef *) item)->rtindex == varno;
+	if (IsA(item, FromExpr))
+	{
+		foreach(lc, ((FromExpr *) item)->fromlist)
+			if (is_kept(lfirst(lc), varno))
+				return true;
+		return false;
+	}
+	return (join->jointype != JOIN_RIGHT && join->jointype != JOIN_FULL && is_kept(join->larg, varno)) ||
+		((join->jointype == JOIN_INNER || join->jointype == JOIN_RIGHT) && is_kept(join->rarg, varno));
+}
+
+/* Conditions of WHERE and of inner joins. */
+static List *
+conditions_of(Node *item)
+{
+	List	   *result;
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (IsA(item, FromExpr))
+	{
+		result = make_ands_implicit((Expr *) ((FromExpr *) item)->quals);
+		foreach(lc, ((FromExpr *) item)->fromlist)
+			result = list_concat(list_copy(result), conditions_of(lfirst(lc)));
+		return result;
+	}
+	if (!IsA(item, JoinExpr) || ((JoinExpr *) item)->jointype != JOIN_INNER)
+		return NIL;
+	result = list_copy(make_ands_implicit((Expr *) ((JoinExpr *) item)->quals));
+	result = list_concat(result, conditions_of(((JoinExpr *) item)->larg));
+	return list_concat(result, conditions_of(((JoinExpr *) item)->rarg));
+}
+
+/* The rows outside that ask: those of one entry if all parameters are of it. */
+static Query *
+make_askers(Query *outside, Node *from, int nentries, List *parameters)
+{
+	int			varno = linitial_node(Var, parameters)->varno;
+	RangeTblEntry *rte = rt_fetch(varno, outside->rtable);
+	bool		single = !rte->lateral && is_kept(from, varno);
+	Query	   *query;
+	List	   *quals = NIL;
+	ListCell   *lc;
+
+	foreach(lc, parameters)
+	{
+		if (!is_read(from, lfirst_node(Var, lc)->varno))
+			return NULL;
+		single = single && lfirst_node(Var, lc)->varno == varno;
+	}
+	if (!single)
+	{
+		from = copyObject(from);
+		query = st_make_query(list_copy_head(copyObject(outside->rtable), nentries), NULL, NIL);
+		query->jointree = IsA(from, FromExpr) ? (FromExpr *) from : makeFromExpr(list_make1(from), NULL);
+		return query;
+	}
+	query = st_make_query(list_make1(copyObject(rte)), NULL, NIL);
+	foreach(lc, conditions_of((Node *) outside->jointree))
+	{
+		Bitmapset  *varnos = pull_varnos(NULL, lfirst(lc));
+
+		if (bms_membership(varnos) == BMS_SINGLETON && bms_is_member(varno, varnos) && !checkExprHasSubLink(lfirst(lc)))
+			quals = lappend(quals, copyObject(lfirst(lc)));
+	}
+	ChangeVarNodes((Node *) quals, varno, 1, 0);
+	query->jointree->quals = quals ? (Node *) make_ands_explicit(quals) : NULL;
+	return query;
+}
+
+/* What tells images of equal values apart, NULL if they are all alike. */
+static Node *
+image_of(Node *expr, List *rtable)
+{
+	CoerceViaIO *text;
+
+	if (st_key_is_exact(expr, rtable))
+		return NULL;
+	text = makeNode(CoerceViaIO);
+	text->arg = (Expr *) copyObject(expr);
+	text->resulttype = TEXTOID;
+	text->resultcollid = DEFAULT_COLLATION_OID;
+	text->coerceformat = COERCE_EXPLICIT_CAST;
+	text->location = -1;
+	return (Node *) text;
+}
+
+/* Is a condition of the subquery not true where this column of its domain is NULL? */
+static bool
+throws_null_away(Query *subquery, Var *column)
+{
+	ListCell   *lc;
+
+	foreach(lc, conditions_of((Node *) subquery->jointree))
+	{
+		Node	   *condition = lfirst(lc);
+
+		if (!checkExprHasSubLink(condition) && !contain_nonstrict_functions(condition) &&
+			list_member(pull_var_clause(condition, PVC_RECURSE_AGGREGATES | PVC_RECURSE_WINDOWFUNCS), column))
+			return true;
+	}
+	return false;
+}
+
+static Node *
+make_null_test(Node *expr, NullTestType type)
+{
+	NullTest   *test = makeNode(NullTest);
+
+	test->arg = (Expr *) copyObject(expr);
+	test->nulltesttype = type;
+	test->location = -1;
+	return (Node *) test;
+}
+
+/* "outside = column", null-safe if it has to be. */
+static Node *
+make_tie(Node *expr, Var *column, bool not_null)
+{
+	Oid			operator = lookup_type_cache(column->vartype, TYPECACHE_EQ_OPR)->eq_opr;
+	Expr	   *equality = make_opclause(operator, BOOLOID, false, (Expr *) copyObject(expr), (Expr *) copyObject(column),
+										 InvalidOid, column->varcollid);
+
+	set_opfuncid((OpExpr *) equality);
+	if (not_null)
+		return (Node *) equality;
+	return (Node *) make_orclause(list_make2(equality,
+											 make_andclause(list_make2(make_null_test(expr, IS_NULL),
+																	   make_null_test((Node *) column, IS_NULL)))));
+}
+
+/* The subquery is evaluated over its domain, which becomes an entry of it. */
+static StCorrelation *
+evaluate_over_domain(Query *outside, Node *from, int nentries, Query *subquery, int varno, BuildContext *build)
+{
+	ParameterContext context = {NIL, 0, 0, false};
+	StCorrelation *result = palloc0(sizeof(StCorrelation));
+	List	   *asked = NIL;	/* expressions outside, by column of the domain */
+	List	   *columns = NIL;	/* of the domain, in the subquery */
+	List	   *not_null = NIL;	/* by column */
+	Query	   *domain;
+	RangeTblEntry *rte;
+	ListCell   *lc;
+	int			n = 0;
+
+	(void) query_tree_mutator(subquery, parameter_mutator, &context, 0);
+	if (context.failed || context.parameters == NIL)
+		return st_decline(build, "a subquery that is correlated with more than the query around it has no delta rule yet");
+	foreach(lc, context.parameters)
+		if (!is_key_type(lfirst_node(Var, lc)->vartype))
+			return st_decline(build, "a subquery is correlated by values that cannot be compared");
+	domain = make_askers(outside, from, nentries, context.parameters);
+	if (domain == NULL || st_is_correlated(domain))
+		return st_decline(build, "a subquery that is correlated with more than the query around it has no delta rule yet");
+
+	asked = copyObject(context.parameters);
+	foreach(lc, context.parameters)
+	{
+		Node	   *image = image_of(lfirst(lc), outside->rtable);
+
+		if (image && !ST_FAULT("A3 domain"))
+			asked = lappend(asked, image);
+	}
+	context.domain = list_length(subquery->rtable) + 1;
+	*subquery = *query_tree_mutator(subquery, parameter_mutator, &context, 0);
+	foreach(lc, subquery->rtable)
+	{
+		RangeTblEntry *entry = lfirst_node(RangeTblEntry, lc);
+
+		if (entry->rtekind == RTE_SUBQUERY)
+			entry->lateral = entry->lateral || st_is_correlated(entry->subquery);
+		else if (entry->rtekind == RTE_FUNCTION || entry->rtekind == RTE_VALUES || entry->rtekind == RTE_TABLEFUNC)
+			entry->lateral = true;
+	}
+	domain->targetList = st_make_targets(copyObject(asked));
+	if (list_length(domain->rtable) == 1)
+		ChangeVarNodes((Node *) domain->targetList, linitial_node(Var, context.parameters)->varno, 1, 0);
+	domain->distinctClause = make_clauses(domain, domain->targetList);
+	rte = st_make_subquery_entry(domain, "domain", st_make_names(list_length(asked)));
+	subquery->rtable = lappend(subquery->rtable, rte);
+	subquery->jointree->fromlist = lcons(st_make_reference(context.domain), subquery->jointree->fromlist);
+
+	foreach(lc, asked)
+	{
+		Var		   *column = makeVarFromTargetEntry(context.domain, list_nth(domain->targetList, n++));
+		Node	   *plain = n <= list_length(context.parameters) ? lfirst(lc) :
+			(Node *) castNode(CoerceViaIO, lfirst(lc))->arg;
+		bool		strict = n <= list_length(context.parameters) && throws_null_away(subquery, column);
+
+		columns = lappend(columns, column);
+		not_null = lappend_int(not_null, strict || st_query_expr_not_null(outside, plain));
+	}
+	result->columns = evaluate_for_each(subquery, columns, build);
+	if (result->columns == NIL)
+		return NULL;
+	for (int i = 0; i < list_length(asked); i++)
+		result->conditions = lappend(result->conditions,
+									 make_tie(list_nth(asked, i),
+											  makeVarFromTargetEntry(varno, list_nth(subquery->targetList, list_nth_int(result->columns, i) - 1)),
+											  list_nth_int(not_null, i) != 0));
+	return result;
+}
+
+/* ----- equality ----- */
+
+StCorrelation *
+st_decorrelate(Query *outside, Node *from, int nentries, Query *subquery, int varno, BuildContext *build)
+{
+	StCorrelation *result = palloc0(sizeof(StCorrelation));
+	Node	   *quals;
+	List	   *stay = NIL;
+	List	   *ties = NIL;		/* of OpExpr */
+	List	   *inners = NIL;	/* their sides, by tie */
+	List	   *outers = NIL;
+	ListCell   *lc;
+	int			n = 0;
+
+	if (subquery->setOperations)
+		return st_decline(build, "a correlated set operation has no delta rule yet");
+	quals = subquery->jointree->quals;
+	foreach(lc, make_ands_implicit((Expr *) quals))
+	{
+		Node	   *inner;
+		Node	   *outer;
+
+		if (st_refers_outside(lfirst(lc)) && st_split_equality(lfirst(lc), &inner, &outer) &&
+			is_key_type(exprType(inner)) && !contain_volatile_functions(inner))
+		{
+			ties = lappend(ties, lfirst(lc));
+			inners = lappend(inners, copyObject(inner));
+			outers = lappend(outers, copyObject(outer));
+		}
+		else
+			stay = lappend(stay, lfirst(lc));
+	}
+	subquery->jointree->quals = stay ? (Node *) make_ands_explicit(stay) : NULL;
+	if (ties == NIL || st_is_correlated(subquery))
+	{
+		subquery->jointree->quals = quals;
+		return evaluate_over_domain(outside, from, nentries, subquery, varno, build);
+	}
+	result->columns = evaluate_for_each(subquery, inners, build);
+	if (result->columns == NIL)
+		return NULL;
+	result->found = llast_int(result->columns);
+	foreach(lc, ties)
+	{
+		OpExpr	   *tie = copyObject(lfirst_node(OpExpr, lc));
+		TargetEntry *column = list_nth(subquery->targetList, list_nth_int(result->columns, n) - 1);
+		Node	   *key = (Node *) makeVarFromTargetEntry(varno, column);
+		Node	   *outer = list_nth(outers, n);
+		bool		inner_first = equal(linitial(tie->args), list_nth(inners, n));
+
+		IncrementVarSublevelsUp(outer, -1, 1);
+		tie->args = inner_first ? list_make2(key, outer) : list_make2(outer, key);
+		result->conditions = lappend(result->conditions, tie);
+		n++;
+	}
+	return result;
+}

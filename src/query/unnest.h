@@ -1,0 +1,49 @@
+/*-------------------------------------------------------------------------
+ *
+ * unnest.h
+ *	  What the files that take subqueries out of expressions share.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ST_QUERY_UNNEST_H
+#define ST_QUERY_UNNEST_H
+
+#include "query/build.h"
+
+typedef struct UnnestContext
+{
+	BuildContext *build;
+	Query	   *query;
+	Node	   *from;			/* FROM with what was joined to it so far */
+	Node	   *asking;			/* FROM as it was, and of how many entries it is */
+	int			nentries;
+	List	   *replaced;		/* entries that are read no more: numbers, */
+	List	   *replaced_entries;	/* the entries as they were, */
+	List	   *replacements;	/* and what their columns are: lists of TargetEntry */
+} UnnestContext;
+
+/* Neither groups nor combines nor limits: rows of FROM that pass WHERE. */
+extern bool st_is_plain(Query *query);
+
+/* SELECT .. FROM (subquery) WHERE quals; what it selects is for the caller to add. */
+extern Query *st_make_wrapper(Query *subquery, Node *quals);
+
+/* The value of a scalar subquery, as a column of what is joined. NULL: declined. */
+extern Node *st_join_scalar(UnnestContext *context, Query *subquery);
+
+/* Whether a subquery has rows, as an expression over what is joined. NULL: declined. */
+extern Node *st_join_exists(UnnestContext *context, Query *subquery);
+
+/* The truth value of x op ANY or ALL (subquery), likewise (rule E4). NULL: declined. */
+extern Node *st_join_comparison(UnnestContext *context, SubLink *sublink);
+
+/* Both of what is true and what follows, as a list in WHERE. */
+extern Node *st_add_conditions(Node *quals, List *more);
+
+extern Node *st_make_null_test(Node *expr, NullTestType type);
+extern Node *st_make_boolean_test(Node *expr, BoolTestType type);
+
+/* "count > 0" */
+extern Node *st_make_positive(Node *count);
+
+#endif							/* ST_QUERY_UNNEST_H */
