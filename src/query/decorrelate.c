@@ -439,6 +439,7 @@ make_askers(Query *outside, Node *from, int nentries, List *parameters)
 		from = copyObject(from);
 		query = st_make_query(list_copy_head(copyObject(outside->rtable), nentries), NULL, NIL);
 		query->jointree = IsA(from, FromExpr) ? (FromExpr *) from : makeFromExpr(list_make1(from), NULL);
+		query->hasSubLinks = checkExprHasSubLink(from);
 		return query;
 	}
 	query = st_make_query(list_make1(copyObject(rte)), NULL, NIL);

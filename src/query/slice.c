@@ -1088,6 +1088,17 @@ drop_using(Query *query, Node *item)
 	return join->rtindex;
 }
 
+/* Is an item of FROM as a user can write it? Not so one that rules have put together (sublink.c). */
+static bool
+is_as_written(Node *item)
+{
+	check_stack_depth();
+	if (IsA(item, RangeTblRef))
+		return true;
+	return IsA(item, JoinExpr) && ((JoinExpr *) item)->rtindex > 0 &&
+		is_as_written(((JoinExpr *) item)->larg) && is_as_written(((JoinExpr *) item)->rarg);
+}
+
 /* Names of ours, no columns of joins, nothing that has no delta at all (rules F2, F7). */
 static bool
 prepare_level(Query *query, BuildContext *build)
@@ -1144,7 +1155,11 @@ prepare_level(Query *query, BuildContext *build)
 #endif
 	st_replace_aliases(query);
 	foreach(lc, query->jointree->fromlist)
+	{
+		if (!is_as_written(lfirst(lc)))
+			return st_decline(build, "this form of FROM has no delta rule yet") != NULL;
 		(void) drop_using(query, lfirst(lc));
+	}
 
 	(void) order_walker((Node *) query->targetList, &order);
 	(void) order_walker(query->havingQual, &order);

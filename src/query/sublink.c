@@ -20,14 +20,20 @@
  *	  A scalar subquery becomes a column of a join that keeps every row (rule
  *	  E11): of a cross join, if it is an aggregate and the same for all rows; of
  *	  a left join with its rows grouped by what it is correlated by; of a left
- *	  join, if it looks up a unique key. EXISTS where a scalar may stand, as under
- *	  OR, is a count compared.
+ *	  join, if it looks up a unique key. One that may have several rows keeps
+ *	  them all, and raises where its value is looked at. EXISTS where a scalar may
+ *	  stand, as under OR, is a count compared; so are IN, ANY and ALL (any.c).
  *
- *	  So does a correlated aggregate that stands in FROM already, as LATERAL.
+ *	  So does a correlated aggregate that stands in FROM already, as LATERAL, and
+ *	  any other LATERAL subquery that does more than filter and project.
  *
- *	  Correlated subqueries enter FROM as LATERAL ones, which flattening takes
- *	  apart (from.c); what cannot be taken apart is declined there. Semi and anti
- *	  joins are JoinExprs of the planner's join types (outer.c).
+ *	  Correlated subqueries of semi and anti joins that only filter and project
+ *	  enter FROM as LATERAL ones, which flattening takes apart (from.c); all others
+ *	  become queries of their own first (decorrelate.c). Semi and anti joins are
+ *	  JoinExprs of the planner's join types (outer.c).
+ *
+ *	  A condition with subqueries in ON of an outer join is evaluated over a side
+ *	  that has their values as columns.
  *
  *	  The query is changed in place.
  *

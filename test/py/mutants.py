@@ -353,6 +353,34 @@ def not_in_and_null(db):
     db.fresh()
 
 
+@mutant("E4 value")
+def in_as_a_value_and_null(db):
+    db.run("CREATE TABLE t (id int, n int)", "CREATE TABLE u (n int)", "INSERT INTO t VALUES (1, 1), (2, NULL)", "INSERT INTO u VALUES (5)")
+    db.create("s", "SELECT id, n IN (SELECT n FROM u) AS e FROM t")
+    db.run("INSERT INTO u VALUES (NULL)")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("A3 domain")
+def equal_values_that_ask(db):
+    db.run("CREATE TABLE t (id int, n numeric)", "CREATE TABLE u (n int)", "INSERT INTO t VALUES (1, 1.0), (2, 1.00)", "INSERT INTO u VALUES (1), (2)")
+    db.create("s", "SELECT id, (SELECT max(t.n::text || u.n) FROM u WHERE u.n >= t.n) AS m FROM t")
+    db.run("INSERT INTO u VALUES (3)")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("A3 side")
+def equal_values_that_are_preserved(db):
+    db.run("CREATE TABLE t (n numeric)", "CREATE TABLE u (n numeric)", "CREATE TABLE v (n numeric, m int)",
+           "INSERT INTO t VALUES (1.0)", "INSERT INTO u VALUES (1.00)", "INSERT INTO v VALUES (1, 1)")
+    db.create("s", "SELECT x.n, v.m FROM (SELECT n FROM t UNION ALL SELECT n FROM u) AS x LEFT JOIN v ON v.n = x.n")
+    db.run("DELETE FROM v")
+    db.refresh()
+    db.fresh()
+
+
 @mutant("E1 join")
 def values_that_never_met(db):
     db.run("CREATE TABLE t (id int, d int)", "CREATE TABLE u (id int, d int)", "INSERT INTO t VALUES (1, 5)", "INSERT INTO u VALUES (1, 3)")

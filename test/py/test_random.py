@@ -275,7 +275,7 @@ def computable(db, query):
     try:
         db.conn.execute(query)
         return True
-    except psycopg.errors.DataError:
+    except (psycopg.errors.DataError, psycopg.errors.CardinalityViolation):
         return False
 
 
