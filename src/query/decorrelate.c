@@ -604,6 +604,8 @@ st_decorrelate(Query *outside, Node *from, int nentries, Query *subquery, int va
 
 	if (subquery->setOperations)
 		return st_decline(build, "a correlated set operation has no delta rule yet");
+	/* entries are added behind that of a grouping (18) */
+	st_flatten_grouping(subquery);
 	quals = subquery->jointree->quals;
 	foreach(lc, make_ands_implicit((Expr *) quals))
 	{
