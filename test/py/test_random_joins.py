@@ -4,8 +4,9 @@ PGT_RANDOM_JOINS     stream table groups to try (default 60), four batches of ch
 PGT_RANDOM_SEED      where to begin: group number N of seed S is run alone with
                      PGT_RANDOM_SEED=S+N PGT_RANDOM_JOINS=1
 
-A group is up to four stream tables, of which later ones may read earlier ones.
-After each batch the last is refreshed, and every table that it reads through
+A group is up to four stream tables, of which later ones may read earlier ones;
+some groups are chains or diamonds by design. What has to be among the groups is
+counted. After each batch the last is refreshed, and every table that it reads through
 others must then be what its query returns, without any having been recomputed.
 
 Avoided are queries with more than one right answer, as an unordered array_agg
@@ -14,6 +15,7 @@ or a group that shows a key whose equal values print differently.
 import collections
 import os
 import random
+import re
 
 import psycopg
 import pytest
@@ -397,7 +399,7 @@ class Composer:
     def joined(self, depth, most=5):
         """FROM: (text, columns to use, conditions for WHERE)."""
         r = self.r
-        count = min(most, r.choice([1, 2, 2, 2, 3, 3, 4, 5]))
+        count = min(most, r.choice([1, 2, 2, 2, 3, 3, 4, 5, 5]))
         text, alias, plain = self.item(depth, table=True)
         columns = [Column(f"{alias}.{c.text}", c.kind) for c in plain]
         names = collections.Counter(c.text for c in plain)
@@ -659,8 +661,14 @@ class Composer:
 
 # -- groups of stream tables
 
+# Which of the earlier stream tables each must read.
+CHAINS = [[[], [1], [2], [3]], [[], [1], [2]]]
+DIAMONDS = [[[], [1], [1], [2, 3]], [[], [1], [1, 2]], [[], [1], [1, 2], [2, 3]], [[], [], [1, 2], [1, 3]]]
+REFERENCE = re.compile(r"\b(r[1-5]|st[1-4]|vw) AS ")
+
+
 def compose(r, schema):
-    """[(name, query, names it reads)], and views."""
+    """[(name, query)], and views."""
     columns = [Column(name, kind) for name, (_, kind) in TABLE.items()]
     base = [Relation(name, columns, schema.key(name)) for name in schema.names]
     views = []
@@ -668,16 +676,50 @@ def compose(r, schema):
         text, columns = Composer(r, base).query(1)
         views.append(f"CREATE VIEW vw AS {text}")
         base = base + [Relation("vw", columns)]
-    count = r.choice([1, 1, 1, 1, 2, 3, 4])
+    shape = r.choice([[[]]] * 4 + [[[]] * 2, [[]] * 3, [[]] * 4, r.choice(CHAINS), r.choice(DIAMONDS)])
     tables = []
     made = []
-    for n in range(1, count + 1):
-        # the later ones read the earlier ones rather than tables: chains and diamonds
-        relations = made * 3 + base if n < count else made * 4 + base
-        text, columns = Composer(r, relations).query(r.choice([0, 1, 1, 2]))
+    for n, wanted in enumerate(shape, 1):
+        # the later ones read the earlier ones rather than tables
+        relations = [made[i - 1] for i in wanted] * 4 + made * 2 + base
+        depth = r.choice([0, 1, 1, 2])
+        for attempt in range(100):
+            text, columns = Composer(r, relations).query(depth if attempt < 50 else 1)
+            if {f"st{i}" for i in wanted} <= set(REFERENCE.findall(text)):
+                break
         tables.append((f"st{n}", text))
         made.append(Relation(f"st{n}", columns))
     return views, tables
+
+
+def shapes(tables):
+    """What of the shapes that there must be is in a group."""
+    found = set()
+    reads = {}
+    for name, query in tables:
+        references = REFERENCE.findall(query)
+        if len(references) >= 5:
+            found.add("five relations")
+        if len(set(references)) < len(references):
+            found.add("self join")
+        if query.count("GROUP BY") >= 2:
+            found.add("aggregate of an aggregate")
+        reads[name] = {x for x in references if x.startswith("st")}
+
+    def ways(name):
+        """Of each stream table that this one reads, directly or not: by how many ways."""
+        result = collections.Counter(reads[name])
+        for upstream in reads[name]:
+            result += ways(upstream)
+        return result
+
+    def length(name):
+        return 1 + max((length(upstream) for upstream in reads[name]), default=0)
+
+    found.add(f"chain of {max(map(length, reads))}")
+    if any(count > 1 for name in reads for count in ways(name).values()):
+        found.add("diamond")
+    return found
 
 
 def failing(db, query):
@@ -739,7 +781,7 @@ def one_group(db, seed):
             created.append((name, query))
             db.assert_fresh(name)
         if not created:
-            return "not computable"
+            return "not computable", ()
         tables = created
         # what the last one reads, directly or not
         upstream = {row[0] for row in db.rows(
@@ -773,7 +815,7 @@ def one_group(db, seed):
                     log.append(f"ROLLBACK; -- {e.sqlstate}")
                     session.rollback()
             if any(failing(db, query) for _, query in tables):
-                return "not computable"
+                return "not computable", ()
             refresh()
             if open_writer is not None and r.random() < 0.6:
                 try:
@@ -785,7 +827,7 @@ def one_group(db, seed):
                 open_writer = None
         if db.value("SELECT count(*) FROM pgtrickle.pgt_stream_tables WHERE refresh_mode <> 'DIFFERENTIAL'"):
             raise AssertionError("a stream table is not DIFFERENTIAL")
-        return "compared"
+        return "compared", shapes(tables)
     except Exception as e:
         raise AssertionError(f"PGT_RANDOM_SEED={seed} PGT_RANDOM_JOINS=1\n" + "\n".join(log) + f"\n{type(e).__name__}: {e}") from None
     finally:
@@ -797,6 +839,10 @@ def one_group(db, seed):
                 db.execute("SELECT pgtrickle.drop_stream_table(%s)", (name,))
 
 
+# Groups, and what was in those that were compared.
+compared = collections.Counter()
+
+
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_random_joins(db, chunk):
     prepare(db)
@@ -804,13 +850,24 @@ def test_random_joins(db, chunk):
     failures = []
     for seed in range(SEED + chunk, SEED + GROUPS, CHUNKS):
         try:
-            result = one_group(db, seed)
+            result, found = one_group(db, seed)
+            compared.update(found)
         except AssertionError as e:
             failures.append(str(e))
             result = "failed"
         results[result] = results.get(result, 0) + 1
+        compared["groups"] += 1
     assert not failures, f"{results}\n\n" + "\n\n".join(failures[:8])
     assert results.get("compared", 0) * 4 >= sum(results.values()) * 3 or sum(results.values()) < 4, f"too few were compared: {results}"
+
+
+def test_shapes():
+    """After the others: what was to be compared was."""
+    if compared["groups"] < 60:
+        pytest.skip("too few groups were compared")
+    for shape, least in (("five relations", 10), ("self join", 10), ("aggregate of an aggregate", 4), ("chain of 2", 4), ("chain of 3", 2),
+                         ("chain of 4", 2), ("diamond", 4)):
+        assert compared[shape] >= least, f"{shape}: {dict(compared)}"
 
 
 # -- which of equal values is shown
