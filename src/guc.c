@@ -18,6 +18,7 @@ bool		st_guc_log_refresh = false;
 int			st_guc_max_log_age = 24 * 60 * 60;
 int			st_guc_max_log_bytes = 16 * 1024 * 1024;
 int			st_guc_min_schedule_seconds = 1;
+int			st_guc_session_memory_limit = 32 * 1024;
 bool		st_guc_unlogged_buffers = false;
 int			st_guc_volatile_function_policy = ST_VOLATILE_REJECT;
 
@@ -51,6 +52,10 @@ st_guc_init(void)
 							"Shortest schedule that a stream table may be given, in seconds.",
 							"Applies to durations when they are set, not to cron expressions.",
 							&st_guc_min_schedule_seconds, 1, 1, 86400, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trickle.session_memory_limit",
+							"How much memory a session keeps for what it knows of stream tables.",
+							"Analysed queries and plans of those that were not refreshed for longest are thrown away and made anew when they are needed. 0: without limit.",
+							&st_guc_session_memory_limit, 32 * 1024, 0, INT_MAX, PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomBoolVariable("pg_trickle.unlogged_buffers",
 							 "Creates change logs UNLOGGED.",
 							 "Capture writes less WAL; after a crash the stream tables that read such a log are recomputed.",

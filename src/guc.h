@@ -23,6 +23,9 @@ extern bool st_guc_log_refresh;
 extern int	st_guc_max_log_age;
 extern int	st_guc_max_log_bytes;
 
+/* Rule L9, in kB; 0: no limit. The entry that was used last is always kept. */
+extern int	st_guc_session_memory_limit;
+
 /* Shortest duration that is accepted as a schedule, in seconds. */
 extern int	st_guc_min_schedule_seconds;
 

@@ -255,6 +255,7 @@ st_sql_debug_stream_table(PG_FUNCTION_ARGS)
 	int			level;
 
 	require_superuser("debug_stream_table");
+	st_entries_hold();
 	entry = st_entry_get(st_lock_stream_table(PG_GETARG_TEXT_PP(0)));
 	level = NewGUCNestLevel();
 	RestrictSearchPath();
@@ -275,6 +276,7 @@ st_sql_debug_stream_table(PG_FUNCTION_ARGS)
 	json_statements(&json, entry);
 	st_owner_leave(&scope);
 	AtEOXact_GUC(false, level);
+	st_entries_release();
 	appendStringInfoChar(&json, '}');
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
 }

@@ -289,6 +289,7 @@ st_sql_explain_stream_table(PG_FUNCTION_ARGS)
 	StringInfoData text;
 	StOwnerScope scope;
 
+	st_entries_hold();
 	entry = st_entry_get(relid);
 	table = entry->table;
 	initStringInfo(&text);
@@ -309,6 +310,7 @@ st_sql_explain_stream_table(PG_FUNCTION_ARGS)
 	st_owner_enter(&scope, entry->owner, table->settings);
 	print_statements(&text, entry);
 	st_owner_leave(&scope);
+	st_entries_release();
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(text.data, text.len));
 }
 
@@ -373,6 +375,7 @@ st_sql_explain_delta(PG_FUNCTION_ARGS)
 	ListCell   *lc;
 
 	es->format = parse_format(text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	st_entries_hold();
 	entry = st_entry_get(relid);
 	if (entry->program == NULL)
 		ereport(ERROR,
@@ -392,6 +395,7 @@ st_sql_explain_delta(PG_FUNCTION_ARGS)
 	ExplainEndOutput(es);
 	st_owner_leave(&scope);
 	put_output(rsinfo, es);
+	st_entries_release();
 	return (Datum) 0;
 }
 
@@ -618,6 +622,7 @@ st_sql_explain_st(PG_FUNCTION_ARGS)
 	StEntry    *entry;
 	StOwnerScope scope;
 
+	st_entries_hold();
 	entry = st_entry_get(relid);
 	InitMaterializedSRF(fcinfo, 0);
 	put_property(rsinfo, "pgt_name", entry->table->name);
@@ -635,5 +640,6 @@ st_sql_explain_st(PG_FUNCTION_ARGS)
 		put_property(rsinfo, "explain_analyze", explain_analyze(entry));
 		st_owner_leave(&scope);
 	}
+	st_entries_release();
 	return (Datum) 0;
 }

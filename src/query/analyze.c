@@ -23,6 +23,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/ruleutils.h"
 
 #include "catalog/extension.h"
@@ -317,6 +318,14 @@ st_query_stable(Query *query)
 char *
 st_query_print(Query *query)
 {
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle printing", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	char	   *text;
+
 	/* printing changes the tree's lists of names: work on a copy */
-	return pg_get_querydef(copyObject(query), false);
+	text = pg_get_querydef(copyObject(query), false);
+	MemoryContextSwitchTo(old);
+	text = pstrdup(text);
+	MemoryContextDelete(scratch);
+	return text;
 }

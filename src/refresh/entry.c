@@ -15,9 +15,9 @@
  *	  functions of the query: it happens as the owner, restricted (rule J15).
  *
  *	  Memory: one context per entry below CacheMemoryContext, thrown away when
- *	  the entry is invalid and no refresh is going on. A refresh can start
- *	  within another one (a trigger on a stream table), so an entry that is
- *	  replaced meanwhile lives on until both have ended.
+ *	  nobody holds entries and it is invalid, or all together are too large. A
+ *	  refresh can start within another one (a trigger on a stream table), so an
+ *	  entry that is replaced meanwhile lives on until both have ended.
  *
  *-------------------------------------------------------------------------
  */
@@ -44,6 +44,7 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
+#include "guc.h"
 #include "refresh/refresh.h"
 #include "util/fault.h"
 
@@ -59,11 +60,17 @@ static HTAB *entries = NULL;
 /* refreshes going on in this session, one within the other */
 static int	holders = 0;
 
+/* counts what was asked for, to know what was not for longest */
+static uint64 uses = 0;
+static uint64 uses_before_hold = 0;
+
 /* parent of the contexts of entries that were replaced while held */
 static MemoryContext replaced_entries = NULL;
 
 /* counts invalidations: one that comes while an entry is made must not be missed */
 static uint64 invalidations = 0;
+
+static void entries_at_xact(XactEvent event, void *arg);
 
 static void
 relation_changed(Datum arg, Oid relid)
@@ -98,6 +105,8 @@ static void
 make_cache(void)
 {
 	HASHCTL		ctl;
+
+	RegisterXactCallback(entries_at_xact, NULL);
 
 	ctl.keysize = sizeof(Oid);
 	ctl.entrysize = sizeof(EntrySlot);
@@ -516,12 +525,14 @@ st_entry_get(Oid relid)
 		entry = slot->entry;
 		foreach(lc, entry->relations)
 			LockRelationOid(lfirst_oid(lc), AccessShareLock);
+		entry->last_used = ++uses;
 		if (entry->valid)
 			return entry;
 	}
 
+	/* small blocks: there are many entries, and each is kept as large as it becomes */
 	context = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle stream table",
-									ALLOCSET_DEFAULT_SIZES);
+									ALLOCSET_DEFAULT_MINSIZE, ALLOCSET_DEFAULT_INITSIZE, 64 * 1024);
 	old = MemoryContextSwitchTo(context);
 	table = st_stream_table_get(relid);
 	if (table == NULL)
@@ -552,6 +563,7 @@ st_entry_get(Oid relid)
 		slot = hash_search(entries, &relid, HASH_ENTER, NULL);
 	slot->entry = entry;
 	entry->valid = invalidations == before;
+	entry->last_used = ++uses;
 	MemoryContextSetParent(context, CacheMemoryContext);
 	return entry;
 }
@@ -574,6 +586,7 @@ st_entries_hold(void)
 		make_cache();
 	if (holders++ > 0)
 		return;
+	uses_before_hold = uses;
 	if (replaced_entries)
 		MemoryContextDeleteChildren(replaced_entries);
 	hash_seq_init(&status, entries);
@@ -585,10 +598,51 @@ st_entries_hold(void)
 		}
 }
 
+/* Rule L9: least recently used first. */
+static void
+limit_memory(void)
+{
+	HASH_SEQ_STATUS status;
+	EntrySlot  *slot;
+	Size		bytes = 0;
+
+	hash_seq_init(&status, entries);
+	while ((slot = hash_seq_search(&status)) != NULL)
+	{
+		/* plans have come and gone with its use only */
+		if (slot->entry->last_used > uses_before_hold)
+			slot->entry->bytes = MemoryContextMemAllocated(slot->entry->context, true);
+		bytes += slot->entry->bytes;
+	}
+	while (st_guc_session_memory_limit > 0 && bytes / 1024 > st_guc_session_memory_limit)
+	{
+		EntrySlot  *oldest = NULL;
+
+		hash_seq_init(&status, entries);
+		while ((slot = hash_seq_search(&status)) != NULL)
+			if (slot->entry->last_used < uses && (oldest == NULL || slot->entry->last_used < oldest->entry->last_used))
+				oldest = slot;
+		if (oldest == NULL)
+			return;
+		bytes -= oldest->entry->bytes;
+		MemoryContextDelete(oldest->entry->context);
+		(void) hash_search(entries, &oldest->relid, HASH_REMOVE, NULL);
+	}
+}
+
 void
 st_entries_release(void)
 {
-	holders--;
+	if (--holders == 0)
+		limit_memory();
+}
+
+/* Who was stopped by an error does not use its entries any more. */
+static void
+entries_at_xact(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
+		holders = 0;
 }
 
 void

@@ -767,12 +767,15 @@ collect_result(TupleTableSlot *slot, void *arg)
 bool
 st_verify(Oid relid, int64 *missing, int64 *unexpected, char **sample)
 {
-	StEntry    *entry = st_entry_get(relid);
-	Snapshot	snapshot = group_snapshot();
+	StEntry    *entry;
+	Snapshot	snapshot;
 	StOwnerScope scope;
 	StZset	   *zset;
 	StZsetStep	step;
 
+	st_entries_hold();
+	entry = st_entry_get(relid);
+	snapshot = group_snapshot();
 	*missing = *unexpected = 0;
 	*sample = NULL;
 	PushCopiedSnapshot(snapshot);
@@ -814,5 +817,6 @@ st_verify(Oid relid, int64 *missing, int64 *unexpected, char **sample)
 	st_owner_leave(&scope);
 	PopActiveSnapshot();
 	UnregisterSnapshot(snapshot);
+	st_entries_release();
 	return *missing == 0 && *unexpected == 0;
 }

@@ -36,6 +36,8 @@ typedef struct StEntry
 	Oid			relid;
 	bool		valid;
 	MemoryContext context;
+	Size		bytes;			/* of the context, when it was last released */
+	uint64		last_used;
 	StStreamTable *table;
 	Oid			owner;
 	List	   *relations;		/* OIDs of sources in order, then of views */
@@ -75,8 +77,11 @@ extern Query *st_stored_query(StStreamTable *table);
 extern void st_identity_of_tree(StTree *tree, StIdentity *identity);
 
 /*
- * Until they are released, no entry that was handed out goes away. Nested; the
- * outermost call frees those that have become invalid.
+ * Until they are released, or the transaction ends, no entry that was handed
+ * out goes away. Whoever runs or plans a statement of an entry holds them: that
+ * may run functions of users, and those a refresh. Nested; the outermost calls
+ * free those that have become invalid, and those that were not used for longest
+ * where all together are too large (rule L9).
  */
 extern void st_entries_hold(void);
 extern void st_entries_release(void);

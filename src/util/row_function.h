@@ -9,9 +9,8 @@
 #define ST_UTIL_ROW_FUNCTION_H
 
 #include "postgres.h"
-#include "executor/tuptable.h"
 
-typedef void (*StRowCallback) (TupleTableSlot *slot, void *arg);
+#include "util/statement.h"
 
 /*
  * Hand every row that a function without arguments returns to the callback,

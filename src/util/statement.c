@@ -157,8 +157,10 @@ st_statement_create(MemoryContext context, const char *text, int ninputs, const 
 {
 	MemoryContext own = AllocSetContextCreate(context, "pg_trickle statement",
 											  ALLOCSET_SMALL_SIZES);
+	MemoryContext scratch = AllocSetContextCreate(own, "pg_trickle parsing", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(own);
 	StStatement *statement = palloc0(sizeof(StStatement));
+	Query	   *query;
 	List	   *raw;
 	List	   *targets;
 	ErrorContextCallback callback = {error_context_stack, name_statement, statement};
@@ -167,9 +169,14 @@ st_statement_create(MemoryContext context, const char *text, int ninputs, const 
 	statement->text = pstrdup(text);
 	statement->ninputs = ninputs;
 	error_context_stack = &callback;
+	/* what the parser leaves behind takes several times what it makes */
+	MemoryContextSwitchTo(scratch);
 	raw = raw_parser(statement->text, RAW_PARSE_DEFAULT);
-	statement->query = parse_analyze_fixedparams(linitial_node(RawStmt, raw), statement->text,
-												 NULL, 0, make_environment(ninputs, inputs));
+	query = parse_analyze_fixedparams(linitial_node(RawStmt, raw), statement->text,
+									  NULL, 0, make_environment(ninputs, inputs));
+	MemoryContextSwitchTo(own);
+	statement->query = copyObject(query);
+	MemoryContextDelete(scratch);
 	targets = statement->query->commandType == CMD_SELECT ?
 		statement->query->targetList : statement->query->returningList;
 	statement->desc = ExecCleanTypeFromTL(targets);
