@@ -33,6 +33,7 @@ OBJS = \
 	src/util/sqlbuf.o \
 	src/util/statement.o \
 	src/util/zset.o \
+	src/catalog/alert.o \
 	src/catalog/depend.o \
 	src/catalog/extension.o \
 	src/catalog/history.o \
@@ -44,6 +45,7 @@ OBJS = \
 	src/store/frontier.o \
 	src/store/read.o \
 	src/store/segment.o \
+	src/store/wake.o \
 	src/store/watch.o \
 	src/store/write.o \
 	src/store/writers.o \
@@ -85,7 +87,13 @@ OBJS = \
 	src/refresh/refresh.o \
 	src/refresh/slice_run.o \
 	src/refresh/source_read.o \
+	src/schedule/failure.o \
+	src/schedule/launcher.o \
+	src/schedule/node.o \
+	src/schedule/scheduler.o \
+	src/schedule/timing.o \
 	src/api/alter.o \
+	src/api/control.o \
 	src/api/create.o \
 	src/api/debug.o \
 	src/api/definition.o \
@@ -95,7 +103,6 @@ OBJS = \
 	src/api/name.o \
 	src/api/operators.o \
 	src/api/refuse.o \
-	src/api/schedule.o \
 	src/api/two_phase.o \
 	src/api/validate.o
 # END OBJS

@@ -74,6 +74,13 @@ typedef Oid RelFileNumber;
 #define StFlattenJoinAliasVars(query, node) flatten_join_alias_vars(query, node)
 #endif
 
+/* 17 numbers processes apart from their structures */
+#if PG_VERSION_NUM >= 170000
+#define ST_MY_PROC_NUMBER MyProcNumber
+#else
+#define ST_MY_PROC_NUMBER MyProc->pgprocno
+#endif
+
 /* 16 marked columns that outer joins may make NULL; a printed query does without */
 #if PG_VERSION_NUM >= 160000
 #define StClearNullingRels(var) ((var)->varnullingrels = NULL)

@@ -13,14 +13,21 @@
 
 #include "guc.h"
 
+bool		st_guc_auto_backoff = true;
+int			st_guc_default_schedule_seconds = 1;
+bool		st_guc_enabled = true;
 int			st_guc_history_retention_days = 90;
 bool		st_guc_log_refresh = false;
+int			st_guc_max_consecutive_errors = 3;
 int			st_guc_max_log_age = 24 * 60 * 60;
 int			st_guc_max_log_bytes = 16 * 1024 * 1024;
 int			st_guc_min_schedule_seconds = 1;
+int			st_guc_scheduler_interval_ms = 1000;
 int			st_guc_session_memory_limit = 32 * 1024;
+bool		st_guc_tiered_scheduling = true;
 bool		st_guc_unlogged_buffers = false;
 int			st_guc_volatile_function_policy = ST_VOLATILE_REJECT;
+int			st_guc_wake_debounce_ms = 10;
 
 static const struct config_enum_entry volatile_function_policies[] = {
 	{"reject", ST_VOLATILE_REJECT, false},
@@ -32,6 +39,18 @@ static const struct config_enum_entry volatile_function_policies[] = {
 void
 st_guc_init(void)
 {
+	DefineCustomBoolVariable("pg_trickle.auto_backoff",
+							 "Refreshes a stream table less often when its refreshes take most of its schedule.",
+							 "A refresh that takes 95 % of a duration schedule doubles the interval, up to eight times; one in time sets it back.",
+							 &st_guc_auto_backoff, true, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trickle.default_schedule_seconds",
+							"Schedule of a stream table with schedule 'calculated' that no other reads, in seconds.",
+							"1: after each commit that changes a source.",
+							&st_guc_default_schedule_seconds, 1, 1, 86400, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("pg_trickle.enabled",
+							 "Lets the scheduler refresh stream tables.",
+							 "Off, changes are captured and can be refreshed by hand.",
+							 &st_guc_enabled, true, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.history_retention_days",
 							"How many days the refresh history goes back.",
 							"Beside, it keeps the newest 1000 runs of each stream table. 0 keeps everything.",
@@ -40,6 +59,10 @@ st_guc_init(void)
 							 "Writes each refresh to the server log.",
 							 "A message per refreshed stream table: what it did, and each step with rows and time.",
 							 &st_guc_log_refresh, false, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trickle.max_consecutive_errors",
+							"How many failed refreshes in a row suspend a stream table.",
+							"Failures that are not its own, as a lost lock or a full disk, do not count.",
+							&st_guc_max_consecutive_errors, 3, 1, 100, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.max_log_age",
 							"How long a stream table that is not refreshed may hold a change log.",
 							"After that the log is given back and the stream table recomputed at its next refresh. 0: without limit.",
@@ -52,10 +75,18 @@ st_guc_init(void)
 							"Shortest schedule that a stream table may be given, in seconds.",
 							"Applies to durations when they are set, not to cron expressions.",
 							&st_guc_min_schedule_seconds, 1, 1, 86400, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trickle.scheduler_interval_ms",
+							"How long the scheduler sleeps at most, in milliseconds.",
+							"Commits wake it without waiting for this. It looks at least once a second at what no commit tells, such as the end of a prepared transaction.",
+							&st_guc_scheduler_interval_ms, 1000, 100, 600000, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.session_memory_limit",
 							"How much memory a session keeps for what it knows of stream tables.",
 							"Analysed queries and plans of those that were not refreshed for longest are thrown away and made anew when they are needed. 0: without limit.",
 							&st_guc_session_memory_limit, 32 * 1024, 0, INT_MAX, PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomBoolVariable("pg_trickle.tiered_scheduling",
+							 "Lets tiers lengthen schedules.",
+							 "hot: as given; warm: twice; cold: ten times; frozen: never.",
+							 &st_guc_tiered_scheduling, true, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("pg_trickle.unlogged_buffers",
 							 "Creates change logs UNLOGGED.",
 							 "Capture writes less WAL; after a crash the stream tables that read such a log are recomputed.",
@@ -65,5 +96,9 @@ st_guc_init(void)
 							 "reject: an error, except for refresh mode FULL; warn: a warning and a recompute at each refresh; allow: the same without the warning.",
 							 &st_guc_volatile_function_policy, ST_VOLATILE_REJECT,
 							 volatile_function_policies, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trickle.wake_debounce_ms",
+							"The least time between two refreshes of a stream table that follows commits, in milliseconds.",
+							"The first commit after a rest is not delayed.",
+							&st_guc_wake_debounce_ms, 10, 1, 5000, PGC_SUSET, 0, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("pg_trickle");
 }

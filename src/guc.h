@@ -10,6 +10,27 @@
 
 #include "postgres.h"
 
+/* The scheduler refreshes what is due. */
+extern bool st_guc_enabled;
+
+/* Refreshes that take most of their schedule come less often. */
+extern bool st_guc_auto_backoff;
+
+/* Schedule of a stream table that follows those that read it, if none does, in seconds. */
+extern int	st_guc_default_schedule_seconds;
+
+/* Errors of a stream table's own in a row that suspend it. */
+extern int	st_guc_max_consecutive_errors;
+
+/* The longest time between two looks at what no commit tells, in milliseconds. */
+extern int	st_guc_scheduler_interval_ms;
+
+/* Tiers lengthen schedules. */
+extern bool st_guc_tiered_scheduling;
+
+/* The least time between two refreshes of a stream table that follows commits, in milliseconds. */
+extern int	st_guc_wake_debounce_ms;
+
 /* Change logs that are created from now on are UNLOGGED. */
 extern bool st_guc_unlogged_buffers;
 

@@ -4,8 +4,8 @@
  *	  Loading of the library.
  *
  * The library is loaded by the first call of one of its functions, capture
- * triggers included, or by shared_preload_libraries; nothing depends on the
- * latter.
+ * triggers included, or by shared_preload_libraries; only the start of the
+ * launcher with the server depends on the latter.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,6 +20,8 @@
 #include "catalog/depend.h"
 #include "guc.h"
 #include "refresh/refresh.h"
+#include "schedule/schedule.h"
+#include "store/wake.h"
 #include "util/fault.h"
 
 PG_MODULE_MAGIC;
@@ -34,9 +36,11 @@ _PG_init(void)
 	/* a cluster being upgraded captures and refreshes nothing */
 	if (IsBinaryUpgrade)
 		return;
+	st_wake_init();
 	st_capture_init();
 	st_guard_init();
 	st_depend_init();
 	st_refuse_init();
 	st_refresh_init();
+	st_schedule_init();
 }

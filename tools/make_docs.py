@@ -29,6 +29,9 @@ import report  # noqa: E402
 
 RUN = ["README.md", "docs/tutorial.md"]
 
+# a line of statements that waits
+LATER = "-- a moment later"
+
 
 class Settings:
     """Where psql and psycopg find the server: libpq's variables, or explicit values."""
@@ -82,8 +85,11 @@ def with_output(settings, text):
     """The document with the output that its statements have now."""
     found = list(FENCES.finditer(text))
     settings.database("docs_run")
+    # the README shows a stream table refresh itself, the tutorial every step
+    with settings.connect("postgres") as conn:
+        conn.execute(f"ALTER DATABASE docs_run SET pg_trickle.enabled = {'on' if LATER in text else 'off'}")
     try:
-        printed = settings.output("docs_run", [m["script"] for m in found])
+        printed = settings.output("docs_run", [m["script"].replace(LATER, r"SELECT pg_sleep(2) \g /dev/null") for m in found])
     finally:
         settings.drop("docs_run")
     pieces, end = [], 0

@@ -36,6 +36,7 @@
 #include "capture/capture.h"
 #include "catalog/extension.h"
 #include "compat.h"
+#include "schedule/timing.h"
 #include "store/store.h"
 
 PG_FUNCTION_INFO_V1(st_sql_alter_stream_table);
@@ -60,7 +61,8 @@ alter_status(Oid relid, const char *status)
 		if (pg_strcasecmp(status, statuses[i]) == 0)
 		{
 			set_column(relid, "UPDATE pgtrickle.pgt_stream_tables SET status = $2, updated_at = pg_catalog.now(),"
-					   " consecutive_errors = CASE WHEN $2 = 'ACTIVE' THEN 0 ELSE consecutive_errors END"
+					   " consecutive_errors = CASE WHEN $2 = 'ACTIVE' THEN 0 ELSE consecutive_errors END,"
+					   " last_error_message = NULL, last_error_at = NULL"
 					   " WHERE pgt_relid = $1", statuses[i]);
 			/* whoever resumes it says that the query may run with the owner's rights (rule J17) */
 			if (strcmp(statuses[i], "ACTIVE") == 0)
@@ -71,6 +73,24 @@ alter_status(Oid relid, const char *status)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("invalid argument: unknown status \"%s\"", status),
 			 errhint("Use INITIALIZING, ACTIVE, SUSPENDED or ERROR.")));
+}
+
+static void
+alter_tier(Oid relid, const char *tier)
+{
+	static const char *const tiers[] = {"hot", "warm", "cold", "frozen"};
+
+	for (int i = 0; i < lengthof(tiers); i++)
+		if (pg_strcasecmp(tier, tiers[i]) == 0)
+		{
+			set_column(relid, "UPDATE pgtrickle.pgt_stream_tables SET refresh_tier = $2, updated_at = pg_catalog.now()"
+					   " WHERE pgt_relid = $1", tiers[i]);
+			return;
+		}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid argument: unknown tier \"%s\"", tier),
+			 errhint("Use hot, warm, cold or frozen.")));
 }
 
 /* Whatever else was changed, a table in status ERROR gets another chance. */
@@ -271,7 +291,7 @@ st_sql_alter_stream_table(PG_FUNCTION_ARGS)
 {
 	static const char *const later[] = {
 		NULL, "query", NULL, NULL, NULL, "diamond_consistency", "diamond_schedule_policy", "cdc_mode",
-		"append_only", "pooler_compatibility_mode", "tier", "fuse", "fuse_ceiling", "fuse_sensitivity",
+		"append_only", "pooler_compatibility_mode", NULL, "fuse", "fuse_ceiling", "fuse_sensitivity",
 		"partition_by", "max_differential_joins", "max_delta_fraction"
 	};
 	Oid			relid;
@@ -306,6 +326,8 @@ st_sql_alter_stream_table(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(2))
 		set_column(relid, "UPDATE pgtrickle.pgt_stream_tables SET schedule = $2, updated_at = pg_catalog.now()"
 				   " WHERE pgt_relid = $1", schedule);
+	if (!PG_ARGISNULL(10))
+		alter_tier(relid, text_to_cstring(PG_GETARG_TEXT_PP(10)));
 	if (!PG_ARGISNULL(4))
 		alter_status(relid, text_to_cstring(PG_GETARG_TEXT_PP(4)));
 	else

@@ -36,6 +36,9 @@
 #include "catalog/depend.h"
 #include "catalog/internal_table.h"
 #include "compat.h"
+#include "guc.h"
+#include "schedule/schedule.h"
+#include "schedule/timing.h"
 
 PG_FUNCTION_INFO_V1(st_sql_create_stream_table);
 
@@ -310,5 +313,10 @@ st_sql_create_stream_table(PG_FUNCTION_ARGS)
 				(errmsg("stream table \"%s\" created with id " INT64_FORMAT ": mode %s, not filled",
 						definition->name, pgt_id, definition->mode)));
 	}
+	if (st_guc_enabled && !st_launcher_ensure())
+		ereport(WARNING,
+				(errmsg("stream table \"%s\" does not refresh itself", definition->name),
+				 errdetail("No background worker is free for the pg_trickle launcher."),
+				 errhint("Increase max_worker_processes, or put pg_trickle into shared_preload_libraries; then call pgtrickle.start_scheduler().")));
 	PG_RETURN_VOID();
 }

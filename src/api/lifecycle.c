@@ -42,6 +42,7 @@
 #include "compat.h"
 #include "query/query.h"
 #include "store/store.h"
+#include "store/wake.h"
 #include "util/row_function.h"
 
 PG_FUNCTION_INFO_V1(st_sql_refresh_stream_table);
@@ -318,6 +319,8 @@ st_sql_on_drop(PG_FUNCTION_ARGS)
 	if (!OidIsValid(st_internal_relation("pgt_stream_tables", true)))
 		PG_RETURN_NULL();
 	st_row_function(F_PG_EVENT_TRIGGER_DROPPED_OBJECTS, look_at_dropped, &relations);
+	if (relations)
+		st_wake_note_graph();
 	foreach(lc, relations)
 	{
 		StStreamTable *table = st_stream_table_get(lfirst_oid(lc));

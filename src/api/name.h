@@ -40,11 +40,6 @@ extern void st_require_owner(Oid relid);
 extern void st_require_reader(Oid relid);
 extern bool st_is_reader(Oid relid);
 
-/*
- * Check a schedule and return what is stored: NULL for 'calculated'. 22023.
- */
-extern char *st_parse_schedule(const char *schedule);
-
 /* AUTO, FULL, DIFFERENTIAL or IMMEDIATE in upper case; 22023. */
 extern char *st_parse_mode(const char *mode);
 

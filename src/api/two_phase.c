@@ -14,6 +14,7 @@
 #include "access/xact.h"
 
 #include "api/name.h"
+#include "store/wake.h"
 
 static bool called = false;
 
@@ -48,4 +49,5 @@ st_note_lifecycle_call(void)
 		RegisterXactCallback(at_transaction, NULL);
 	registered = true;
 	called = true;
+	st_wake_note_graph();
 }

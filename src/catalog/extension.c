@@ -58,6 +58,12 @@ st_extension_oid(void)
 	return OidIsValid(oid) ? oid : missing("The extension");
 }
 
+bool
+st_extension_exists(void)
+{
+	return OidIsValid(get_extension_oid("pg_trickle", true));
+}
+
 Oid
 st_extension_owner(void)
 {

@@ -13,6 +13,9 @@
 #define ST_SCHEMA			"pgtrickle"
 #define ST_CHANGES_SCHEMA	"pgtrickle_changes"
 
+/* Is the extension installed in this database? */
+extern bool st_extension_exists(void);
+
 /* All raise 55000 if the extension is not installed in this database. */
 extern Oid	st_extension_oid(void);
 extern Oid	st_extension_owner(void);

@@ -68,6 +68,15 @@ typedef struct GroupMember
 /* OIDs of the stream tables that this session is refreshing, in outer calls too */
 static List *being_refreshed = NIL;
 
+/* what a refresh is at */
+static Oid	at_relation = InvalidOid;
+
+Oid
+st_refresh_failed_relation(void)
+{
+	return at_relation;
+}
+
 /*
  * A user's trigger or function calls for what an outer call has not finished:
  * its rows are written in part and its frontier is the old one (rule C3).
@@ -144,6 +153,7 @@ collect(Oid relid, List **members)
 	List	   *nodes;
 	ListCell   *lc;
 
+	at_relation = relid;
 	check_not_being_refreshed(relid);
 	if (table == NULL)
 		ereport(ERROR,
@@ -163,6 +173,7 @@ collect(Oid relid, List **members)
 		StEntry    *entry;
 
 		table = list_nth(nodes, i);
+		at_relation = table->relid;
 		entry = st_entry_get(table->relid);
 		/* a new owner that the former one could have chosen himself */
 		if (entry->owner != table->accepted_owner)
@@ -527,6 +538,9 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 			/* written when it spares the next one as much reading (rule C13) */
 			if (outcome->log_pages > FEW_PAGES)
 				write_frontiers(member, snapshot, false);
+			/* rule C13: the scheduler knows, and looks often */
+			if (strcmp(initiated_by, "SCHEDULER") == 0)
+				return;
 			record(entry, initiated_by, start, outcome);
 			return;
 		}
@@ -646,6 +660,7 @@ run_group(List *members, const char *initiated_by, bool full, StRefreshOutcome *
 		GroupMember *member = lfirst(lc);
 		bool		last = lnext(members, lc) == NULL;
 
+		at_relation = member->entry->relid;
 		PushCopiedSnapshot(snapshot);
 		if (!ST_FAULT("C6"))
 			UpdateActiveSnapshotCommandId();

@@ -110,6 +110,9 @@ extern List *st_settings_now(void);
  */
 extern bool st_refresh(Oid relid, const char *initiated_by, bool full, StRefreshOutcome *outcome);
 
+/* The stream table that the last call of st_refresh() was at when it raised. */
+extern Oid	st_refresh_failed_relation(void);
+
 /*
  * Keep refreshes of a stream table away until the end of the transaction.
  * Returns false if another session does and "wait" is not set.
@@ -123,6 +126,7 @@ extern bool st_refresh_lock(int64 pgt_id, bool wait);
  * the holder of the node from the source.
  */
 extern List *st_refresh_nodes(StStreamTable *table);
+
 
 /* First fill of a stream table that this transaction has created. */
 extern void st_refresh_initial(Oid relid, StRefreshOutcome *outcome);

@@ -32,6 +32,7 @@
 
 #include "store/segment.h"
 #include "store/store.h"
+#include "store/wake.h"
 #include "util/fault.h"
 
 /* rows per table_multi_insert(); from the second batch on, use a ring (B14) */
@@ -163,6 +164,7 @@ flush(StLogWriter *writer)
 	MemoryContextReset(writer->batch_context);
 	writer->nrows = 0;
 	writer->bytes = 0;
+	st_wake_note_source(writer->source);
 }
 
 /* Form the log row from values[] and nulls[] and put it into the batch. */

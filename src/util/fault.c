@@ -23,6 +23,7 @@
 PG_FUNCTION_INFO_V1(st_sql_fault_spi);
 
 static char *fault = NULL;
+static char *library = NULL;
 static bool passed = false;		/* a stop point, in this transaction */
 
 bool
@@ -41,12 +42,21 @@ st_fault_is(const char *name)
 	return false;
 }
 
+const char *
+st_fault_library(void)
+{
+	return library;
+}
+
 void
 st_fault_stop(const char *name)
 {
+	static bool stopped = false;
+
 	passed = true;
-	if (!st_fault_is(name))
+	if (!st_fault_is(name) || (stopped && st_fault_is("once")))
 		return;
+	stopped = true;
 	/* is sent at once */
 	ereport(NOTICE, (errmsg_internal("stopping at \"%s\"", name + strlen("stop "))));
 	kill(MyProcPid, SIGSTOP);
@@ -86,6 +96,9 @@ st_fault_init(void)
 	DefineCustomStringVariable("pg_trickle.fault",
 							   "Breaks rules or stops the process on purpose, for tests.", NULL,
 							   &fault, "", PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("pg_trickle.fault_library",
+							   "File of the library with fault points.", NULL,
+							   &library, "pg_trickle", PGC_SUSET, 0, NULL, NULL, NULL);
 	RegisterXactCallback(at_transaction, NULL);
 }
 

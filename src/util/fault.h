@@ -11,10 +11,11 @@
  *
  * ST_STOP_POINT("changes read") stops the process, by SIGSTOP to itself, while
  * the list has "stop changes read", and tells the client before by a NOTICE.
- * Whoever has set it kills what is to die at that place, or sends SIGCONT. test/py/test_crash.py finds every stop point
- * of the sources by its name. "stop committing" and "stop committed" are the
- * places before and after the commit of a transaction that has passed a stop
- * point.
+ * Whoever has set it kills what is to die at that place, or sends SIGCONT; with
+ * "once" on the list a process stops but once. test/py/test_crash.py finds
+ * every stop point of a refresh in the sources by its name. "stop committing"
+ * and "stop committed" are the places before and after the commit of a
+ * transaction that has passed a stop point.
  *
  *-------------------------------------------------------------------------
  */
@@ -32,13 +33,18 @@ extern bool st_fault_is(const char *name);
 /* Stop this process if it is on the list. */
 extern void st_fault_stop(const char *name);
 
-/* Defines the setting; before the prefix of our settings is reserved. */
+/* The library that background workers are to load: this one, wherever it lies. */
+extern const char *st_fault_library(void);
+#define ST_LIBRARY st_fault_library()
+
+/* Defines the settings; before the prefix of our settings is reserved. */
 extern void st_fault_init(void);
 
 #else
 
 #define ST_FAULT(name) false
 #define ST_STOP_POINT(name) ((void) 0)
+#define ST_LIBRARY "pg_trickle"
 #define st_fault_init() ((void) 0)
 
 #endif

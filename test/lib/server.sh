@@ -113,6 +113,8 @@ st_server_init() {
 		echo "log_line_prefix = '%m [%p] %q%a/%d '"
 		echo "timezone = 'UTC'"
 		echo "autovacuum_naptime = 60"
+		# Tests refresh by hand; those of the scheduler turn it on.
+		echo "pg_trickle.enabled = off"
 		printf '%s\n' "${ST_SERVER_CONF:-}"
 	} >>"$st_dir/data/postgresql.conf"
 	cat >"$st_dir/env" <<-ENV

@@ -18,9 +18,11 @@ import sys
 import time
 
 import psycopg
+from psycopg import sql
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import mutants_capture  # noqa: E402
+import mutants_schedule  # noqa: E402
 from conftest import Server, check_fresh, create_faulty_extension  # noqa: E402
 
 # The rules of kind W, a wrong result, as of the design.
@@ -28,7 +30,7 @@ RULES = """A1 A3 A4 A5 B1 B2 B3 B4 B5 B6 B7 B8 B9 B10 B18 C1 C2 C3 C4 C5 C6 C7 C
 D1 D2 D3 D5 E1 E3 E4 E5 E7 E9 E11 E12 E15 E16 E17 F2 F3 F6 F7 G4 H1 H2 H3 H4 H5 H6 H7
 J1 J3 J4 J5 J6 J7 J8 J9 J11 J12 J13 J14 K1 K2 K8 K9 K10 K18 K19 K24 K26 K27 K30""".split()
 
-MUTANTS = dict(mutants_capture.MUTANTS)
+MUTANTS = {**mutants_capture.MUTANTS, **mutants_schedule.MUTANTS}
 _numbers = itertools.count(1)
 
 
@@ -51,6 +53,7 @@ class Database:
         self.name = f"m{next(_numbers)}"
         self.sessions = []
         server.admin.execute(f"CREATE DATABASE {self.name} TEMPLATE faulty")
+        server.admin.execute(f"ALTER DATABASE {self.name} SET pg_trickle.enabled = off")
         self.conn = self.session()
 
     def session(self, **options):
@@ -61,6 +64,13 @@ class Database:
         # a library without fault points would have thrown the setting away
         assert conn.execute("SHOW pg_trickle.fault").fetchone()[0] == self.fault
         return conn
+
+    def schedule(self):
+        """Let stream tables refresh themselves, with the fault in the scheduler too."""
+        self.server.admin.execute(f"ALTER DATABASE {self.name} SET pg_trickle.enabled = on")
+        self.server.admin.execute(sql.SQL("ALTER DATABASE {} SET pg_trickle.fault = {}")
+                                  .format(sql.Identifier(self.name), self.fault))
+        self.conn = self.session()
 
     def run(self, *statements):
         for statement in statements:
@@ -719,10 +729,13 @@ def guard(db):
 # -- running them
 
 def start():
-    server = Server(conf={"wal_level": "logical"})
+    server = Server(conf={"wal_level": "logical", "pg_trickle.enabled": "on"})
+    with open(server.data / "postgresql.conf", "a") as conf:
+        conf.write(f"pg_trickle.fault_library = '{server.dir}/pg_trickle.so'\n")
     server.start()
     server.admin = server.connect()
     server.admin.execute("CREATE DATABASE faulty")
+    server.admin.execute("ALTER DATABASE faulty SET pg_trickle.enabled = off")
     create_faulty_extension(server, "faulty")
     return server
 

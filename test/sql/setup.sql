@@ -1,4 +1,7 @@
--- The extension and the oracle, for all SQL tests.
+-- The extension and the oracle, for all SQL tests, which refresh by hand.
+SELECT current_database() AS database \gset
+ALTER DATABASE :"database" SET pg_trickle.enabled = off;
+SET pg_trickle.enabled = off;
 CREATE EXTENSION pg_trickle;
 SELECT pgtrickle.version() = (SELECT extversion FROM pg_extension WHERE extname = 'pg_trickle') AS same_version;
 \set ECHO none

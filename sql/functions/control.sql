@@ -1,0 +1,35 @@
+-- What refreshes stream tables by itself, and telling it not to.
+
+CREATE OR REPLACE FUNCTION pgtrickle.resume_stream_table(name text)
+RETURNS void LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_resume_stream_table';
+COMMENT ON FUNCTION pgtrickle.resume_stream_table(text) IS
+    'Makes a stream table in status SUSPENDED or ERROR ACTIVE again and forgets its errors. Errors: 42P01 unknown, 42501 not the owner, 22023 another status.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.pause_all()
+RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_pause_all';
+COMMENT ON FUNCTION pgtrickle.pause_all() IS
+    'Keeps the scheduler from refreshing the stream tables that there are, until resume_all(). Their status stays as it is, and they can be refreshed by hand. Error: 42501 unless the caller owns them all.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.resume_all()
+RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_resume_all';
+COMMENT ON FUNCTION pgtrickle.resume_all() IS
+    'Lets the scheduler refresh again what pause_all() has paused. What was suspended stays suspended. Error: 42501 unless the caller owns all stream tables.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.start_scheduler()
+RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_start_scheduler';
+COMMENT ON FUNCTION pgtrickle.start_scheduler() IS
+    'Starts the launcher of a server that has not loaded pg_trickle by shared_preload_libraries, and with it the scheduler of this database; does nothing if they run. The first create_stream_table() does the same. Errors: 53000 no background worker is free, 25006 on a standby.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.scheduler_pid()
+RETURNS integer LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'st_sql_scheduler_pid';
+COMMENT ON FUNCTION pgtrickle.scheduler_pid() IS 'Process that refreshes the stream tables of this database; NULL: there is none.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.next_fire_time(schedule text, after timestamptz DEFAULT clock_timestamp())
+RETURNS timestamptz LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'st_sql_next_fire_time';
+COMMENT ON FUNCTION pgtrickle.next_fire_time(text, timestamptz) IS
+    'When a schedule is due next after a time: of a cron expression, when it fires (infinity: never); of a duration, that much later; NULL for ''calculated''. Error: 22023 no schedule.';
+
+CREATE OR REPLACE FUNCTION pgtrickle._signal_launcher_rescan()
+RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_signal_launcher';
+COMMENT ON FUNCTION pgtrickle._signal_launcher_rescan() IS 'Lets the launcher look at this database when the transaction commits. Internal.';
+REVOKE ALL ON FUNCTION pgtrickle._signal_launcher_rescan() FROM PUBLIC;

@@ -1,0 +1,158 @@
+/*-------------------------------------------------------------------------
+ *
+ * control.c
+ *	  Resuming and pausing stream tables, and starting what refreshes them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "api/name.h"
+#include "catalog/alert.h"
+#include "catalog/stream_table.h"
+#include "schedule/schedule.h"
+#include "schedule/timing.h"
+#include "store/wake.h"
+
+PG_FUNCTION_INFO_V1(st_sql_resume_stream_table);
+PG_FUNCTION_INFO_V1(st_sql_pause_all);
+PG_FUNCTION_INFO_V1(st_sql_resume_all);
+PG_FUNCTION_INFO_V1(st_sql_start_scheduler);
+PG_FUNCTION_INFO_V1(st_sql_signal_launcher);
+PG_FUNCTION_INFO_V1(st_sql_scheduler_pid);
+PG_FUNCTION_INFO_V1(st_sql_next_fire_time);
+
+Datum
+st_sql_resume_stream_table(PG_FUNCTION_ARGS)
+{
+	Oid			relid;
+	StStreamTable *table;
+	Oid			types[] = {OIDOID};
+	Datum		values[1];
+	StAlert		alert;
+
+	PreventCommandIfReadOnly("resume_stream_table()");
+	relid = st_lock_stream_table(PG_GETARG_TEXT_PP(0));
+	table = st_require_stream_table(relid);
+	if (strcmp(table->status, "SUSPENDED") != 0 && strcmp(table->status, "ERROR") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid argument: stream table \"%s.%s\" is not suspended, its status is %s",
+						table->schema, table->name, table->status)));
+	st_note_lifecycle_call();
+	values[0] = ObjectIdGetDatum(relid);
+	SPI_connect();
+	(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET status = 'ACTIVE', consecutive_errors = 0,"
+							  " last_error_message = NULL, last_error_at = NULL, updated_at = pg_catalog.now()"
+							  " WHERE pgt_relid = $1", 1, types, values, NULL);
+	SPI_finish();
+	st_alert_begin(&alert, "resumed", table->schema, table->name);
+	st_alert_add_text(&alert, "previous_status", table->status);
+	st_alert_send(&alert);
+	ereport(INFO,
+			(errmsg("stream table \"%s.%s\" resumed, its status was %s", table->schema, table->name, table->status)));
+	PG_RETURN_VOID();
+}
+
+/* Raise unless the caller may act as the owner of every stream table. */
+static void
+require_all(void)
+{
+	SPI_connect();
+	if (st_catalog_execute("SELECT c.oid::pg_catalog.regclass::text FROM pgtrickle.pgt_stream_tables AS t"
+						   " JOIN pg_catalog.pg_class AS c ON c.oid = t.pgt_relid"
+						   " WHERE NOT pg_catalog.pg_has_role(session_user, c.relowner, 'MEMBER') LIMIT 1",
+						   0, NULL, NULL, NULL) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied: must be owner of all stream tables, and are not of %s",
+						SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1))));
+	SPI_finish();
+}
+
+static void
+set_paused(const char *sql)
+{
+	st_note_lifecycle_call();
+	SPI_connect();
+	(void) st_catalog_execute(sql, 0, NULL, NULL, NULL);
+	ereport(INFO,
+			(errmsg_plural("%llu stream table", "%llu stream tables", SPI_processed,
+						   (unsigned long long) SPI_processed)));
+	SPI_finish();
+}
+
+Datum
+st_sql_pause_all(PG_FUNCTION_ARGS)
+{
+	PreventCommandIfReadOnly("pause_all()");
+	require_all();
+	set_paused("UPDATE pgtrickle.stream_table_internals SET paused_at = pg_catalog.clock_timestamp()"
+			   " WHERE paused_at IS NULL");
+	PG_RETURN_VOID();
+}
+
+Datum
+st_sql_resume_all(PG_FUNCTION_ARGS)
+{
+	PreventCommandIfReadOnly("resume_all()");
+	require_all();
+	set_paused("UPDATE pgtrickle.stream_table_internals SET paused_at = NULL WHERE paused_at IS NOT NULL");
+	PG_RETURN_VOID();
+}
+
+Datum
+st_sql_start_scheduler(PG_FUNCTION_ARGS)
+{
+	if (RecoveryInProgress())
+		ereport(ERROR,
+				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+				 errmsg("cannot execute start_scheduler() during recovery")));
+	if (!st_launcher_ensure())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("no background worker is free for the pg_trickle launcher"),
+				 errhint("Increase max_worker_processes, or put pg_trickle into shared_preload_libraries.")));
+	PG_RETURN_VOID();
+}
+
+Datum
+st_sql_signal_launcher(PG_FUNCTION_ARGS)
+{
+	st_wake_note_graph();
+	PG_RETURN_VOID();
+}
+
+Datum
+st_sql_scheduler_pid(PG_FUNCTION_ARGS)
+{
+	int			pid = st_wake_scheduler_pid(MyDatabaseId);
+
+	if (pid == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT32(pid);
+}
+
+Datum
+st_sql_next_fire_time(PG_FUNCTION_ARGS)
+{
+	char	   *schedule = st_parse_schedule(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	TimestampTz after = PG_GETARG_TIMESTAMPTZ(1);
+	StTiming	timing;
+
+	st_timing_parse(schedule, &timing);
+	if (timing.kind == ST_TIMING_CALCULATED)
+		PG_RETURN_NULL();
+	if (TIMESTAMP_NOT_FINITE(after))
+		PG_RETURN_TIMESTAMPTZ(after);
+	if (timing.kind == ST_TIMING_EVERY)
+		PG_RETURN_TIMESTAMPTZ(TimestampTzPlusMilliseconds(after, timing.every * 1000));
+	PG_RETURN_TIMESTAMPTZ(st_timing_next(&timing, after));
+}

@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ *
+ * failure.h
+ *	  What a failed refresh means for a stream table.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ST_SCHEDULE_FAILURE_H
+#define ST_SCHEDULE_FAILURE_H
+
+#include "postgres.h"
+
+#include "schedule/node.h"
+
+typedef enum StFailureKind
+{
+	ST_FAILURE_PASSING,			/* not its own: tried again for ever */
+	ST_FAILURE_COUNTED,			/* so many in a row suspend it */
+	ST_FAILURE_PERMANENT		/* the query, its data or rights: nothing to be had by trying again */
+} StFailureKind;
+
+extern StFailureKind st_failure_kind(int sqlstate);
+
+/*
+ * Remember a failure in memory and, in a transaction of its own, in the
+ * catalog and the history; tell those who watch. Does not raise. The caller
+ * is outside of any transaction.
+ */
+extern void st_failure_record(StScheduled *node, const ErrorData *error);
+
+/* A refresh has ended well. */
+extern void st_failure_forget(StScheduled *node);
+
+#endif							/* ST_SCHEDULE_FAILURE_H */

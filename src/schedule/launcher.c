@@ -1,0 +1,284 @@
+/*-------------------------------------------------------------------------
+ *
+ * launcher.c
+ *	  One process for the server that starts a scheduler where one is needed.
+ *
+ * NOTES
+ *	  The launcher is connected to no database, so it is in nobody's way who
+ *	  drops or copies one (rule K15). It starts a scheduler once in each
+ *	  database; one that finds nothing to do ends, and is started again when a
+ *	  commit asks for it in shared memory. One that has died comes back after a
+ *	  while.
+ *
+ *	  It starts with the server if the library is in shared_preload_libraries;
+ *	  otherwise with the first stream table that is created, and then it does
+ *	  not come back by itself after a restart of the server.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_database.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "schedule/internal.h"
+#include "schedule/node.h"
+#include "schedule/schedule.h"
+#include "store/wake.h"
+#include "util/fault.h"
+
+/* how often databases are looked for that nobody told of */
+#define LOOK_INTERVAL_MS 10000
+
+/* a scheduler that died comes back after so long, then after twice as long, and so on */
+#define RESTART_DELAY (1 * USECS_PER_SEC)
+#define LONGEST_RESTART_DELAY (60 * USECS_PER_SEC)
+
+typedef struct LaunchedDatabase
+{
+	Oid			database;		/* key */
+	BackgroundWorkerHandle *handle;
+	bool		present;		/* in pg_database, at the last look */
+	int64		not_before;
+	int			deaths;			/* in a row */
+	int64		started;
+} LaunchedDatabase;
+
+void
+st_worker_describe(BackgroundWorker *worker, const char *kind, const char *function)
+{
+	memset(worker, 0, sizeof(BackgroundWorker));
+	worker->bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker->bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker->bgw_restart_time = BGW_NEVER_RESTART;
+	strlcpy(worker->bgw_library_name, ST_LIBRARY, sizeof(worker->bgw_library_name));
+	strlcpy(worker->bgw_function_name, function, sizeof(worker->bgw_function_name));
+	snprintf(worker->bgw_type, sizeof(worker->bgw_type), "pg_trickle %s", kind);
+	snprintf(worker->bgw_name, sizeof(worker->bgw_name), "pg_trickle %s", kind);
+}
+
+static void
+describe_launcher(BackgroundWorker *worker)
+{
+	st_worker_describe(worker, "launcher", "st_launcher_main");
+	worker->bgw_restart_time = 5;
+}
+
+void
+st_schedule_init(void)
+{
+	BackgroundWorker worker;
+
+	if (!process_shared_preload_libraries_in_progress || !IsPostmasterEnvironment)
+		return;
+	describe_launcher(&worker);
+	RegisterBackgroundWorker(&worker);
+}
+
+bool
+st_launcher_ensure(void)
+{
+	BackgroundWorker worker;
+	BackgroundWorkerHandle *handle;
+
+	st_wake_note_graph();
+	if (st_wake_launcher_pid() != 0)
+		return true;
+	if (!st_wake_attach())
+		return false;
+	describe_launcher(&worker);
+	return RegisterDynamicBackgroundWorker(&worker, &handle);
+}
+
+/* ----- the process ----- */
+
+/* Mark what is in pg_database and can be connected to. */
+static void
+look_for_databases(HTAB *databases)
+{
+	HASH_SEQ_STATUS sequence;
+	LaunchedDatabase *known;
+	Relation	rel;
+	TableScanDesc scan;
+	HeapTuple	tuple;
+
+	hash_seq_init(&sequence, databases);
+	while ((known = hash_seq_search(&sequence)))
+		known->present = false;
+	StartTransactionCommand();
+	(void) GetTransactionSnapshot();
+	rel = table_open(DatabaseRelationId, AccessShareLock);
+	scan = table_beginscan_catalog(rel, 0, NULL);
+	while ((tuple = heap_getnext(scan, ForwardScanDirection)))
+	{
+		Form_pg_database form = (Form_pg_database) GETSTRUCT(tuple);
+		bool		found;
+
+		if (!form->datallowconn || form->datistemplate)
+			continue;
+		known = hash_search(databases, &form->oid, HASH_ENTER, &found);
+		if (!found)
+		{
+			memset((char *) known + sizeof(Oid), 0, sizeof(LaunchedDatabase) - sizeof(Oid));
+			known->not_before = st_now();
+		}
+		known->present = true;
+	}
+	table_endscan(scan);
+	table_close(rel, AccessShareLock);
+	CommitTransactionCommand();
+	hash_seq_init(&sequence, databases);
+	while ((known = hash_seq_search(&sequence)))
+		if (!known->present && known->handle == NULL)
+			(void) hash_search(databases, &known->database, HASH_REMOVE, NULL);
+}
+
+static bool
+is_running(LaunchedDatabase *database)
+{
+	pid_t		pid;
+	BgwHandleStatus status;
+
+	if (database->handle == NULL)
+		return false;
+	status = GetBackgroundWorkerPid(database->handle, &pid);
+	return status == BGWH_STARTED || status == BGWH_NOT_YET_STARTED;
+}
+
+/* Its scheduler has ended: by itself, or not. */
+static void
+note_end(LaunchedDatabase *database)
+{
+	pfree(database->handle);
+	database->handle = NULL;
+	if (st_wake_take_rest(database->database))
+	{
+		database->deaths = 0;
+		database->not_before = ST_NEVER;
+		return;
+	}
+	/* one that lived long does not count */
+	if (st_now() - database->started > LONGEST_RESTART_DELAY)
+		database->deaths = 0;
+	database->not_before = st_now() + Min(RESTART_DELAY << Min(database->deaths, 10), LONGEST_RESTART_DELAY);
+	database->deaths++;
+}
+
+/* False if there is no room for another process. */
+static bool
+start_scheduler(LaunchedDatabase *database)
+{
+	BackgroundWorker worker;
+
+	st_worker_describe(&worker, "scheduler", "st_scheduler_main");
+	worker.bgw_main_arg = ObjectIdGetDatum(database->database);
+	worker.bgw_notify_pid = MyProcPid;
+	database->started = st_now();
+	return RegisterDynamicBackgroundWorker(&worker, &database->handle);
+}
+
+/* Is one to be started, or has one ended? */
+static bool
+needs_attention(HTAB *databases)
+{
+	HASH_SEQ_STATUS sequence;
+	LaunchedDatabase *database;
+	bool		result = false;
+
+	hash_seq_init(&sequence, databases);
+	while ((database = hash_seq_search(&sequence)))
+		result |= database->handle ? !is_running(database) : database->not_before <= st_now();
+	return result;
+}
+
+/* Start what is to be started; returns when to look again. */
+static int64
+attend(HTAB *databases)
+{
+	static bool complained = false;
+	HASH_SEQ_STATUS sequence;
+	LaunchedDatabase *database;
+	int64		next = ST_NEVER;
+	bool		full = false;
+
+	hash_seq_init(&sequence, databases);
+	while ((database = hash_seq_search(&sequence)))
+	{
+		if (database->handle && !is_running(database))
+			note_end(database);
+		if (database->handle || !database->present)
+			continue;
+		if (st_wake_take_request(database->database))
+			database->not_before = Min(database->not_before, st_now());
+		if (full)
+			continue;
+		if (database->not_before <= st_now())
+			full = !start_scheduler(database);
+		else
+			next = Min(next, database->not_before);
+	}
+	if (full && !complained)
+		ereport(WARNING,
+				(errmsg("no background worker is free for a pg_trickle scheduler"),
+				 errdetail("Stream tables of a database are not refreshed until one is."),
+				 errhint("Increase max_worker_processes.")));
+	complained = full;
+	return next;
+}
+
+void
+st_launcher_main(Datum argument)
+{
+	HASHCTL		control = {.keysize = sizeof(Oid), .entrysize = sizeof(LaunchedDatabase)};
+	HTAB	   *databases;
+	int64		looked = 0;
+
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
+	/* another one was faster */
+	if (!st_wake_become_launcher())
+		proc_exit(0);
+	databases = hash_create("pg_trickle databases", 64, &control, HASH_ELEM | HASH_BLOBS);
+	for (;;)
+	{
+		int64		next;
+		int64		timeout;
+
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+		}
+		if (looked == 0 || st_now() - looked >= LOOK_INTERVAL_MS * INT64CONST(1000) ||
+			st_wake_take_any_request() || needs_attention(databases))
+		{
+			look_for_databases(databases);
+			looked = st_now();
+		}
+		next = attend(databases);
+		timeout = LOOK_INTERVAL_MS;
+		if (next != ST_NEVER)
+			timeout = Min(timeout, Max(next - st_now(), 0) / 1000 + 1);
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout, PG_WAIT_EXTENSION);
+	}
+}

@@ -1,0 +1,434 @@
+/*-------------------------------------------------------------------------
+ *
+ * node.c
+ *	  The stream tables as the scheduler sees them.
+ *
+ * NOTES
+ *	  A node is pending from the commit that may have changed what it reads,
+ *	  however far up, until a refresh that began later has ended well (rule
+ *	  H2). A node whose schedule is a second or less, or follows from such
+ *	  ones, is due as soon as it is pending; others when their schedule says so
+ *	  and they are pending. What is not captured is always pending.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "portability/instr_time.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "catalog/stream_table.h"
+#include "guc.h"
+#include "schedule/node.h"
+#include "store/wake.h"
+#include "util/fault.h"
+
+/* every captured node is looked at so often, although no commit asks for it */
+#define CHECK_INTERVAL (60 * USECS_PER_SEC)
+
+/* and so many at once at most */
+#define CHECKS_AT_ONCE 20
+
+int64
+st_now(void)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	return (int64) INSTR_TIME_GET_MICROSEC(now);
+}
+
+/* ----- reading the catalog ----- */
+
+static char *
+text_column(int row, int column)
+{
+	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+}
+
+static bool
+bool_column(int row, int column)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
+
+	return !isnull && DatumGetBool(value);
+}
+
+static List *
+oid_list_column(int row, int column)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
+	List	   *result = NIL;
+	Datum	   *elements;
+	int			n;
+
+	if (isnull)
+		return NIL;
+	deconstruct_array(DatumGetArrayTypeP(value), OIDOID, sizeof(Oid), true, TYPALIGN_INT, &elements, NULL, &n);
+	for (int i = 0; i < n; i++)
+		result = lappend_oid(result, DatumGetObjectId(elements[i]));
+	return result;
+}
+
+static int
+tier_factor(const char *tier)
+{
+	if (!st_guc_tiered_scheduling)
+		return 1;
+	return strcmp(tier, "warm") == 0 ? 2 : strcmp(tier, "cold") == 0 ? 10 : 1;
+}
+
+/* A row of the query in st_schedule_read(). */
+static StScheduled *
+read_node(int row)
+{
+	StScheduled *node = palloc0(sizeof(StScheduled));
+	const char *status = text_column(row, 6);
+	const char *tier = text_column(row, 8);
+	char	   *schedule = text_column(row, 5);
+	bool		isnull;
+	Datum		value;
+
+	value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1, &isnull);
+	node->pgt_id = DatumGetInt64(value);
+	value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 2, &isnull);
+	node->relid = DatumGetObjectId(value);
+	node->schema = text_column(row, 3);
+	node->name = text_column(row, 4);
+	st_timing_parse(schedule, &node->timing);
+	node->captured = strcmp(text_column(row, 7), "DIFFERENTIAL") == 0;
+	value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 9, &isnull);
+	node->last_refresh = isnull ? DT_NOBEGIN : DatumGetTimestampTz(value);
+	node->failed_before = bool_column(row, 10);
+	node->quiet = bool_column(row, 11);
+	node->reads = oid_list_column(row, 12);
+	node->runnable = (strcmp(status, "ACTIVE") == 0 || strcmp(status, "INITIALIZING") == 0) &&
+		!(st_guc_tiered_scheduling && strcmp(tier, "frozen") == 0) && !bool_column(row, 13);
+	if (node->timing.kind == ST_TIMING_EVERY)
+		node->interval = node->timing.every * USECS_PER_SEC * tier_factor(tier);
+	node->pending = true;
+	node->stretch = 1;
+	node->pending_since = node->checked = st_now();
+	node->last_fire = node->last_refresh;
+	if (node->failed_before)
+		node->not_before = st_now() + ST_PROBE_DELAY;
+	return node;
+}
+
+static void
+keep_state(StScheduled *node, StScheduled *old)
+{
+	bool		revived = node->runnable && !old->runnable;
+
+	node->pending = old->pending || revived;
+	node->pending_since = old->pending ? old->pending_since : node->pending_since;
+	node->last_start = old->last_start;
+	node->last_end = old->last_end;
+	node->last_fire = Max(old->last_fire, node->last_fire);
+	node->checked = old->checked;
+	node->stretch = old->stretch;
+	if (revived)
+		return;
+	node->failures = old->failures;
+	node->alerted = old->alerted;
+	node->not_before = old->not_before;
+}
+
+static int
+compare_ranks(const ListCell *a, const ListCell *b)
+{
+	const StScheduled *left = lfirst(a);
+	const StScheduled *right = lfirst(b);
+
+	if (left->rank != right->rank)
+		return left->rank - right->rank;
+	return left->pgt_id < right->pgt_id ? -1 : 1;
+}
+
+StScheduled *
+st_schedule_find(StSchedule *schedule, Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, schedule->nodes)
+		if (((StScheduled *) lfirst(lc))->relid == relid)
+			return lfirst(lc);
+	return NULL;
+}
+
+typedef struct NodeByRelation
+{
+	Oid			relid;			/* key */
+	StScheduled *node;
+} NodeByRelation;
+
+typedef struct SourcePosition
+{
+	Oid			relid;			/* key */
+	int			position;
+} SourcePosition;
+
+static HTAB *
+make_map(const char *name, Size entry_size)
+{
+	HASHCTL		control = {.keysize = sizeof(Oid), .entrysize = entry_size, .hcxt = CurrentMemoryContext};
+
+	return hash_create(name, 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+/* Rank, and everything that is read by it and its upstreams. */
+static void
+resolve(StScheduled *node, HTAB *by_relation, HTAB *positions, List **sources)
+{
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (node->rank > 0)
+		return;
+	node->rank = 1;
+	foreach(lc, node->reads)
+	{
+		Oid			relid = lfirst_oid(lc);
+		NodeByRelation *upstream = hash_search(by_relation, &relid, HASH_FIND, NULL);
+		bool		found;
+		SourcePosition *position = hash_search(positions, &relid, HASH_ENTER, &found);
+
+		if (!found)
+		{
+			position->position = list_length(*sources);
+			*sources = lappend_oid(*sources, relid);
+		}
+		node->sources = bms_add_member(node->sources, position->position);
+		if (upstream == NULL)
+			continue;
+		resolve(upstream->node, by_relation, positions, sources);
+		node->upstream = lappend(node->upstream, upstream->node);
+		node->sources = bms_add_members(node->sources, upstream->node->sources);
+		node->rank = Max(node->rank, upstream->node->rank + 1);
+	}
+}
+
+/* What is read by others with an interval and has none gets the shortest of them. */
+static void
+calculate_intervals(StSchedule *schedule)
+{
+	for (int i = list_length(schedule->nodes) - 1; i >= 0; i--)
+	{
+		StScheduled *node = list_nth(schedule->nodes, i);
+		ListCell   *lc;
+
+		if (node->timing.kind == ST_TIMING_CALCULATED && node->interval == 0)
+			node->interval = st_guc_default_schedule_seconds * USECS_PER_SEC;
+		foreach(lc, node->upstream)
+		{
+			StScheduled *upstream = lfirst(lc);
+
+			if (upstream->timing.kind == ST_TIMING_CALCULATED && node->interval > 0 &&
+				(upstream->interval == 0 || upstream->interval > node->interval))
+				upstream->interval = node->interval;
+		}
+	}
+}
+
+StSchedule *
+st_schedule_read(StSchedule *old)
+{
+	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "pg_trickle schedule", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller;
+	StSchedule *schedule = MemoryContextAllocZero(context, sizeof(StSchedule));
+	HTAB	   *by_relation;
+	HTAB	   *positions;
+	ListCell   *lc;
+	uint64		count;
+
+	schedule->context = context;
+	/* before the snapshot, so that what commits later is read again (rule H3) */
+	schedule->generation = st_wake_generation();
+	SPI_connect();
+	count = st_catalog_execute("SELECT t.pgt_id, t.pgt_relid, t.pgt_schema, t.pgt_name, t.schedule, t.status, t.refresh_mode,"
+							   " t.refresh_tier, t.last_refresh_at,"
+							   " t.status IN ('SUSPENDED', 'ERROR') AND t.last_error_message IS NOT NULL,"
+							   " t.pooler_compatibility_mode,"
+							   " (SELECT pg_catalog.array_agg(d.source_relid) FROM pgtrickle.pgt_dependencies AS d"
+							   "   WHERE d.pgt_id = t.pgt_id AND d.source_type <> 'VIEW'),"
+							   " i.paused_at IS NOT NULL"
+							   " FROM pgtrickle.pgt_stream_tables AS t JOIN pgtrickle.stream_table_internals AS i USING (pgt_id)",
+							   0, NULL, NULL, NULL);
+	ST_STOP_POINT("scheduler has read");
+	caller = MemoryContextSwitchTo(context);
+	by_relation = make_map("pg_trickle nodes by relation", sizeof(NodeByRelation));
+	positions = make_map("pg_trickle positions of sources", sizeof(SourcePosition));
+	for (uint64 row = 0; row < count; row++)
+	{
+		StScheduled *node = read_node(row);
+		NodeByRelation *entry = hash_search(by_relation, &node->relid, HASH_ENTER, NULL);
+
+		entry->node = node;
+		schedule->nodes = lappend(schedule->nodes, node);
+	}
+	foreach(lc, schedule->nodes)
+		resolve(lfirst(lc), by_relation, positions, &schedule->sources);
+	list_sort(schedule->nodes, compare_ranks);
+	calculate_intervals(schedule);
+	if (old)
+	{
+		foreach(lc, old->nodes)
+		{
+			StScheduled *before = lfirst(lc);
+			NodeByRelation *entry = hash_search(by_relation, &before->relid, HASH_FIND, NULL);
+
+			if (entry && entry->node->pgt_id == before->pgt_id)
+				keep_state(entry->node, before);
+		}
+		MemoryContextDelete(old->context);
+	}
+	if (ST_FAULT("H3"))
+		schedule->generation = st_wake_generation();
+	hash_destroy(by_relation);
+	hash_destroy(positions);
+	MemoryContextSwitchTo(caller);
+	SPI_finish();
+	return schedule;
+}
+
+/* ----- what is pending, and due ----- */
+
+static void
+mark(StScheduled *node)
+{
+	if (node->pending)
+		return;
+	node->pending = true;
+	node->pending_since = st_now();
+}
+
+void
+st_schedule_collect(StSchedule *schedule)
+{
+	Bitmapset  *touched = NULL;
+	ListCell   *lc;
+
+	if (!st_wake_collect())
+		return;
+	foreach(lc, schedule->sources)
+		if (st_wake_was_touched(lfirst_oid(lc)))
+			touched = bms_add_member(touched, foreach_current_index(lc));
+	if (touched == NULL)
+		return;
+	foreach(lc, schedule->nodes)
+	{
+		StScheduled *node = lfirst(lc);
+
+		if (bms_overlap(node->sources, touched))
+			mark(node);
+	}
+	bms_free(touched);
+}
+
+void
+st_schedule_mark_all(StSchedule *schedule)
+{
+	ListCell   *lc;
+
+	foreach(lc, schedule->nodes)
+		mark(lfirst(lc));
+}
+
+void
+st_schedule_mark_unchecked(StSchedule *schedule)
+{
+	int64		now = st_now();
+	int			marked = 0;
+	ListCell   *lc;
+
+	foreach(lc, schedule->nodes)
+	{
+		StScheduled *node = lfirst(lc);
+
+		if (!node->captured || !node->runnable || node->pending ||
+			now - node->checked < (ST_FAULT("short checks") ? USECS_PER_SEC : CHECK_INTERVAL) || ST_FAULT("H6"))
+			continue;
+		node->checked = now;
+		mark(node);
+		if (++marked == CHECKS_AT_ONCE)
+			break;
+	}
+}
+
+bool
+st_scheduled_follows_commits(StScheduled *node)
+{
+	return node->captured && node->timing.kind != ST_TIMING_CRON && node->interval <= USECS_PER_SEC;
+}
+
+static int64
+due_by_cron(StScheduled *node)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz fire;
+
+	/* never refreshed: at once; a clock that was set back must not make it wait for the future */
+	if (TIMESTAMP_IS_NOBEGIN(node->last_fire))
+		return 0;
+	if (node->last_fire > now && st_timing_next(&node->timing, now) < node->last_fire)
+		node->last_fire = now;
+	fire = st_timing_next(&node->timing, node->last_fire);
+	if (TIMESTAMP_IS_NOEND(fire))
+		return ST_NEVER;
+	return fire <= now ? 0 : st_now() + (fire - now);
+}
+
+/* Intervals count from the last refresh, by a clock that nobody sets once there was one (rule K24). */
+static int64
+due_by_interval(StScheduled *node)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	int64		interval = node->interval * node->stretch;
+
+	if (node->last_start > 0)
+		return node->last_start + interval;
+	if (TIMESTAMP_IS_NOBEGIN(node->last_refresh) || node->last_refresh > now ||
+		now - node->last_refresh >= interval)
+		return 0;
+	return st_now() + interval - (now - node->last_refresh);
+}
+
+int64
+st_scheduled_due(StScheduled *node)
+{
+	int64		due;
+
+	if (!node->runnable)
+	{
+		/* rule K2: what its own error has stopped is tried again when something changes, now and then */
+		if (!node->failed_before || !node->pending)
+			return ST_NEVER;
+		return node->not_before > 0 ? node->not_before : ST_NEVER;
+	}
+	if (node->timing.kind == ST_TIMING_CRON)
+	{
+		due = due_by_cron(node);
+		/* it has fired, and there is nothing to do */
+		if (due == 0 && node->captured && !node->pending)
+		{
+			node->last_fire = GetCurrentTimestamp();
+			due = due_by_cron(node);
+		}
+	}
+	else if (node->captured && !node->pending)
+		return ST_NEVER;
+	else if (st_scheduled_follows_commits(node))
+		/* rule K16: a spacing, not a delay */
+		due = node->last_end + Max(st_guc_wake_debounce_ms * INT64CONST(1000), node->last_end - node->last_start);
+	else
+		due = due_by_interval(node);
+	return Max(due, node->not_before);
+}

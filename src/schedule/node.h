@@ -1,0 +1,91 @@
+/*-------------------------------------------------------------------------
+ *
+ * node.h
+ *	  The stream tables as the scheduler sees them: what they read, when they
+ *	  are due, and what has happened to them.
+ *
+ *	  All of it lives in the scheduler's memory; what must survive it is in the
+ *	  catalog. Times are microseconds of a clock that nobody sets.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ST_SCHEDULE_NODE_H
+#define ST_SCHEDULE_NODE_H
+
+#include "postgres.h"
+
+#include "nodes/bitmapset.h"
+#include "nodes/pg_list.h"
+
+#include "schedule/timing.h"
+
+/* Not before the end of time. */
+#define ST_NEVER PG_INT64_MAX
+
+/* so long after its last try may what its own errors have suspended be tried again */
+#define ST_PROBE_DELAY (60 * 60 * USECS_PER_SEC)
+
+typedef struct StScheduled
+{
+	int64		pgt_id;
+	Oid			relid;
+	char	   *schema;
+	char	   *name;
+	StTiming	timing;
+	int64		interval;		/* effective: microseconds, tier included; 0 for cron */
+	bool		captured;		/* commits tell when there is something to do */
+	bool		quiet;			/* no NOTIFY: pooler compatibility */
+	bool		runnable;		/* neither suspended nor in error nor frozen nor paused */
+	bool		failed_before;	/* suspended or in error, by its own error */
+	List	   *reads;			/* OIDs of what it reads */
+	List	   *upstream;		/* of StScheduled: those of them that are stream tables */
+	Bitmapset  *sources;		/* positions in StSchedule.sources, of what all of its upstreams read too */
+	int			rank;			/* greater than that of any upstream */
+
+	/* kept when the catalog is read again */
+	bool		pending;		/* something may have changed since its last refresh began */
+	int64		pending_since;
+	int64		last_start;		/* 0: none since the scheduler began */
+	int64		last_end;
+	TimestampTz last_fire;		/* of a cron expression, that was followed */
+	TimestampTz last_refresh;	/* as the catalog says */
+	int			failures;		/* in a row, of any kind */
+	bool		alerted;		/* of the present row of failures */
+	int64		not_before;		/* backing off */
+	int			stretch;		/* factor of auto_backoff: 1, 2, 4, 8 */
+	int64		checked;		/* last time that it was looked at whether commits tell all */
+} StScheduled;
+
+typedef struct StSchedule
+{
+	MemoryContext context;
+	List	   *nodes;			/* of StScheduled, by rank */
+	List	   *sources;		/* OIDs of all that is read */
+	uint64		generation;		/* of what was read */
+} StSchedule;
+
+/* Microseconds of the monotonic clock. */
+extern int64 st_now(void);
+
+/*
+ * Read the catalog within a transaction; what is known of nodes that are still
+ * there is kept from "old", which is freed. Everything else is pending.
+ */
+extern StSchedule *st_schedule_read(StSchedule *old);
+
+/* Mark what the commits since the last call may have changed. */
+extern void st_schedule_collect(StSchedule *schedule);
+extern void st_schedule_mark_all(StSchedule *schedule);
+
+/* Mark captured nodes that nobody has looked at for long: rule H6. */
+extern void st_schedule_mark_unchecked(StSchedule *schedule);
+
+/* When the node is to be refreshed; ST_NEVER: when a commit says so. */
+extern int64 st_scheduled_due(StScheduled *node);
+
+/* Does a commit make it due at once? */
+extern bool st_scheduled_follows_commits(StScheduled *node);
+
+extern StScheduled *st_schedule_find(StSchedule *schedule, Oid relid);
+
+#endif							/* ST_SCHEDULE_NODE_H */

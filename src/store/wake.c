@@ -1,0 +1,545 @@
+/*-------------------------------------------------------------------------
+ *
+ * wake.c
+ *	  What commits tell the scheduler, through shared memory (rules H).
+ *
+ * NOTES
+ *	  A database has a slot with two bitmaps over hashes of its sources: "dirty"
+ *	  is what commits have touched, "armed" what the scheduler wants to be woken
+ *	  for. A collision costs a check in vain. The protocol is that of Dekker:
+ *	  a writer sets dirty, then looks at armed; the scheduler sets armed, then
+ *	  looks at dirty, with full barriers between. So one of them sees the other.
+ *
+ *	  Everything a writer does at commit is a few atomic operations and SetLatch:
+ *	  the transaction is over, nothing may fail any more (rule H1). It finds the
+ *	  area and its slot earlier, when it writes; if there is none, capture goes
+ *	  on and the scheduler polls (rule H7).
+ *
+ *	  The area is named after its layout, so libraries of other versions do not
+ *	  meet in it. Loaded by shared_preload_libraries it is large; without, it
+ *	  is taken from what PostgreSQL keeps in reserve, which is little.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "port/atomics.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lwlock.h"
+#include "storage/proc.h"
+#include "storage/shmem.h"
+#include "utils/memutils.h"
+
+#include "compat.h"
+#include "store/wake.h"
+#include "util/fault.h"
+
+#define AREA_NAME "pg_trickle wake 1"
+
+/* preloaded, and from the reserve (of which 16 kB are used) */
+#define LARGE_SLOTS 256
+#define LARGE_BITS 65536
+#define SMALL_SLOTS 14
+#define SMALL_BITS 4096
+
+typedef struct WakeSlot
+{
+	pg_atomic_uint32 database;	/* its OID; 0: free */
+	pg_atomic_uint32 scheduler; /* process number + 1; 0: none */
+	pg_atomic_uint32 scheduler_pid;
+	pg_atomic_uint32 requested; /* a scheduler is wanted */
+	pg_atomic_uint32 resting;	/* the last one ended because there was nothing to do */
+	pg_atomic_uint32 prepared;	/* a transaction that touched a source was prepared */
+	pg_atomic_uint32 any_dirty;
+	pg_atomic_uint64 generation;
+	/* dirty, then armed */
+	pg_atomic_uint32 words[FLEXIBLE_ARRAY_MEMBER];
+} WakeSlot;
+
+typedef struct WakeArea
+{
+	uint32		nslots;
+	uint32		nbits;			/* of each map; a power of two */
+	pg_atomic_uint32 launcher;	/* process number + 1; 0: none */
+	pg_atomic_uint32 launcher_pid;
+	pg_atomic_uint32 requested; /* in some slot */
+} WakeArea;
+
+static WakeArea *area = NULL;
+static WakeSlot *slot = NULL;	/* of this database */
+static bool tried = false;		/* to attach; not again */
+
+/* what this transaction has touched; in TopTransactionContext */
+static Oid *touched = NULL;
+static int	ntouched = 0;
+static int	maxtouched = 0;
+static bool graph_changed = false;
+
+/* what the last st_wake_collect() took */
+static uint32 *collected = NULL;
+
+static shmem_request_hook_type previous_request_hook = NULL;
+static shmem_startup_hook_type previous_startup_hook = NULL;
+
+/* ----- the area ----- */
+
+static Size
+slot_size(uint32 nbits)
+{
+	return MAXALIGN(offsetof(WakeSlot, words) + sizeof(pg_atomic_uint32) * 2 * (nbits / 32));
+}
+
+static Size
+area_size(uint32 nslots, uint32 nbits)
+{
+	return add_size(MAXALIGN(sizeof(WakeArea)), mul_size(nslots, slot_size(nbits)));
+}
+
+static WakeSlot *
+slot_at(uint32 i)
+{
+	return (WakeSlot *) ((char *) area + MAXALIGN(sizeof(WakeArea)) + i * slot_size(area->nbits));
+}
+
+static void
+init_area(uint32 nslots, uint32 nbits)
+{
+	bool		found;
+
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	area = ShmemInitStruct(AREA_NAME, area_size(nslots, nbits), &found);
+	if (!found)
+	{
+		area->nslots = nslots;
+		area->nbits = nbits;
+		pg_atomic_init_u32(&area->launcher, 0);
+		pg_atomic_init_u32(&area->launcher_pid, 0);
+		pg_atomic_init_u32(&area->requested, 0);
+		for (uint32 i = 0; i < nslots; i++)
+		{
+			WakeSlot   *new = slot_at(i);
+
+			pg_atomic_init_u32(&new->database, 0);
+			pg_atomic_init_u32(&new->scheduler, 0);
+			pg_atomic_init_u32(&new->scheduler_pid, 0);
+			pg_atomic_init_u32(&new->requested, 0);
+			pg_atomic_init_u32(&new->resting, 0);
+			pg_atomic_init_u32(&new->prepared, 0);
+			pg_atomic_init_u32(&new->any_dirty, 0);
+			pg_atomic_init_u64(&new->generation, 1);
+			for (uint32 word = 0; word < 2 * (nbits / 32); word++)
+				pg_atomic_init_u32(&new->words[word], 0);
+		}
+	}
+	LWLockRelease(AddinShmemInitLock);
+}
+
+static void
+request_area(void)
+{
+	if (previous_request_hook)
+		previous_request_hook();
+	RequestAddinShmemSpace(area_size(LARGE_SLOTS, LARGE_BITS));
+}
+
+static void
+startup_area(void)
+{
+	if (previous_startup_hook)
+		previous_startup_hook();
+	init_area(LARGE_SLOTS, LARGE_BITS);
+}
+
+static WakeSlot *
+find_slot(Oid database)
+{
+	for (uint32 i = 0; i < area->nslots; i++)
+		if (pg_atomic_read_u32(&slot_at(i)->database) == database)
+			return slot_at(i);
+	return NULL;
+}
+
+/* The database's slot; made if there is none, NULL if all are taken. */
+static WakeSlot *
+claim_slot(Oid database)
+{
+	WakeSlot   *result = find_slot(database);
+
+	if (result)
+		return result;
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	result = find_slot(database);
+	for (uint32 i = 0; result == NULL && i < area->nslots; i++)
+		if (pg_atomic_read_u32(&slot_at(i)->database) == InvalidOid)
+		{
+			result = slot_at(i);
+			pg_atomic_write_u32(&result->database, database);
+		}
+	LWLockRelease(AddinShmemInitLock);
+	return result;
+}
+
+/*
+ * A writer must not fail because there is no room for the area, or because an
+ * earlier library has left one of another size (rule H7): then there is none.
+ */
+static bool
+attach(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	if (slot)
+		return true;
+	if (tried)
+		return false;
+	tried = true;
+	if (area == NULL)
+	{
+		PG_TRY();
+		{
+			if (ST_FAULT("no shared memory"))
+				elog(ERROR, "no shared memory");
+			init_area(SMALL_SLOTS, SMALL_BITS);
+		}
+		PG_CATCH();
+		{
+			if (ST_FAULT("H7"))
+				PG_RE_THROW();
+			MemoryContextSwitchTo(context);
+			FlushErrorState();
+			if (LWLockHeldByMe(AddinShmemInitLock))
+				LWLockRelease(AddinShmemInitLock);
+			area = NULL;
+		}
+		PG_END_TRY();
+	}
+	if (area && OidIsValid(MyDatabaseId))
+		slot = claim_slot(MyDatabaseId);
+	return slot != NULL;
+}
+
+bool
+st_wake_attach(void)
+{
+	return attach();
+}
+
+/* ----- writers ----- */
+
+void
+st_wake_note_source(Oid source)
+{
+	if (ntouched > 0 && touched[ntouched - 1] == source)
+		return;
+	if (!attach())
+		return;
+	for (int i = 0; i < ntouched; i++)
+		if (touched[i] == source)
+			return;
+	if (ntouched == maxtouched)
+	{
+		maxtouched = Max(8, maxtouched * 2);
+		touched = touched == NULL ?
+			MemoryContextAlloc(TopTransactionContext, sizeof(Oid) * maxtouched) :
+			repalloc(touched, sizeof(Oid) * maxtouched);
+	}
+	touched[ntouched++] = source;
+}
+
+void
+st_wake_note_graph(void)
+{
+	graph_changed = attach();
+}
+
+static void
+set_latch_of(pg_atomic_uint32 *process)
+{
+	uint32		number = pg_atomic_read_u32(process);
+
+	if (number > 0)
+		SetLatch(&GetPGProcByNumber(number - 1)->procLatch);
+}
+
+static uint32
+bit_of(Oid source)
+{
+	return murmurhash32((uint32) source) & (area->nbits - 1);
+}
+
+static pg_atomic_uint32 *
+dirty_word(uint32 bit)
+{
+	return &slot->words[bit / 32];
+}
+
+static pg_atomic_uint32 *
+armed_word(uint32 bit)
+{
+	return &slot->words[area->nbits / 32 + bit / 32];
+}
+
+/* Nobody listens: ask for somebody who does. */
+static void
+request(void)
+{
+	pg_atomic_write_u32(&slot->requested, 1);
+	pg_atomic_write_u32(&area->requested, 1);
+	pg_memory_barrier();
+	set_latch_of(&area->launcher);
+}
+
+void
+st_wake_request_scheduler(void)
+{
+	if (attach())
+		request();
+}
+
+static void
+tell_scheduler(void)
+{
+	bool		wake = graph_changed;
+
+	for (int i = 0; i < ntouched; i++)
+	{
+		uint32		bit = bit_of(touched[i]);
+
+		pg_atomic_fetch_or_u32(dirty_word(bit), (uint32) 1 << (bit % 32));
+	}
+	if (ntouched > 0)
+		pg_atomic_write_u32(&slot->any_dirty, 1);
+	if (graph_changed)
+		pg_atomic_fetch_add_u64(&slot->generation, 1);
+	/* what is set above is seen by whoever does not see what is read below */
+	pg_memory_barrier();
+	for (int i = 0; i < ntouched; i++)
+	{
+		uint32		bit = bit_of(touched[i]);
+		uint32		mask = (uint32) 1 << (bit % 32);
+
+		if ((pg_atomic_read_u32(armed_word(bit)) & mask) &&
+			(pg_atomic_fetch_and_u32(armed_word(bit), ~mask) & mask))
+			wake = true;
+	}
+	if (pg_atomic_read_u32(&slot->scheduler) == 0)
+		request();
+	else if (wake && !ST_FAULT("H1"))
+		set_latch_of(&slot->scheduler);
+}
+
+static void
+at_transaction(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_COMMIT:
+			if (ntouched > 0 || graph_changed)
+				tell_scheduler();
+			break;
+		case XACT_EVENT_PREPARE:
+			/*
+			 * COMMIT PREPARED may run where this library is not loaded (rule
+			 * H5). The transaction can be seen by now, so that whoever takes
+			 * the flag finds it.
+			 */
+			if ((ntouched > 0 || graph_changed) && !ST_FAULT("H5"))
+				pg_atomic_write_u32(&slot->prepared, 1);
+			break;
+		case XACT_EVENT_ABORT:
+			break;
+		default:
+			return;
+	}
+	/* the array goes with its context */
+	touched = NULL;
+	ntouched = maxtouched = 0;
+	graph_changed = false;
+}
+
+/* ----- the scheduler ----- */
+
+/* Take a role, if nobody has it. */
+static bool
+become(pg_atomic_uint32 *role, pg_atomic_uint32 *pid)
+{
+	uint32		nobody = 0;
+
+	if (!pg_atomic_compare_exchange_u32(role, &nobody, (uint32) ST_MY_PROC_NUMBER + 1))
+		return nobody == (uint32) ST_MY_PROC_NUMBER + 1;
+	pg_atomic_write_u32(pid, (uint32) MyProcPid);
+	return true;
+}
+
+static void
+resign(pg_atomic_uint32 *role, pg_atomic_uint32 *pid)
+{
+	if (pg_atomic_read_u32(pid) != (uint32) MyProcPid)
+		return;
+	pg_atomic_write_u32(pid, 0);
+	pg_atomic_write_u32(role, 0);
+	pg_memory_barrier();
+}
+
+bool
+st_wake_rest(uint64 generation)
+{
+	if (slot == NULL)
+		return true;
+	pg_atomic_write_u32(&slot->resting, 1);
+	ST_STOP_POINT("scheduler rests");
+	resign(&slot->scheduler, &slot->scheduler_pid);
+	/* a commit that came before found somebody to tell */
+	if ((pg_atomic_read_u32(&slot->any_dirty) == 0 && pg_atomic_read_u64(&slot->generation) == generation) ||
+		ST_FAULT("H4"))
+		return true;
+	pg_atomic_write_u32(&slot->resting, 0);
+	return false;
+}
+
+static void
+resign_at_exit(int code, Datum arg)
+{
+	if (slot)
+		resign(&slot->scheduler, &slot->scheduler_pid);
+	if (area)
+		resign(&area->launcher, &area->launcher_pid);
+}
+
+bool
+st_wake_become_scheduler(void)
+{
+	if (!attach())
+		return true;			/* nobody can be asked; a lock tells */
+	if (!become(&slot->scheduler, &slot->scheduler_pid))
+		return false;
+	before_shmem_exit(resign_at_exit, (Datum) 0);
+	if (collected == NULL)
+		collected = MemoryContextAllocZero(TopMemoryContext, sizeof(uint32) * (area->nbits / 32));
+	return true;
+}
+
+int
+st_wake_scheduler_pid(Oid database)
+{
+	WakeSlot   *other;
+
+	(void) attach();
+	other = area ? find_slot(database) : NULL;
+	return other ? (int) pg_atomic_read_u32(&other->scheduler_pid) : 0;
+}
+
+bool
+st_wake_collect(void)
+{
+	if (slot == NULL || pg_atomic_exchange_u32(&slot->any_dirty, 0) == 0)
+		return false;
+	for (uint32 word = 0; word < area->nbits / 32; word++)
+	{
+		collected[word] = 0;
+		if (pg_atomic_read_u32(&slot->words[word]) != 0)
+			collected[word] = pg_atomic_exchange_u32(&slot->words[word], 0);
+	}
+	return true;
+}
+
+bool
+st_wake_was_touched(Oid source)
+{
+	uint32		bit = bit_of(source);
+
+	return (collected[bit / 32] & ((uint32) 1 << (bit % 32))) != 0;
+}
+
+void
+st_wake_arm(Oid source)
+{
+	uint32		bit;
+
+	if (slot == NULL)
+		return;
+	bit = bit_of(source);
+	pg_atomic_fetch_or_u32(armed_word(bit), (uint32) 1 << (bit % 32));
+}
+
+bool
+st_wake_is_due(void)
+{
+	pg_memory_barrier();
+	if (slot == NULL || pg_atomic_read_u32(&slot->any_dirty) == 0)
+		return false;
+	for (uint32 word = 0; word < area->nbits / 32; word++)
+		if (pg_atomic_read_u32(&slot->words[word]) & pg_atomic_read_u32(&slot->words[area->nbits / 32 + word]))
+			return true;
+	return false;
+}
+
+uint64
+st_wake_generation(void)
+{
+	return slot ? pg_atomic_read_u64(&slot->generation) : 0;
+}
+
+bool
+st_wake_take_prepared(void)
+{
+	return slot == NULL || pg_atomic_exchange_u32(&slot->prepared, 0) != 0;
+}
+
+/* ----- the launcher ----- */
+
+bool
+st_wake_become_launcher(void)
+{
+	if (area == NULL)
+		(void) attach();
+	if (area == NULL || !become(&area->launcher, &area->launcher_pid))
+		return false;
+	before_shmem_exit(resign_at_exit, (Datum) 0);
+	return true;
+}
+
+int
+st_wake_launcher_pid(void)
+{
+	(void) attach();
+	return area ? (int) pg_atomic_read_u32(&area->launcher_pid) : 0;
+}
+
+bool
+st_wake_take_request(Oid database)
+{
+	WakeSlot   *other = find_slot(database);
+
+	return other && pg_atomic_exchange_u32(&other->requested, 0) != 0;
+}
+
+bool
+st_wake_take_any_request(void)
+{
+	return pg_atomic_exchange_u32(&area->requested, 0) != 0;
+}
+
+bool
+st_wake_take_rest(Oid database)
+{
+	WakeSlot   *other = find_slot(database);
+
+	return other && pg_atomic_exchange_u32(&other->resting, 0) != 0;
+}
+
+void
+st_wake_init(void)
+{
+	RegisterXactCallback(at_transaction, NULL);
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+	previous_request_hook = shmem_request_hook;
+	shmem_request_hook = request_area;
+	previous_startup_hook = shmem_startup_hook;
+	shmem_startup_hook = startup_area;
+}

@@ -1,0 +1,202 @@
+"""Mutants of what refreshes stream tables by itself.
+
+test/py/mutants.py runs them, see there.
+"""
+import os
+import signal
+import time
+
+import psycopg
+
+from mutants_capture import wait_for
+
+MUTANTS = {}
+
+
+def mutant(fault):
+    def register(function):
+        MUTANTS[fault] = function
+        return function
+    return register
+
+
+def scheduled(db, query="SELECT count(*) AS n FROM t", schedule="1s"):
+    db.schedule()
+    db.run("CREATE TABLE IF NOT EXISTS t (id int PRIMARY KEY, n int)")
+    db.conn.execute("SELECT pgtrickle.create_stream_table('s', %s, %s)", (query, schedule))
+
+
+def pid(db):
+    return db.value("SELECT pgtrickle.scheduler_pid()")
+
+
+def follow(db, expected, name="s", seconds=10):
+    """Is the stream table's only value this, before long?"""
+    deadline = time.monotonic() + seconds
+    while (have := db.value(f"SELECT n FROM {name}")) != expected:
+        assert time.monotonic() < deadline, f"{name} holds {have}, not {expected}"
+        time.sleep(0.01)
+
+
+def stop_at(db, place, then):
+    """Do something while the scheduler, which "place" stops, stands there."""
+    stopped = []
+
+    def is_stopped():
+        for line in os.popen("ps -eo pid,stat,args").read().splitlines():
+            number, state, command = line.split(None, 2)
+            if state.startswith("T") and "pg_trickle scheduler" in command:
+                with open(f"/proc/{number}/cmdline"):
+                    parent = open(f"/proc/{number}/stat").read().rsplit(")", 1)[1].split()[1]
+                if int(parent) == db.server.postmaster_pid():
+                    stopped[:] = [int(number)]
+        return bool(stopped)
+
+    db.server.admin.execute(f"ALTER DATABASE {db.name} SET pg_trickle.fault = '{db.fault};once;stop {place}'")
+    wait_for(is_stopped, f"the scheduler to come to {place}")
+    db.server.admin.execute(f"ALTER DATABASE {db.name} SET pg_trickle.fault = '{db.fault}'")
+    try:
+        then()
+    finally:
+        os.kill(stopped[0], signal.SIGCONT)
+
+
+@mutant("H1")
+def commits_wake(db):
+    """Ten commits, each waited for, in the time of four looks."""
+    scheduled(db)
+    wait_for(lambda: pid(db), "the scheduler")
+    follow(db, 0)
+    began = time.monotonic()
+    for i in range(10):
+        db.run(f"INSERT INTO t VALUES ({i}, 1)")
+        follow(db, i + 1)
+    assert time.monotonic() - began < 4, "the scheduler was not woken"
+
+
+@mutant("H2")
+def pending_until_it_is_done(db):
+    scheduled(db)
+    db.run("INSERT INTO t VALUES (1, 1)")
+    follow(db, 1)
+    with db.session(autocommit=False) as holder:
+        holder.execute("LOCK TABLE s IN ACCESS EXCLUSIVE MODE")
+        db.run("INSERT INTO t VALUES (2, 1)")
+        wait_for(lambda: db.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE status = 'FAILED'"), "the failure")
+        holder.rollback()
+    follow(db, 2)
+
+
+@mutant("H3")
+def created_while_the_catalog_is_read(db):
+    scheduled(db)
+    wait_for(lambda: pid(db), "the scheduler")
+    other = db.session()
+
+    def create():
+        other.execute("SELECT pgtrickle.create_stream_table('s2', 'SELECT sum(n) AS n FROM t', '1s')")
+
+    first = pid(db)
+    db.run("SELECT set_config('pg_trickle.fault', '', false)")
+    db.server.admin.execute(f"ALTER DATABASE {db.name} SET pg_trickle.fault = '{db.fault};once;stop scheduler has read'")
+    db.run(f"SELECT pg_terminate_backend({first})")
+    stop_at(db, "scheduler has read", create)
+    db.run("INSERT INTO t VALUES (1, 5)")
+    follow(db, 1)
+    follow(db, 5, "s2")
+
+
+@mutant("H4")
+def created_while_it_goes_to_rest(db):
+    scheduled(db)
+    wait_for(lambda: pid(db), "the scheduler")
+    first = pid(db)
+    db.server.admin.execute(f"ALTER DATABASE {db.name} SET pg_trickle.fault = '{db.fault};once;stop scheduler rests'")
+    db.run(f"SELECT pg_terminate_backend({first})")
+    wait_for(lambda: pid(db) not in (None, first), "another scheduler")
+
+    def create():
+        db.run("SELECT pgtrickle.create_stream_table('s', 'SELECT count(*) AS n FROM t', '1s')",
+               "INSERT INTO t VALUES (1, 1)")
+
+    db.run("SELECT pgtrickle.drop_stream_table('s')")
+    stop_at(db, "scheduler rests", create)
+    follow(db, 1)
+
+
+@mutant("H5")
+def prepared_transaction(db):
+    scheduled(db)
+    # by then it has looked at those of before its start
+    db.run("INSERT INTO t VALUES (1, 1)")
+    follow(db, 1)
+    with db.session() as writer:
+        writer.execute("BEGIN; INSERT INTO t VALUES (2, 1)")
+        writer.execute("PREPARE TRANSACTION 'p'")
+    with db.server.connect(db.name) as other:
+        other.execute("COMMIT PREPARED 'p'")
+    follow(db, 2)
+
+
+@mutant("H6")
+def attached_partition(db):
+    """ATTACH calls no capture and wakes nobody."""
+    db.also("short checks")
+    db.fault = db.value("SHOW pg_trickle.fault")
+    db.run("CREATE TABLE t (id int, n int) PARTITION BY RANGE (id)", "CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (10)",
+           "CREATE TABLE t2 (id int, n int)", "INSERT INTO t2 VALUES (11, 1)")
+    scheduled(db)
+    db.run("INSERT INTO t VALUES (1, 1)")
+    follow(db, 1)
+    db.run("ALTER TABLE t ATTACH PARTITION t2 FOR VALUES FROM (10) TO (20)")
+    follow(db, 2)
+
+
+@mutant("H7")
+def writers_need_no_shared_memory(db):
+    db.run("CREATE TABLE t (id int)")
+    db.create("s", "SELECT count(*) AS n FROM t")
+    other = db.session()
+    other.execute("SELECT set_config('pg_trickle.fault', %s, false)", (f"{db.fault};no shared memory",))
+    other.execute("INSERT INTO t VALUES (1)")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("K2")
+def lock_of_a_user(db):
+    db.server.admin.execute(f"ALTER DATABASE {db.name} SET pg_trickle.max_consecutive_errors = 1")
+    scheduled(db)
+    with db.session(autocommit=False) as holder:
+        holder.execute("LOCK TABLE s IN ACCESS EXCLUSIVE MODE")
+        db.run("INSERT INTO t VALUES (1, 1)")
+        wait_for(lambda: db.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE status = 'FAILED'"), "the failure")
+        holder.rollback()
+    assert db.value("SELECT status FROM pgtrickle.pgt_stream_tables") == "ACTIVE", "a lock suspended it"
+    follow(db, 1)
+
+
+@mutant("K13")
+def database_copied(db):
+    scheduled(db)
+    wait_for(lambda: pid(db), "the scheduler")
+    for conn in db.sessions:
+        conn.close()
+    copy = f"{db.name}_copy"
+    db.server.admin.execute(f"CREATE DATABASE {copy} TEMPLATE {db.name}")
+    db.server.admin.execute(f"DROP DATABASE {copy} WITH (FORCE)")
+
+
+def fires(db, schedule, after, expected):
+    have = db.conn.execute("SELECT pgtrickle.next_fire_time(%s, %s) = %s", (schedule, after, expected)).fetchone()[0]
+    assert have, f"\"{schedule}\" after {after} does not fire at {expected}"
+
+
+@mutant("K24 gap")
+def clocks_put_forward(db):
+    fires(db, "CRON_TZ=Europe/Berlin 30 2 * * *", "2026-03-28 12:00:00Z", "2026-03-29 01:00:00Z")
+
+
+@mutant("K24 repeated")
+def clocks_put_back(db):
+    fires(db, "CRON_TZ=Europe/Berlin 30 2 * * *", "2026-10-25 00:30:00Z", "2026-10-26 01:30:00Z")

@@ -1,0 +1,323 @@
+"""Stream tables that refresh themselves.
+
+Each server here has the scheduler switched on, which other tests have not.
+"""
+import threading
+import time
+
+import psycopg
+import pytest
+
+from conftest import Database
+
+LIBRARY = "pg_trickle"
+
+
+def wait_until(condition, what, seconds=30):
+    """The condition's value, once it is true."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.005)
+    return value
+
+
+class Scheduled(Database):
+    """A database whose stream tables refresh themselves."""
+
+    def pid(self):
+        return self.value("SELECT pgtrickle.scheduler_pid()")
+
+    def create(self, name, query, schedule="1s", mode="AUTO", conn=None):
+        (conn or self.conn).execute("SELECT pgtrickle.create_stream_table(%s, %s, %s, %s)",
+                                    (name, query, schedule, mode))
+
+    def same(self, name, query):
+        return self.value(f"SELECT NOT EXISTS ((TABLE {name} EXCEPT ALL ({query})) UNION ALL (({query}) EXCEPT ALL TABLE {name}))")
+
+    def follows(self, name, seconds=30):
+        """The stream table becomes what its query says, by itself."""
+        query = self.value("SELECT defining_query FROM pgtrickle.pgt_stream_tables WHERE pgt_name = %s", (name,))
+        wait_until(lambda: self.same(name, query), f"{name} to follow", seconds)
+        self.assert_fresh(name)
+
+    def status(self, name):
+        return self.value("SELECT status FROM pgtrickle.pgt_stream_tables WHERE pgt_name = %s", (name,))
+
+    def source(self, rows=10):
+        self.execute("CREATE TABLE t (id int PRIMARY KEY, n int)")
+        self.execute("INSERT INTO t SELECT x, x FROM generate_series(1, %s) AS x", (rows,))
+
+
+@pytest.fixture(scope="module")
+def running(request):
+    from conftest import Server, _finish
+    server = Server(preload=LIBRARY, conf={"pg_trickle.enabled": "on", "pg_trickle.scheduler_interval_ms": "60000"})
+    server.start()
+    yield server
+    _finish(server, request)
+
+
+@pytest.fixture
+def scheduled(running):
+    database = Scheduled(running)
+    yield database
+    database.drop()
+
+
+def test_follows_commits(scheduled):
+    """Twenty commits, each waited for: polling once a second would not do."""
+    scheduled.source()
+    scheduled.create("s", "SELECT count(*) AS n, sum(n) FROM t")
+    wait_until(scheduled.pid, "the scheduler")
+    began = time.monotonic()
+    for i in range(20):
+        scheduled.execute("INSERT INTO t VALUES (%s, 1)", (1000 + i,))
+        wait_until(lambda: scheduled.value("SELECT n FROM s") == 11 + i, "the row")
+    assert time.monotonic() - began < 8, "commits do not wake the scheduler"
+    scheduled.follows("s")
+    assert scheduled.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE initiated_by = 'SCHEDULER'") >= 20
+
+
+def test_chain_and_diamond(scheduled):
+    scheduled.source()
+    scheduled.create("a", "SELECT id, n FROM t WHERE n > 2")
+    scheduled.create("b", "SELECT n % 2 AS k, count(*) FROM a GROUP BY 1", "calculated")
+    scheduled.create("c", "SELECT n % 3 AS k, sum(n) FROM a GROUP BY 1", "calculated")
+    scheduled.create("d", "SELECT b.k, count, sum FROM b JOIN c USING (k)")
+    for statement in ("INSERT INTO t VALUES (100, 100), (101, 101)", "UPDATE t SET n = n + 1", "DELETE FROM t WHERE id < 5"):
+        scheduled.execute(statement)
+        for name in "abcd":
+            scheduled.follows(name)
+
+
+def test_prepared_transaction(scheduled):
+    """Nobody tells of its end: COMMIT PREPARED may run where the library is not loaded."""
+    scheduled.source()
+    scheduled.create("s", "SELECT count(*) AS n FROM t")
+    writer = scheduled.connect()
+    writer.execute("BEGIN")
+    writer.execute("INSERT INTO t VALUES (50, 1)")
+    writer.execute("PREPARE TRANSACTION 'p'")
+    writer.close()
+    scheduled.execute("INSERT INTO t VALUES (51, 1)")
+    wait_until(lambda: scheduled.value("SELECT n FROM s") == 11, "the other row")
+    scheduled.execute("COMMIT PREPARED 'p'")
+    scheduled.follows("s")
+
+
+def test_changes_of_the_graph(scheduled):
+    scheduled.source()
+    scheduled.create("s", "SELECT count(*) AS n FROM t", "1h")
+    scheduled.create("canary", "SELECT count(*) AS n FROM t")
+    scheduled.execute("INSERT INTO t VALUES (50, 1)")
+    scheduled.follows("canary")
+    assert scheduled.value("SELECT n FROM s") == 10, "an hour has not passed"
+    scheduled.execute("SELECT pgtrickle.alter_stream_table('s', schedule => '1s')")
+    scheduled.follows("s")
+    scheduled.execute("SELECT pgtrickle.alter_stream_table('s', tier => 'frozen')")
+    scheduled.execute("INSERT INTO t VALUES (51, 1)")
+    scheduled.follows("canary")
+    assert scheduled.value("SELECT n FROM s") == 11, "it is frozen"
+    scheduled.execute("SELECT pgtrickle.alter_stream_table('s', tier => 'hot')")
+    scheduled.follows("s")
+    scheduled.execute("DROP TABLE canary")
+    scheduled.create("canary", "SELECT sum(n) FROM t")
+    scheduled.execute("INSERT INTO t VALUES (52, 1)")
+    scheduled.follows("canary")
+    scheduled.follows("s")
+
+
+def test_pause_all(scheduled):
+    scheduled.source()
+    scheduled.create("s", "SELECT count(*) AS n FROM t")
+    scheduled.create("suspended", "SELECT count(*) AS n FROM t")
+    scheduled.execute("SELECT pgtrickle.alter_stream_table('suspended', status => 'SUSPENDED')")
+    scheduled.execute("SELECT pgtrickle.pause_all()")
+    scheduled.create("canary", "SELECT count(*) AS n FROM t")
+    scheduled.execute("INSERT INTO t VALUES (50, 1)")
+    scheduled.follows("canary")
+    assert scheduled.value("SELECT n FROM s") == 10
+    scheduled.execute("SELECT pgtrickle.resume_all()")
+    scheduled.follows("s")
+    assert scheduled.status("suspended") == "SUSPENDED"
+    assert scheduled.value("SELECT n FROM suspended") == 10
+    scheduled.execute("SELECT pgtrickle.resume_stream_table('suspended')")
+    scheduled.follows("suspended")
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="not suspended"):
+        scheduled.execute("SELECT pgtrickle.resume_stream_table('suspended')")
+
+
+def test_own_error_stops_it_alone(scheduled):
+    scheduled.source()
+    scheduled.execute("SET pg_trickle.volatile_function_policy = 'allow'")
+    scheduled.create("bad", "SELECT 10 / n AS q FROM t")
+    scheduled.create("above", "SELECT count(*) AS n FROM bad", "calculated")
+    scheduled.create("good", "SELECT count(*) AS n FROM t")
+    listener = scheduled.connect()
+    listener.execute("LISTEN pg_trickle_alert")
+    scheduled.execute("INSERT INTO t VALUES (50, 0)")
+    scheduled.follows("good")
+    wait_until(lambda: scheduled.status("bad") == "ERROR", "the error")
+    assert "division by zero" in scheduled.value("SELECT last_error_message FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'bad'")
+    assert scheduled.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE status = 'FAILED'") == 1
+    assert scheduled.status("above") == "ACTIVE"
+    events = [n.payload for n in listener.notifies(timeout=10, stop_after=1)]
+    assert '"event": "refresh_failed"' in events[0] and '"pgt_name": "bad"' in events[0]
+    scheduled.execute("DELETE FROM t WHERE n = 0")
+    scheduled.execute("SELECT pgtrickle.resume_stream_table('bad')")
+    scheduled.follows("bad")
+    scheduled.execute("INSERT INTO t VALUES (60, 5)")
+    scheduled.follows("bad")
+    scheduled.follows("above")
+
+
+def test_counted_errors_suspend(scheduled):
+    """An error that may pass by itself is tried again, so often and no oftener."""
+    scheduled.source()
+    scheduled.execute("CREATE FUNCTION moody(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS"
+                      " $$ BEGIN IF $1 = 0 THEN RAISE 'in a mood' USING ERRCODE = 'XX001'; END IF; RETURN $1; END $$")
+    scheduled.create("s", "SELECT moody(n) AS n FROM t")
+    scheduled.execute("INSERT INTO t VALUES (50, 0)")
+    wait_until(lambda: scheduled.status("s") == "SUSPENDED", "the suspension")
+    assert scheduled.value("SELECT consecutive_errors FROM pgtrickle.pgt_stream_tables") == 3
+    scheduled.execute("DELETE FROM t WHERE n = 0")
+    scheduled.execute("SELECT pgtrickle.resume_stream_table('s')")
+    scheduled.follows("s")
+    assert scheduled.value("SELECT consecutive_errors FROM pgtrickle.pgt_stream_tables") == 0
+
+
+def test_lock_of_a_user_is_no_error_of_its_own(scheduled):
+    scheduled.execute(f"ALTER DATABASE {scheduled.name} SET pg_trickle.max_consecutive_errors = 2")
+    scheduled.source()
+    scheduled.create("s", "SELECT count(*) AS n FROM t")
+    holder = scheduled.connect(autocommit=False)
+    holder.execute("LOCK TABLE s IN ACCESS EXCLUSIVE MODE")
+    scheduled.execute("INSERT INTO t VALUES (50, 1)")
+    # oftener than errors of its own may happen
+    before = scheduled.server.log.read_text().count("lock timeout")
+    wait_until(lambda: scheduled.server.log.read_text().count("lock timeout") >= before + 3, "three tries")
+    holder.rollback()
+    assert scheduled.status("s") == "ACTIVE"
+    scheduled.follows("s")
+
+
+def test_manual_refresh_that_rolls_back(scheduled):
+    """What another session has begun, and undone, is still to be done (rule H2)."""
+    scheduled.source()
+    scheduled.create("s", "SELECT count(*) AS n FROM t")
+    other = scheduled.connect(autocommit=False)
+    other.execute("INSERT INTO t VALUES (49, 1)")
+    other.execute("SELECT pgtrickle.refresh_stream_table('s')")
+    scheduled.execute("INSERT INTO t VALUES (50, 1)")
+    other.rollback()
+    scheduled.follows("s")
+
+
+def test_terminated_scheduler_comes_back(scheduled):
+    scheduled.source()
+    scheduled.create("s", "SELECT count(*) AS n FROM t")
+    for i in range(3):
+        pid = wait_until(scheduled.pid, "the scheduler")
+        scheduled.execute("SELECT pg_terminate_backend(%s)", (pid,))
+        scheduled.execute("INSERT INTO t VALUES (%s, 1)", (50 + i,))
+        wait_until(lambda: scheduled.pid() not in (None, pid), "another one")
+        scheduled.follows("s")
+
+
+def test_database_can_be_dropped_and_copied(running):
+    database = Scheduled(running)
+    database.source()
+    database.create("s", "SELECT count(*) AS n FROM t")
+    wait_until(database.pid, "the scheduler")
+    database.close()
+    with running.connect() as admin:
+        admin.execute(f"CREATE DATABASE copied TEMPLATE {database.name}")
+        admin.execute(f"DROP DATABASE {database.name}")
+    copy = running.connect("copied")
+    copy.execute("INSERT INTO t VALUES (50, 1)")
+    # nobody told of this database: the launcher finds it, and the copy recomputes
+    wait_until(lambda: copy.execute("SELECT n FROM s").fetchone()[0] == 11, "the copy to follow", 40)
+    copy.close()
+    with running.connect() as admin:
+        admin.execute("DROP DATABASE copied")
+
+
+def test_extension_dropped_and_created_again(scheduled):
+    scheduled.source()
+    scheduled.create("s", "SELECT count(*) AS n FROM t")
+    pid = wait_until(scheduled.pid, "the scheduler")
+    scheduled.execute("DROP EXTENSION pg_trickle CASCADE")
+    wait_until(lambda: not scheduled.value("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = %s)", (pid,)), "its end")
+    scheduled.execute("DROP TABLE IF EXISTS s")
+    scheduled.execute("CREATE EXTENSION pg_trickle")
+    scheduled.create("s", "SELECT count(*) AS n FROM t")
+    scheduled.execute("INSERT INTO t VALUES (50, 1)")
+    scheduled.follows("s")
+
+
+def test_nothing_to_do_needs_no_process(scheduled):
+    wait_until(lambda: scheduled.pid() is None, "its end")
+    scheduled.source()
+    scheduled.create("s", "SELECT count(*) AS n FROM t")
+    scheduled.execute("INSERT INTO t VALUES (50, 1)")
+    scheduled.follows("s")
+    scheduled.execute("SELECT pgtrickle.drop_stream_table('s')")
+    wait_until(lambda: scheduled.pid() is None, "its end")
+
+
+def test_switched_off_and_on(scheduled):
+    scheduled.source()
+    scheduled.create("s", "SELECT count(*) AS n FROM t")
+    wait_until(scheduled.pid, "the scheduler")
+    scheduled.execute("ALTER SYSTEM SET pg_trickle.enabled = off")
+    try:
+        scheduled.server.reload()
+        wait_until(lambda: scheduled.connect().execute("SHOW pg_trickle.enabled").fetchone()[0] == "off", "the setting")
+        scheduled.execute("INSERT INTO t VALUES (50, 1)")
+    finally:
+        scheduled.execute("ALTER SYSTEM RESET pg_trickle.enabled")
+        scheduled.server.reload()
+    scheduled.follows("s")
+
+
+def test_without_preload(make_server):
+    """The first stream table starts the launcher; after a restart of the server one call does."""
+    server = make_server(conf={"pg_trickle.enabled": "on"})
+    database = Scheduled(server)
+    database.source()
+    database.create("s", "SELECT count(*) AS n FROM t")
+    database.execute("INSERT INTO t VALUES (50, 1)")
+    database.follows("s")
+    server.restart()
+    database.reconnect()
+    database.execute("INSERT INTO t VALUES (51, 1)")
+    assert database.pid() is None
+    database.execute("SELECT pgtrickle.start_scheduler()")
+    database.follows("s")
+
+
+def test_writers_and_the_scheduler(scheduled):
+    """Eight writers with rollbacks and savepoints; at the end everything is there."""
+    scheduled.source()
+    scheduled.create("groups", "SELECT n % 7 AS k, count(*), sum(n), max(n) FROM t GROUP BY 1")
+    scheduled.create("above", "SELECT count(*) AS k, sum(count) FROM groups")
+
+    def write(number):
+        with scheduled.server.connect(scheduled.name, autocommit=False) as conn:
+            for i in range(150):
+                conn.execute("SAVEPOINT a")
+                conn.execute("INSERT INTO t VALUES (%s, %s)", (1000 * number + i, i))
+                if i % 3 == 0:
+                    conn.execute("ROLLBACK TO a")
+                conn.execute("UPDATE t SET n = n + 1 WHERE id = %s", (1000 * number + i - 2,))
+                conn.rollback() if i % 5 == 0 else conn.commit()
+
+    writers = [threading.Thread(target=write, args=(n,)) for n in range(1, 9)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    scheduled.follows("groups")
+    scheduled.follows("above")
+    assert scheduled.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE was_full_fallback") == 0
