@@ -206,6 +206,7 @@ CREATE TABLE pgtrickle.stream_table_internals (
     key_columns smallint[] NOT NULL,
     views_fingerprint text NOT NULL,
     functions_fingerprint text NOT NULL,
+    guard_fingerprint text NOT NULL DEFAULT '',
     unlogged_mark text NOT NULL DEFAULT '',
     paused_at timestamptz
 );
@@ -223,6 +224,7 @@ COMMENT ON COLUMN pgtrickle.stream_table_internals.key_columns IS 'Attribute num
 COMMENT ON COLUMN pgtrickle.stream_table_internals.views_fingerprint IS 'Changes when a view that the query was expanded from is replaced.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.functions_fingerprint IS 'Changes when a function that the query calls is replaced.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.paused_at IS 'Since when pause_all() keeps the scheduler from refreshing it; NULL: it does not.';
+COMMENT ON COLUMN pgtrickle.stream_table_internals.guard_fingerprint IS 'Changes when the trigger that keeps others from writing was disabled or dropped, were it only for a while.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.unlogged_mark IS 'The crash mark when it was last recomputed, if the stream table or a state is UNLOGGED.';
 
 GRANT SELECT ON pgtrickle.pgt_stream_tables, pgtrickle.pgt_dependencies TO PUBLIC;

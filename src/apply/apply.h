@@ -76,6 +76,14 @@ extern void st_applier_subtract_contents(StApplier *applier, StZset *zset, Snaps
 /* The guard (rule G4): engine code writes between enter and leave. */
 extern void st_guard_init(void);	/* once, from _PG_init */
 extern void st_guard_install(Oid relid);
+
+/*
+ * Text that changes when the guard was disabled or dropped, were it only for a
+ * while. Begins with '!' as long as others can write past it: it is not there,
+ * or the table has rules, children or parents. A relcache invalidation tells of
+ * all that makes it so, not of a child that goes.
+ */
+extern char *st_guard_fingerprint(Oid relid);
 extern void st_guard_enter(void);
 extern void st_guard_leave(void);
 extern void st_guard_reset(void);	/* at transaction and subtransaction abort */

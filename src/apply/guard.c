@@ -10,6 +10,9 @@
  *	  depth at which the engine entered: a user's trigger that runs on behalf
  *	  of the engine's statement stands one deeper and is refused.
  *
+ *	  A superuser can disable it. That leaves the trigger's row changed for good,
+ *	  even if it is enabled again: the fingerprint tells the next refresh.
+ *
  *	  Entries remember their transaction nesting level, so the abort of a
  *	  (sub)transaction removes exactly its own.
  *
@@ -17,7 +20,12 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type_d.h"
 #include "commands/trigger.h"
@@ -26,11 +34,13 @@
 #include "nodes/value.h"
 #include "parser/parse_func.h"
 #include "replication/logicalworker.h"
+#include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "apply/apply.h"
+#include "catalog/extension.h"
 #include "util/fault.h"
 
 typedef struct GuardEntry
@@ -125,6 +135,40 @@ st_guard_install(Oid relid)
 								 LookupFuncName(name, 0, NULL, false), InvalidOid, NULL,
 								 true, false, TRIGGER_FIRES_ALWAYS);
 	CommandCounterIncrement();
+}
+
+char *
+st_guard_fingerprint(Oid relid)
+{
+	Relation	rel = table_open(TriggerRelationId, AccessShareLock);
+	Oid			function = st_internal_function("guard_stream_table", false);
+	Relation	guarded;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	StringInfoData text;
+	bool		intact = false;
+
+	initStringInfo(&text);
+	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, TriggerRelidNameIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
+
+		if (form->tgfoid != function)
+			continue;
+		intact = form->tgenabled == TRIGGER_FIRES_ALWAYS;
+		appendStringInfo(&text, "%u:%u:%c", form->oid, HeapTupleHeaderGetRawXmin(tuple->t_data), form->tgenabled);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+
+	guarded = table_open(relid, AccessShareLock);
+	intact = intact && guarded->rd_rules == NULL && !has_superclass(relid) &&
+		find_inheritance_children(relid, NoLock) == NIL;
+	table_close(guarded, NoLock);
+	return intact ? text.data : psprintf("!%s", text.data);
 }
 
 /*

@@ -143,6 +143,7 @@ st_stream_table_get(Oid relid)
 	result->search_path = text_attribute(tuple, desc, "search_path");
 	result->views_fingerprint = text_attribute(tuple, desc, "views_fingerprint");
 	result->functions_fingerprint = text_attribute(tuple, desc, "functions_fingerprint");
+	result->guard_fingerprint = text_attribute(tuple, desc, "guard_fingerprint");
 	result->unlogged_mark = text_attribute(tuple, desc, "unlogged_mark");
 	result->identity_kind = DatumGetInt16(attribute(tuple, desc, "identity_kind", &isnull));
 	count = array_attribute(tuple, desc, "settings", TEXTOID, -1, false, TYPALIGN_INT, &values);

@@ -40,6 +40,7 @@ typedef struct StStreamTable
 	char	   *search_path;	/* that the query was written under */
 	char	   *views_fingerprint;
 	char	   *functions_fingerprint;
+	char	   *guard_fingerprint;	/* of its last recompute */
 	char	   *unlogged_mark;	/* crash mark of its last recompute if anything of it is UNLOGGED */
 	List	   *settings;		/* of char *: name, value, name, value */
 	int			nstates;

@@ -551,6 +551,7 @@ st_entry_get(Oid relid)
 	foreach(lc, st_query_types(query))
 		entry->row_types = lappend_oid(entry->row_types, get_typ_typrelid(lfirst_oid(lc)));
 	entry->functions_fingerprint = st_query_functions_fingerprint(query);
+	entry->guard_fingerprint = st_guard_fingerprint(relid);
 	entry->owner = st_relation_owner(relid);
 	fill_entry(entry, table, query);
 	MemoryContextSwitchTo(old);

@@ -467,23 +467,36 @@ unlogged_mark(StEntry *entry)
 	return unlogged && !ST_FAULT("C8 own") ? st_crash_mark_ensure() : "";
 }
 
+/* Rule G4: may there be rows that the guard has not seen? */
+static bool
+others_wrote(StEntry *entry)
+{
+	return entry->guard_fingerprint[0] == '!' ||
+		strcmp(entry->guard_fingerprint, entry->table->guard_fingerprint) != 0;
+}
+
 /* The contents are those of the functions, types and files as they are now. */
 static void
 adopt_present(StEntry *entry)
 {
-	Oid			types[] = {INT8OID, TEXTOID, TEXTOID};
-	Datum		values[3];
+	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, TEXTOID};
+	Datum		values[4];
 	const char *mark = unlogged_mark(entry);
 
+	/* nothing tells when the guard is whole again */
+	if (entry->guard_fingerprint[0] == '!')
+		st_entry_forget(entry->relid);
 	if (strcmp(entry->functions_fingerprint, entry->table->functions_fingerprint) == 0 &&
+		strcmp(entry->guard_fingerprint, entry->table->guard_fingerprint) == 0 &&
 		strcmp(mark, entry->table->unlogged_mark) == 0)
 		return;
 	values[0] = Int64GetDatum(entry->table->pgt_id);
 	values[1] = CStringGetTextDatum(entry->functions_fingerprint);
 	values[2] = CStringGetTextDatum(mark);
+	values[3] = CStringGetTextDatum(entry->guard_fingerprint);
 	SPI_connect();
-	(void) st_catalog_execute("UPDATE pgtrickle.stream_table_internals SET functions_fingerprint = $2, unlogged_mark = $3"
-							  " WHERE pgt_id = $1", 3, types, values, NULL);
+	(void) st_catalog_execute("UPDATE pgtrickle.stream_table_internals SET functions_fingerprint = $2, unlogged_mark = $3,"
+							  " guard_fingerprint = $4 WHERE pgt_id = $1", 4, types, values, NULL);
 	SPI_finish();
 	CacheInvalidateRelcacheByRelid(entry->relid);
 	st_entry_forget(entry->relid);
@@ -527,6 +540,8 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 		reason = changed;
 	else if (strcmp(unlogged_mark(entry), entry->table->unlogged_mark) != 0)
 		reason = "the stream table or a state became UNLOGGED or LOGGED, or a crash emptied it";
+	else if (others_wrote(entry) && !ST_FAULT("G4 disabled"))
+		reason = "others could write to the stream table";
 	else
 	{
 		reason = read_sources(member, snapshot, outcome);

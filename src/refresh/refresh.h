@@ -43,6 +43,7 @@ typedef struct StEntry
 	List	   *relations;		/* OIDs of sources in order, then of views */
 	List	   *row_types;		/* OIDs of the relations of row types it uses */
 	char	   *functions_fingerprint;	/* as it is now; differs: recompute */
+	char	   *guard_fingerprint;	/* likewise */
 	StProgram  *program;		/* NULL: recomputed always */
 	const char *reason;			/* why, if so */
 	bool		stays_stale;	/* its logs are not read meanwhile: recompute until they are */

@@ -163,6 +163,8 @@ def miss(db):
         other.execute("ALTER TABLE s DISABLE TRIGGER ALL")
         other.execute("UPDATE s SET n = 7 WHERE id = 1")
     db.run("DELETE FROM t WHERE id = 1")
+    # or the refresh would recompute because of the guard
+    db.also("G4 disabled")
     db.refresh()
     db.fresh(fallback=True)
 
@@ -724,6 +726,20 @@ def guard(db):
     except psycopg.errors.ObjectNotInPrerequisiteState:
         pass
     db.fresh()
+
+
+@mutant("G4 disabled")
+def guard_that_was_disabled(db):
+    grouped(db, "(1, 1, 1)", "SELECT id, n FROM t")
+    # by somebody without the library, whom nobody refuses it (rule J30)
+    db.run("ALTER EVENT TRIGGER pg_trickle_on_ddl_start DISABLE")
+    with db.server.connect(db.name) as other:
+        name = other.execute("SELECT quote_ident(tgname) FROM pg_trigger WHERE tgrelid = 's'::regclass AND tgname ~ 'guard'").fetchone()[0]
+        other.execute("ALTER TABLE s DISABLE TRIGGER ALL")
+        other.execute("INSERT INTO s (id, n) VALUES (7, 7)")
+        other.execute(f"ALTER TABLE s ENABLE ALWAYS TRIGGER {name}")
+    db.refresh()
+    db.fresh(fallback=True)
 
 
 # -- running them
