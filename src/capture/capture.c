@@ -294,10 +294,13 @@ check_capturable(Oid relid)
 void
 st_capture_lock(Oid source)
 {
-	/* dropped by the command that we come from */
-	if (get_rel_name(source) == NULL)
-		return;
 	LockRelationOid(source, ShareRowExclusiveLock);
+	/* dropped by the command that we come from, or while we waited */
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(source)))
+	{
+		UnlockRelationOid(source, ShareRowExclusiveLock);
+		return;
+	}
 	(void) find_all_inheritors(source, ShareRowExclusiveLock, NULL);
 }
 
