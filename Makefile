@@ -63,6 +63,7 @@ OBJS = \
 	src/query/numeric_scale.o \
 	src/query/ordered.o \
 	src/query/outer.o \
+	src/query/recursive.o \
 	src/query/setop.o \
 	src/query/slice.o \
 	src/query/source_facts.o \
@@ -74,6 +75,7 @@ OBJS = \
 	src/delta/join.o \
 	src/delta/outer.o \
 	src/delta/program.o \
+	src/delta/recursive.o \
 	src/delta/slice.o \
 	src/delta/top.o \
 	src/apply/apply.o \
@@ -84,6 +86,7 @@ OBJS = \
 	src/refresh/entry.o \
 	src/refresh/group.o \
 	src/refresh/node_run.o \
+	src/refresh/recursion_run.o \
 	src/refresh/refresh.o \
 	src/refresh/slice_run.o \
 	src/refresh/source_read.o \

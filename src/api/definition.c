@@ -243,6 +243,17 @@ st_definition_create_states(StDefinition *definition, int64 pgt_id)
 	CommandCounterIncrement();
 }
 
+/* By which the step of a recursion finds the rows that a change of what else it reads goes with. */
+static void
+create_recursion_indexes(StDefinition *definition, int ordinal, Oid state)
+{
+	Bitmapset  *columns = st_tree_joined_columns(definition->tree, ordinal);
+	int			column = -1;
+
+	while ((column = bms_next_member(columns, column)) >= 0)
+		(void) st_column_create_index(state, column);
+}
+
 void
 st_definition_create_indexes(StDefinition *definition, bool own)
 {
@@ -283,6 +294,8 @@ st_definition_create_indexes(StDefinition *definition, bool own)
 				identity.nkeys++;
 		if (identity.nkeys > 0 && identity.nkeys == node->nkeys)
 			(void) st_identity_create_index(definition->states[i], &identity);
+		if (node->step)
+			create_recursion_indexes(definition, i, definition->states[i]);
 	}
 	CommandCounterIncrement();
 }

@@ -83,6 +83,8 @@ print_node(StringInfo text, StEntry *entry, StNode *node, int indent)
 		appendStringInfo(&what, "First row of %d keys", node->nkeys);
 	else if (node->distinct)
 		appendStringInfo(&what, "Distinct on %d columns", node->nkeys);
+	else if (node->step)
+		appendStringInfo(&what, "Recursion%s", node->all ? "" : ", distinct");
 	else if (node->top)
 		appendStringInfo(&what, "First " INT64_FORMAT " rows%s", node->limit, node->ties ? " with ties" : "");
 	else if (node->nkeys == 0)
@@ -99,6 +101,8 @@ print_node(StringInfo text, StEntry *entry, StNode *node, int indent)
 	appendStringInfo(&what, " [state %d]", node->ordinal);
 	line(text, indent, what.data);
 	print_query(text, entry, node->block, indent + 1);
+	if (node->step)
+		print_query(text, entry, node->step, indent + 1);
 }
 
 /* A flat join, its conditions all in one place. */

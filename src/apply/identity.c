@@ -84,8 +84,8 @@ make_hash_expression(Relation rel, const StIdentity *identity)
 								 InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
 }
 
-Oid
-st_identity_create_index(Oid relid, const StIdentity *identity)
+static Oid
+create_index(Oid relid, const StIdentity *identity, bool unique)
 {
 	Relation	rel = table_open(relid, ShareLock);
 	bool		by_key = identity->kind == ST_IDENTITY_KEY;
@@ -101,7 +101,7 @@ st_identity_create_index(Oid relid, const StIdentity *identity)
 
 	initStringInfo(&addition);
 	info = StMakeIndexInfo(count, BTREE_AM_OID,
-						   by_key ? NIL : list_make1(make_hash_expression(rel, identity)), by_key);
+						   by_key ? NIL : list_make1(make_hash_expression(rel, identity)), by_key && unique);
 	if (by_key)
 	{
 		for (int i = 0; i < count; i++)
@@ -138,6 +138,20 @@ st_identity_create_index(Oid relid, const StIdentity *identity)
 	table_close(rel, NoLock);
 	CommandCounterIncrement();
 	return index;
+}
+
+Oid
+st_identity_create_index(Oid relid, const StIdentity *identity)
+{
+	return create_index(relid, identity, true);
+}
+
+Oid
+st_column_create_index(Oid relid, AttrNumber column)
+{
+	StIdentity	identity = {ST_IDENTITY_KEY, 1, &column};
+
+	return create_index(relid, &identity, false);
 }
 
 /* The table's index that st_identity_create_index would make, or InvalidOid. */

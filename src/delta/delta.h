@@ -40,6 +40,20 @@ typedef struct StBlockProgram
 } StBlockProgram;
 
 /*
+ * The statements of a recursion. "step" gives the change of one step for the
+ * deltas of its leaves, among which is the state itself. "absent" gives those
+ * of the rows in ST_GROUPS_INPUT that the state does not have, each once, and
+ * "present" those that it has; "derived" those that come about from its rows.
+ */
+typedef struct StRecursionProgram
+{
+	StBlockProgram step;
+	StStatement *absent;
+	StStatement *present;
+	StStatement *derived;
+} StRecursionProgram;
+
+/*
  * The statements of a state node. "fill" returns state rows. "delta" returns,
  * for every group that the leaves' deltas touch: (present bool, recompute
  * bool, old state columns, new state columns). "recompute" reads the groups'
@@ -54,6 +68,7 @@ typedef struct StNodeProgram
 	TupleDesc	key_desc;		/* of ST_GROUPS_INPUT */
 	StBlockProgram block;
 	StStatement *recompute;
+	StRecursionProgram *recursion;	/* of WITH RECURSIVE, or NULL; "block" is where it begins */
 } StNodeProgram;
 
 /*

@@ -26,6 +26,7 @@
 #include "delta/block.h"
 #include "delta/delta.h"
 #include "delta/join.h"
+#include "delta/recursive.h"
 #include "query/source_facts.h"
 #include "util/sqlbuf.h"
 
@@ -113,7 +114,10 @@ st_tree_sources(StTree *tree)
 	ListCell   *lc;
 
 	foreach(lc, tree->nodes)
+	{
 		(void) columns_walker((Node *) ((StNode *) lfirst(lc))->block, &context);
+		(void) columns_walker((Node *) ((StNode *) lfirst(lc))->step, &context);
+	}
 	(void) columns_walker((Node *) tree->final, &context);
 	list_sort(context.sources, compare_sources);
 	return context.sources;
@@ -287,6 +291,11 @@ make_node_program(MemoryContext context, StProgram *program, StNodeProgram *targ
 	List	   *leaves;
 	StringInfoData sql;
 
+	if (node->step)
+	{
+		st_recursion_program_init(program, target);
+		return;
+	}
 	leaves = target->block.leaves = st_block_leaves(node->block, program, NIL);
 
 	initStringInfo(&sql);

@@ -142,10 +142,12 @@ st_inline_ctes(Query *query, BuildContext *context)
 		InlineContext inlining = {cte->ctename, castNode(Query, cte->ctequery), -1};
 
 		CHECK_FOR_INTERRUPTS();
-		if (cte->cterecursive && ST_FAULT("E12"))
-			inlining.query = linitial_node(RangeTblEntry, inlining.query->rtable)->subquery;
-		else if (cte->cterecursive)
-			return st_decline(context, "WITH RECURSIVE has no delta rule yet") != NULL;
+		if (cte->cterecursive)
+		{
+			inlining.query = st_recursion(cte, context);
+			if (inlining.query == NULL)
+				return false;
+		}
 		if (inlining.query->commandType != CMD_SELECT)
 			return st_decline(context, "WITH contains a data-modifying statement") != NULL;
 		(void) inline_cte_walker((Node *) query, &inlining);
@@ -603,7 +605,7 @@ same_node(StNode *a, StNode *b)
 	if (a->nkeys != b->nkeys || a->narguments != b->narguments || a->distinct != b->distinct ||
 		list_length(a->aggregates) != list_length(b->aggregates) || a->first != b->first ||
 		a->nshown != b->nshown || a->top != b->top || a->limit != b->limit || a->offset != b->offset ||
-		a->ties != b->ties || list_length(a->order) != list_length(b->order) ||
+		a->ties != b->ties || a->step || b->step || list_length(a->order) != list_length(b->order) ||
 		!equal(a->block, b->block))
 		return false;
 	forboth(lc1, a->order, lc2, b->order)

@@ -97,6 +97,9 @@ extern Query *st_distinct(Query *query, BuildContext *context);
 /* UNION, INTERSECT and EXCEPT, in place; NULL: declined. */
 extern Query *st_linearize_set_operation(Query *query, BuildContext *context);
 
+/* WITH RECURSIVE becomes a state; a query that reads it (query/recursive.c). NULL: declined. */
+extern Query *st_recursion(CommonTableExpr *cte, BuildContext *context);
+
 /* ORDER BY, taken out of a query. */
 typedef struct StOrder
 {

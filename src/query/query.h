@@ -61,6 +61,7 @@ typedef struct StSortColumn
  * A hidden state: groups of a linear block. The block's columns are the keys
  * k1.. and then the arguments a1.. . DISTINCT is a grouping without aggregates,
  * DISTINCT ON one that keeps a row of each group: v1.. are its first arguments.
+ * WITH RECURSIVE is a state of all rows, whose columns are v1.. as well.
  * Further up the state is an RTE_CTE named st_node_leaf_name(ordinal), with
  * columns k1.. and v1.. (the aggregates' values).
  */
@@ -82,6 +83,9 @@ typedef struct StNode
 	bool		ties;
 	bool	   *key_not_null;
 	List	   *aggregates;		/* of StAggregate */
+	Query	   *step;			/* of WITH RECURSIVE: reads the state itself; the block is where it begins */
+	bool		all;			/* UNION ALL */
+	bool		monotone;		/* more rows of what the step reads never take one of its rows away */
 } StNode;
 
 typedef enum StJoinKind
@@ -223,6 +227,9 @@ extern bool st_functions_are_same(const char *a, const char *b);
 /* The name under which a block reads a state, and back: -1 if it is none. */
 extern const char *st_node_leaf_name(int ordinal);
 extern int	st_node_leaf_ordinal(const RangeTblEntry *rte);
+
+/* Columns of a state, of types that are small keys, that joins compare by equality. */
+extern Bitmapset *st_tree_joined_columns(StTree *tree, int ordinal);
 
 /* The number of the slice's reference that a range table entry is, or -1. */
 extern int	st_slice_ordinal(const RangeTblEntry *rte);

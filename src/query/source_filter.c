@@ -303,7 +303,11 @@ st_tree_filter_sources(StTree *tree, List *sources)
 	ListCell   *lc;
 
 	foreach(lc, tree->nodes)
+	{
 		visit(((StNode *) lfirst(lc))->block, NULL, &context);
+		if (((StNode *) lfirst(lc))->step)
+			visit(((StNode *) lfirst(lc))->step, NULL, &context);
+	}
 	foreach(lc, tree->joins)
 		visit_join(lfirst(lc), &context);
 	visit(tree->final, NULL, &context);

@@ -32,6 +32,8 @@
 
 #include "compat.h"
 #include "refresh/node_run.h"
+#include "refresh/recursion_run.h"
+#include "refresh/run.h"
 #include "refresh/slice_run.h"
 #include "util/fault.h"
 
@@ -66,16 +68,8 @@ st_note_step(StRefreshOutcome *outcome, const char *format,...)
 	}
 }
 
-/* Rows with a weight behind them, for the next block. */
-typedef struct WeightedStore
-{
-	Tuplestorestate *rows;
-	TupleDesc	desc;			/* with the weight */
-	int64		count;
-} WeightedStore;
-
-static void
-store_row(TupleTableSlot *slot, int64 weight, WeightedStore *store)
+void
+st_store_row(TupleTableSlot *slot, int64 weight, StWeightedStore *store)
 {
 	int			natts = store->desc->natts;
 	Datum	   *values = palloc(sizeof(Datum) * natts);
@@ -95,7 +89,7 @@ store_row(TupleTableSlot *slot, int64 weight, WeightedStore *store)
 static void
 store_applied(TupleTableSlot *slot, int weight, void *arg)
 {
-	store_row(slot, weight, arg);
+	st_store_row(slot, weight, arg);
 }
 
 static void
@@ -156,24 +150,10 @@ receive_result_row(TupleTableSlot *slot, void *arg)
 	st_zset_add(net->changes, net->slot, 1);
 }
 
-/* One run over an entry: what its blocks read. */
-typedef struct Run
-{
-	StEntry    *entry;
-	StSourceDelta *sources;		/* parallel to the program's sources */
-	int			nsources;
-	WeightedStore *states;		/* by ordinal; filled as they are brought up to date */
-	WeightedStore *joins;		/* by ordinal; rows is NULL until it is needed */
-	Snapshot	snapshot;
-	StRefreshOutcome *outcome;
-	const char *failure;		/* why the delta cannot be computed, or NULL */
-} Run;
+static StWeightedStore *run_join(StRun *run, int ordinal);
 
-static WeightedStore *run_join(Run *run, int ordinal);
-
-/* The inputs of a block or join, in the order of its leaves. */
-static StInput *
-bind_inputs(Run *run, List *leaves, bool *all_empty)
+StInput *
+st_run_bind_inputs(StRun *run, List *leaves, bool *all_empty)
 {
 	StInput    *inputs = palloc0(sizeof(StInput) * Max(list_length(leaves), 1));
 	int			n = 0;
@@ -183,7 +163,7 @@ bind_inputs(Run *run, List *leaves, bool *all_empty)
 	foreach(lc, leaves)
 	{
 		StLeaf	   *leaf = lfirst(lc);
-		WeightedStore *store = NULL;
+		StWeightedStore *store = NULL;
 
 		inputs[n].name = leaf->input;
 		inputs[n].desc = leaf->desc;
@@ -222,7 +202,7 @@ bind_inputs(Run *run, List *leaves, bool *all_empty)
 static void
 receive_term_row(TupleTableSlot *slot, void *arg)
 {
-	WeightedStore *store = arg;
+	StWeightedStore *store = arg;
 
 	slot_getallattrs(slot);
 	if (DatumGetInt64(slot->tts_values[store->desc->natts - 1]) == 0)
@@ -231,33 +211,32 @@ receive_term_row(TupleTableSlot *slot, void *arg)
 	store->count++;
 }
 
-static void
-begin_store(WeightedStore *store, TupleDesc desc)
+void
+st_begin_store(StWeightedStore *store, TupleDesc desc)
 {
 	store->rows = tuplestore_begin_heap(false, false, work_mem);
 	store->desc = desc;
 	store->count = 0;
 }
 
-/* Move a netted Z-set without keys into a store. */
-static void
-store_zset(StZset *zset, WeightedStore *store)
+void
+st_store_zset(StZset *zset, StWeightedStore *store)
 {
 	StZsetStep	change;
 
 	st_zset_rewind(zset);
 	while (st_zset_next(zset, &change))
-		store_row(change.old_row ? change.old_row : change.new_row,
+		st_store_row(change.old_row ? change.old_row : change.new_row,
 				  change.old_row ? -change.weight : change.weight, store);
 }
 
 /* Run one step of a join's delta into a store. */
 static void
-run_join_step(Run *run, StJoinStep *step, int ninputs, StInput *inputs, WeightedStore *store)
+run_join_step(StRun *run, StJoinStep *step, int ninputs, StInput *inputs, StWeightedStore *store)
 {
 	NetRows		net;
 
-	begin_store(store, step->desc);
+	st_begin_store(store, step->desc);
 	/* rows of several terms may meet that never existed together: rule E1 */
 	if (!step->net || ST_FAULT("E1 join"))
 	{
@@ -267,18 +246,18 @@ run_join_step(Run *run, StJoinStep *step, int ninputs, StInput *inputs, Weighted
 	begin_net(&net, step->row_desc, 0, NULL);
 	(void) st_statement_run(step->statement, ninputs, inputs, run->snapshot, receive_weighted_row, &net);
 	ExecDropSingleTupleTableSlot(net.slot);
-	store_zset(net.changes, store);
+	st_store_zset(net.changes, store);
 	st_zset_end(net.changes);
 }
 
 /* The delta of a join, computed when a block asks for it first. */
-static WeightedStore *
-run_join(Run *run, int ordinal)
+static StWeightedStore *
+run_join(StRun *run, int ordinal)
 {
 	StProgram  *program = run->entry->program;
 	StJoinProgram *join = &program->joins[ordinal];
-	WeightedStore *store = &run->joins[ordinal];
-	WeightedStore previous = {NULL};
+	StWeightedStore *store = &run->joins[ordinal];
+	StWeightedStore previous = {NULL};
 	Bitmapset  *changed = NULL;
 	int			nleaves = list_length(join->leaves);
 	StInput    *inputs;
@@ -290,21 +269,21 @@ run_join(Run *run, int ordinal)
 	if (store->rows)
 		return store;
 	INSTR_TIME_SET_CURRENT(start);
-	inputs = bind_inputs(run, join->leaves, &empty);
+	inputs = st_run_bind_inputs(run, join->leaves, &empty);
 	if (empty)
 	{
-		begin_store(store, join->desc);
+		st_begin_store(store, join->desc);
 		return store;
 	}
 	if (join->slice)
 	{
 		StZset	   *rows = NULL;
 
-		begin_store(store, join->desc);
+		st_begin_store(store, join->desc);
 		run->failure = st_run_slice(join, inputs, run->snapshot, &rows);
 		if (rows)
 		{
-			store_zset(rows, store);
+			st_store_zset(rows, store);
 			st_zset_end(rows);
 		}
 		st_note_step(run->outcome, "slice %d: " INT64_FORMAT " rows, %.3f ms", ordinal, store->count, st_elapsed_ms(start));
@@ -322,7 +301,7 @@ run_join(Run *run, int ordinal)
 	foreach(lc, st_join_delta(program, join, changed)->steps)
 	{
 		StJoinStep *step = lfirst(lc);
-		WeightedStore result;
+		StWeightedStore result;
 
 		inputs[nleaves].name = ST_STEP_INPUT;
 		inputs[nleaves].desc = previous.desc;
@@ -429,7 +408,7 @@ receive_top_row(TupleTableSlot *slot, void *arg)
 
 /* Bring the first rows of an order up to date; too few are read anew (rule E13). */
 static void
-run_top(Run *run, StNodeProgram *node, StInput *inputs, StateDelta *delta)
+run_top(StRun *run, StNodeProgram *node, StInput *inputs, StateDelta *delta)
 {
 	TopDelta	top = {.state = delta, .whole = true};
 	TupleTableSlot *slot;
@@ -464,10 +443,10 @@ first_columns(int n)
 
 /* Bring one state up to date; its delta is left in "result". */
 static bool
-run_state(Run *run, int ordinal)
+run_state(StRun *run, int ordinal)
 {
 	StNodeProgram *node = &run->entry->program->nodes[ordinal];
-	WeightedStore *result = &run->states[ordinal];
+	StWeightedStore *result = &run->states[ordinal];
 	StRefreshOutcome *outcome = run->outcome;
 	StateDelta	delta = {.node = node};
 	StInput    *inputs;
@@ -482,8 +461,10 @@ run_state(Run *run, int ordinal)
 		TupleDescCopyEntry(result->desc, i, node->desc, i);
 	TupleDescInitEntry(result->desc, result->desc->natts, ST_WEIGHT_COLUMN, INT8OID, -1, 0);
 	result->rows = tuplestore_begin_heap(false, false, work_mem);
+	if (node->recursion)
+		return st_run_recursion(run, ordinal, result);
 
-	inputs = bind_inputs(run, node->block.leaves, &empty);
+	inputs = st_run_bind_inputs(run, node->block.leaves, &empty);
 	if (empty || run->failure)
 	{
 		outcome->delta_ms += st_elapsed_ms(start);
@@ -564,7 +545,7 @@ st_run_differential(StEntry *entry, int nsources, StSourceDelta *sources, Snapsh
 					StRefreshOutcome *outcome)
 {
 	StProgram  *program = entry->program;
-	Run			run = {
+	StRun		run = {
 		.entry = entry, .sources = sources, .nsources = nsources,
 		.snapshot = snapshot, .outcome = outcome
 	};
@@ -574,15 +555,15 @@ st_run_differential(StEntry *entry, int nsources, StSourceDelta *sources, Snapsh
 	uint64		rows = 0;
 	instr_time	start;
 
-	run.states = palloc0(sizeof(WeightedStore) * Max(program->nnodes, 1));
-	run.joins = palloc0(sizeof(WeightedStore) * Max(program->njoins, 1));
+	run.states = palloc0(sizeof(StWeightedStore) * Max(program->nnodes, 1));
+	run.joins = palloc0(sizeof(StWeightedStore) * Max(program->njoins, 1));
 	for (int i = 0; i < program->nnodes; i++)
 		if (!run_state(&run, i))
 			return run.failure ? run.failure : "inconsistent";
 
 	INSTR_TIME_SET_CURRENT(start);
 	begin_net(&delta, entry->desc, entry->table->nkeys, entry->keys);
-	inputs = bind_inputs(&run, program->final.leaves, &empty);
+	inputs = st_run_bind_inputs(&run, program->final.leaves, &empty);
 	if (run.failure)
 		return run.failure;
 	if (!empty)

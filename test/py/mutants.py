@@ -543,10 +543,32 @@ def count_of_nothing(db):
 def recursion(db):
     db.run("CREATE TABLE t (id int, up int)", "INSERT INTO t VALUES (1, NULL), (2, 1), (3, 2)")
     db.create("s", "WITH RECURSIVE r AS (SELECT id, 0 AS depth FROM t WHERE up IS NULL"
-                   " UNION ALL SELECT t.id, r.depth + 1 FROM r JOIN t ON t.up = r.id) SELECT id, depth FROM r", "AUTO")
-    db.run("INSERT INTO t VALUES (4, 3)", "DELETE FROM t WHERE id = 4", "INSERT INTO t VALUES (5, 2)")
+                   " UNION ALL SELECT t.id, r.depth + 1 FROM r JOIN t ON t.up = r.id) SELECT id, depth FROM r")
+    db.run("BEGIN", "INSERT INTO t VALUES (4, 3), (5, 4)", "COMMIT")
     db.refresh()
-    db.fresh(fallback=True)
+    db.fresh()
+
+
+CIRCLE = ("WITH RECURSIVE r (x) AS (SELECT 1 UNION SELECT dst FROM r JOIN e ON src = x) SELECT x FROM r",
+          "CREATE TABLE e (src int, dst int)", "INSERT INTO e VALUES (1, 2), (2, 3), (3, 2)")
+
+
+@mutant("E12 step")
+def rows_that_hold_each_other(db):
+    db.run(*CIRCLE[1:])
+    db.create("s", CIRCLE[0])
+    db.run("DELETE FROM e WHERE src = 1")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("E12 derive")
+def rows_that_come_about_otherwise(db):
+    db.run(*CIRCLE[1:], "INSERT INTO e VALUES (1, 3)")
+    db.create("s", CIRCLE[0])
+    db.run("DELETE FROM e WHERE dst = 2 AND src = 1")
+    db.refresh()
+    db.fresh()
 
 
 @mutant("E15 stable")

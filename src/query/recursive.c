@@ -1,0 +1,253 @@
+/*-------------------------------------------------------------------------
+ *
+ * recursive.c
+ *	  WITH RECURSIVE: a state that its own rows feed.
+ *
+ * NOTES
+ *	  The state holds all rows of the recursion. Its block is the term that does
+ *	  not recurse, its step the other one, which reads the state as a leaf.
+ *	  PostgreSQL lets a step read the recursion once, outside of aggregates,
+ *	  subqueries in expressions and nullable sides: so a step is linear in it,
+ *	  and its change for a change of the state comes from that change alone (rule
+ *	  E12). refresh/recursion.c says how the state follows.
+ *
+ *	  The step is made linear as any query. The state's number is known only when
+ *	  that is done, since what it reads comes first; until then the leaf has a
+ *	  number that no state has.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "parser/parsetree.h"
+#include "utils/lsyscache.h"
+
+#include "query/build.h"
+#include "query/source_facts.h"
+
+/* beyond any number of states; recursions within a recursion count on from here */
+#define UNKNOWN_ORDINAL 1000000
+
+typedef struct SelfContext
+{
+	const char *name;
+	RangeTblEntry *leaf;
+	int			references;
+	int			from;			/* leaves of this number */
+	int			to;				/* become ones of that */
+} SelfContext;
+
+/* The reference of a step to its recursion becomes the state's leaf. */
+static bool
+self_walker(Node *node, void *arg)
+{
+	SelfContext *context = arg;
+
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, self_walker, arg, QTW_EXAMINE_RTES_AFTER);
+	if (IsA(node, RangeTblEntry))
+	{
+		RangeTblEntry *rte = (RangeTblEntry *) node;
+
+		if (rte->rtekind == RTE_CTE && rte->self_reference && strcmp(rte->ctename, context->name) == 0)
+		{
+			bool		from_clause = rte->inFromCl;
+
+			memcpy(rte, copyObject(context->leaf), sizeof(RangeTblEntry));
+			rte->inFromCl = from_clause;
+			context->references++;
+		}
+		return false;
+	}
+	return expression_tree_walker(node, self_walker, arg);
+}
+
+static bool
+renumber_leaf_walker(Node *node, void *arg)
+{
+	SelfContext *context = arg;
+
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, renumber_leaf_walker, arg, QTW_EXAMINE_RTES_AFTER);
+	if (IsA(node, RangeTblEntry))
+	{
+		RangeTblEntry *rte = (RangeTblEntry *) node;
+
+		if (st_node_leaf_ordinal(rte) == context->from)
+		{
+			rte->ctename = pstrdup(st_node_leaf_name(context->to));
+			context->references++;
+		}
+		return false;
+	}
+	return expression_tree_walker(node, renumber_leaf_walker, arg);
+}
+
+/* How often does it read the leaf of this number? */
+static int
+count_leaves(Query *query, int ordinal)
+{
+	SelfContext context = {.from = ordinal, .to = ordinal};
+
+	(void) renumber_leaf_walker((Node *) query, &context);
+	return context.references;
+}
+
+/* One term of the set operation as a query. */
+static Query *
+make_term(Query *query, Node *arm)
+{
+	if (IsA(arm, RangeTblRef))
+		return copyObject(rt_fetch(((RangeTblRef *) arm)->rtindex, query->rtable)->subquery);
+	query = copyObject(query);
+	query->setOperations = copyObject(arm);
+	return query;
+}
+
+/* Is the state read where a change of it changes the step by as much, and can nothing else take rows away? */
+static bool
+check_joins(int njoins, int self, StNode *node, BuildContext *context)
+{
+	ListCell   *lc;
+
+	for_each_from(lc, context->joins, njoins)
+	{
+		StJoin	   *join = lfirst(lc);
+
+		if (join->kind == ST_JOIN_SLICE || join->kind == ST_JOIN_LEFT || join->kind == ST_JOIN_FULL || join->kind == ST_JOIN_ANTI)
+			node->monotone = false;
+		if (count_leaves(join->query, self) == 0 || join->kind == ST_JOIN_INNER)
+			continue;
+		if (join->kind == ST_JOIN_SLICE || join->kind == ST_JOIN_FULL)
+			return false;
+		/* the first reference is the one that is preserved */
+		if (count_leaves(st_make_query(list_make1(lsecond(join->flat->rtable)), NULL, NIL), self) > 0)
+			return false;
+	}
+	return true;
+}
+
+Query *
+st_recursion(CommonTableExpr *cte, BuildContext *context)
+{
+	StNode	   *node = palloc0(sizeof(StNode));
+	Query	   *query = castNode(Query, copyObject(cte->ctequery));
+	SetOperationStmt *setop = (SetOperationStmt *) query->setOperations;
+	int			self = UNKNOWN_ORDINAL + context->depth;
+	SelfContext selves = {.name = cte->ctename};
+	SelfContext numbers = {.from = self};
+	List	   *targets = NIL;
+	int			nnodes;
+	int			njoins;
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (!IsA(setop, SetOperationStmt) || setop->op != SETOP_UNION || st_is_correlated(query))
+		return st_decline(context, "this form of WITH RECURSIVE has no delta rule yet");
+	if (!st_inline_ctes(query, context))
+		return NULL;
+	node->all = setop->all;
+	node->monotone = true;
+	node->block = make_term(query, setop->larg);
+	node->block = st_linearize(node->block, context);
+	if (node->block == NULL)
+		return NULL;
+	/* columns have the types that the set operation gives them */
+	node->nshown = node->narguments = list_length(node->block->targetList);
+	node->ordinal = self;
+	for (int i = 0; i < node->nshown; i++)
+	{
+		Node	   *column = (Node *) list_nth_node(TargetEntry, node->block->targetList, i)->expr;
+
+		if (exprType(column) != list_nth_oid(cte->ctecoltypes, i) ||
+			get_typtype(exprType(column)) == TYPTYPE_PSEUDO)
+			return st_decline(context, "a column of WITH RECURSIVE has no type that a table can hold");
+		if (!node->all && (!st_column_is_exact(node->block, i) ||
+						   !st_type_is_exact(exprType(column), list_nth_int(cte->ctecoltypmods, i), exprCollation(column))))
+			return st_decline(context, "UNION of a recursion over a type whose equal values can look different has no delta rule");
+	}
+
+	/* where the step begins to add states and joins, which are its own */
+	njoins = list_length(context->joins);
+	nnodes = list_length(context->nodes);
+	node->step = make_term(query, setop->rarg);
+	selves.leaf = st_make_leaf(node);
+	(void) self_walker((Node *) node->step, &selves);
+	if (selves.references != 1)
+		return st_decline(context, "this form of WITH RECURSIVE has no delta rule yet");
+	if (!node->all)
+		node->step->distinctClause = node->step->hasDistinctOn ? node->step->distinctClause : NIL;
+	node->step = st_linearize(node->step, context);
+	if (node->step == NULL)
+		return NULL;
+	for_each_from(lc, context->nodes, nnodes)
+		if (count_leaves(((StNode *) lfirst(lc))->block, self) > 0)
+			return st_decline(context, "a recursive term that groups its rows has no delta rule yet");
+	if (!check_joins(njoins, self, node, context))
+		return st_decline(context, "this form of WITH RECURSIVE has no delta rule yet");
+
+	node->ordinal = numbers.to = list_length(context->nodes);
+	(void) renumber_leaf_walker((Node *) node->step, &numbers);
+	for_each_from(lc, context->joins, njoins)
+	{
+		StJoin	   *join = lfirst(lc);
+
+		(void) renumber_leaf_walker((Node *) join->query, &numbers);
+		if (join->flat && join->flat != join->query)
+			(void) renumber_leaf_walker((Node *) join->flat, &numbers);
+	}
+	context->nodes = lappend(context->nodes, node);
+
+	for (int i = 1; i <= node->nshown; i++)
+	{
+		Node	   *column = (Node *) list_nth_node(TargetEntry, node->block->targetList, i - 1)->expr;
+
+		targets = lappend(targets, makeTargetEntry((Expr *) makeVar(1, i, exprType(column), exprTypmod(column), exprCollation(column), 0),
+												   i, psprintf("c%d", i), false));
+	}
+	return st_make_query(list_make1(st_make_leaf(node)), NULL, targets);
+}
+
+/* ----- indexes ----- */
+
+Bitmapset *
+st_tree_joined_columns(StTree *tree, int ordinal)
+{
+	Bitmapset  *columns = NULL;
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, tree->joins)
+	{
+		Query	   *flat = ((StJoin *) lfirst(lc))->flat;
+
+		foreach(lc2, flat ? make_ands_implicit((Expr *) flat->jointree->quals) : NIL)
+		{
+			OpExpr	   *condition = lfirst(lc2);
+			ListCell   *lc3;
+
+			if (!IsA(condition, OpExpr) || list_length(condition->args) != 2 ||
+				!op_mergejoinable(condition->opno, exprType(linitial(condition->args))))
+				continue;
+			foreach(lc3, condition->args)
+			{
+				Var		   *var = lfirst(lc3);
+
+				if (IsA(var, Var) && var->varlevelsup == 0 && st_type_is_small_key(var->vartype) &&
+					st_node_leaf_ordinal(rt_fetch(var->varno, flat->rtable)) == ordinal)
+					columns = bms_add_member(columns, var->varattno);
+			}
+		}
+	}
+	return columns;
+}
