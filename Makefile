@@ -64,6 +64,7 @@ OBJS = \
 	src/query/ordered.o \
 	src/query/outer.o \
 	src/query/recursive.o \
+	src/query/restrict.o \
 	src/query/setop.o \
 	src/query/slice.o \
 	src/query/source_facts.o \

@@ -1002,6 +1002,72 @@ start_again(BuildContext *context, int nnodes, int njoins)
 /* levels of nesting at which slices are tried: each keeps a copy of its query */
 #define SLICE_DEPTH 8
 
+static bool
+relations_walker(Node *node, void *arg)
+{
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, RangeTblEntry))
+	{
+		if (((RangeTblEntry *) node)->rtekind == RTE_RELATION)
+			*(List **) arg = lappend_oid(*(List **) arg, ((RangeTblEntry *) node)->relid);
+		return false;
+	}
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, relations_walker, arg, QTW_EXAMINE_RTES_BEFORE | QTW_IGNORE_JOINALIASES);
+	return expression_tree_walker(node, relations_walker, arg);
+}
+
+/* Does the query read a relation three times or more? */
+static bool
+repeats_relation(Query *query)
+{
+	List	   *relations = NIL;
+	ListCell   *lc;
+	int			run = 0;
+	Oid			previous = InvalidOid;
+
+	(void) relations_walker((Node *) query, &relations);
+	list_sort(relations, list_oid_cmp);
+	foreach(lc, relations)
+	{
+		run = lfirst_oid(lc) == previous ? run + 1 : 1;
+		previous = lfirst_oid(lc);
+		if (run >= 3)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A query that reads a relation three times or more, in subqueries too, has
+ * many terms, some of which join its change with most of the relation. Slices,
+ * below a grouping if there is one, read what the touched keys have.
+ */
+static Query *
+slice_repeated(Query *copy, BuildContext *context)
+{
+	int			nnodes = list_length(context->nodes);
+	int			njoins = list_length(context->joins);
+	Query	   *split;
+	Query	   *result = NULL;
+
+	if (!copy->hasSubLinks || copy->setOperations || copy->limitCount || copy->limitOffset || !repeats_relation(copy))
+		return NULL;
+	split = st_split_grouping(copyObject(copy), context);
+	if (split && st_slice(copyObject(linitial_node(RangeTblEntry, split->rtable)->subquery), true, context))
+	{
+		start_again(context, nnodes, njoins);
+		result = linearize_level(split, context);
+	}
+	else if (!split)
+		result = st_slice(copyObject(copy), true, context);
+	if (result == NULL)
+		start_again(context, nnodes, njoins);
+	return result;
+}
+
 /*
  * Blocks and states first. Slices are the second line before a query is
  * recomputed (rule E5): below its grouping, which is then a state, or whole.
@@ -1018,6 +1084,9 @@ linearize_or_slice(Query *query, BuildContext *context)
 	const char *reason;
 
 	context->failed_below = false;
+	result = copy ? slice_repeated(copy, context) : NULL;
+	if (result)
+		return result;
 	result = linearize_level(query, context);
 	reason = context->reason;
 	if (result || copy == NULL)
@@ -1035,7 +1104,7 @@ linearize_or_slice(Query *query, BuildContext *context)
 		}
 	}
 	start_again(context, nnodes, njoins);
-	result = st_slice(copy, context);
+	result = st_slice(copy, false, context);
 	if (result == NULL)
 		context->reason = reason;
 	return result;

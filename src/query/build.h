@@ -177,8 +177,11 @@ extern void st_flatten_join_columns(Query *query);
 /* Register a join, or find its equal, and make a query that reads all its columns. */
 extern Query *st_read_join(StJoin *join, BuildContext *context);
 
-/* A query as a slice (query/slice.c); changes it. NULL: declined. */
-extern Query *st_slice(Query *query, BuildContext *context);
+/*
+ * A query as a slice (query/slice.c); changes it. NULL: declined. "repeated":
+ * only if slices are better than terms, since it reads a relation so often.
+ */
+extern Query *st_slice(Query *query, bool repeated, BuildContext *context);
 
 /* Have equal values of the type, or of the expression, one image (rule A3)? */
 extern bool st_type_is_exact(Oid type, int32 typmod, Oid collation);

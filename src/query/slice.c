@@ -1186,6 +1186,17 @@ prepare_level(Query *query, BuildContext *build)
 	return true;
 }
 
+/* Whether there are rows does not depend on what they show. */
+static void
+forget_columns(Query *query)
+{
+	if (query->setOperations || query->hasAggs || query->groupClause || query->groupingSets || query->havingQual ||
+		query->distinctClause || query->hasTargetSRFs || query->hasWindowFuncs)
+		return;
+	query->targetList = list_make1(makeTargetEntry((Expr *) makeBoolConst(true, false), 1, pstrdup("c1"), false));
+	query->sortClause = NIL;
+}
+
 static bool
 prepare_walker(Node *node, void *arg)
 {
@@ -1194,6 +1205,8 @@ prepare_walker(Node *node, void *arg)
 	if (node == NULL)
 		return false;
 	check_stack_depth();
+	if (IsA(node, SubLink) && ((SubLink *) node)->subLinkType == EXISTS_SUBLINK)
+		forget_columns(castNode(Query, ((SubLink *) node)->subselect));
 	if (IsA(node, SubLink) && ((SubLink *) node)->subLinkType == ARRAY_SUBLINK)
 		return st_decline(build, "ARRAY of a subquery depends on the order of rows") == NULL;
 	if (IsA(node, Query))
@@ -1296,8 +1309,34 @@ make_slice(Query *query, Slicing *slice)
 	return join;
 }
 
+/*
+ * A relation that some slice's own key cuts in three places or more, by index,
+ * while nothing is read whole: terms would join its changes with all of these.
+ */
+static bool
+is_repeated(const Slicing *slicing)
+{
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	if (slicing->whole != NIL || !has_index(slicing->sliced))
+		return false;
+	foreach(lc, slicing->sliced)
+	{
+		int			count = 0;
+
+		foreach(lc2, slicing->sliced)
+			if (((StSliceReference *) lfirst(lc2))->number == 0 &&
+				((StSliceReference *) lfirst(lc2))->relid == ((StSliceReference *) lfirst(lc))->relid)
+				count++;
+		if (count >= 3)
+			return true;
+	}
+	return false;
+}
+
 Query *
-st_slice(Query *query, BuildContext *build)
+st_slice(Query *query, bool repeated, BuildContext *build)
 {
 	CandidateContext search = {NIL, 0};
 	Slicing		best = {NIL};
@@ -1330,7 +1369,7 @@ st_slice(Query *query, BuildContext *build)
 			(best.sliced == NIL || is_better(&slicing, &best)))
 			best = slicing;
 	}
-	if (best.sliced == NIL)
+	if (best.sliced == NIL || (repeated && !is_repeated(&best)))
 		return st_decline(build, "no key cuts the query into slices");
 	return st_read_join(make_slice(query, &best), build);
 }

@@ -1055,6 +1055,7 @@ st_unnest_sublinks(Query *query, bool grouped, BuildContext *build)
 	List	   *compared = NIL;
 	ListCell   *lc;
 
+	st_restrict_subqueries(query);
 	join_laterals(&context, &top);
 	if (build->reason)
 		return false;

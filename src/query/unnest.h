@@ -43,6 +43,12 @@ extern Node *st_add_conditions(Node *quals, List *more);
 extern Node *st_make_null_test(Node *expr, NullTestType type);
 extern Node *st_make_boolean_test(Node *expr, BoolTestType type);
 
+/*
+ * Correlated aggregates of a query get those conditions of its WHERE that leave
+ * out groups which nobody asks for.
+ */
+extern void st_restrict_subqueries(Query *query);
+
 /* "count > 0" */
 extern Node *st_make_positive(Node *count);
 

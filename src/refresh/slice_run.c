@@ -21,8 +21,13 @@
 #include "refresh/slice_run.h"
 #include "util/fault.h"
 
-/* planner units below which slices are not compared with the whole query */
+/*
+ * Planner units below which slices are not compared with the whole query, and
+ * how much dearer they may look: rows by index are taken for dearer than they
+ * are where they are in memory, a whole query with subqueries for cheaper.
+ */
 #define COST_SLACK 1000.0
+#define COST_FACTOR 8.0
 
 typedef struct SliceRun
 {
@@ -196,7 +201,7 @@ fetch_rows(SliceRun *run, int i)
 		return;
 	}
 	run->cost += st_statement_cost(fetch->fetch, 1, keys);
-	if (run->cost > st_statement_cost(run->slice->whole, 0, NULL) + COST_SLACK)
+	if (run->cost > COST_FACTOR * st_statement_cost(run->slice->whole, 0, NULL) + COST_SLACK)
 	{
 		run->failure = "fetching the touched slices costs more than the query";
 		return;
@@ -287,7 +292,7 @@ st_run_slice(StJoinProgram *join, StInput *inputs, Snapshot snapshot, StZset **d
 	fetch_slices(&run, linked);
 	/* the inputs have no indexes: a subquery for each row of many can cost more than it saves */
 	if (run.failure == NULL &&
-		2 * st_statement_cost(query, n, run.present) > st_statement_cost(slice->whole, 0, NULL) + COST_SLACK)
+		st_statement_cost(query, n, run.present) > st_statement_cost(slice->whole, 0, NULL) + COST_SLACK)
 		run.failure = "evaluating the touched slices costs more than the query";
 	if (run.failure == NULL)
 	{

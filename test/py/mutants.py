@@ -539,6 +539,17 @@ def count_of_nothing(db):
     db.fresh()
 
 
+@mutant("E11 asked")
+def groups_that_are_asked_for(db):
+    """Only what WHERE demands of every row says which groups nobody asks for."""
+    db.run("CREATE TABLE t (id int, b text)", "CREATE TABLE u (id int, n int)", "INSERT INTO t VALUES (1, 'x'), (2, 'y')",
+           "INSERT INTO u VALUES (1, 1), (2, 9)")
+    db.create("s", "SELECT id FROM t WHERE b = 'x' OR 5 < (SELECT sum(n) FROM u WHERE u.id = t.id)")
+    db.run("INSERT INTO u VALUES (2, 1)", "INSERT INTO t VALUES (2, 'z')")
+    db.refresh()
+    db.fresh()
+
+
 @mutant("E12")
 def recursion(db):
     db.run("CREATE TABLE t (id int, up int)", "INSERT INTO t VALUES (1, NULL), (2, 1), (3, 2)")
