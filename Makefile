@@ -96,6 +96,7 @@ OBJS = \
 	src/schedule/node.o \
 	src/schedule/scheduler.o \
 	src/schedule/timing.o \
+	src/schedule/worker.o \
 	src/api/alter.o \
 	src/api/control.o \
 	src/api/create.o \

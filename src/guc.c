@@ -18,10 +18,13 @@ int			st_guc_default_schedule_seconds = 1;
 bool		st_guc_enabled = true;
 int			st_guc_history_retention_days = 90;
 bool		st_guc_log_refresh = false;
+int			st_guc_max_concurrent_refreshes = 4;
 int			st_guc_max_consecutive_errors = 3;
+int			st_guc_max_dynamic_refresh_workers = 4;
 int			st_guc_max_log_age = 24 * 60 * 60;
 int			st_guc_max_log_bytes = 16 * 1024 * 1024;
 int			st_guc_min_schedule_seconds = 1;
+int			st_guc_parallel_refresh_mode = ST_PARALLEL_ON;
 int			st_guc_scheduler_interval_ms = 1000;
 int			st_guc_session_memory_limit = 32 * 1024;
 bool		st_guc_tiered_scheduling = true;
@@ -33,6 +36,12 @@ static const struct config_enum_entry volatile_function_policies[] = {
 	{"reject", ST_VOLATILE_REJECT, false},
 	{"warn", ST_VOLATILE_WARN, false},
 	{"allow", ST_VOLATILE_ALLOW, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry parallel_refresh_modes[] = {
+	{"off", ST_PARALLEL_OFF, false},
+	{"on", ST_PARALLEL_ON, false},
 	{NULL, 0, false}
 };
 
@@ -59,10 +68,18 @@ st_guc_init(void)
 							 "Writes each refresh to the server log.",
 							 "A message per refreshed stream table: what it did, and each step with rows and time.",
 							 &st_guc_log_refresh, false, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trickle.max_concurrent_refreshes",
+							"How many workers refresh stream tables of one database at the same time.",
+							NULL,
+							&st_guc_max_concurrent_refreshes, 4, 1, 32, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.max_consecutive_errors",
 							"How many failed refreshes in a row suspend a stream table.",
 							"Failures that are not its own, as a lost lock or a full disk, do not count.",
 							&st_guc_max_consecutive_errors, 3, 1, 100, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trickle.max_dynamic_refresh_workers",
+							"How many workers refresh stream tables of all databases at the same time.",
+							"Each takes one of max_worker_processes.",
+							&st_guc_max_dynamic_refresh_workers, 4, 1, 64, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.max_log_age",
 							"How long a stream table that is not refreshed may hold a change log.",
 							"After that the log is given back and the stream table recomputed at its next refresh. 0: without limit.",
@@ -75,6 +92,10 @@ st_guc_init(void)
 							"Shortest schedule that a stream table may be given, in seconds.",
 							"Applies to durations when they are set, not to cron expressions.",
 							&st_guc_min_schedule_seconds, 1, 1, 86400, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("pg_trickle.parallel_refresh_mode",
+							 "Whether refreshes run in workers, several at the same time.",
+							 "off: one after another, in the scheduler.",
+							 &st_guc_parallel_refresh_mode, ST_PARALLEL_ON, parallel_refresh_modes, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.scheduler_interval_ms",
 							"How long the scheduler sleeps at most, in milliseconds.",
 							"Commits wake it without waiting for this. It looks at least once a second at what no commit tells, such as the end of a prepared transaction.",

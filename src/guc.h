@@ -19,6 +19,18 @@ extern bool st_guc_auto_backoff;
 /* Schedule of a stream table that follows those that read it, if none does, in seconds. */
 extern int	st_guc_default_schedule_seconds;
 
+/* Refresh workers of a database, and of all databases together. */
+extern int	st_guc_max_concurrent_refreshes;
+extern int	st_guc_max_dynamic_refresh_workers;
+
+/* Whether refreshes run in workers: one of ST_PARALLEL_*. */
+enum
+{
+	ST_PARALLEL_OFF,
+	ST_PARALLEL_ON
+};
+extern int	st_guc_parallel_refresh_mode;
+
 /* Errors of a stream table's own in a row that suspend it. */
 extern int	st_guc_max_consecutive_errors;
 

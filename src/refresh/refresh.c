@@ -147,7 +147,7 @@ change_identity(StEntry *entry)
  * source is locked before the last node is: st_refresh_nodes says why.
  */
 static bool
-collect(Oid relid, List **members)
+collect(Oid relid, bool all, List *along, List **members)
 {
 	StStreamTable *table = st_stream_table_get(relid);
 	List	   *nodes;
@@ -161,6 +161,13 @@ collect(Oid relid, List **members)
 				 errmsg("stream table not found: \"%s\"",
 						get_rel_name(relid) ? get_rel_name(relid) : psprintf("%u", relid))));
 	nodes = st_refresh_nodes(table);
+	foreach(lc, nodes)
+	{
+		Oid			member = ((StStreamTable *) lfirst(lc))->relid;
+
+		if (!all && member != relid && !list_member_oid(along, member))
+			nodes = foreach_delete_current(nodes, lc);
+	}
 	foreach(lc, nodes)
 	{
 		table = lfirst(lc);
@@ -727,8 +734,8 @@ run_known_group(List *members, const char *initiated_by, bool full, StRefreshOut
 		table_close(lfirst(lc), NoLock);
 }
 
-bool
-st_refresh(Oid relid, const char *initiated_by, bool full, StRefreshOutcome *outcome)
+static bool
+refresh(Oid relid, bool all, List *along, const char *initiated_by, bool full, StRefreshOutcome *outcome)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle group",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -739,7 +746,7 @@ st_refresh(Oid relid, const char *initiated_by, bool full, StRefreshOutcome *out
 	st_entries_hold();
 	PG_TRY();
 	{
-		done = collect(relid, &members);
+		done = collect(relid, all, along, &members);
 		if (done)
 		{
 			StRefreshOutcome result;
@@ -759,6 +766,18 @@ st_refresh(Oid relid, const char *initiated_by, bool full, StRefreshOutcome *out
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	return done;
+}
+
+bool
+st_refresh(Oid relid, const char *initiated_by, bool full, StRefreshOutcome *outcome)
+{
+	return refresh(relid, true, NIL, initiated_by, full, outcome);
+}
+
+bool
+st_refresh_scheduled(Oid relid, List *along, StRefreshOutcome *outcome)
+{
+	return refresh(relid, false, along, "SCHEDULER", false, outcome);
 }
 
 void

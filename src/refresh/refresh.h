@@ -111,6 +111,12 @@ extern List *st_settings_now(void);
  */
 extern bool st_refresh(Oid relid, const char *initiated_by, bool full, StRefreshOutcome *outcome);
 
+/*
+ * The same for the scheduler, which knows what is stale: of the stream tables
+ * above it only those of "along" are refreshed, others are read as they are.
+ */
+extern bool st_refresh_scheduled(Oid relid, List *along, StRefreshOutcome *outcome);
+
 /* The stream table that the last call of st_refresh() was at when it raised. */
 extern Oid	st_refresh_failed_relation(void);
 

@@ -67,7 +67,7 @@ backoff_delay(int failures)
 }
 
 static void
-send_alerts(StScheduled *node, const ErrorData *error, const char *status, int consecutive)
+send_alerts(StScheduled *node, const StJobResult *error, const char *status, int consecutive)
 {
 	StAlert		alert;
 
@@ -116,7 +116,7 @@ count_error(StScheduled *node, const char *message, bool permanent, int *consecu
 }
 
 static void
-record(StScheduled *node, const ErrorData *error, StFailureKind kind)
+record(StScheduled *node, const StJobResult *error, StFailureKind kind)
 {
 	char	   *status = NULL;
 	int			consecutive = 0;
@@ -144,9 +144,9 @@ record(StScheduled *node, const ErrorData *error, StFailureKind kind)
 }
 
 void
-st_failure_record(StScheduled *node, const ErrorData *error)
+st_failure_record(StScheduled *node, const StJobResult *error)
 {
-	StFailureKind kind = st_failure_kind(error->sqlerrcode);
+	StFailureKind kind = st_failure_kind(error->sqlstate);
 	MemoryContext context = CurrentMemoryContext;
 
 	node->failures++;

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "schedule/node.h"
+#include "schedule/worker.h"
 
 typedef enum StFailureKind
 {
@@ -26,7 +27,7 @@ extern StFailureKind st_failure_kind(int sqlstate);
  * catalog and the history; tell those who watch. Does not raise. The caller
  * is outside of any transaction.
  */
-extern void st_failure_record(StScheduled *node, const ErrorData *error);
+extern void st_failure_record(StScheduled *node, const StJobResult *error);
 
 /* A refresh has ended well. */
 extern void st_failure_forget(StScheduled *node);

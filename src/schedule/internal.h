@@ -16,6 +16,8 @@
 extern void st_worker_describe(BackgroundWorker *worker, const char *kind, const char *function);
 
 extern PGDLLEXPORT void st_launcher_main(Datum argument);
+extern PGDLLEXPORT void st_worker_main(Datum argument);
+
 /* argument: the OID of the database */
 extern PGDLLEXPORT void st_scheduler_main(Datum argument);
 

@@ -134,6 +134,9 @@ keep_state(StScheduled *node, StScheduled *old)
 	node->last_end = old->last_end;
 	node->last_fire = Max(old->last_fire, node->last_fire);
 	node->checked = old->checked;
+	node->running = old->running;
+	node->worker = old->worker;
+	node->cancels = old->cancels;
 	node->stretch = old->stretch;
 	if (revived)
 		return;

@@ -53,6 +53,9 @@ typedef struct StScheduled
 	bool		alerted;		/* of the present row of failures */
 	int64		not_before;		/* backing off */
 	int			stretch;		/* factor of auto_backoff: 1, 2, 4, 8 */
+	bool		running;		/* in a worker, as its own job or along with one */
+	int			worker;			/* that has refreshed it last */
+	int			cancels;		/* in a row, for those who waited */
 	int64		checked;		/* last time that it was looked at whether commits tell all */
 } StScheduled;
 

@@ -6,8 +6,9 @@
  * NOTES
  *	  It sleeps until a commit touches a source that some stream table wants
  *	  to follow at once, or until one is due by its schedule. A refresh is a
- *	  transaction of its own, of the stream table that is due and those above it;
- *	  what an error means is for failure.c.
+ *	  transaction of its own, of the stream table that is due and the stale ones
+ *	  above it, in a worker; two that have a stream table in common do not run at
+ *	  the same time. What an error means is for failure.c.
  *
  *	  The order of looking is rule H1: take what commits have touched, then the
  *	  snapshot; arm, then look again, then sleep. The catalog is read anew
@@ -22,8 +23,11 @@
  */
 #include "postgres.h"
 
+#include <signal.h>
+
 #include "access/xact.h"
 #include "catalog/pg_database.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -47,6 +51,7 @@
 #include "schedule/failure.h"
 #include "schedule/internal.h"
 #include "schedule/node.h"
+#include "schedule/worker.h"
 #include "store/wake.h"
 #include "util/fault.h"
 
@@ -64,6 +69,11 @@
 #define LOCKED_DELAY (100 * INT64CONST(1000))
 #define LONGEST_LOCKED_DELAY (5 * USECS_PER_SEC)
 
+/* a refresh that was cancelled so often in a row, for those who waited, runs through */
+#define MAX_CANCELS 3
+
+#define SCHEDULER_NAME "pg_trickle scheduler"
+
 /* the catalog's tables have changed: the extension was dropped, say */
 static volatile bool catalog_changed = false;
 static Oid	catalog_relid = InvalidOid;
@@ -73,33 +83,6 @@ note_catalog_change(Datum arg, Oid relid)
 {
 	if (relid == catalog_relid || relid == InvalidOid)
 		catalog_changed = true;
-}
-
-static void
-set_session_option(const char *name, const char *value)
-{
-	SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
-}
-
-/* Rules C14, K18: what a database or role may have set must not change what we do. */
-static void
-pin_session(void)
-{
-	set_session_option("default_transaction_isolation", "read committed");
-	set_session_option("default_transaction_read_only", "off");
-	set_session_option("default_transaction_deferrable", "off");
-	set_session_option("session_replication_role", "origin");
-	set_session_option("row_security", "on");
-	set_session_option("statement_timeout", "0");
-	set_session_option("idle_in_transaction_session_timeout", "0");
-	set_session_option("synchronous_commit", "off");
-	set_session_option("search_path", "pg_catalog, pg_temp");
-	set_session_option("lock_timeout", psprintf("%d", Max(Min(DeadlockTimeout / 2, 500), 1)));
-	set_session_option("application_name", "pg_trickle scheduler");
-	if (GetConfigOption("transaction_timeout", true, false))
-		set_session_option("transaction_timeout", "0");
-	if (GetConfigOption("stats_fetch_consistency", true, false))
-		set_session_option("stats_fetch_consistency", "none");
 }
 
 /* ----- one process for a database, which is in nobody's way ----- */
@@ -128,44 +111,69 @@ is_database_wanted(void)
 	return false;
 }
 
-/* ----- one refresh ----- */
+/* ----- refreshes ----- */
 
+/* What a worker is at, by its number; kept apart from the schedule, which is read anew meanwhile. */
+typedef struct Dispatched
+{
+	Oid			relid;			/* InvalidOid: nothing */
+	int			nalong;
+	Oid			along[ST_JOB_ALONG];
+	int64		start;
+	bool		cancelled;
+} Dispatched;
+
+static Dispatched dispatched[ST_MAX_WORKERS];
+
+/*
+ * The pending stream tables above a node, upstreams first; *busy if one of all
+ * that are above it is being refreshed.
+ */
 static void
-clear_pending(StScheduled *node)
+collect_stale(StScheduled *node, List **stale, bool *busy)
 {
 	ListCell   *lc;
 
 	check_stack_depth();
-	if (!node->pending)
-		return;
-	node->pending = false;
 	foreach(lc, node->upstream)
 	{
 		StScheduled *upstream = lfirst(lc);
 
-		/* one that is suspended is not refreshed with those that read it */
-		if (upstream->runnable)
-			clear_pending(upstream);
+		*busy |= upstream->running;
+		/* one that is suspended is read as it is; where nothing is pending, nothing above is */
+		if (*busy || !upstream->runnable || !upstream->pending || list_member_ptr(*stale, upstream))
+			continue;
+		collect_stale(upstream, stale, busy);
+		*stale = lappend(*stale, upstream);
 	}
 }
 
-/* It and the upstreams that are refreshed with it: what is done is done for all. */
+static void
+note_begun(StScheduled *node, int worker)
+{
+	/* commits from here on are seen by the next refresh */
+	node->pending = false;
+	node->running = true;
+	node->worker = worker;
+}
+
+/* The refresh began at "start", a time that was before its snapshot. */
 static void
 note_done(StScheduled *node, int64 start)
 {
-	ListCell   *lc;
-
-	check_stack_depth();
-	if (node->last_start == start)
-		return;
+	node->running = false;
 	node->last_start = start;
-	node->last_end = st_now();
-	node->checked = node->last_end;
+	node->last_end = node->checked = st_now();
 	node->last_fire = GetCurrentTimestamp();
+	node->cancels = 0;
 	st_failure_forget(node);
-	foreach(lc, node->upstream)
-		if (((StScheduled *) lfirst(lc))->runnable)
-			note_done(lfirst(lc), start);
+}
+
+static void
+note_undone(StScheduled *node)
+{
+	node->running = false;
+	node->pending = !ST_FAULT("H2");
 }
 
 /* Rule 6.12 of the contract: a schedule that cannot be kept is stretched. */
@@ -190,10 +198,14 @@ adapt_interval(StScheduled *node)
 }
 
 static void
-fail(StSchedule *schedule, StScheduled *node, const ErrorData *error)
+fail(StSchedule *schedule, StScheduled *node, const StJobResult *error)
 {
-	StScheduled *culprit = st_schedule_find(schedule, st_refresh_failed_relation());
+	StScheduled *culprit = st_schedule_find(schedule, error->culprit);
 
+	/* what has failed may not be there any more */
+	AcceptInvalidationMessages();
+	if (catalog_changed)
+		return;
 	if (culprit == NULL)
 		culprit = node;
 	st_failure_record(culprit, error);
@@ -204,60 +216,159 @@ fail(StSchedule *schedule, StScheduled *node, const ErrorData *error)
 	node->not_before = culprit->runnable ? culprit->not_before : 0;
 }
 
+/* The end of a refresh of "node" that has taken others along. */
 static void
-refresh(StSchedule *schedule, StScheduled *node, MemoryContext context)
+finish(StSchedule *schedule, StScheduled *node, List *along, int64 start, const StJobResult *result)
 {
-	int64		start = st_now();
-	StRefreshOutcome outcome;
-	bool		done = false;
+	ListCell   *lc;
 
-	/* commits from here on are seen by the next one */
-	clear_pending(node);
-	QueryCancelPending = false;
-	pgstat_report_activity(STATE_RUNNING, psprintf("refreshing stream table %s.%s", node->schema, node->name));
-	PG_TRY();
+	foreach(lc, along)
 	{
-		StartTransactionCommand();
-		PushActiveSnapshot(GetTransactionSnapshot());
-		done = st_refresh(node->relid, "SCHEDULER", false, &outcome);
-		PopActiveSnapshot();
-		CommitTransactionCommand();
-		MemoryContextSwitchTo(context);
+		if (result->done)
+			note_done(lfirst(lc), start);
+		else
+			note_undone(lfirst(lc));
 	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		HOLD_INTERRUPTS();
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		errcontext("scheduled refresh of stream table \"%s.%s\"", node->schema, node->name);
-		EmitErrorReport();
-		FlushErrorState();
-		AbortCurrentTransaction();
-		MemoryContextSwitchTo(context);
-		RESUME_INTERRUPTS();
-		pgstat_report_activity(STATE_IDLE, NULL);
-		node->pending = !ST_FAULT("H2");
-		/* what has failed may not be there any more */
-		AcceptInvalidationMessages();
-		if (!catalog_changed)
-			fail(schedule, node, error);
-		return;
-	}
-	PG_END_TRY();
-	pgstat_report_stat(false);
-	pgstat_report_activity(STATE_IDLE, NULL);
-	if (done)
+	if (result->done)
 	{
 		note_done(node, start);
 		adapt_interval(node);
 		return;
 	}
+	note_undone(node);
+	if (result->failed)
+	{
+		fail(schedule, node, result);
+		return;
+	}
 	/* rule K25: another session refreshes it, and may roll back */
-	node->pending = true;
 	node->not_before = st_now() + Min(LOCKED_DELAY << Min(node->failures, 10), LONGEST_LOCKED_DELAY);
 	node->failures++;
+}
+
+/* What workers have ended. */
+static void
+collect_results(StSchedule *schedule)
+{
+	StJobResult result;
+	int			worker;
+
+	while ((worker = st_workers_collect(&result)) >= 0)
+	{
+		Dispatched *job = &dispatched[worker];
+		StScheduled *node = st_schedule_find(schedule, job->relid);
+		List	   *along = NIL;
+
+		for (int i = 0; i < job->nalong; i++)
+		{
+			StScheduled *upstream = st_schedule_find(schedule, job->along[i]);
+
+			if (upstream)
+				along = lappend(along, upstream);
+		}
+		job->relid = InvalidOid;
+		/* NULL: dropped meanwhile */
+		if (node)
+		{
+			if (result.failed && job->cancelled)
+				node->cancels++;
+			finish(schedule, node, along, job->start, &result);
+		}
+	}
+}
+
+/* Refresh a node in a worker, or here if there can be none. False: not now. */
+static bool
+refresh(StSchedule *schedule, StScheduled *node)
+{
+	List	   *stale = NIL;
+	List	   *along = NIL;
+	bool		busy = node->running;
+	int64		start = st_now();
+	int			worker;
+	ListCell   *lc;
+
+	collect_stale(node, &stale, &busy);
+	if (busy)
+		return false;
+	/* a transaction has room for so many only (rules C12, K8): the first ones first, by themselves */
+	if (list_length(stale) > ST_JOB_ALONG)
+	{
+		node = list_nth(stale, ST_JOB_ALONG);
+		stale = NIL;
+		collect_stale(node, &stale, &busy);
+		stale = list_truncate(stale, ST_JOB_ALONG);
+	}
+	foreach(lc, stale)
+		along = lappend_oid(along, ((StScheduled *) lfirst(lc))->relid);
+	worker = st_workers_dispatch(node->relid, along, node->worker);
+	if (worker == -1)
+		return false;
+	note_begun(node, worker);
+	foreach(lc, stale)
+		note_begun(lfirst(lc), worker);
+	if (worker >= 0)
+	{
+		Dispatched *job = &dispatched[worker];
+
+		job->relid = node->relid;
+		job->start = start;
+		job->cancelled = false;
+		job->nalong = 0;
+		foreach(lc, along)
+			job->along[job->nalong++] = lfirst_oid(lc);
+	}
+	else
+	{
+		StJobResult result;
+
+		st_job_run(node->relid, along, &result);
+		finish(schedule, node, stale, start, &result);
+	}
+	return true;
+}
+
+/*
+ * Rule K12: a refresh gives way. One that runs for over a second, and keeps
+ * somebody waiting who wants a lock on a relation, is cancelled; the fourth time
+ * it runs through.
+ */
+static void
+give_way(StSchedule *schedule)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	for (int i = 0; i < ST_MAX_WORKERS; i++)
+	{
+		Dispatched *job = &dispatched[i];
+		StScheduled *node;
+		Oid			types[] = {INT4OID};
+		Datum		values[1];
+		uint64		waiting;
+
+		if (!OidIsValid(job->relid) || job->cancelled || st_now() - job->start < USECS_PER_SEC)
+			continue;
+		node = st_schedule_find(schedule, job->relid);
+		if (node == NULL || node->cancels >= MAX_CANCELS || st_workers_pid(i) == 0)
+			continue;
+		values[0] = Int32GetDatum(st_workers_pid(i));
+		StartTransactionCommand();
+		PushActiveSnapshot(GetTransactionSnapshot());
+		SPI_connect();
+		waiting = st_catalog_execute("SELECT FROM pg_catalog.pg_locks AS l WHERE NOT l.granted AND l.locktype = 'relation'"
+									 " AND $1 = ANY (pg_catalog.pg_blocking_pids(l.pid)) LIMIT 1", 1, types, values, NULL);
+		SPI_finish();
+		PopActiveSnapshot();
+		CommitTransactionCommand();
+		MemoryContextSwitchTo(context);
+		if (waiting == 0)
+			continue;
+		ereport(LOG,
+				(errmsg("refresh of stream table \"%s.%s\" gives way to a session that waits for a lock",
+						node->schema, node->name)));
+		job->cancelled = true;
+		kill(st_workers_pid(i), SIGINT);
+	}
 }
 
 /* ----- the loop ----- */
@@ -281,6 +392,15 @@ reload(StSchedule *old)
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(context);
 	return schedule;
+}
+
+static bool
+is_busy(void)
+{
+	for (int i = 0; i < ST_MAX_WORKERS; i++)
+		if (OidIsValid(dispatched[i].relid))
+			return true;
+	return false;
 }
 
 static bool
@@ -348,14 +468,18 @@ static bool
 keep_house(StSchedule *schedule)
 {
 	if (is_database_wanted())
+	{
+		st_workers_stop();
 		return false;
+	}
 	AcceptInvalidationMessages();
+	give_way(schedule);
 	watch_prepared(schedule);
 	st_schedule_mark_unchecked(schedule);
 	return true;
 }
 
-/* Refresh what is due, furthest from the sources first; their upstreams go with them. */
+/* Refresh what is due, furthest from the sources first: what it needs goes with it. */
 static bool
 run_due(StSchedule *schedule, MemoryContext context)
 {
@@ -366,11 +490,10 @@ run_due(StSchedule *schedule, MemoryContext context)
 		StScheduled *node = list_nth(schedule->nodes, i);
 
 		CHECK_FOR_INTERRUPTS();
-		if (st_scheduled_due(node) > st_now())
+		if (node->running || st_scheduled_due(node) > st_now())
 			continue;
-		refresh(schedule, node, context);
+		ran |= refresh(schedule, node);
 		MemoryContextReset(context);
-		ran = true;
 	}
 	return ran;
 }
@@ -380,6 +503,7 @@ static int64
 prepare_sleep(StSchedule *schedule)
 {
 	int64		next = ST_NEVER;
+	int64		now = st_now();
 	ListCell   *lc;
 
 	foreach(lc, schedule->nodes)
@@ -388,7 +512,9 @@ prepare_sleep(StSchedule *schedule)
 		int64		due = st_scheduled_due(node);
 		int			source = -1;
 
-		next = Min(next, due);
+		/* what is due now waits for a worker, which tells when it is free */
+		if (!node->running && due > now)
+			next = Min(next, due);
 		if (due != ST_NEVER || !node->runnable || !st_scheduled_follows_commits(node))
 			continue;
 		while ((source = bms_next_member(node->sources, source)) >= 0)
@@ -416,7 +542,7 @@ run_loop(StSchedule *schedule)
 		{
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
-			pin_session();
+			st_worker_pin_session(SCHEDULER_NAME);
 		}
 		if (st_now() - kept >= HOUSEKEEPING_INTERVAL)
 		{
@@ -433,9 +559,10 @@ run_loop(StSchedule *schedule)
 			read = st_now();
 		}
 		st_schedule_collect(schedule);
+		collect_results(schedule);
 		if (st_guc_enabled && run_due(schedule, context))
 			continue;
-		if (!has_work(schedule))
+		if (!has_work(schedule) && !is_busy())
 		{
 			if (st_wake_rest(schedule->generation))
 				return;
@@ -461,7 +588,7 @@ st_scheduler_main(Datum argument)
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(argument), InvalidOid, 0);
-	pin_session();
+	st_worker_pin_session(SCHEDULER_NAME);
 	(void) st_wake_attach();
 	CacheRegisterRelcacheCallback(note_catalog_change, (Datum) 0);
 	if (is_database_wanted())
@@ -473,6 +600,9 @@ st_scheduler_main(Datum argument)
 		schedule = reload(NULL);
 	while (schedule == NULL && !st_wake_rest(generation) && st_wake_become_scheduler());
 	if (schedule)
+	{
+		st_workers_init();
 		run_loop(schedule);
+	}
 	proc_exit(0);
 }

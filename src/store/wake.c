@@ -67,6 +67,7 @@ typedef struct WakeArea
 	pg_atomic_uint32 launcher;	/* process number + 1; 0: none */
 	pg_atomic_uint32 launcher_pid;
 	pg_atomic_uint32 requested; /* in some slot */
+	pg_atomic_uint32 workers;	/* of all databases */
 } WakeArea;
 
 static WakeArea *area = NULL;
@@ -119,6 +120,7 @@ init_area(uint32 nslots, uint32 nbits)
 		pg_atomic_init_u32(&area->launcher, 0);
 		pg_atomic_init_u32(&area->launcher_pid, 0);
 		pg_atomic_init_u32(&area->requested, 0);
+		pg_atomic_init_u32(&area->workers, 0);
 		for (uint32 i = 0; i < nslots; i++)
 		{
 			WakeSlot   *new = slot_at(i);
@@ -194,7 +196,7 @@ attach(void)
 
 	if (slot)
 		return true;
-	if (tried)
+	if (tried && area == NULL)
 		return false;
 	tried = true;
 	if (area == NULL)
@@ -488,6 +490,40 @@ bool
 st_wake_take_prepared(void)
 {
 	return slot == NULL || pg_atomic_exchange_u32(&slot->prepared, 0) != 0;
+}
+
+/* ----- workers ----- */
+
+int
+st_wake_count_workers(void)
+{
+	return area ? (int) pg_atomic_read_u32(&area->workers) : 0;
+}
+
+static void
+leave_workers(int code, Datum arg)
+{
+	pg_atomic_fetch_sub_u32(&area->workers, 1);
+}
+
+bool
+st_wake_join_workers(int limit)
+{
+	uint32		present;
+
+	/* this process has no database yet, and so no slot */
+	if (area == NULL)
+		(void) attach();
+	if (area == NULL)
+		return true;
+	present = pg_atomic_read_u32(&area->workers);
+	do
+	{
+		if (present >= (uint32) limit)
+			return false;
+	} while (!pg_atomic_compare_exchange_u32(&area->workers, &present, present + 1));
+	before_shmem_exit(leave_workers, (Datum) 0);
+	return true;
 }
 
 /* ----- the launcher ----- */

@@ -63,6 +63,16 @@ extern uint64 st_wake_generation(void);
 extern bool st_wake_take_prepared(void);
 
 /*
+ * --- workers ---
+ */
+
+/* How many there are, of all databases. */
+extern int	st_wake_count_workers(void);
+
+/* Be one of them, until the end of the process; false: there are as many as there may be. */
+extern bool st_wake_join_workers(int limit);
+
+/*
  * --- the launcher ---
  */
 

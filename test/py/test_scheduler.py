@@ -229,7 +229,14 @@ def test_database_can_be_dropped_and_copied(running):
     database = Scheduled(running)
     database.source()
     database.create("s", "SELECT count(*) AS n FROM t")
+    database.execute("CREATE FUNCTION sleepy(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS"
+                     " $$ BEGIN IF $1 = 77 THEN PERFORM pg_sleep(20); END IF; RETURN $1; END $$")
+    database.create("long", "SELECT sleepy(n) AS n FROM t")
     wait_until(database.pid, "the scheduler")
+    # a refresh is no reason to wait
+    database.execute("INSERT INTO t VALUES (77, 77)")
+    wait_until(lambda: "long" in at_work(database), "the refresh")
+    database.execute("DELETE FROM t WHERE id = 77")
     database.close()
     with running.connect() as admin:
         admin.execute(f"CREATE DATABASE copied TEMPLATE {database.name}")
@@ -321,3 +328,76 @@ def test_writers_and_the_scheduler(scheduled):
     scheduled.follows("groups")
     scheduled.follows("above")
     assert scheduled.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE was_full_fallback") == 0
+
+
+SLOW = ("CREATE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS"
+        " $$ BEGIN IF $1 < 0 THEN PERFORM pg_advisory_xact_lock_shared(-$1); END IF; RETURN $1; END $$")
+
+
+def at_work(database):
+    """Stream tables that are being refreshed now."""
+    return {row[0].rsplit(".", 1)[1] for row in database.rows(
+        "SELECT query FROM pg_stat_activity WHERE backend_type = 'pg_trickle worker' AND state = 'active'"
+        " AND datname = current_database()")}
+
+
+def test_independent_ones_at_the_same_time(scheduled):
+    """Three that wait for the same, and one over another that is not done."""
+    scheduled.source()
+    scheduled.execute(SLOW)
+    # locks of the test are not what is meant to time out
+    scheduled.execute("CREATE TABLE gate (n int)")
+    for name in "abc":
+        scheduled.create(name, "SELECT slow(n) AS n FROM t")
+    scheduled.create("over_a", "SELECT count(*) AS n FROM a")
+    scheduled.follows("over_a")
+    holder = scheduled.connect(autocommit=False)
+    holder.execute("SELECT pg_advisory_xact_lock(7)")
+    scheduled.execute("INSERT INTO t VALUES (50, -7)")
+    # a lock that is not had in time is tried for again: they meet sooner or later
+    wait_until(lambda: len(at_work(scheduled) - {"over_a"}) >= 2, "two at the same time")
+    holder.rollback()
+    for name in ("a", "b", "c", "over_a"):
+        scheduled.follows(name)
+
+
+def test_refresh_gives_way(scheduled):
+    """Who wants to alter a source does not wait for a refresh of ten seconds (rule K12)."""
+    scheduled.source()
+    scheduled.execute("CREATE FUNCTION sleepy(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS"
+                      " $$ BEGIN IF $1 = 77 THEN PERFORM pg_sleep(10); END IF; RETURN $1; END $$")
+    scheduled.create("s", "SELECT sleepy(n) AS n FROM t")
+    scheduled.execute("INSERT INTO t VALUES (50, 77)")
+    wait_until(lambda: at_work(scheduled) == {"s"}, "the refresh")
+    began = time.monotonic()
+    scheduled.execute("ALTER TABLE t ADD COLUMN more int")
+    assert time.monotonic() - began < 8, "the refresh did not give way"
+    assert scheduled.status("s") == "ACTIVE"
+    scheduled.execute("UPDATE t SET n = 78 WHERE n = 77")
+    scheduled.follows("s")
+
+
+def test_terminated_worker(scheduled):
+    scheduled.source()
+    scheduled.create("s", "SELECT count(*) AS n FROM t")
+    for i in range(3):
+        scheduled.execute("INSERT INTO t VALUES (%s, 1)", (50 + i,))
+        scheduled.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'pg_trickle worker'"
+                          " AND datname = current_database()")
+        scheduled.follows("s")
+    assert scheduled.status("s") == "ACTIVE"
+
+
+@pytest.mark.parametrize("settings", [{"max_worker_processes": "3"}, {"pg_trickle.parallel_refresh_mode": "off"}])
+def test_without_workers(make_server, settings):
+    """Without room for a worker, or without leave to use any, the scheduler does it."""
+    server = make_server(preload=LIBRARY, conf={"pg_trickle.enabled": "on", **settings})
+    database = Scheduled(server)
+    database.source()
+    database.create("a", "SELECT n % 3 AS k, count(*) FROM t GROUP BY 1", "calculated")
+    database.create("b", "SELECT count(*) AS n FROM a")
+    for i in range(5):
+        database.execute("INSERT INTO t VALUES (%s, %s)", (50 + i, i))
+        database.follows("a")
+        database.follows("b")
+    assert database.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle worker'") == 0

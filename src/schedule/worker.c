@@ -1,0 +1,444 @@
+/*-------------------------------------------------------------------------
+ *
+ * worker.c
+ *	  Refreshing in processes of their own.
+ *
+ * NOTES
+ *	  The scheduler has a dynamic shared memory segment with a job for each
+ *	  worker that it may have. A job goes from free to queued (by the
+ *	  scheduler), running, ended (by the worker), free (by the scheduler). A worker
+ *	  that has had nothing to do for a while goes from free to gone, and ends;
+ *	  so nobody queues a job for it.
+ *
+ *	  A worker that dies leaves its job queued or running; the scheduler notices by
+ *	  the state of the process. What the worker had not committed is undone, and
+ *	  the scheduler counts it as a failure that passes.
+ *
+ *	  How many workers all databases have together is counted in shared memory,
+ *	  by the workers themselves.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "port/atomics.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/dsm.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "guc.h"
+#include "refresh/refresh.h"
+#include "schedule/internal.h"
+#include "schedule/node.h"
+#include "schedule/worker.h"
+#include "store/wake.h"
+#include "util/fault.h"
+
+/* a worker ends when it has had nothing to do for so long; the first one is kept for longer */
+#define IDLE_MS 10000
+#define FIRST_IDLE_MS 60000
+
+typedef enum JobState
+{
+	JOB_FREE,
+	JOB_QUEUED,
+	JOB_RUNNING,
+	JOB_ENDED,
+	JOB_GONE					/* the worker ends */
+} JobState;
+
+typedef struct Job
+{
+	pg_atomic_uint32 state;
+	pg_atomic_uint32 worker;	/* process number + 1; 0: not there yet */
+	int			pid;
+	Oid			relid;
+	int			nalong;
+	Oid			along[ST_JOB_ALONG];
+	StJobResult result;
+} Job;
+
+typedef struct JobArea
+{
+	pg_atomic_uint32 scheduler; /* process number + 1 */
+	Job			jobs[ST_MAX_WORKERS];
+} JobArea;
+
+/* what a worker is told at its start */
+typedef struct WorkerStart
+{
+	Oid			database;
+	dsm_handle	segment;
+	int			number;
+} WorkerStart;
+
+static JobArea *area = NULL;
+static dsm_handle segment_handle;
+
+/* the scheduler's */
+static BackgroundWorkerHandle *handles[ST_MAX_WORKERS];
+
+/* the worker's */
+static Job *own_job = NULL;
+
+/* ----- one refresh ----- */
+
+void
+st_worker_pin_session(const char *application_name)
+{
+	static const char *const settings[][2] = {
+		{"default_transaction_isolation", "read committed"},
+		{"default_transaction_read_only", "off"},
+		{"default_transaction_deferrable", "off"},
+		{"session_replication_role", "origin"},
+		{"row_security", "on"},
+		{"statement_timeout", "0"},
+		{"idle_in_transaction_session_timeout", "0"},
+		{"transaction_timeout", "0"},
+		{"stats_fetch_consistency", "none"},
+		/* exact: frontier and rows are in one record (rule K19) */
+		{"synchronous_commit", "off"},
+		{"search_path", "pg_catalog, pg_temp"}
+	};
+
+	for (int i = 0; i < lengthof(settings); i++)
+		if (GetConfigOption(settings[i][0], true, false))
+			SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("lock_timeout", psprintf("%d", Max(Min(DeadlockTimeout / 2, 500), 1)), PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("application_name", application_name, PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+static void
+report_activity(Oid relid)
+{
+	char	   *name = get_rel_name(relid);
+	char	   *schema = name ? get_namespace_name(get_rel_namespace(relid)) : NULL;
+
+	pgstat_report_activity(STATE_RUNNING, schema ? psprintf("refreshing stream table %s.%s", schema, name) : NULL);
+}
+
+void
+st_job_run(Oid relid, List *along, StJobResult *result)
+{
+	MemoryContext context = CurrentMemoryContext;
+	StRefreshOutcome outcome;
+
+	memset(result, 0, offsetof(StJobResult, message) + 1);
+	/* one that came too late for the last */
+	QueryCancelPending = false;
+	PG_TRY();
+	{
+		StartTransactionCommand();
+		PushActiveSnapshot(GetTransactionSnapshot());
+		report_activity(relid);
+		result->done = st_refresh_scheduled(relid, along, &outcome);
+		PopActiveSnapshot();
+		CommitTransactionCommand();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		HOLD_INTERRUPTS();
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		result->failed = true;
+		result->done = false;
+		result->sqlstate = error->sqlerrcode;
+		result->culprit = st_refresh_failed_relation();
+		strlcpy(result->message, error->message, sizeof(result->message));
+		errcontext("scheduled refresh of stream table with OID %u", relid);
+		EmitErrorReport();
+		FlushErrorState();
+		AbortCurrentTransaction();
+		RESUME_INTERRUPTS();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	pgstat_report_stat(false);
+	pgstat_report_activity(STATE_IDLE, NULL);
+}
+
+/* ----- the scheduler's side ----- */
+
+static void
+forget_jobs(int code, Datum arg)
+{
+	pg_atomic_write_u32(&area->scheduler, 0);
+	pg_memory_barrier();
+	for (int i = 0; i < ST_MAX_WORKERS; i++)
+	{
+		uint32		worker = pg_atomic_read_u32(&area->jobs[i].worker);
+
+		if (worker > 0)
+			SetLatch(&GetPGProcByNumber(worker - 1)->procLatch);
+	}
+}
+
+void
+st_workers_init(void)
+{
+	dsm_segment *segment = dsm_create(sizeof(JobArea), DSM_CREATE_NULL_IF_MAXSEGMENTS);
+
+	if (segment == NULL)
+		return;
+	area = dsm_segment_address(segment);
+	segment_handle = dsm_segment_handle(segment);
+	memset(area, 0, sizeof(JobArea));
+	pg_atomic_init_u32(&area->scheduler, (uint32) ST_MY_PROC_NUMBER + 1);
+	for (int i = 0; i < ST_MAX_WORKERS; i++)
+	{
+		pg_atomic_init_u32(&area->jobs[i].state, JOB_FREE);
+		pg_atomic_init_u32(&area->jobs[i].worker, 0);
+	}
+	before_shmem_exit(forget_jobs, (Datum) 0);
+}
+
+static bool
+is_running(int number)
+{
+	pid_t		pid;
+	BgwHandleStatus status;
+
+	if (handles[number] == NULL)
+		return false;
+	status = GetBackgroundWorkerPid(handles[number], &pid);
+	return status == BGWH_STARTED || status == BGWH_NOT_YET_STARTED;
+}
+
+static bool
+start_worker(int number)
+{
+	BackgroundWorker worker;
+	WorkerStart start = {MyDatabaseId, segment_handle, number};
+	MemoryContext old;
+	bool		started;
+
+	if (st_wake_count_workers() >= st_guc_max_dynamic_refresh_workers)
+		return false;
+	pg_atomic_write_u32(&area->jobs[number].worker, 0);
+	area->jobs[number].pid = 0;
+	st_worker_describe(&worker, "worker", "st_worker_main");
+	worker.bgw_notify_pid = MyProcPid;
+	StaticAssertStmt(sizeof(WorkerStart) <= BGW_EXTRALEN, "too much to tell a worker");
+	memcpy(worker.bgw_extra, &start, sizeof(WorkerStart));
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	started = RegisterDynamicBackgroundWorker(&worker, &handles[number]);
+	MemoryContextSwitchTo(old);
+	return started;
+}
+
+/* Of a worker that has ended or died: nothing is left of it. */
+static void
+clear_worker(int number)
+{
+	pfree(handles[number]);
+	handles[number] = NULL;
+	pg_atomic_write_u32(&area->jobs[number].worker, 0);
+	area->jobs[number].pid = 0;
+	pg_atomic_write_u32(&area->jobs[number].state, JOB_FREE);
+}
+
+/* A free worker, the preferred one if possible, else a place for one; -1: none. */
+static int
+find_worker(int preferred)
+{
+	int			limit = Min(st_guc_max_concurrent_refreshes, ST_MAX_WORKERS);
+	int			place = -1;
+	int			found = -1;
+
+	for (int i = 0; i < limit; i++)
+	{
+		if (handles[i] && !is_running(i) && pg_atomic_read_u32(&area->jobs[i].state) != JOB_QUEUED &&
+			pg_atomic_read_u32(&area->jobs[i].state) != JOB_RUNNING)
+			clear_worker(i);
+		if (handles[i] == NULL)
+			place = place < 0 ? i : place;
+		else if (pg_atomic_read_u32(&area->jobs[i].state) == JOB_FREE && (found < 0 || i == preferred))
+			found = i;
+	}
+	return found >= 0 ? found : place;
+}
+
+int
+st_workers_dispatch(Oid relid, List *along, int preferred)
+{
+	uint32		expected = JOB_FREE;
+	int			number;
+	Job		   *job;
+	ListCell   *lc;
+
+	if (area == NULL || st_guc_parallel_refresh_mode == ST_PARALLEL_OFF)
+		return -2;
+	number = find_worker(preferred);
+	if (number < 0)
+		return -1;
+	if (handles[number] == NULL && !start_worker(number))
+	{
+		for (int i = 0; i < ST_MAX_WORKERS; i++)
+			if (handles[i])
+				return -1;
+		return -2;
+	}
+	job = &area->jobs[number];
+	job->relid = relid;
+	job->nalong = 0;
+	foreach(lc, along)
+		job->along[job->nalong++] = lfirst_oid(lc);
+	pg_write_barrier();
+	/* it has just gone: there will be another */
+	if (!pg_atomic_compare_exchange_u32(&job->state, &expected, JOB_QUEUED))
+		return -1;
+	if (pg_atomic_read_u32(&job->worker) > 0)
+		SetLatch(&GetPGProcByNumber(pg_atomic_read_u32(&job->worker) - 1)->procLatch);
+	return number;
+}
+
+int
+st_workers_collect(StJobResult *result)
+{
+	for (int i = 0; area && i < ST_MAX_WORKERS; i++)
+	{
+		Job		   *job = &area->jobs[i];
+		uint32		state = pg_atomic_read_u32(&job->state);
+
+		if (handles[i] == NULL)
+			continue;
+		if (state == JOB_ENDED)
+		{
+			pg_read_barrier();
+			*result = job->result;
+			pg_atomic_write_u32(&job->state, JOB_FREE);
+			return i;
+		}
+		if (is_running(i))
+			continue;
+		clear_worker(i);
+		/* one that has not begun has not failed */
+		if (state == JOB_QUEUED || state == JOB_RUNNING)
+		{
+			memset(result, 0, sizeof(StJobResult));
+			result->failed = state == JOB_RUNNING;
+			result->sqlstate = ERRCODE_ADMIN_SHUTDOWN;
+			result->culprit = job->relid;
+			strlcpy(result->message, "the worker that refreshed it has ended", sizeof(result->message));
+			return i;
+		}
+	}
+	return -1;
+}
+
+void
+st_workers_stop(void)
+{
+	for (int i = 0; area && i < ST_MAX_WORKERS; i++)
+		if (handles[i])
+			TerminateBackgroundWorker(handles[i]);
+}
+
+int
+st_workers_pid(int worker)
+{
+	return area->jobs[worker].pid;
+}
+
+/* ----- the worker's side ----- */
+
+static void
+leave_job(int code, Datum arg)
+{
+	pg_atomic_write_u32(&own_job->worker, 0);
+	if (pg_atomic_read_u32(&area->scheduler) > 0)
+		SetLatch(&GetPGProcByNumber(pg_atomic_read_u32(&area->scheduler) - 1)->procLatch);
+}
+
+static void
+run_job(MemoryContext context)
+{
+	List	   *along = NIL;
+	MemoryContext old = MemoryContextSwitchTo(context);
+	uint32		scheduler;
+
+	pg_read_barrier();
+	pg_atomic_write_u32(&own_job->state, JOB_RUNNING);
+	for (int i = 0; i < own_job->nalong; i++)
+		along = lappend_oid(along, own_job->along[i]);
+	st_job_run(own_job->relid, along, &own_job->result);
+	pg_write_barrier();
+	pg_atomic_write_u32(&own_job->state, JOB_ENDED);
+	scheduler = pg_atomic_read_u32(&area->scheduler);
+	if (scheduler > 0)
+		SetLatch(&GetPGProcByNumber(scheduler - 1)->procLatch);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(context);
+}
+
+void
+st_worker_main(Datum argument)
+{
+	WorkerStart start;
+	dsm_segment *segment;
+	MemoryContext context;
+	int64		idle_since;
+
+	memcpy(&start, MyBgworkerEntry->bgw_extra, sizeof(WorkerStart));
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	/* schedulers of several databases may have started the last one at the same time */
+	if (!st_wake_join_workers(st_guc_max_dynamic_refresh_workers))
+		proc_exit(0);
+	BackgroundWorkerInitializeConnectionByOid(start.database, InvalidOid, 0);
+	st_worker_pin_session("pg_trickle worker");
+	segment = dsm_attach(start.segment);
+	/* the scheduler has gone in the meantime */
+	if (segment == NULL)
+		proc_exit(0);
+	area = dsm_segment_address(segment);
+	own_job = &area->jobs[start.number];
+	own_job->pid = MyProcPid;
+	pg_atomic_write_u32(&own_job->worker, (uint32) ST_MY_PROC_NUMBER + 1);
+	before_shmem_exit(leave_job, (Datum) 0);
+	context = AllocSetContextCreate(TopMemoryContext, "pg_trickle job", ALLOCSET_DEFAULT_SIZES);
+	idle_since = st_now();
+	for (;;)
+	{
+		int64		patience = (start.number == 0 ? FIRST_IDLE_MS : IDLE_MS) * INT64CONST(1000);
+		uint32		expected = JOB_FREE;
+
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+			st_worker_pin_session("pg_trickle worker");
+		}
+		if (pg_atomic_read_u32(&area->scheduler) == 0)
+			break;
+		if (pg_atomic_read_u32(&own_job->state) == JOB_QUEUED)
+		{
+			run_job(context);
+			idle_since = st_now();
+			continue;
+		}
+		if (st_now() - idle_since >= patience &&
+			pg_atomic_compare_exchange_u32(&own_job->state, &expected, JOB_GONE))
+			break;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 Max(patience - (st_now() - idle_since), 0) / 1000 + 1, PG_WAIT_EXTENSION);
+	}
+	proc_exit(0);
+}

@@ -1,0 +1,63 @@
+/*-------------------------------------------------------------------------
+ *
+ * worker.h
+ *	  Refreshing in processes of their own.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ST_SCHEDULE_WORKER_H
+#define ST_SCHEDULE_WORKER_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+
+/* stream tables that one refresh takes along at most: each may cost a transaction number (rule C12) */
+#define ST_JOB_ALONG 60
+
+/* workers of one database at most */
+#define ST_MAX_WORKERS 32
+
+typedef struct StJobResult
+{
+	bool		done;			/* false, and not failed: another session refreshes it */
+	bool		failed;
+	int			sqlstate;
+	Oid			culprit;		/* the stream table that raised */
+	char		message[1024];
+} StJobResult;
+
+/*
+ * Refresh in a transaction of its own, in this process. Does not raise. Leaves
+ * the caller's memory context as it is.
+ */
+extern void st_job_run(Oid relid, List *along, StJobResult *result);
+
+/* Settings that no database or role may change for us (rules C14, K18). */
+extern void st_worker_pin_session(const char *application_name);
+
+/* ----- of the scheduler ----- */
+
+/* Make room for jobs; once. */
+extern void st_workers_init(void);
+
+/*
+ * Hand a refresh to a worker, to "preferred" if that is free; starts one if
+ * none is. Returns its number; -1: all that there may be are busy; -2: there is
+ * none and none can be started.
+ */
+extern int	st_workers_dispatch(Oid relid, List *along, int preferred);
+
+/*
+ * The number of a worker that has ended its job since the last call, with the
+ * result; -1: none. A worker that died has failed.
+ */
+extern int	st_workers_collect(StJobResult *result);
+
+/* End all workers, also those that are at work: what they have not committed is undone. */
+extern void st_workers_stop(void);
+
+/* The process of a worker, 0 if it has none. */
+extern int	st_workers_pid(int worker);
+
+#endif							/* ST_SCHEDULE_WORKER_H */
