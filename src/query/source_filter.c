@@ -19,6 +19,7 @@
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/prep.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -318,7 +319,8 @@ st_tree_filter_sources(StTree *tree, List *sources)
 		if (list_member_oid(context.unrestricted, source->relid) || source->wanted == NIL)
 			source->wanted = NIL;
 		else
-			source->wanted = make_ands_implicit(list_length(source->wanted) == 1 ? linitial(source->wanted) :
-												make_orclause(source->wanted));
+			/* what all parts of an OR demand is looked at first */
+			source->wanted = make_ands_implicit(canonicalize_qual(list_length(source->wanted) == 1 ? linitial(source->wanted) :
+																  make_orclause(source->wanted), false));
 	}
 }
