@@ -71,6 +71,7 @@ OBJS = \
 	src/query/source_filter.o \
 	src/query/sublink.o \
 	src/query/top.o \
+	src/query/window.o \
 	src/delta/aggregate.o \
 	src/delta/block.o \
 	src/delta/join.o \

@@ -181,7 +181,10 @@ st_named_statements(StEntry *entry)
 		StNodeProgram *node = &entry->program->nodes[i];
 
 		list = add_statement(list, psprintf("State %d fill", i), node->block.fill, 0, NULL, false);
-		list = add_delta(list, psprintf("State %d delta", i), &node->block);
+		if (node->block.delta)
+			list = add_delta(list, psprintf("State %d delta", i), &node->block);
+		if (node->recursion)
+			list = add_delta(list, psprintf("State %d step", i), &node->recursion->step);
 		if (node->recompute != node->block.fill)
 			list = add_statement(list, psprintf("State %d groups computed again", i), node->recompute, 1,
 								 one_row_input(ST_GROUPS_INPUT, node->key_desc, palloc0(sizeof(StInput))), true);

@@ -85,6 +85,8 @@ print_node(StringInfo text, StEntry *entry, StNode *node, int indent)
 		appendStringInfo(&what, "Distinct on %d columns", node->nkeys);
 	else if (node->step)
 		appendStringInfo(&what, "Recursion%s", node->all ? "" : ", distinct");
+	else if (node->whole)
+		appendStringInfoString(&what, "Windows, computed again");
 	else if (node->top)
 		appendStringInfo(&what, "First " INT64_FORMAT " rows%s", node->limit, node->ties ? " with ties" : "");
 	else if (node->nkeys == 0)

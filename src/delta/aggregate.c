@@ -140,7 +140,7 @@ counts_shown(StNode *node)
 static List *
 state_columns(StNode *node)
 {
-	List	   *columns = node->top || node->step ? NIL : add_column(NIL, 'n', 0, INT8OID, -1, InvalidOid);
+	List	   *columns = node->top || node->step || node->whole ? NIL : add_column(NIL, 'n', 0, INT8OID, -1, InvalidOid);
 	ListCell   *lc;
 	int			position = 0;
 
@@ -303,7 +303,7 @@ st_state_print_values(StringInfo sql, StNode *node, const char *alias)
 			st_sql_format(sql, "CASE WHEN %s.c%d > 0 THEN %s.t%d > 0 END AS v%d",
 						  alias, i, alias, i, i);
 	}
-	if (node->nkeys == 0 && node->aggregates == NIL && !node->top && !node->step)
+	if (node->nkeys == 0 && node->aggregates == NIL && !node->top && !node->step && !node->whole)
 		st_sql_format(sql, "%s.n", alias);
 }
 

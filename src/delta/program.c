@@ -297,6 +297,16 @@ make_node_program(MemoryContext context, StProgram *program, StNodeProgram *targ
 		return;
 	}
 	leaves = target->block.leaves = st_block_leaves(node->block, program, NIL);
+	if (node->whole)
+	{
+		initStringInfo(&sql);
+		st_sql_text(&sql, "WITH ");
+		st_block_print_states(&sql, program, st_block_states(node->block));
+		st_sql_end_with(&sql);
+		st_sql_text(&sql, st_block_print(node->block));
+		target->block.fill = target->recompute = st_make_statement(context, sql.data, NIL, NULL);
+		return;
+	}
 
 	initStringInfo(&sql);
 	st_sql_text(&sql, "WITH ");

@@ -605,7 +605,7 @@ same_node(StNode *a, StNode *b)
 	if (a->nkeys != b->nkeys || a->narguments != b->narguments || a->distinct != b->distinct ||
 		list_length(a->aggregates) != list_length(b->aggregates) || a->first != b->first ||
 		a->nshown != b->nshown || a->top != b->top || a->limit != b->limit || a->offset != b->offset ||
-		a->ties != b->ties || a->step || b->step || list_length(a->order) != list_length(b->order) ||
+		a->ties != b->ties || a->step || b->step || a->whole != b->whole || list_length(a->order) != list_length(b->order) ||
 		!equal(a->block, b->block))
 		return false;
 	forboth(lc1, a->order, lc2, b->order)
@@ -894,8 +894,6 @@ linearize_level(Query *query, BuildContext *context)
 	CHECK_FOR_INTERRUPTS();
 	if (!st_inline_ctes(query, context))
 		return NULL;
-	if (query->hasWindowFuncs)
-		return st_decline(context, "window functions have no delta rule yet");
 	if (query->limitCount || query->limitOffset)
 	{
 		StTop	   *top = st_take_limit(query, context);
@@ -915,6 +913,14 @@ linearize_level(Query *query, BuildContext *context)
 	if (query->hasDistinctOn)
 		first = st_take_distinct_on(query);
 	is_distinct = query->distinctClause != NIL;
+	if (query->hasWindowFuncs)
+	{
+		query->distinctClause = NIL;
+		query->sortClause = NIL;
+		result = first ? st_decline(context, "DISTINCT ON over window functions has no delta rule yet") :
+			st_window_level(query, context);
+		return result && is_distinct ? st_distinct(result, context) : result;
+	}
 	is_grouped = query->hasAggs || query->groupClause || query->havingQual || query->groupingSets;
 	query->distinctClause = NIL;
 	if (!is_grouped)

@@ -100,6 +100,12 @@ extern Query *st_linearize_set_operation(Query *query, BuildContext *context);
 /* WITH RECURSIVE becomes a state; a query that reads it (query/recursive.c). NULL: declined. */
 extern Query *st_recursion(CommonTableExpr *cte, BuildContext *context);
 
+/*
+ * A level with window functions and nothing else above them: neither DISTINCT
+ * nor LIMIT (query/window.c). Changes it. NULL: declined.
+ */
+extern Query *st_window_level(Query *query, BuildContext *context);
+
 /* ORDER BY, taken out of a query. */
 typedef struct StOrder
 {

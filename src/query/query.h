@@ -85,6 +85,7 @@ typedef struct StNode
 	List	   *aggregates;		/* of StAggregate */
 	Query	   *step;			/* of WITH RECURSIVE: reads the state itself; the block is where it begins */
 	bool		all;			/* UNION ALL */
+	bool		whole;			/* no groups: all rows of the block, computed again at each change */
 	bool		monotone;		/* more rows of what the step reads never take one of its rows away */
 } StNode;
 

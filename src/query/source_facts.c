@@ -277,8 +277,8 @@ state_keys(StNode *node)
 	CandidateKey *key;
 	int			n = 0;
 
-	/* the first rows of an order may be alike */
-	if (node->top && (node->limit > 1 || node->ties))
+	/* the first rows of an order may be alike, and those of a recursion */
+	if ((node->top && (node->limit > 1 || node->ties)) || node->step || node->whole)
 		return NIL;
 	key = make_candidate_key(node->nkeys);
 	key->simple = key->simple && !node->inexact_keys;

@@ -57,7 +57,7 @@ class Queries(machinery.Queries):
         above = self.r.choice([
             "SELECT * FROM r", "SELECT * FROM r", "SELECT x, count(*) AS c, sum(y) AS s FROM r GROUP BY x", "SELECT DISTINCT y FROM r WHERE x > 0",
             "SELECT r.x, r.d, u.h FROM r LEFT JOIN u ON u.i = r.y", "SELECT t.id, t.g FROM t WHERE t.i IN (SELECT y FROM r)",
-            "SELECT t.id FROM t WHERE NOT EXISTS (SELECT FROM r WHERE r.x = t.g AND r.y = t.i)", "SELECT a.x, b.y FROM r AS a JOIN r AS b ON b.x = a.y",
+            "SELECT t.id FROM t WHERE NOT EXISTS (SELECT FROM r WHERE r.x = t.g AND r.y = t.i)", "SELECT t.id, r.y FROM t JOIN r ON r.x = t.g", "SELECT a.x, b.y FROM r AS a JOIN r AS b ON b.x = a.y",
             "SELECT x, y FROM r ORDER BY y, x, d LIMIT 3", "SELECT x FROM r UNION SELECT i FROM u",
         ])
         return f"WITH RECURSIVE {self.recursion()} {above}"

@@ -23,6 +23,7 @@ SELECT test.create('r_twice', 'WITH RECURSIVE r (x, y) AS (SELECT src, dst FROM 
 SELECT test.create('r_grouped', 'WITH RECURSIVE r (x) AS (SELECT min(src) FROM e UNION SELECT g.d FROM r JOIN (SELECT src, max(dst) AS d FROM e GROUP BY src) AS g ON g.src = r.x) SELECT * FROM r');
 SELECT test.create('r_exists', 'WITH RECURSIVE r (x) AS (SELECT 1 UNION SELECT e.dst FROM r JOIN e ON e.src = r.x WHERE EXISTS (SELECT FROM n WHERE n.id = e.dst) AND NOT EXISTS (SELECT FROM n WHERE n.up = e.dst AND n.id > 12)) SELECT * FROM r');
 SELECT test.create('r_doubled', 'WITH RECURSIVE r (x, d) AS (SELECT src, 0 FROM e WHERE src = 1 UNION ALL SELECT e.dst, d + 1 FROM r JOIN e ON e.src = r.x WHERE d < 4) SELECT * FROM r');
+SELECT test.create('r_keyed', 'WITH RECURSIVE r (x, y) AS (SELECT src, dst FROM e UNION ALL SELECT r.x, n.up FROM r JOIN n ON n.id = r.y) SELECT n.id, r.y FROM n JOIN r ON r.x = n.id');
 
 SET client_min_messages = warning;
 -- rows come

@@ -1,0 +1,380 @@
+/*-------------------------------------------------------------------------
+ *
+ * window.c
+ *	  Window functions that no slice follows: aggregates of whole partitions,
+ *	  and windows over states.
+ *
+ * NOTES
+ *	  The level is cut in two: below, what the windows read; above, the select
+ *	  list. An aggregate over a whole partition, as sum(x) OVER (PARTITION BY p),
+ *	  is a column of a join with what is below, grouped by p (rule E10). Without
+ *	  PARTITION BY it is the same row for all.
+ *
+ *	  Other windows over what is nothing but states, as a rank over groups, are a
+ *	  state that is computed again from them: these are small beside what they are
+ *	  made of, and only rows that came out different are written. Old values come
+ *	  from storage, so that a choice among equals needs no care (rule A5).
+ *
+ *	  Windows over tables are left to slices (slice.c).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_aggregate.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/tlist.h"
+#include "parser/parse_clause.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
+
+#include "query/build.h"
+#include "query/source_facts.h"
+
+/* ----- cutting a level in two ----- */
+
+typedef struct CutContext
+{
+	List	   *keys;			/* expressions that the level groups by */
+	List	   *columns;		/* of what is below */
+	bool		failed;
+} CutContext;
+
+static Node *
+cut_mutator(Node *node, void *arg)
+{
+	CutContext *context = arg;
+	ListCell   *lc;
+
+	if (node == NULL)
+		return NULL;
+	check_stack_depth();
+	if (IsA(node, SubLink))
+		context->failed = true;
+	if ((!IsA(node, List) && !IsA(node, Const) && list_member(context->keys, node)) ||
+		IsA(node, Aggref) || IsA(node, GroupingFunc) || IsA(node, Var))
+	{
+		AttrNumber	column = 1;
+
+		if (IsA(node, Var) && (((Var *) node)->varlevelsup > 0 || ((Var *) node)->varattno <= 0))
+			context->failed = true;
+		foreach(lc, context->columns)
+		{
+			if (equal(lfirst(lc), node))
+				break;
+			column++;
+		}
+		if (lc == NULL)
+			context->columns = lappend(context->columns, copyObject(node));
+		return (Node *) makeVar(1, column, exprType(node), exprTypmod(node), exprCollation(node), 0);
+	}
+	return expression_tree_mutator(node, cut_mutator, arg);
+}
+
+/* The level becomes one that reads a subquery with all but its select list and windows. NULL: it cannot. */
+static Query *
+cut(Query *query)
+{
+	CutContext	context = {NIL, NIL, false};
+	Query	   *below;
+	List	   *targets = NIL;
+	ListCell   *lc;
+
+	if (query->groupingSets || query->hasTargetSRFs)
+		return NULL;
+	context.keys = get_sortgrouplist_exprs(query->groupClause, query->targetList);
+	foreach(lc, query->windowClause)
+		if (lfirst_node(WindowClause, lc)->startOffset || lfirst_node(WindowClause, lc)->endOffset)
+		{
+			if (contain_vars_of_level((Node *) lfirst_node(WindowClause, lc)->startOffset, 0) ||
+				checkExprHasSubLink(lfirst_node(WindowClause, lc)->startOffset) ||
+				checkExprHasSubLink(lfirst_node(WindowClause, lc)->endOffset))
+				return NULL;
+		}
+	below = makeNode(Query);
+	memcpy(below, query, sizeof(Query));
+	foreach(lc, query->targetList)
+	{
+		TargetEntry *target = flatCopyTargetEntry(lfirst_node(TargetEntry, lc));
+
+		target->expr = (Expr *) cut_mutator((Node *) target->expr, &context);
+		targets = lappend(targets, target);
+	}
+	if (context.failed)
+		return NULL;
+	if (context.columns == NIL)
+		context.columns = list_make1(makeBoolConst(true, false));
+	below->targetList = st_make_targets(context.columns);
+	below->groupClause = NIL;
+	/* a key that is not shown is one all the same */
+	foreach(lc, query->groupClause)
+	{
+		SortGroupClause *clause = copyObject(lfirst_node(SortGroupClause, lc));
+		Node	   *key = get_sortgroupclause_expr(clause, query->targetList);
+		TargetEntry *target = tlist_member((Expr *) key, below->targetList);
+
+		if (target == NULL)
+		{
+			target = makeTargetEntry(copyObject((Expr *) key), list_length(below->targetList) + 1, "k", true);
+			below->targetList = lappend(below->targetList, target);
+		}
+		clause->tleSortGroupRef = assignSortGroupRef(target, below->targetList);
+		below->groupClause = lappend(below->groupClause, clause);
+	}
+	below->windowClause = NIL;
+	below->hasWindowFuncs = false;
+	below->distinctClause = NIL;
+	below->sortClause = NIL;
+	below->hasSubLinks = checkExprHasSubLink((Node *) below->targetList) || checkExprHasSubLink((Node *) below->jointree) ||
+		checkExprHasSubLink(below->havingQual);
+	query->targetList = targets;
+	query->rtable = list_make1(st_make_subquery_entry(below, "b", st_make_names(list_length(context.columns))));
+#ifdef ST_HAVE_PERMINFOS
+	query->rteperminfos = NIL;
+	below->rteperminfos = NIL;
+#endif
+	query->jointree = makeFromExpr(list_make1(st_make_reference(1)), NULL);
+	query->groupClause = NIL;
+	query->havingQual = NULL;
+	query->hasAggs = false;
+	query->hasSubLinks = false;
+	return query;
+}
+
+/* ----- aggregates of whole partitions ----- */
+
+typedef struct WholeContext
+{
+	Query	   *query;			/* the upper half */
+	List	   *partitions;		/* lists of expressions: one grouping each */
+	List	   *values;			/* lists of Aggref, by partition */
+	bool		failed;
+} WholeContext;
+
+static WindowClause *
+find_window(Query *query, WindowFunc *function)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->windowClause)
+		if (lfirst_node(WindowClause, lc)->winref == function->winref)
+			return lfirst_node(WindowClause, lc);
+	elog(ERROR, "window %u is not there", function->winref);
+}
+
+/* Window aggregates become columns of the groupings, which stand behind the first entry. */
+static Node *
+whole_mutator(Node *node, void *arg)
+{
+	WholeContext *context = arg;
+
+	if (node == NULL)
+		return NULL;
+	check_stack_depth();
+	if (IsA(node, WindowFunc))
+	{
+		WindowFunc *function = (WindowFunc *) node;
+		WindowClause *window = find_window(context->query, function);
+		Aggref	   *aggref = makeNode(Aggref);
+		List	   *keys = get_sortgrouplist_exprs(window->partitionClause, context->query->targetList);
+		List	   *values;
+		int			grouping = 0;
+		ListCell   *lc;
+
+		if (!function->winagg || window->orderClause || (window->frameOptions & FRAMEOPTION_NONDEFAULT))
+		{
+			context->failed = true;
+			return node;
+		}
+		aggref->aggfnoid = function->winfnoid;
+		aggref->aggtype = function->wintype;
+		aggref->aggcollid = function->wincollid;
+		aggref->inputcollid = function->inputcollid;
+		aggref->aggstar = function->winstar;
+		aggref->aggfilter = copyObject(function->aggfilter);
+		aggref->aggkind = AGGKIND_NORMAL;
+		aggref->aggno = aggref->aggtransno = -1;
+		aggref->location = -1;
+		foreach(lc, function->args)
+		{
+			aggref->aggargtypes = lappend_oid(aggref->aggargtypes, exprType(lfirst(lc)));
+			aggref->args = lappend(aggref->args, makeTargetEntry(copyObject(lfirst(lc)), list_length(aggref->args) + 1, NULL, false));
+		}
+		foreach(lc, context->partitions)
+		{
+			if (equal(lfirst(lc), keys))
+				break;
+			grouping++;
+		}
+		if (lc == NULL)
+		{
+			context->partitions = lappend(context->partitions, keys);
+			context->values = lappend(context->values, NIL);
+		}
+		values = list_nth(context->values, grouping);
+		if (!list_member(values, aggref))
+			values = lappend(values, aggref);
+		list_nth_cell(context->values, grouping)->ptr_value = values;
+		for (int i = 0; i < list_length(values); i++)
+			if (equal(list_nth(values, i), aggref))
+				return (Node *) makeVar(grouping + 2, list_length(keys) + i + 1, function->wintype, -1, function->wincollid, 0);
+	}
+	return expression_tree_mutator(node, whole_mutator, arg);
+}
+
+static Node *
+make_equality(Var *left, Var *right, bool not_null)
+{
+	Oid			operator = lookup_type_cache(left->vartype, TYPECACHE_EQ_OPR)->eq_opr;
+	Expr	   *equality = make_opclause(operator, BOOLOID, false, (Expr *) left, (Expr *) right, InvalidOid, left->varcollid);
+	List	   *nulls = NIL;
+
+	set_opfuncid((OpExpr *) equality);
+	if (not_null)
+		return (Node *) equality;
+	for (int side = 0; side < 2; side++)
+	{
+		NullTest   *test = makeNode(NullTest);
+
+		test->arg = (Expr *) copyObject(side == 0 ? left : right);
+		test->nulltesttype = IS_NULL;
+		test->location = -1;
+		nulls = lappend(nulls, test);
+	}
+	return (Node *) make_orclause(list_make2(equality, make_andclause(nulls)));
+}
+
+/* The upper half with nothing but such aggregates becomes a join. NULL: it has others. */
+static Query *
+join_aggregates(Query *upper)
+{
+	WholeContext context = {upper, NIL, NIL, false};
+	Query	   *below = linitial_node(RangeTblEntry, upper->rtable)->subquery;
+	List	   *targets;
+	List	   *quals = NIL;
+	ListCell   *keys;
+	ListCell   *values;
+	ListCell   *lc;
+
+	targets = (List *) whole_mutator((Node *) upper->targetList, &context);
+	if (context.failed)
+		return NULL;
+	foreach(keys, context.partitions)
+		foreach(lc, lfirst(keys))
+			if (!IsA(lfirst(lc), Var) || !st_key_is_exact(lfirst(lc), upper->rtable) ||
+				!OidIsValid(lookup_type_cache(exprType(lfirst(lc)), TYPECACHE_EQ_OPR)->eq_opr) || type_is_rowtype(exprType(lfirst(lc))))
+				return NULL;
+	forboth(keys, context.partitions, values, context.values)
+	{
+		List	   *columns = list_concat(copyObject(lfirst(keys)), copyObject(lfirst(values)));
+		Query	   *grouping = st_make_query(list_make1(copyObject(linitial(upper->rtable))), NULL, st_make_targets(columns));
+		int			varno = list_length(upper->rtable) + 1;
+		int			n = 0;
+
+		grouping->hasAggs = true;
+		foreach(lc, lfirst(keys))
+		{
+			TargetEntry *target = list_nth(grouping->targetList, n++);
+			SortGroupClause *clause = makeNode(SortGroupClause);
+			TypeCacheEntry *entry = lookup_type_cache(exprType((Node *) target->expr), TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR | TYPECACHE_HASH_PROC);
+
+			clause->tleSortGroupRef = assignSortGroupRef(target, grouping->targetList);
+			clause->eqop = entry->eq_opr;
+			clause->sortop = entry->lt_opr;
+			clause->hashable = OidIsValid(entry->hash_proc);
+			grouping->groupClause = lappend(grouping->groupClause, clause);
+			quals = lappend(quals, make_equality(copyObject(lfirst_node(Var, lc)), makeVarFromTargetEntry(varno, target),
+												 st_query_column_not_null(below, lfirst_node(Var, lc)->varattno)));
+		}
+		upper->rtable = lappend(upper->rtable, st_make_subquery_entry(grouping, "g", st_make_names(list_length(columns))));
+		upper->jointree->fromlist = lappend(upper->jointree->fromlist, st_make_reference(varno));
+	}
+	upper->jointree->quals = quals ? (Node *) make_ands_explicit(quals) : NULL;
+	upper->targetList = targets;
+	upper->windowClause = NIL;
+	upper->hasWindowFuncs = false;
+	return upper;
+}
+
+/* ----- windows over states ----- */
+
+/* Does a block read nothing but states? */
+static bool
+table_walker(Node *node, void *arg)
+{
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, RangeTblEntry))
+		return ((RangeTblEntry *) node)->rtekind == RTE_RELATION;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, table_walker, arg, QTW_EXAMINE_RTES_BEFORE);
+	return expression_tree_walker(node, table_walker, arg);
+}
+
+/* The upper half over the linear "below" as a state that is computed again. NULL: declined. */
+static Query *
+make_whole(Query *upper, Query *below, BuildContext *context)
+{
+	StNode	   *node = palloc0(sizeof(StNode));
+	List	   *targets = NIL;
+	List	   *hidden = NIL;
+	ListCell   *lc;
+
+	if (table_walker((Node *) below, NULL))
+		return st_decline(context, "window functions have no delta rule yet");
+	linitial_node(RangeTblEntry, upper->rtable)->subquery = below;
+	linitial_node(RangeTblEntry, upper->rtable)->eref->colnames = st_make_names(list_length(below->targetList));
+	st_replace_aliases(upper);
+	foreach(lc, upper->windowClause)
+	{
+		/* it is printed whole, not by the name of another */
+		lfirst_node(WindowClause, lc)->name = NULL;
+		lfirst_node(WindowClause, lc)->refname = NULL;
+		lfirst_node(WindowClause, lc)->copiedOrder = false;
+	}
+	foreach(lc, upper->targetList)
+	{
+		TargetEntry *target = lfirst_node(TargetEntry, lc);
+		Node	   *column = (Node *) target->expr;
+
+		if (target->resjunk)
+		{
+			hidden = lappend(hidden, target);
+			continue;
+		}
+		if (get_typtype(exprType(column)) == TYPTYPE_PSEUDO)
+			return st_decline(context, "a column of a window has no type that a table can hold");
+		node->nshown++;
+		targets = lappend(targets, makeTargetEntry((Expr *) makeVar(1, node->nshown, exprType(column), exprTypmod(column), exprCollation(column), 0),
+												   node->nshown, target->resname ? pstrdup(target->resname) : "c", false));
+	}
+	node->narguments = node->nshown;
+	node->block = upper;
+	node->whole = true;
+	if (!st_finish_node(node, context))
+		return NULL;
+	return st_make_query(list_make1(st_make_leaf(node)), NULL, targets);
+}
+
+Query *
+st_window_level(Query *query, BuildContext *context)
+{
+	Query	   *upper = cut(query);
+	Query	   *joined;
+	Query	   *below;
+
+	if (upper == NULL)
+		return st_decline(context, "window functions have no delta rule yet");
+	joined = join_aggregates(copyObject(upper));
+	if (joined)
+		return st_linearize(joined, context);
+	below = st_linearize(linitial_node(RangeTblEntry, upper->rtable)->subquery, context);
+	return below ? make_whole(upper, below, context) : NULL;
+}
