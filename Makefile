@@ -42,6 +42,7 @@ OBJS = \
 	src/capture/book.o \
 	src/capture/capture.o \
 	src/capture/trigger.o \
+	src/store/commit_time.o \
 	src/store/frontier.o \
 	src/store/read.o \
 	src/store/segment.o \
@@ -104,6 +105,7 @@ OBJS = \
 	src/api/debug.o \
 	src/api/definition.o \
 	src/api/explain.o \
+	src/api/freshness.o \
 	src/api/information.o \
 	src/api/lifecycle.o \
 	src/api/name.o \

@@ -27,6 +27,7 @@ int			st_guc_min_schedule_seconds = 1;
 int			st_guc_parallel_refresh_mode = ST_PARALLEL_ON;
 int			st_guc_scheduler_interval_ms = 1000;
 int			st_guc_session_memory_limit = 32 * 1024;
+int			st_guc_sla_window_hours = 24;
 bool		st_guc_tiered_scheduling = true;
 bool		st_guc_unlogged_buffers = false;
 int			st_guc_volatile_function_policy = ST_VOLATILE_REJECT;
@@ -104,6 +105,10 @@ st_guc_init(void)
 							"How much memory a session keeps for what it knows of stream tables.",
 							"Analysed queries and plans of those that were not refreshed for longest are thrown away and made anew when they are needed. 0: without limit.",
 							&st_guc_session_memory_limit, 32 * 1024, 0, INT_MAX, PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trickle.sla_window_hours",
+							"How many hours back sla_summary() looks.",
+							NULL,
+							&st_guc_sla_window_hours, 24, 1, 8760, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("pg_trickle.tiered_scheduling",
 							 "Lets tiers lengthen schedules.",
 							 "hot: as given; warm: twice; cold: ten times; frozen: never.",

@@ -59,6 +59,9 @@ extern int	st_guc_max_log_bytes;
 /* Rule L9, in kB; 0: no limit. The entry that was used last is always kept. */
 extern int	st_guc_session_memory_limit;
 
+/* How far back sla_summary() looks, in hours. */
+extern int	st_guc_sla_window_hours;
+
 /* Shortest duration that is accepted as a schedule, in seconds. */
 extern int	st_guc_min_schedule_seconds;
 

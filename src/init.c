@@ -21,6 +21,7 @@
 #include "guc.h"
 #include "refresh/refresh.h"
 #include "schedule/schedule.h"
+#include "store/commit_time.h"
 #include "store/wake.h"
 #include "util/fault.h"
 
@@ -37,6 +38,7 @@ _PG_init(void)
 	if (IsBinaryUpgrade)
 		return;
 	st_wake_init();
+	st_commit_time_init();
 	st_capture_init();
 	st_guard_init();
 	st_depend_init();

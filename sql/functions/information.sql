@@ -48,18 +48,6 @@ RETURNS bigint LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_pending_change_ro
 COMMENT ON FUNCTION pgtrickle.pending_change_rows(bigint, oid) IS
     'Rows of a source''s change log that a stream table has still to consume, counted now; an update is two. NULL if it does not read the log, or will be recomputed.';
 
-CREATE OR REPLACE FUNCTION pgtrickle.pgt_status()
-RETURNS TABLE(name text, status text, refresh_mode text, is_populated boolean, consecutive_errors integer,
-              schedule text, data_timestamp timestamptz, staleness interval, scc_id integer)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    SELECT t.pgt_schema || '.' || t.pgt_name, t.status, t.refresh_mode, t.is_populated, t.consecutive_errors,
-           t.schedule, t.data_timestamp, clock_timestamp() - t.data_timestamp, t.scc_id
-      FROM pgtrickle.pgt_stream_tables t
-     ORDER BY t.pgt_schema, t.pgt_name;
-END;
-COMMENT ON FUNCTION pgtrickle.pgt_status() IS 'One row per stream table: status, mode, schedule and age of its data.';
-
 CREATE OR REPLACE FUNCTION pgtrickle.stream_table_id(name text)
 RETURNS bigint LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'st_sql_stream_table_id';
 COMMENT ON FUNCTION pgtrickle.stream_table_id(text) IS 'Identifier of a stream table by its name. Error: 42P01 unknown.';

@@ -164,7 +164,8 @@ CREATE TABLE pgtrickle.pgt_refresh_history (
     rows_updated bigint DEFAULT 0,
     read_ms double precision,
     delta_ms double precision,
-    apply_ms double precision
+    apply_ms double precision,
+    error_code text
 );
 COMMENT ON TABLE pgtrickle.pgt_refresh_history IS 'One row per refresh that did something.';
 COMMENT ON COLUMN pgtrickle.pgt_refresh_history.refresh_id IS 'Number of the run.';
@@ -189,6 +190,7 @@ COMMENT ON COLUMN pgtrickle.pgt_refresh_history.rows_updated IS 'Rows updated in
 COMMENT ON COLUMN pgtrickle.pgt_refresh_history.read_ms IS 'Milliseconds spent reading change logs.';
 COMMENT ON COLUMN pgtrickle.pgt_refresh_history.delta_ms IS 'Milliseconds spent computing the delta.';
 COMMENT ON COLUMN pgtrickle.pgt_refresh_history.apply_ms IS 'Milliseconds spent writing the stream table and its states.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_history.error_code IS 'SQLSTATE of the error; NULL: none.';
 
 CREATE INDEX idx_hist_pgt_ts ON pgtrickle.pgt_refresh_history (pgt_id, data_timestamp);
 CREATE INDEX idx_hist_pgt_start ON pgtrickle.pgt_refresh_history (pgt_id, start_time);

@@ -24,6 +24,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "optimizer/optimizer.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
@@ -181,12 +182,26 @@ create_relation(CreatePlan *plan)
 
 /* ----- the catalog ----- */
 
+/* The constant of LIMIT or OFFSET of a top-N query, as an integer; false if it has none. */
+static bool
+row_limit(Query *query, Node *rows, Datum *result)
+{
+	Const	   *constant = (Const *) eval_const_expressions(NULL, rows);
+
+	*result = (Datum) 0;
+	if (query->sortClause == NIL || constant == NULL || !IsA(constant, Const) || constant->constisnull ||
+		constant->consttype != INT8OID || DatumGetInt64(constant->constvalue) > INT_MAX)
+		return false;
+	*result = Int32GetDatum((int32) DatumGetInt64(constant->constvalue));
+	return true;
+}
+
 static int64
 insert_catalog(CreatePlan *plan, FunctionCallInfo fcinfo)
 {
-	Oid			types[] = {OIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, INT4OID, FLOAT8OID};
-	Datum		values[12];
-	char		nulls[12];
+	Oid			types[] = {OIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, INT4OID, FLOAT8OID, INT4OID, INT4OID};
+	Datum		values[14];
+	char		nulls[14];
 	bool		isnull;
 	int64		pgt_id;
 
@@ -207,11 +222,13 @@ insert_catalog(CreatePlan *plan, FunctionCallInfo fcinfo)
 	values[10] = PG_ARGISNULL(11) ? (Datum) 0 : PG_GETARG_DATUM(11);
 	nulls[11] = PG_ARGISNULL(12) ? 'n' : ' ';
 	values[11] = PG_ARGISNULL(12) ? (Datum) 0 : PG_GETARG_DATUM(12);
+	nulls[12] = row_limit(plan->definition.query, plan->definition.query->limitCount, &values[12]) ? ' ' : 'n';
+	nulls[13] = nulls[12] == ' ' && row_limit(plan->definition.query, plan->definition.query->limitOffset, &values[13]) ? ' ' : 'n';
 	(void) st_catalog_execute("INSERT INTO pgtrickle.pgt_stream_tables (pgt_relid, pgt_name, pgt_schema, defining_query,"
 							  " schedule, refresh_mode, diamond_consistency, diamond_schedule_policy, requested_cdc_mode,"
-							  " pooler_compatibility_mode, max_differential_joins, max_delta_fraction)"
-							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING pgt_id",
-							  12, types, values, nulls);
+							  " pooler_compatibility_mode, max_differential_joins, max_delta_fraction, topk_limit, topk_offset)"
+							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING pgt_id",
+							  14, types, values, nulls);
 	pgt_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	return pgt_id;
 }

@@ -85,16 +85,16 @@ send_alerts(StScheduled *node, const StJobResult *error, const char *status, int
 }
 
 static void
-write_history(StScheduled *node, const char *message)
+write_history(StScheduled *node, const char *message, int sqlstate)
 {
-	Oid			types[] = {INT8OID, TEXTOID, TEXTOID};
+	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, TEXTOID};
 	Datum		values[] = {Int64GetDatum(node->pgt_id), CStringGetTextDatum(node->captured ? "DIFFERENTIAL" : "FULL"),
-	CStringGetTextDatum(message)};
+	CStringGetTextDatum(message), CStringGetTextDatum(unpack_sql_state(sqlstate))};
 
 	(void) st_catalog_execute("INSERT INTO pgtrickle.pgt_refresh_history"
-							  " (pgt_id, data_timestamp, start_time, end_time, action, status, initiated_by, error_message)"
-							  " VALUES ($1, clock_timestamp(), clock_timestamp(), clock_timestamp(), $2, 'FAILED', 'SCHEDULER', $3)",
-							  3, types, values, NULL);
+							  " (pgt_id, data_timestamp, start_time, end_time, action, status, initiated_by, error_message, error_code)"
+							  " VALUES ($1, clock_timestamp(), clock_timestamp(), clock_timestamp(), $2, 'FAILED', 'SCHEDULER', $3, $4)",
+							  4, types, values, NULL);
 }
 
 /* Returns the stream table's status, and in *consecutive how often it has failed. */
@@ -129,7 +129,7 @@ record(StScheduled *node, const StJobResult *error, StFailureKind kind)
 	/* one row and one alert for what passes, however often it is tried */
 	if (kind != ST_FAILURE_PASSING || !node->alerted)
 	{
-		write_history(node, error->message);
+		write_history(node, error->message, error->sqlstate);
 		send_alerts(node, error, status, consecutive);
 	}
 	if (status && (strcmp(status, "SUSPENDED") == 0 || strcmp(status, "ERROR") == 0))

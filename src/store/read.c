@@ -34,6 +34,7 @@
 #include "utils/syscache.h"
 #include "utils/xid8.h"
 
+#include "store/commit_time.h"
 #include "store/segment.h"
 #include "store/store.h"
 #include "util/fault.h"
@@ -163,6 +164,9 @@ typedef struct ReadState
 	bool		markers_only;	/* rows are of no use, but a marker tells why */
 	bool		columns_missing;	/* of the segment at hand */
 	AttrNumber *column;			/* per wanted attribute, column of the log */
+	bool		look_only;		/* for when the first rows were committed */
+	int			looked;
+	TimestampTz since;
 } ReadState;
 
 /* Find the wanted columns in a segment. */
@@ -186,6 +190,19 @@ map_columns(ReadState *state, const StSegment *segment, Relation log)
 	}
 }
 
+/* rows lie in a log about in the order of their commits */
+#define ROWS_TO_LOOK_AT 100
+
+/* When was a row committed? False if nothing more is of interest. */
+static bool
+look_at_row(ReadState *state, FullTransactionId xid)
+{
+	if (TransactionIdIsCurrentTransactionId(XidFromFullTransactionId(xid)))
+		return true;
+	state->since = Min(state->since, st_commit_time_of(xid));
+	return ++state->looked < ROWS_TO_LOOK_AT && !TIMESTAMP_IS_NOBEGIN(state->since);
+}
+
 /* Handle one visible log row; false if nothing more is of interest. */
 static bool
 read_row(ReadState *state, TupleTableSlot *slot)
@@ -197,6 +214,8 @@ read_row(ReadState *state, TupleTableSlot *slot)
 
 	if (st_frontier_consumed(state->frontier, xid, HeapTupleHeaderGetRawCommandId(tuple->t_data)))
 		return true;
+	if (state->look_only)
+		return look_at_row(state, xid);
 	weight = DatumGetInt16(slot_getattr(slot, ST_LOG_WEIGHT, &isnull));
 	if (weight == 0)
 	{
@@ -284,7 +303,7 @@ read_segment(ReadState *state, const StSegment *segment)
 	}
 	else if (first > 0 && !state->markers_only)
 		state->result->recompute = "a change log lost pages";
-	relation_close(log, NoLock);
+	relation_close(log, state->look_only ? AccessShareLock : NoLock);
 }
 
 /* Reasons that are known before a row is read, or NULL. */
@@ -366,4 +385,37 @@ st_log_read(const StFrontier *frontier, const StLogProbe *probe, Snapshot snapsh
 		result.recompute = change;
 	ExecDropSingleTupleTableSlot(state.out);
 	return result;
+}
+
+TimestampTz
+st_log_pending_since(const StFrontier *frontier, Snapshot snapshot)
+{
+	StLogResult result = {0};
+	ReadState	state = {.frontier = frontier,.snapshot = snapshot,.result = &result,.look_only = true,.since = DT_NOEND};
+	List	   *segments = st_segments_load(frontier->source);
+	ListCell   *lc;
+
+	if (early_reason(frontier, segments))
+		return DT_NOBEGIN;
+
+	/*
+	 * who looks must not queue up behind an ALTER TABLE; and many are looked
+	 * at, so no lock stays
+	 */
+	if (ConditionalLockRelationOid(frontier->source, AccessShareLock))
+	{
+		if (get_rel_name(frontier->source) && capture_change(frontier))
+			state.since = DT_NOBEGIN;
+		UnlockRelationOid(frontier->source, AccessShareLock);
+	}
+	state.out = MakeSingleTupleTableSlot(CreateTemplateTupleDesc(0), &TTSOpsVirtual);
+	foreach(lc, segments)
+	{
+		if (state.looked < ROWS_TO_LOOK_AT && !TIMESTAMP_IS_NOBEGIN(state.since))
+			read_segment(&state, lfirst(lc));
+		if (result.recompute)
+			state.since = DT_NOBEGIN;
+	}
+	ExecDropSingleTupleTableSlot(state.out);
+	return state.since;
 }

@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 #include "access/tupdesc.h"
+#include "datatype/timestamp.h"
 #include "executor/tuptable.h"
 #include "nodes/bitmapset.h"
 #include "nodes/pg_list.h"
@@ -125,6 +126,14 @@ extern void st_require_seen(TransactionId xid, Snapshot snapshot);
  * The caller holds a lock on the relation, so that it stays true.
  */
 extern void st_require_storage_seen(Oid relid, Snapshot snapshot);
+
+/*
+ * When the oldest of those rows was committed, by what is known: DT_NOEND if
+ * there is none, DT_NOBEGIN if its time is not known or the consumer must
+ * recompute. Rows of the current transaction do not count. Cheap: the rows are
+ * not counted. Neither waits nor keeps a lock.
+ */
+extern TimestampTz st_log_pending_since(const StFrontier *frontier, Snapshot snapshot);
 
 /*
  * Move the frontier in memory: everything that "snapshot" sees is consumed.

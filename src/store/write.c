@@ -30,6 +30,7 @@
 #include "utils/rel.h"
 #include "utils/xid8.h"
 
+#include "store/commit_time.h"
 #include "store/segment.h"
 #include "store/store.h"
 #include "store/wake.h"
@@ -165,6 +166,7 @@ flush(StLogWriter *writer)
 	writer->nrows = 0;
 	writer->bytes = 0;
 	st_wake_note_source(writer->source);
+	st_commit_time_note();
 }
 
 /* Form the log row from values[] and nulls[] and put it into the batch. */

@@ -200,3 +200,15 @@ def clocks_put_forward(db):
 @mutant("K24 repeated")
 def clocks_put_back(db):
     fires(db, "CRON_TZ=Europe/Berlin 30 2 * * *", "2026-10-25 00:30:00Z", "2026-10-26 01:30:00Z")
+
+
+@mutant("K30")
+def lag_counts_from_the_commit(db):
+    """Not from the last refresh, which was long ago because nothing had changed."""
+    scheduled(db, schedule="2h")
+    db.conn.execute("SELECT pgtrickle.create_stream_table('canary', 'SELECT sum(n) AS n FROM t', '1s')")
+    wait_for(lambda: pid(db), "the scheduler")
+    db.run("UPDATE pgtrickle.pgt_stream_tables SET data_timestamp = data_timestamp - interval '1 hour' WHERE pgt_name = 's'")
+    assert db.value("SELECT pgtrickle.get_staleness('s')") == 0
+    db.run("INSERT INTO t VALUES (1, 1)")
+    assert 0 < db.value("SELECT pgtrickle.get_staleness('s')") < 60

@@ -1,0 +1,197 @@
+"""What is shown of stream tables while a scheduler runs: freshness, health, errors.
+
+The regress tests obs_* drive everything that needs none.
+"""
+import threading
+import time
+
+from test_scheduler import LIBRARY, Scheduled, running, scheduled, wait_until  # noqa: F401
+
+
+def freshness(database, name):
+    """pending, lag in seconds, stale"""
+    return database.conn.execute("SELECT pending, extract(epoch FROM lag)::float8, stale FROM pgtrickle.freshness(pgtrickle.stream_table_id(%s))",
+                                 (name,)).fetchone()
+
+
+def age(database):
+    """As if nothing had happened for an hour."""
+    database.execute("UPDATE pgtrickle.pgt_stream_tables SET data_timestamp = data_timestamp - interval '1 hour',"
+                     " last_refresh_at = last_refresh_at - interval '1 hour'")
+
+
+def health(database):
+    return {name: (severity, detail) for name, severity, detail in database.conn.execute("SELECT * FROM pgtrickle.health_check()")}
+
+
+def test_idle_is_not_stale(scheduled):
+    """Nothing has changed, and somebody would have noticed (rule K30)."""
+    scheduled.source()
+    scheduled.create("s", "SELECT count(*) AS n FROM t")
+    scheduled.create("above", "SELECT n + 1 AS n FROM s", "calculated")
+    wait_until(scheduled.pid, "the scheduler")
+    age(scheduled)
+    for name in "s", "above":
+        wait_until(lambda: freshness(scheduled, name) == (False, 0, False), "all to be done")
+    assert scheduled.value("SELECT bool_and(staleness = '0') FROM pgtrickle.pgt_status()")
+    assert scheduled.value("SELECT pgtrickle.get_staleness('s')") == 0
+    assert scheduled.conn.execute("SELECT * FROM pgtrickle.quick_health").fetchone() == (2, 0, 0, True, "OK")
+    assert scheduled.value("SELECT pgtrickle.scheduler_status()") == "ACTIVE"
+    assert health(scheduled)["scheduler_running"] == ("OK", f"scheduler is process {scheduled.pid()}")
+    assert all(severity == "OK" for severity, _ in health(scheduled).values())
+    assert scheduled.conn.execute("SELECT max_staleness_seconds, scheduler_status FROM pgtrickle.health_summary()").fetchone() == (0, "ACTIVE")
+
+
+def test_lag_counts_from_the_commit(scheduled):
+    """However long nothing had happened before: of the table itself and of what reads it."""
+    scheduled.source()
+    scheduled.create("canary", "SELECT count(*) FROM t")
+    scheduled.create("s", "SELECT count(*) AS n FROM t", "2h")
+    scheduled.create("above", "SELECT n + 1 AS n FROM s", "2h")
+    wait_until(scheduled.pid, "the scheduler")
+    scheduled.follows("canary")
+    # half of the schedule is over, nothing is due
+    age(scheduled)
+    for name in "s", "above":
+        assert freshness(scheduled, name) == (False, 0, False)
+    before = time.time()
+    scheduled.execute("INSERT INTO t VALUES (50, 1)")
+    after = time.time()
+    scheduled.execute("INSERT INTO t VALUES (51, 1)")
+    for name in "s", "above":
+        pending, lag, stale = freshness(scheduled, name)
+        assert (pending, stale) == (True, False)
+        since = scheduled.value("SELECT extract(epoch FROM pending_since)::float8 FROM pgtrickle.freshness(pgtrickle.stream_table_id(%s))", (name,))
+        assert before - 0.01 <= since <= after + 0.01
+        assert 0 < lag < 60
+    # of many writers it is the first, wherever its rows lie
+    assert scheduled.value("SELECT pgtrickle.get_staleness('s') <= extract(epoch FROM clock_timestamp())::float8 - %s", (before - 0.01,))
+    scheduled.execute("SELECT pgtrickle.refresh_stream_table('s')")
+    assert freshness(scheduled, "s") == (False, 0, False)
+    scheduled.execute("SELECT pgtrickle.refresh_stream_table('above')")
+    assert freshness(scheduled, "above") == (False, 0, False)
+
+
+def test_prepared_transaction_has_no_time(scheduled):
+    """Then it is as old as the last refresh, at the most."""
+    scheduled.source()
+    scheduled.create("canary", "SELECT count(*) FROM t")
+    scheduled.create("s", "SELECT count(*) AS n FROM t", "2h")
+    wait_until(scheduled.pid, "the scheduler")
+    age(scheduled)
+    scheduled.execute("BEGIN")
+    scheduled.execute("INSERT INTO t VALUES (50, 1)")
+    scheduled.execute("PREPARE TRANSACTION 'p'")
+    assert freshness(scheduled, "s") == (False, 0, False)
+    scheduled.execute("COMMIT PREPARED 'p'")
+    pending, lag, stale = freshness(scheduled, "s")
+    assert pending and 3600 <= lag < 7200 and not stale
+
+
+def test_stale_when_it_is_not_refreshed(scheduled):
+    scheduled.source()
+    scheduled.create("s", "SELECT count(*) AS n FROM t")
+    scheduled.execute("SELECT pgtrickle.pause_all()")
+    scheduled.create("canary", "SELECT count(*) AS n FROM t")
+    wait_until(scheduled.pid, "the scheduler")
+    scheduled.execute("INSERT INTO t VALUES (50, 1)")
+    scheduled.follows("canary")
+    wait_until(lambda: freshness(scheduled, "s")[2], "staleness")
+    assert freshness(scheduled, "s")[1] > 2
+    assert freshness(scheduled, "canary") == (False, 0, False)
+    assert health(scheduled)["stale_tables"] == ("WARN", "1 older than their schedules allow: public.s")
+    assert scheduled.conn.execute("SELECT stale_tables, status FROM pgtrickle.quick_health").fetchone() == (1, "WARNING")
+    scheduled.execute("SELECT pgtrickle.resume_all()")
+    scheduled.follows("s")
+    wait_until(lambda: freshness(scheduled, "s") == (False, 0, False), "freshness")
+
+
+def test_uncaptured_is_as_old_as_its_last_refresh(scheduled):
+    scheduled.source()
+    scheduled.create("canary", "SELECT count(*) FROM t")
+    scheduled.create("s", "SELECT count(*) AS n FROM t", "2h", "FULL")
+    wait_until(scheduled.pid, "the scheduler")
+    age(scheduled)
+    pending, lag, stale = freshness(scheduled, "s")
+    assert pending and 3600 <= lag < 7200 and not stale
+
+
+def test_errors_are_diagnosed(scheduled):
+    scheduled.source()
+    scheduled.create("s", "SELECT 10 / n AS q FROM t")
+    scheduled.execute("INSERT INTO t VALUES (50, 0)")
+    wait_until(lambda: scheduled.status("s") == "ERROR", "the error")
+    assert scheduled.conn.execute("SELECT error_type, error_message FROM pgtrickle.diagnose_errors('s')").fetchall() == \
+        [("user", "division by zero")]
+    assert scheduled.value("SELECT error_code FROM pgtrickle.refresh_runs WHERE status = 'FAILED'") == "22012"
+    assert scheduled.conn.execute("SELECT failed_refreshes, last_status FROM pgtrickle.pg_stat_stream_tables").fetchone() == (1, "FAILED")
+    assert health(scheduled)["error_tables"] == ("ERROR", "1 in status ERROR or SUSPENDED: public.s")
+
+
+def test_active_workers(scheduled):
+    scheduled.source()
+    scheduled.execute("CREATE FUNCTION waits(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS"
+                      " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN $1; END $$")
+    scheduled.create("s", "SELECT waits(n) AS n FROM t")
+    wait_until(scheduled.pid, "the scheduler")
+    wait_until(lambda: scheduled.value("SELECT active_workers FROM pgtrickle.metrics_summary()") == 0, "rest")
+    holder = scheduled.connect(autocommit=False)
+    holder.execute("SELECT pg_advisory_xact_lock(7)")
+    scheduled.execute("INSERT INTO t VALUES (50, 1)")
+    wait_until(lambda: scheduled.value("SELECT active_workers FROM pgtrickle.metrics_summary()") > 0, "a busy one")
+    holder.rollback()
+    scheduled.follows("s")
+
+
+def test_status_of_the_scheduler(make_server):
+    """Not loaded, nothing to do, and no room for one."""
+    server = make_server(conf={"pg_trickle.enabled": "on"})
+    database = Scheduled(server)
+    assert database.value("SELECT pgtrickle.scheduler_status()") == "NOT_LOADED"
+    assert health(database)["scheduler_running"][0] == "ERROR"
+    database.execute("SELECT pgtrickle.start_scheduler()")
+    wait_until(lambda: database.value("SELECT pgtrickle.scheduler_status()") == "STOPPED", "the launcher")
+    assert health(database)["scheduler_running"] == ("OK", "there is nothing to refresh")
+    database.source()
+    database.create("s", "SELECT count(*) FROM t")
+    wait_until(lambda: database.value("SELECT pgtrickle.scheduler_status()") == "ACTIVE", "the scheduler")
+
+
+def test_no_room_for_a_scheduler(make_server):
+    # PostgreSQL's own for logical replication takes none when there is nothing to replicate
+    server = make_server(preload=LIBRARY, conf={"pg_trickle.enabled": "on", "max_worker_processes": "1",
+                                                "max_logical_replication_workers": "0"})
+    database = Scheduled(server)
+    database.source()
+    database.create("s", "SELECT count(*) FROM t")
+    wait_until(lambda: "no background worker is free" in server.log.read_text(), "the try")
+    assert database.value("SELECT pgtrickle.scheduler_status()") == "STARTING"
+    assert health(database)["scheduler_running"] == ("WARN", "the launcher runs, but no scheduler in this database")
+    assert database.conn.execute("SELECT scheduler_running, status FROM pgtrickle.quick_health").fetchone()[0] is False
+
+
+def test_commit_times_of_many_writers(scheduled):
+    """What is asked for while commits come is never later than the first of them."""
+    scheduled.source()
+    scheduled.create("canary", "SELECT count(*) FROM t")
+    scheduled.create("s", "SELECT count(*) AS n FROM t", "2h")
+    wait_until(scheduled.pid, "the scheduler")
+    age(scheduled)
+    scheduled.execute("INSERT INTO t VALUES (50, 1)")
+    first = scheduled.value("SELECT pending_since FROM pgtrickle.freshness(pgtrickle.stream_table_id('s'))")
+
+    def write(number):
+        with scheduled.server.connect(scheduled.name) as conn:
+            for i in range(100):
+                conn.execute("INSERT INTO t VALUES (%s, 1)", (1000 * number + i,))
+
+    writers = [threading.Thread(target=write, args=(n,)) for n in range(1, 5)]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        assert scheduled.value("SELECT pending_since FROM pgtrickle.freshness(pgtrickle.stream_table_id('s'))") == first
+    for writer in writers:
+        writer.join()
+    scheduled.execute("SELECT pgtrickle.refresh_stream_table('s')")
+    assert freshness(scheduled, "s") == (False, 0, False)
+    scheduled.follows("canary")
