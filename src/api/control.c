@@ -12,6 +12,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/timestamp.h"
 
 #include "api/name.h"
@@ -41,7 +42,7 @@ st_sql_resume_stream_table(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("resume_stream_table()");
 	relid = st_lock_stream_table(PG_GETARG_TEXT_PP(0));
 	table = st_require_stream_table(relid);
-	if (strcmp(table->status, "SUSPENDED") != 0 && strcmp(table->status, "ERROR") != 0)
+	if (!st_is_suspended(table))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid argument: stream table \"%s.%s\" is not suspended, its status is %s",
@@ -53,6 +54,9 @@ st_sql_resume_stream_table(PG_FUNCTION_ARGS)
 							  " last_error_message = NULL, last_error_at = NULL, updated_at = pg_catalog.now()"
 							  " WHERE pgt_relid = $1", 1, types, values, NULL);
 	SPI_finish();
+	/* whoever resumes it says that the query may run with the owner's rights (rule J17) */
+	st_stream_table_accept_owner(table->pgt_id, st_relation_owner(relid));
+	CacheInvalidateRelcacheByRelid(relid);
 	st_alert_begin(&alert, "resumed", table->schema, table->name);
 	st_alert_add_text(&alert, "previous_status", table->status);
 	st_alert_send(&alert);

@@ -95,7 +95,7 @@ SELECT status FROM pgtrickle.pgt_stream_tables WHERE pgt_relid = 'sec_st'::regcl
 SELECT pgtrickle.refresh_stream_table('sec_st');
 SELECT pgtrickle.explain_stream_table('sec_st');
 SELECT test.ran_as();
-SELECT pgtrickle.alter_stream_table('sec_st', status => 'ACTIVE');
+SELECT pgtrickle.resume_stream_table('sec_st');
 INSERT INTO sec_t VALUES (4, 4);
 SELECT pgtrickle.refresh_stream_table('sec_st');
 SELECT test.ran_as(), test.assert_fresh('sec_st');
@@ -105,6 +105,8 @@ ALTER TABLE sec_over OWNER TO sec_team;
 RESET ROLE;
 REASSIGN OWNED BY sec_team TO sec_carol;
 SELECT status FROM pgtrickle.pgt_stream_tables WHERE pgt_relid = 'sec_over'::regclass;
+SELECT pgtrickle.resume_stream_table('sec_over');
+SELECT test.state('sec_over');
 -- dropping needs nobody's consent
 SELECT test.drop_all();
 DROP FUNCTION sec_spy(int);
