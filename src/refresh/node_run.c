@@ -92,6 +92,46 @@ store_applied(TupleTableSlot *slot, int weight, void *arg)
 	st_store_row(slot, weight, arg);
 }
 
+/* Readers of distinct rows see the keys only: that there are more or fewer of them is no change. */
+typedef struct DistinctStore
+{
+	StWeightedStore *store;
+	TupleTableSlot *left;		/* the row that has left last, unless it is empty */
+	int			nkeys;
+	AttrNumber *keys;
+} DistinctStore;
+
+static void
+store_row_that_left(DistinctStore *distinct)
+{
+	if (!TTS_EMPTY(distinct->left))
+		st_store_row(distinct->left, -1, distinct->store);
+	ExecClearTuple(distinct->left);
+}
+
+/* A row that leaves is followed at once by the one that it changes into. */
+static void
+store_distinct(TupleTableSlot *slot, int weight, void *arg)
+{
+	DistinctStore *distinct = arg;
+
+	if (weight > 0 && !TTS_EMPTY(distinct->left))
+	{
+		slot_getallattrs(distinct->left);
+		slot_getallattrs(slot);
+		if (st_image_equal(distinct->left, slot, distinct->nkeys, distinct->keys))
+		{
+			ExecClearTuple(distinct->left);
+			return;
+		}
+	}
+	store_row_that_left(distinct);
+	if (weight > 0)
+		st_store_row(slot, weight, distinct->store);
+	else
+		ExecCopySlot(distinct->left, slot);
+}
+
 static void
 copy_columns(TupleTableSlot *target, TupleTableSlot *source, int first, int natts)
 {
@@ -533,8 +573,17 @@ run_state(StRun *run, int ordinal)
 	INSTR_TIME_SET_CURRENT(start);
 	if (!delta.inconsistent)
 	{
+		DistinctStore distinct = {result, NULL, node->node->nkeys, first_columns(node->node->nkeys)};
+
+		if (node->node->distinct && node->node->nkeys > 0)
+			distinct.left = MakeSingleTupleTableSlot(node->desc, &TTSOpsMinimalTuple);
 		applied = st_apply(run->entry->state_appliers[ordinal], delta.changes, false, run->snapshot,
-						   store_applied, result);
+						   distinct.left ? store_distinct : store_applied, distinct.left ? (void *) &distinct : result);
+		if (distinct.left)
+		{
+			store_row_that_left(&distinct);
+			ExecDropSingleTupleTableSlot(distinct.left);
+		}
 		delta.inconsistent = applied.inconsistent;
 		st_note_step(outcome, "state %d apply: " INT64_FORMAT " inserted, " INT64_FORMAT " updated, " INT64_FORMAT " deleted, %.3f ms",
 					 ordinal, applied.inserted, applied.updated, applied.deleted, st_elapsed_ms(start));
