@@ -868,6 +868,19 @@ aggregate_is_determined(Oid function, List *types, Oid collation)
 	return false;
 }
 
+/* Is it the same for all rows that are equal in the order? */
+static bool
+is_of_peers(WindowFunc *function)
+{
+	static const char *const names[] = {"rank", "dense_rank", "percent_rank", "cume_dist"};
+	char	   *name = get_func_name(function->winfnoid);
+
+	for (int i = 0; i < lengthof(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
 /* Window functions that number or reach for single rows. */
 static bool
 depends_on_ties(WindowFunc *function, WindowClause *clause)
@@ -876,27 +889,24 @@ depends_on_ties(WindowFunc *function, WindowClause *clause)
 
 	return strcmp(name, "row_number") == 0 || strcmp(name, "ntile") == 0 ||
 		strcmp(name, "lag") == 0 || strcmp(name, "lead") == 0 ||
-		(clause->frameOptions & FRAMEOPTION_ROWS) != 0;
+		((clause->frameOptions & FRAMEOPTION_ROWS) != 0 && !is_of_peers(function));
 }
 
 static bool
 window_is_determined(WindowFunc *function, WindowClause *clause)
 {
-	static const char *const by_peers[] = {"rank", "dense_rank", "percent_rank", "cume_dist"};
-	char	   *name = get_func_name(function->winfnoid);
 	List	   *types = NIL;
 	ListCell   *lc;
 
 	if (get_func_namespace(function->winfnoid) != PG_CATALOG_NAMESPACE)
 		return false;
-	/* what depends on the order of equal rows only gets a complete order */
-	if (depends_on_ties(function, clause) && !function->winagg)
+	/* a complete order, which rows get that depend on ties, has other peers */
+	if ((clause->frameOptions & FRAMEOPTION_ROWS) != 0 && !is_of_peers(function) &&
+		(clause->frameOptions & (FRAMEOPTION_EXCLUDE_GROUP | FRAMEOPTION_EXCLUDE_TIES)) != 0)
+		return false;
+	if (is_of_peers(function) || (depends_on_ties(function, clause) && !function->winagg))
 		return true;
-	for (int i = 0; i < lengthof(by_peers); i++)
-		if (strcmp(name, by_peers[i]) == 0)
-			return true;
-	if (!function->winagg || (clause->frameOptions & FRAMEOPTION_EXCLUSION &&
-							  !(clause->frameOptions & FRAMEOPTION_EXCLUDE_GROUP)))
+	if (!function->winagg)
 		return false;
 	foreach(lc, function->args)
 		types = lappend_oid(types, exprType(lfirst(lc)));
