@@ -132,16 +132,20 @@ def test_pause_all(scheduled):
     scheduled.source()
     scheduled.create("s", "SELECT count(*) AS n FROM t")
     scheduled.create("suspended", "SELECT count(*) AS n FROM t")
+    scheduled.execute("INSERT INTO t VALUES (49, 1)")
+    # by then none of them is being refreshed
+    scheduled.follows("s")
+    scheduled.follows("suspended")
     scheduled.execute("SELECT pgtrickle.alter_stream_table('suspended', status => 'SUSPENDED')")
     scheduled.execute("SELECT pgtrickle.pause_all()")
     scheduled.create("canary", "SELECT count(*) AS n FROM t")
     scheduled.execute("INSERT INTO t VALUES (50, 1)")
     scheduled.follows("canary")
-    assert scheduled.value("SELECT n FROM s") == 10
+    assert scheduled.value("SELECT n FROM s") == 11
     scheduled.execute("SELECT pgtrickle.resume_all()")
     scheduled.follows("s")
     assert scheduled.status("suspended") == "SUSPENDED"
-    assert scheduled.value("SELECT n FROM suspended") == 10
+    assert scheduled.value("SELECT n FROM suspended") == 11
     scheduled.execute("SELECT pgtrickle.resume_stream_table('suspended')")
     scheduled.follows("suspended")
     with pytest.raises(psycopg.errors.InvalidParameterValue, match="not suspended"):
