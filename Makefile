@@ -96,6 +96,7 @@ OBJS = \
 	src/schedule/failure.o \
 	src/schedule/launcher.o \
 	src/schedule/node.o \
+	src/schedule/probation.o \
 	src/schedule/scheduler.o \
 	src/schedule/timing.o \
 	src/schedule/worker.o \

@@ -210,7 +210,8 @@ CREATE TABLE pgtrickle.stream_table_internals (
     functions_fingerprint text NOT NULL,
     guard_fingerprint text NOT NULL DEFAULT '',
     unlogged_mark text NOT NULL DEFAULT '',
-    paused_at timestamptz
+    paused_at timestamptz,
+    attempts smallint NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE pgtrickle.stream_table_internals IS 'The engine''s half of a stream table''s definition. Internal.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.pgt_id IS 'The stream table.';
@@ -227,6 +228,16 @@ COMMENT ON COLUMN pgtrickle.stream_table_internals.views_fingerprint IS 'Changes
 COMMENT ON COLUMN pgtrickle.stream_table_internals.functions_fingerprint IS 'Changes when a function that the query calls is replaced.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.paused_at IS 'Since when pause_all() keeps the scheduler from refreshing it; NULL: it does not.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.guard_fingerprint IS 'Changes when the trigger that keeps others from writing was disabled or dropped, were it only for a while.';
+COMMENT ON COLUMN pgtrickle.stream_table_internals.attempts IS 'Refreshes in a row that have begun after a crash of the server and not ended.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.unlogged_mark IS 'The crash mark when it was last recomputed, if the stream table or a state is UNLOGGED.';
+
+CREATE TABLE pgtrickle.scheduler_run (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    clean boolean NOT NULL
+);
+COMMENT ON TABLE pgtrickle.scheduler_run IS 'How the last run of the scheduler has ended. Internal.';
+COMMENT ON COLUMN pgtrickle.scheduler_run.only_row IS 'Always true: there is one row.';
+COMMENT ON COLUMN pgtrickle.scheduler_run.clean IS 'It ended in order, or has not run; false while it runs, and after a crash of the server.';
+INSERT INTO pgtrickle.scheduler_run (clean) VALUES (true);
 
 GRANT SELECT ON pgtrickle.pgt_stream_tables, pgtrickle.pgt_dependencies TO PUBLIC;

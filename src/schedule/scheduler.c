@@ -51,6 +51,7 @@
 #include "schedule/failure.h"
 #include "schedule/internal.h"
 #include "schedule/node.h"
+#include "schedule/probation.h"
 #include "schedule/worker.h"
 #include "store/wake.h"
 #include "util/fault.h"
@@ -71,6 +72,9 @@
 
 /* a refresh that was cancelled so often in a row, for those who waited, runs through */
 #define MAX_CANCELS 3
+
+/* after a scheduler that did not end in order, refreshes are watched for so long */
+#define PROBATION (10 * 60 * USECS_PER_SEC)
 
 #define SCHEDULER_NAME "pg_trickle scheduler"
 
@@ -124,6 +128,18 @@ typedef struct Dispatched
 } Dispatched;
 
 static Dispatched dispatched[ST_MAX_WORKERS];
+
+/* until then refreshes run one at a time, and are announced (rule K1) */
+static int64 probation_until = 0;
+
+static bool
+is_busy(void)
+{
+	for (int i = 0; i < ST_MAX_WORKERS; i++)
+		if (OidIsValid(dispatched[i].relid))
+			return true;
+	return false;
+}
 
 /*
  * The pending stream tables above a node, upstreams first; *busy if one of all
@@ -220,7 +236,13 @@ fail(StSchedule *schedule, StScheduled *node, const StJobResult *error)
 static void
 finish(StSchedule *schedule, StScheduled *node, List *along, int64 start, const StJobResult *result)
 {
+	List	   *relids = list_make1_oid(node->relid);
 	ListCell   *lc;
+
+	foreach(lc, along)
+		relids = lappend_oid(relids, ((StScheduled *) lfirst(lc))->relid);
+	if (st_now() < probation_until)
+		st_probation_revoke(relids);
 
 	foreach(lc, along)
 	{
@@ -291,6 +313,8 @@ refresh(StSchedule *schedule, StScheduled *node)
 	collect_stale(node, &stale, &busy);
 	if (busy)
 		return false;
+	if (st_now() < probation_until && is_busy())
+		return false;
 	/* a transaction has room for so many only (rules C12, K8): the first ones first, by themselves */
 	if (list_length(stale) > ST_JOB_ALONG)
 	{
@@ -301,6 +325,8 @@ refresh(StSchedule *schedule, StScheduled *node)
 	}
 	foreach(lc, stale)
 		along = lappend_oid(along, ((StScheduled *) lfirst(lc))->relid);
+	if (st_now() < probation_until)
+		st_probation_announce(lcons_oid(node->relid, list_copy(along)));
 	worker = st_workers_dispatch(node->relid, along, node->worker);
 	if (worker == -1)
 		return false;
@@ -322,7 +348,9 @@ refresh(StSchedule *schedule, StScheduled *node)
 	{
 		StJobResult result;
 
+		pqsignal(SIGTERM, die);
 		st_job_run(node->relid, along, &result);
+		pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 		finish(schedule, node, stale, start, &result);
 	}
 	return true;
@@ -392,15 +420,6 @@ reload(StSchedule *old)
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(context);
 	return schedule;
-}
-
-static bool
-is_busy(void)
-{
-	for (int i = 0; i < ST_MAX_WORKERS; i++)
-		if (OidIsValid(dispatched[i].relid))
-			return true;
-	return false;
 }
 
 static bool
@@ -523,7 +542,8 @@ prepare_sleep(StSchedule *schedule)
 	return next;
 }
 
-static void
+/* Until it is time to end; false if the catalog is not there any more. */
+static bool
 run_loop(StSchedule *schedule)
 {
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "pg_trickle tick", ALLOCSET_DEFAULT_SIZES);
@@ -536,6 +556,8 @@ run_loop(StSchedule *schedule)
 
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
+		if (ShutdownRequestPending)
+			return true;
 		MemoryContextReset(context);
 		MemoryContextSwitchTo(context);
 		if (ConfigReloadPending)
@@ -547,7 +569,7 @@ run_loop(StSchedule *schedule)
 		if (st_now() - kept >= HOUSEKEEPING_INTERVAL)
 		{
 			if (!keep_house(schedule))
-				return;
+				return true;
 			kept = st_now();
 		}
 		if ((catalog_changed || st_wake_generation() != schedule->generation) &&
@@ -555,7 +577,7 @@ run_loop(StSchedule *schedule)
 		{
 			schedule = reload(schedule);
 			if (schedule == NULL)
-				return;
+				return false;
 			read = st_now();
 		}
 		st_schedule_collect(schedule);
@@ -564,10 +586,10 @@ run_loop(StSchedule *schedule)
 			continue;
 		if (!has_work(schedule) && !is_busy())
 		{
-			if (st_wake_rest(schedule->generation))
-				return;
-			if (!st_wake_become_scheduler())
-				return;
+			st_probation_end();
+			if (st_wake_rest(schedule->generation) || !st_wake_become_scheduler())
+				return false;
+			(void) st_probation_begin();
 		}
 		wake = Min(st_guc_enabled ? prepare_sleep(schedule) : ST_NEVER,
 				   kept + Min(HOUSEKEEPING_INTERVAL, st_guc_scheduler_interval_ms * INT64CONST(1000)));
@@ -601,8 +623,20 @@ st_scheduler_main(Datum argument)
 	while (schedule == NULL && !st_wake_rest(generation) && st_wake_become_scheduler());
 	if (schedule)
 	{
+		if (st_probation_begin())
+		{
+			ereport(LOG,
+					(errmsg("refreshes run one at a time for %d minutes", (int) (PROBATION / USECS_PER_SEC / 60)),
+					 errdetail("The last scheduler of this database did not end in order.")));
+			probation_until = st_now() + PROBATION;
+			/* what was suspended */
+			schedule = reload(schedule);
+		}
+		/* from here on it ends in order, unless it refreshes itself */
+		pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 		st_workers_init();
-		run_loop(schedule);
+		if (run_loop(schedule))
+			st_probation_end();
 	}
 	proc_exit(0);
 }

@@ -187,6 +187,49 @@ def database_copied(db):
     db.server.admin.execute(f"DROP DATABASE {copy} WITH (FORCE)")
 
 
+@mutant("K1")
+def table_that_crashes_the_server(db):
+    """Every refresh of it ends in a crash: after the third it is left alone."""
+    scheduled(db)
+    db.run("INSERT INTO t VALUES (1, 1)")
+    follow(db, 1)
+    db.server.admin.execute(f"ALTER DATABASE {db.name} SET pg_trickle.fault = '{db.fault};stop delta applied'")
+    db.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type LIKE 'pg_trickle %' AND datname = current_database()",
+           "INSERT INTO t VALUES (2, 1)")
+    postmaster = db.server.postmaster_pid()
+
+    def stopped():
+        return [int(line.split()[0]) for line in os.popen(f"ps --ppid {postmaster} -o pid,stat,args").read().splitlines()
+                if " T" in line and "pg_trickle worker" in line]
+
+    def answer():
+        """Whether the server answers, and the stream table is suspended."""
+        try:
+            with db.server.connect(db.name) as conn:
+                return [conn.execute("SELECT status = 'SUSPENDED' FROM pgtrickle.pgt_stream_tables").fetchone()[0]]
+        except psycopg.OperationalError:
+            return None
+
+    for _ in range(5):
+        wait_for(lambda: stopped() or (answer() or [False])[0], "the next refresh")
+        if not stopped():
+            break
+        os.kill(stopped()[0], signal.SIGKILL)
+        wait_for(lambda: not stopped(), "its end")
+        wait_for(lambda: answer() is not None, "the server")
+    suspended = answer()[0]
+    db.sessions.clear()
+    db.server.admin.close()
+    db.server.admin = db.server.connect()
+    # no more of it: whoever stands goes on
+    db.server.admin.execute(f"ALTER DATABASE {db.name} RESET pg_trickle.fault")
+    with db.server.connect(db.name) as conn:
+        conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type LIKE 'pg_trickle %' AND datname = current_database()")
+    for pid in stopped():
+        os.kill(pid, signal.SIGCONT)
+    assert suspended, "it may crash the server for ever"
+
+
 def fires(db, schedule, after, expected):
     have = db.conn.execute("SELECT pgtrickle.next_fire_time(%s, %s) = %s", (schedule, after, expected)).fetchone()[0]
     assert have, f"\"{schedule}\" after {after} does not fire at {expected}"

@@ -1,0 +1,155 @@
+/*-------------------------------------------------------------------------
+ *
+ * probation.c
+ *	  A stream table that crashes the server is found and stopped (rule K1).
+ *
+ * NOTES
+ *	  Without this, a query that crashes its process would take the whole server
+ *	  down again and again, as often as the stream table is due. What a crash
+ *	  leaves is what was committed before: so a refresh is announced in the
+ *	  catalog, and that is flushed, before it begins. That costs too much to be
+ *	  done always; it is done for a while after a scheduler did not end in order.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "catalog/alert.h"
+#include "catalog/stream_table.h"
+#include "schedule/probation.h"
+#include "util/fault.h"
+
+/* announced so often in a row without an end, it is what crashes the server */
+#define MAX_ATTEMPTS 2
+
+static void
+begin_flushed(void)
+{
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	(void) set_config_option("synchronous_commit", "local", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+	SPI_connect();
+}
+
+static void
+end_flushed(MemoryContext context)
+{
+	SPI_finish();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(context);
+}
+
+/* True if it was. */
+static bool
+set_clean(bool clean)
+{
+	Oid			types[] = {BOOLOID};
+	Datum		values[] = {BoolGetDatum(clean)};
+	bool		isnull;
+
+	if (st_catalog_execute("SELECT clean FROM pgtrickle.scheduler_run", 0, NULL, NULL, NULL) == 0)
+		return true;
+	if (DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)) == clean)
+		return clean;
+	(void) st_catalog_execute("UPDATE pgtrickle.scheduler_run SET clean = $1", 1, types, values, NULL);
+	return !clean;
+}
+
+/* Suspend what was announced too often. */
+static void
+suspend(void)
+{
+	Oid			types[] = {INT4OID};
+	Datum		values[] = {Int32GetDatum(MAX_ATTEMPTS)};
+	uint64		count;
+
+	count = st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables AS t SET status = 'SUSPENDED',"
+							   " last_error_message = 'crashed the server', last_error_at = clock_timestamp()"
+							   " FROM pgtrickle.stream_table_internals AS i WHERE i.pgt_id = t.pgt_id AND i.attempts >= $1"
+							   " AND t.status IN ('ACTIVE', 'INITIALIZING')"
+							   " RETURNING t.pgt_schema, t.pgt_name, i.attempts", 1, types, values, NULL);
+	for (uint64 i = 0; i < count; i++)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		char	   *schema = SPI_getvalue(tuple, desc, 1);
+		char	   *name = SPI_getvalue(tuple, desc, 2);
+		StAlert		alert;
+
+		st_alert_begin(&alert, "auto_suspended", schema, name);
+		st_alert_add_number(&alert, "consecutive_errors", pg_strtoint32(SPI_getvalue(tuple, desc, 3)));
+		st_alert_add_text(&alert, "reason", "crashed the server");
+		st_alert_send(&alert);
+		ereport(WARNING,
+				(errmsg("stream table \"%s.%s\" is suspended", schema, name),
+				 errdetail("Its last refreshes ended in a crash of the server."),
+				 errhint("Once the reason is gone, call pgtrickle.resume_stream_table().")));
+	}
+	(void) st_catalog_execute("UPDATE pgtrickle.stream_table_internals SET attempts = 0 WHERE attempts >= $1",
+							  1, types, values, NULL);
+}
+
+bool
+st_probation_begin(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+	bool		clean;
+
+	begin_flushed();
+	clean = set_clean(false);
+	if (!clean && !ST_FAULT("K1"))
+		suspend();
+	end_flushed(context);
+	return !clean;
+}
+
+void
+st_probation_end(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	begin_flushed();
+	(void) set_clean(true);
+	end_flushed(context);
+}
+
+static void
+set_attempts(List *relids, const char *sql)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Datum	   *elements = palloc(sizeof(Datum) * list_length(relids));
+	Oid			types[] = {OIDARRAYOID};
+	Datum		values[1];
+	ListCell   *lc;
+
+	foreach(lc, relids)
+		elements[foreach_current_index(lc)] = ObjectIdGetDatum(lfirst_oid(lc));
+	values[0] = PointerGetDatum(construct_array(elements, list_length(relids), OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+	begin_flushed();
+	(void) st_catalog_execute(sql, 1, types, values, NULL);
+	end_flushed(context);
+}
+
+void
+st_probation_announce(List *relids)
+{
+	set_attempts(relids, "UPDATE pgtrickle.stream_table_internals AS i SET attempts = attempts + 1"
+				 " FROM pgtrickle.pgt_stream_tables AS t WHERE t.pgt_id = i.pgt_id AND t.pgt_relid = ANY ($1)");
+}
+
+void
+st_probation_revoke(List *relids)
+{
+	set_attempts(relids, "UPDATE pgtrickle.stream_table_internals AS i SET attempts = 0"
+				 " FROM pgtrickle.pgt_stream_tables AS t WHERE t.pgt_id = i.pgt_id AND t.pgt_relid = ANY ($1)");
+}
