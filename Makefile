@@ -107,11 +107,13 @@ OBJS = \
 	src/api/definition.o \
 	src/api/explain.o \
 	src/api/freshness.o \
+	src/api/graph.o \
 	src/api/information.o \
 	src/api/lifecycle.o \
 	src/api/name.o \
 	src/api/operators.o \
 	src/api/refuse.o \
+	src/api/service.o \
 	src/api/two_phase.o \
 	src/api/validate.o
 # END OBJS

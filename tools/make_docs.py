@@ -6,6 +6,7 @@
 docs/reference.md      functions, views and tables from the catalogue of a
                        database with the extension, settings from the server
 docs/tutorial.md       output of the statements in it, by running them
+docs/monitoring.md     the same, while a scheduler runs
 README.md              output of the statements in it
 docs/sql-support.md    mode and reason, or the error, of each example
 README.md and bench/README.md   figures, from bench/results.json and tpch.json
@@ -27,7 +28,7 @@ TOP = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOP / "bench"))
 import report  # noqa: E402
 
-RUN = ["README.md", "docs/tutorial.md"]
+RUN = ["README.md", "docs/tutorial.md", "docs/monitoring.md"]
 
 # a line of statements that waits
 LATER = "-- a moment later"

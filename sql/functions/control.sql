@@ -5,6 +5,16 @@ RETURNS void LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_resume_stream_table
 COMMENT ON FUNCTION pgtrickle.resume_stream_table(text) IS
     'Makes a stream table in status SUSPENDED or ERROR ACTIVE again and forgets its errors. Errors: 42P01 unknown, 42501 not the owner, 22023 another status.';
 
+CREATE OR REPLACE FUNCTION pgtrickle.repair_stream_table(name text)
+RETURNS text LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_repair_stream_table';
+COMMENT ON FUNCTION pgtrickle.repair_stream_table(text) IS
+    'Makes a stream table ACTIVE whatever its status, forgets its errors, arms its fuse, captures again what is not captured of its sources, and recomputes it. Returns what was wrong and how many rows were. What makes a refresh fail is raised, and then nothing was done. Errors: 42P01 unknown, 42501 not the owner, 55006 another session refreshes it.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.set_stream_table_sla(name text, sla interval)
+RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_set_stream_table_sla';
+COMMENT ON FUNCTION pgtrickle.set_stream_table_sla(text, interval) IS
+    'Promises how old the contents of a stream table may be. It is refreshed at least twice in that time, whatever its duration or tier say; a cron expression stays as it is. The tier becomes hot (up to 5 s), warm (up to 30 s) or cold. NULL takes the promise back, and the tier is hot. A month counts as 30 days. sla_summary() shows whether it is kept. Errors: 42P01 unknown, 42501 not the owner, 22023 not positive, 22004 no name.';
+
 CREATE OR REPLACE FUNCTION pgtrickle.pause_all()
 RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_pause_all';
 COMMENT ON FUNCTION pgtrickle.pause_all() IS

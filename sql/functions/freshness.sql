@@ -91,6 +91,12 @@ BEGIN ATOMIC
                             WHERE e.upstream = t.pgt_id
                               AND (r.schedule IS NULL OR pgtrickle.parse_duration_seconds(r.schedule) IS NOT NULL))
         UNION
+        -- half of a service level
+        SELECT t.pgt_id, make_interval(secs => t.freshness_deadline_ms / 2000.0)
+          FROM pgtrickle.pgt_stream_tables t
+         WHERE t.freshness_deadline_ms IS NOT NULL
+           AND (t.schedule IS NULL OR pgtrickle.parse_duration_seconds(t.schedule) IS NOT NULL)
+        UNION
         SELECT e.upstream, v.every
           FROM every v
           JOIN edge e ON e.reader = v.pgt_id
@@ -121,4 +127,4 @@ BEGIN ATOMIC
       FROM age a;
 END;
 COMMENT ON FUNCTION pgtrickle.freshness(bigint) IS
-    'How old the contents of stream tables are, of all or of the one with this pgt_id. pending: something has changed that it does not contain yet, in its sources or those of its upstreams; mode FULL always is. pending_since: since when, at the earliest. lag: 0 if nothing is pending; otherwise, how long ago the oldest change was committed; without a scheduler, the time since its last refresh; NULL before its first. effective_schedule: the duration, tier and readers considered; NULL for cron expressions and frozen ones. stale: lag exceeds that by more than a tenth and more than a second, or a cron expression fired over a minute ago and the refresh has not come; never for frozen ones. Other functions and views take lag as staleness.';
+    'How old the contents of stream tables are, of all or of the one with this pgt_id. pending: something has changed that it does not contain yet, in its sources or those of its upstreams; mode FULL always is. pending_since: since when, at the earliest. lag: 0 if nothing is pending; otherwise, how long ago the oldest change was committed; without a scheduler, the time since its last refresh; NULL before its first. effective_schedule: the duration, with tier, readers and service level considered; NULL for cron expressions and frozen ones. stale: lag exceeds that by more than a tenth and more than a second, or a cron expression fired over a minute ago and the refresh has not come; never for frozen ones. Other functions and views take lag as staleness.';

@@ -209,7 +209,7 @@ BEGIN ATOMIC
     SELECT t.refresh_mode, t.effective_refresh_mode,
            CASE WHEN t.refresh_mode = 'IMMEDIATE' THEN 'It is maintained by the statements that change its sources; refreshes only build it anew.'
                 WHEN t.refresh_mode = 'FULL' AND q.requested_refresh_mode = 'FULL' THEN NULL
-                WHEN t.refresh_mode = 'FULL' THEN 'Mode ' || q.requested_refresh_mode || ' was asked for, but the query has no delta: ' || q.full_reason
+                WHEN t.refresh_mode = 'FULL' THEN 'Mode ' || q.requested_refresh_mode || ' was asked for, but changes cannot be followed: ' || q.full_reason
                 WHEN t.effective_refresh_mode = 'FULL' AND r.reason IS DISTINCT FROM 'first fill' THEN
                     coalesce('The last refresh recomputed the stream table: ' || r.reason, 'The last refresh recomputed the stream table.')
            END
@@ -237,12 +237,51 @@ END;
 COMMENT ON FUNCTION pgtrickle.scheduler_status() IS
     'ACTIVE: a scheduler refreshes the stream tables of this database. STARTING: the launcher is about to start one, or cannot because no background worker is free. STOPPED: pg_trickle.enabled is off, or there is nothing to refresh. NOT_LOADED: no launcher runs; start_scheduler() starts it.';
 
+CREATE OR REPLACE FUNCTION pgtrickle.worker_pool_status()
+RETURNS TABLE(active_workers integer, max_workers integer, per_db_cap integer, parallel_mode text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT CASE WHEN pg_has_role('pg_read_all_stats', 'USAGE') THEN
+               (SELECT count(*)::integer FROM pg_catalog.pg_stat_activity a
+                 WHERE a.backend_type = 'pg_trickle worker' AND a.state = 'active') END,
+           current_setting('pg_trickle.max_dynamic_refresh_workers')::integer,
+           current_setting('pg_trickle.max_concurrent_refreshes')::integer,
+           current_setting('pg_trickle.parallel_refresh_mode');
+END;
+COMMENT ON FUNCTION pgtrickle.worker_pool_status() IS
+    'One row: workers of the whole server that are refreshing at the moment (NULL for roles without pg_read_all_stats), how many there may be, how many of them in one database, and whether refreshes run in workers at all (on, off).';
+
+CREATE OR REPLACE FUNCTION pgtrickle.parallel_job_status(max_age_seconds integer DEFAULT 300)
+RETURNS TABLE(job_id bigint, unit_key text, unit_kind text, status text, member_count integer, attempt_no integer, scheduler_pid integer,
+              worker_pid integer, enqueued_at timestamptz, started_at timestamptz, finished_at timestamptz, duration_ms double precision)
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT NULL::bigint, 's:' || t.pgt_id, 'singleton', 'RUNNING', 1, NULL::integer, pgtrickle.scheduler_pid(), a.pid, NULL::timestamptz,
+           a.state_change, NULL::timestamptz, 1000 * extract(epoch FROM clock_timestamp() - a.state_change)::double precision
+      FROM pg_catalog.pg_stat_activity a
+      JOIN pgtrickle.pgt_stream_tables t ON a.query = 'refreshing stream table ' || t.pgt_schema || '.' || t.pgt_name
+     WHERE a.datname = current_database() AND a.backend_type IN ('pg_trickle worker', 'pg_trickle scheduler') AND a.state = 'active'
+    UNION ALL
+    (SELECT r.refresh_id, 's:' || r.pgt_id, 'singleton',
+            CASE WHEN r.status = 'COMPLETED' THEN 'SUCCEEDED'
+                 WHEN left(r.error_code, 2) IN ('08', '25', '40', '53', '55', '57', '58') THEN 'RETRYABLE_FAILED'
+                 ELSE 'PERMANENT_FAILED' END,
+            1, NULL, NULL, NULL, NULL, r.start_time, r.end_time, r.duration_ms
+       FROM pgtrickle.refresh_runs r
+      WHERE r.initiated_by = 'SCHEDULER'
+        AND r.end_time >= now() - make_interval(secs => greatest(parallel_job_status.max_age_seconds, 0))
+      ORDER BY r.refresh_id DESC);
+END;
+COMMENT ON FUNCTION pgtrickle.parallel_job_status(integer) IS
+    'Refreshes of the scheduler that run now (for roles with pg_read_all_stats), and those that ended in the last max_age_seconds (at most 0 if negative) and did something, newest first; durations in milliseconds. A unit is the stream table that was due (s: and its pgt_id); what is refreshed along with it has rows of its own when it has ended. NULL is what is not known: job_id while it runs, processes afterwards, attempt_no and enqueued_at always; what waits for a worker is not listed.';
+
 CREATE OR REPLACE FUNCTION pgtrickle.health_check()
 RETURNS TABLE(check_name text, severity text, detail text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     WITH st AS MATERIALIZED (
-        SELECT t.pgt_id, t.pgt_schema || '.' || t.pgt_name AS name, t.status, t.needs_reinit, t.consecutive_errors, f.stale
+        SELECT t.pgt_id, t.pgt_schema || '.' || t.pgt_name AS name, t.status, t.needs_reinit, t.consecutive_errors, f.stale,
+               f.lag > f.effective_schedule AND t.status IN ('ACTIVE', 'INITIALIZING') AS overdue
           FROM pgtrickle.pgt_stream_tables t
           JOIN pgtrickle.freshness() f USING (pgt_id)),
     found AS (
@@ -253,7 +292,8 @@ BEGIN ATOMIC
                count(*) FILTER (WHERE s.needs_reinit) AS reinit,
                string_agg(s.name, ', ' ORDER BY s.name) FILTER (WHERE s.needs_reinit) AS reinit_names,
                count(*) FILTER (WHERE s.status = 'ACTIVE' AND s.consecutive_errors > 0) AS failing,
-               string_agg(s.name, ', ' ORDER BY s.name) FILTER (WHERE s.status = 'ACTIVE' AND s.consecutive_errors > 0) AS failing_names
+               string_agg(s.name, ', ' ORDER BY s.name) FILTER (WHERE s.status = 'ACTIVE' AND s.consecutive_errors > 0) AS failing_names,
+               count(*) FILTER (WHERE s.overdue) AS overdue
           FROM st s),
     scheduler AS (SELECT pgtrickle.scheduler_status() AS status, pgtrickle.scheduler_pid() AS pid),
     buffers AS (
@@ -294,10 +334,19 @@ BEGIN ATOMIC
               FROM pg_catalog.pg_replication_slots r
               JOIN pgtrickle.pgt_dependencies d ON d.slot_name = r.slot_name::text
              WHERE NOT pg_is_in_recovery()
-               AND pg_wal_lsn_diff(CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_insert_lsn() END, r.restart_lsn) > 100 * 1048576) l;
+               AND pg_wal_lsn_diff(CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_insert_lsn() END, r.restart_lsn) > 100 * 1048576) l
+    UNION ALL
+    SELECT 'worker_pool', CASE WHEN w.active_workers >= w.max_workers THEN 'WARN' ELSE 'OK' END,
+           coalesce(w.active_workers::text, 'an unknown number') || ' of ' || w.max_workers || ' workers are busy'
+      FROM pgtrickle.worker_pool_status() w
+     WHERE w.parallel_mode <> 'off'
+    UNION ALL
+    SELECT 'job_queue', CASE WHEN f.overdue > 10 THEN 'WARN' ELSE 'OK' END, f.overdue || ' refreshes are overdue'
+      FROM found f
+     WHERE current_setting('pg_trickle.parallel_refresh_mode') <> 'off';
 END;
 COMMENT ON FUNCTION pgtrickle.health_check() IS
-    'One row per check, always in the same order: scheduler_running, error_tables, stale_tables, needs_reinit, consecutive_errors, buffer_growth (over 10,000 changes of a source to be consumed), slot_lag (over 100 MB of WAL retained). severity is OK, WARN or ERROR; detail names what was found.';
+    'One row per check, always in the same order: scheduler_running, error_tables, stale_tables, needs_reinit, consecutive_errors, buffer_growth (over 10,000 changes of a source to be consumed), slot_lag (over 100 MB of WAL retained), and unless pg_trickle.parallel_refresh_mode is off worker_pool (all workers are busy) and job_queue (over 10 refreshes are overdue). severity is OK, WARN or ERROR; detail names what was found.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.health_summary()
 RETURNS TABLE(total_stream_tables integer, active_count integer, error_count integer, suspended_count integer, stale_count integer,

@@ -114,6 +114,8 @@ read_node(int row)
 		!(st_guc_tiered_scheduling && strcmp(tier, "frozen") == 0) && !bool_column(row, 13);
 	if (node->timing.kind == ST_TIMING_EVERY)
 		node->interval = node->timing.every * USECS_PER_SEC * tier_factor(tier);
+	value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 14, &isnull);
+	node->longest = isnull ? ST_NEVER : Max(DatumGetInt64(value) * 1000 / 2, 1);
 	node->pending = true;
 	node->stretch = 1;
 	node->pending_since = node->checked = st_now();
@@ -230,6 +232,9 @@ calculate_intervals(StSchedule *schedule)
 
 		if (node->timing.kind == ST_TIMING_CALCULATED && node->interval == 0)
 			node->interval = st_guc_default_schedule_seconds * USECS_PER_SEC;
+		/* half of what is promised is left for the refresh */
+		if (node->timing.kind != ST_TIMING_CRON)
+			node->interval = Min(node->interval, node->longest);
 		foreach(lc, node->upstream)
 		{
 			StScheduled *upstream = lfirst(lc);
@@ -262,7 +267,7 @@ st_schedule_read(StSchedule *old)
 							   " t.pooler_compatibility_mode,"
 							   " (SELECT pg_catalog.array_agg(d.source_relid) FROM pgtrickle.pgt_dependencies AS d"
 							   "   WHERE d.pgt_id = t.pgt_id AND d.source_type <> 'VIEW'),"
-							   " i.paused_at IS NOT NULL"
+							   " i.paused_at IS NOT NULL, t.freshness_deadline_ms"
 							   " FROM pgtrickle.pgt_stream_tables AS t JOIN pgtrickle.stream_table_internals AS i USING (pgt_id)",
 							   0, NULL, NULL, NULL);
 	ST_STOP_POINT("scheduler has read");

@@ -33,6 +33,7 @@ typedef struct StScheduled
 	char	   *name;
 	StTiming	timing;
 	int64		interval;		/* effective: microseconds, tier included; 0 for cron */
+	int64		longest;		/* interval that the service level allows */
 	bool		captured;		/* commits tell when there is something to do */
 	bool		quiet;			/* no NOTIFY: pooler compatibility */
 	bool		runnable;		/* neither suspended nor in error nor frozen nor paused */

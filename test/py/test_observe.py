@@ -139,8 +139,35 @@ def test_active_workers(scheduled):
     holder.execute("SELECT pg_advisory_xact_lock(7)")
     scheduled.execute("INSERT INTO t VALUES (50, 1)")
     wait_until(lambda: scheduled.value("SELECT active_workers FROM pgtrickle.metrics_summary()") > 0, "a busy one")
+    assert scheduled.value("SELECT active_workers FROM pgtrickle.worker_pool_status()") == 1
+    worker = scheduled.value("SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_trickle worker' AND state = 'active'")
+    (job,) = scheduled.conn.execute("SELECT unit_key, status, scheduler_pid, worker_pid, finished_at, duration_ms > 0"
+                                    " FROM pgtrickle.parallel_job_status(0)").fetchall()
+    number = scheduled.value("SELECT pgtrickle.stream_table_id('s')")
+    assert job == (f"s:{number}", "RUNNING", scheduled.pid(), worker, None, True)
+    assert health(scheduled)["worker_pool"] == ("OK", "1 of 4 workers are busy")
+    scheduled.execute(f"ALTER DATABASE {scheduled.name} SET pg_trickle.max_dynamic_refresh_workers = 1")
+    with scheduled.connect() as other:
+        assert other.execute("SELECT severity, detail FROM pgtrickle.health_check() WHERE check_name = 'worker_pool'").fetchone() == \
+            ("WARN", "1 of 1 workers are busy")
     holder.rollback()
     scheduled.follows("s")
+    wait_until(lambda: scheduled.value("SELECT active_workers FROM pgtrickle.worker_pool_status()") == 0, "rest")
+    assert scheduled.conn.execute("SELECT unit_key, status, worker_pid FROM pgtrickle.parallel_job_status()").fetchall() == \
+        [(f"s:{number}", "SUCCEEDED", None)]
+
+
+def test_service_level(scheduled):
+    """It is refreshed often enough for what was promised, whatever its schedule says."""
+    scheduled.source()
+    scheduled.create("s", "SELECT count(*) AS n FROM t", "1h")
+    scheduled.create("above", "SELECT n + 1 AS n FROM s", "1h")
+    scheduled.execute("SELECT pgtrickle.set_stream_table_sla('above', '3 s')")
+    wait_until(scheduled.pid, "the scheduler")
+    for i in range(3):
+        scheduled.execute("INSERT INTO t VALUES (%s, 1)", (50 + i,))
+        scheduled.follows("above", 10)
+    assert scheduled.conn.execute("SELECT deadline_ms, within_sla FROM pgtrickle.sla_summary() WHERE stream_table = 'public.above'").fetchone() == (3000, True)
 
 
 def test_status_of_the_scheduler(make_server):

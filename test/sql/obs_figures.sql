@@ -8,6 +8,8 @@ CREATE ROLE obs_reader;
 GRANT pg_read_all_stats TO obs_stats;
 GRANT USAGE ON SCHEMA pgtrickle TO obs_owner, obs_stats, obs_reader;
 GRANT CREATE ON SCHEMA public TO obs_owner;
+CREATE TABLE obs_theirs (id int);
+GRANT SELECT ON obs_theirs TO obs_owner;
 SET ROLE obs_owner;
 CREATE TABLE obs_t (id int PRIMARY KEY, n int);
 INSERT INTO obs_t SELECT x, x FROM generate_series(1, 10) AS x;
@@ -15,7 +17,7 @@ SELECT pgtrickle.create_stream_table('obs_rows', 'SELECT id, n FROM obs_t');
 SELECT pgtrickle.create_stream_table('obs_top', 'SELECT id FROM obs_t ORDER BY id LIMIT 3');
 SELECT pgtrickle.create_stream_table('obs_next', 'SELECT id FROM obs_t ORDER BY id LIMIT 2 + 1 OFFSET 1');
 SELECT pgtrickle.create_stream_table('obs_full', 'SELECT id, rank() OVER (ORDER BY n) FROM obs_t', '1h', 'FULL');
-SELECT pgtrickle.create_stream_table('obs_auto', 'SELECT id, rank() OVER (ORDER BY n) FROM obs_t');
+SELECT pgtrickle.create_stream_table('obs_auto', 'SELECT id FROM obs_theirs');
 SELECT pgtrickle.create_stream_table('obs_empty', 'SELECT id FROM obs_t', initialize => false);
 INSERT INTO obs_t VALUES (11, 11);
 UPDATE obs_t SET n = 0 WHERE id = 1;
@@ -61,10 +63,17 @@ SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute
 SELECT t.attnum, t.attname, v.attname FROM pg_attribute AS t JOIN pg_attribute AS v USING (attnum)
  WHERE t.attrelid = 'pgtrickle.pgt_stream_tables'::regclass AND v.attrelid = 'pgtrickle.stream_tables_info'::regclass AND attnum > 0
    AND (t.attname, t.atttypid) IS DISTINCT FROM (v.attname, v.atttypid);
+-- jobs: what the scheduler has done lately
+SELECT unit_key, unit_kind, status, count(*), count(job_id) AS ids, bool_and(finished_at - started_at = duration_ms * interval '1 ms') AS times, count(worker_pid) AS pids
+  FROM pgtrickle.parallel_job_status() GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
+SELECT pg_temp.run('obs_rows', 'DIFFERENTIAL', 'FAILED', 1, 0, 0, 0, '55P03', 'lock timeout');
+SELECT status, job_id = (SELECT max(refresh_id) FROM pgtrickle.pgt_refresh_history) AS newest FROM pgtrickle.parallel_job_status() LIMIT 1;
+DELETE FROM pgtrickle.pgt_refresh_history WHERE error_code = '55P03';
 -- windows: what is older than the window, or than an hour, does not count
 SELECT total_refreshes_1h, df_refreshes_1h, df_refresh_fraction, round(avg_refresh_ms::numeric, 2) AS avg_ms, avg_df_refresh_ms, total_refresh_time_s, df_refresh_time_s FROM pgtrickle.scheduler_overhead();
 UPDATE pgtrickle.pgt_refresh_history SET start_time = start_time - interval '2 hours', end_time = end_time - interval '2 hours' WHERE action = 'DIFFERENTIAL';
 SELECT total_refreshes_1h, avg_refresh_ms, total_refresh_time_s FROM pgtrickle.scheduler_overhead();
+SELECT age, count(status) AS jobs FROM unnest(ARRAY[3600, 10000]) AS age LEFT JOIN pgtrickle.parallel_job_status(age) ON true GROUP BY 1 ORDER BY 1;
 SELECT stream_table, p50_ms, error_rate FROM pgtrickle.sla_summary() WHERE stream_table = 'public.obs_rows';
 SET pg_trickle.sla_window_hours = 1;
 SELECT stream_table, p50_ms, p99_ms, error_rate, error_budget_remaining FROM pgtrickle.sla_summary() WHERE stream_table = 'public.obs_rows';
@@ -136,7 +145,7 @@ SELECT count(*) FROM pgtrickle.diagnose_errors('obs_rows');
 RESET ROLE;
 DELETE FROM pgtrickle.pgt_refresh_history;
 SELECT test.drop_all();
-DROP TABLE obs_t;
+DROP TABLE obs_t, obs_theirs;
 REVOKE USAGE ON SCHEMA pgtrickle FROM obs_owner, obs_stats, obs_reader;
 DROP OWNED BY obs_owner, obs_stats, obs_reader;
 DROP ROLE obs_owner, obs_stats, obs_reader;

@@ -129,6 +129,23 @@ INSERT INTO obs_t SELECT x, x FROM generate_series(1, 10000) AS x;
 SELECT * FROM pg_temp.health();
 INSERT INTO obs_t VALUES (0, 0);
 SELECT * FROM pg_temp.health();
+-- jobs that wait: as many as are overdue
+BEGIN;
+UPDATE pgtrickle.pgt_stream_tables SET data_timestamp = clock_timestamp() - interval '11 hours', refresh_tier = 'hot', schedule = '10h';
+SELECT severity, detail FROM pgtrickle.health_check() WHERE check_name = 'job_queue';
+CREATE FUNCTION pg_temp.many() RETURNS void LANGUAGE plpgsql SET client_min_messages = warning AS $$
+BEGIN
+    FOR i IN 1..3 LOOP
+        PERFORM pgtrickle.create_stream_table('obs_' || i, 'SELECT id FROM obs_t', '10h');
+    END LOOP;
+END $$;
+SELECT pg_temp.many();
+UPDATE pgtrickle.pgt_stream_tables SET data_timestamp = clock_timestamp() - interval '11 hours';
+SELECT severity, detail FROM pgtrickle.health_check() WHERE check_name = 'job_queue';
+SET LOCAL pg_trickle.parallel_refresh_mode = off;
+SELECT check_name FROM pgtrickle.health_check();
+ROLLBACK;
+SELECT max_workers, per_db_cap, parallel_mode FROM pgtrickle.worker_pool_status();
 -- before its first refresh
 SELECT pgtrickle.create_stream_table('obs_later', 'SELECT id FROM obs_t', initialize => false);
 SELECT pending, pending_since, lag, stale FROM pgtrickle.freshness(pgtrickle.stream_table_id('obs_later'));
