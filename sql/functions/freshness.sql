@@ -20,7 +20,7 @@ COMMENT ON FUNCTION pgtrickle.pending_since(bigint, oid) IS
     'When the oldest change of a source was committed that a stream table has still to consume; NULL: none; -infinity: not known, or it will be recomputed. Looks at a few rows of the change log and keeps no lock.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.parse_duration_seconds(input text)
-RETURNS bigint LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+RETURNS bigint LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
     SELECT CASE
            WHEN s.text ~ '^[0-9]{1,10}$' THEN s.text::bigint
@@ -36,72 +36,83 @@ COMMENT ON FUNCTION pgtrickle.parse_duration_seconds(text) IS
 
 CREATE OR REPLACE FUNCTION pgtrickle.freshness(stream_table bigint DEFAULT NULL)
 RETURNS TABLE(pgt_id bigint, pending boolean, pending_since timestamptz, lag interval, effective_schedule interval, stale boolean)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
 BEGIN ATOMIC
+    -- compiling would take seconds: estimates of recursive queries are high
     WITH RECURSIVE
     present AS MATERIALIZED (
         SELECT clock_timestamp() AS now,
                pgtrickle.scheduler_pid() IS NOT NULL AND current_setting('pg_trickle.enabled')::boolean AS followed,
                current_setting('pg_trickle.tiered_scheduling')::boolean AS tiered,
                make_interval(secs => current_setting('pg_trickle.default_schedule_seconds')::integer) AS otherwise),
+    st AS MATERIALIZED (
+        SELECT t.pgt_id, t.pgt_relid, t.refresh_mode, t.data_timestamp, t.schedule IS NULL AS calculated, t.schedule,
+               pgtrickle.parse_duration_seconds(t.schedule) AS seconds, t.refresh_tier, t.freshness_deadline_ms,
+               t.refresh_mode = 'FULL' OR t.needs_reinit OR NOT t.is_populated AS recomputed
+          FROM pgtrickle.pgt_stream_tables t),
     edge AS MATERIALIZED (
-        SELECT d.pgt_id AS reader, t.pgt_id AS upstream
+        SELECT d.pgt_id AS reader, s.pgt_id AS upstream
           FROM pgtrickle.pgt_dependencies d
-          JOIN pgtrickle.pgt_stream_tables t ON t.pgt_relid = d.source_relid),
+          JOIN st s ON s.pgt_relid = d.source_relid),
     -- the one that is asked for, and those above it
     wanted(pgt_id) AS (
-        SELECT t.pgt_id FROM pgtrickle.pgt_stream_tables t
-         WHERE t.pgt_id = freshness.stream_table OR freshness.stream_table IS NULL
+        SELECT s.pgt_id FROM st s WHERE s.pgt_id = freshness.stream_table OR freshness.stream_table IS NULL
         UNION
         SELECT e.upstream FROM wanted w JOIN edge e ON e.reader = w.pgt_id),
+    unread AS MATERIALIZED (
+        SELECT d.pgt_id, min(pgtrickle.pending_since(d.pgt_id, d.source_relid)) AS since
+          FROM pgtrickle.pgt_dependencies d
+          JOIN wanted w ON w.pgt_id = d.pgt_id
+         WHERE d.source_type <> 'VIEW'
+         GROUP BY d.pgt_id),
     own AS MATERIALIZED (
-        SELECT t.pgt_id,
-               CASE WHEN t.refresh_mode = 'IMMEDIATE' THEN NULL
-                    WHEN t.refresh_mode = 'FULL' OR t.needs_reinit OR NOT t.is_populated THEN t.data_timestamp
-                    ELSE (SELECT min(pgtrickle.pending_since(d.pgt_id, d.source_relid))
-                            FROM pgtrickle.pgt_dependencies d
-                           WHERE d.pgt_id = t.pgt_id AND d.source_type <> 'VIEW')
-               END AS since,
-               t.data_timestamp, t.refresh_mode
-          FROM pgtrickle.pgt_stream_tables t
-          JOIN wanted w USING (pgt_id)),
+        SELECT s.pgt_id, s.refresh_mode,
+               CASE WHEN s.refresh_mode = 'IMMEDIATE' THEN NULL
+                    WHEN s.recomputed THEN s.data_timestamp
+                    WHEN u.since IS NOT NULL THEN greatest(u.since, s.data_timestamp) END AS since
+          FROM st s
+          JOIN wanted w ON w.pgt_id = s.pgt_id
+          LEFT JOIN unread u ON u.pgt_id = s.pgt_id),
     -- what an upstream has not consumed yet, its readers have not either
+    handed AS MATERIALIZED (
+        SELECT e.reader, e.upstream
+          FROM edge e
+          JOIN own u ON u.pgt_id = e.upstream AND u.refresh_mode <> 'FULL'
+          JOIN own r ON r.pgt_id = e.reader),
     behind(pgt_id, since) AS (
-        SELECT o.pgt_id, greatest(o.since, o.data_timestamp) FROM own o WHERE o.since IS NOT NULL
+        SELECT o.pgt_id, o.since FROM own o WHERE o.since IS NOT NULL
         UNION
-        SELECT e.reader, b.since
-          FROM behind b
-          JOIN edge e ON e.upstream = b.pgt_id
-          JOIN own u ON u.pgt_id = b.pgt_id
-          JOIN own r ON r.pgt_id = e.reader
-         WHERE u.refresh_mode <> 'FULL'),
+        SELECT h.reader, b.since FROM behind b JOIN handed h ON h.upstream = b.pgt_id),
     -- durations, and 'calculated' as often as the most frequent of those that read it
+    followed AS MATERIALIZED (
+        SELECT DISTINCT e.upstream
+          FROM edge e
+          JOIN st r ON r.pgt_id = e.reader
+         WHERE r.calculated OR r.seconds IS NOT NULL),
+    calculated AS MATERIALIZED (
+        SELECT e.reader, e.upstream
+          FROM edge e
+          JOIN st u ON u.pgt_id = e.upstream
+         WHERE u.calculated),
     every(pgt_id, every) AS (
-        SELECT t.pgt_id,
-               make_interval(secs => pgtrickle.parse_duration_seconds(t.schedule)
-                   * CASE WHEN NOT p.tiered THEN 1 WHEN t.refresh_tier = 'warm' THEN 2 WHEN t.refresh_tier = 'cold' THEN 10 ELSE 1 END)
-          FROM pgtrickle.pgt_stream_tables t, present p
-         WHERE pgtrickle.parse_duration_seconds(t.schedule) IS NOT NULL
+        SELECT s.pgt_id,
+               make_interval(secs => s.seconds
+                   * CASE WHEN NOT p.tiered THEN 1 WHEN s.refresh_tier = 'warm' THEN 2 WHEN s.refresh_tier = 'cold' THEN 10 ELSE 1 END)
+          FROM st s, present p
+         WHERE s.seconds IS NOT NULL
         UNION
-        SELECT t.pgt_id, p.otherwise
-          FROM pgtrickle.pgt_stream_tables t, present p
-         WHERE t.schedule IS NULL
-           AND NOT EXISTS (SELECT 1 FROM edge e
-                             JOIN pgtrickle.pgt_stream_tables r ON r.pgt_id = e.reader
-                            WHERE e.upstream = t.pgt_id
-                              AND (r.schedule IS NULL OR pgtrickle.parse_duration_seconds(r.schedule) IS NOT NULL))
+        SELECT s.pgt_id, p.otherwise
+          FROM st s
+          CROSS JOIN present p
+          LEFT JOIN followed f ON f.upstream = s.pgt_id
+         WHERE s.calculated AND f.upstream IS NULL
         UNION
         -- half of a service level
-        SELECT t.pgt_id, make_interval(secs => t.freshness_deadline_ms / 2000.0)
-          FROM pgtrickle.pgt_stream_tables t
-         WHERE t.freshness_deadline_ms IS NOT NULL
-           AND (t.schedule IS NULL OR pgtrickle.parse_duration_seconds(t.schedule) IS NOT NULL)
+        SELECT s.pgt_id, make_interval(secs => s.freshness_deadline_ms / 2000.0)
+          FROM st s
+         WHERE s.freshness_deadline_ms IS NOT NULL AND (s.calculated OR s.seconds IS NOT NULL)
         UNION
-        SELECT e.upstream, v.every
-          FROM every v
-          JOIN edge e ON e.reader = v.pgt_id
-          JOIN pgtrickle.pgt_stream_tables t ON t.pgt_id = e.upstream
-         WHERE t.schedule IS NULL),
+        SELECT c.upstream, v.every FROM every v JOIN calculated c ON c.reader = v.pgt_id),
     age AS (
         SELECT t.pgt_id, t.refresh_mode, t.data_timestamp, b.since, v.every, p.now, t.schedule,
                t.refresh_tier = 'frozen' AND p.tiered AS frozen,
@@ -111,7 +122,7 @@ BEGIN ATOMIC
                     WHEN b.since IS NULL THEN interval '0'
                     ELSE greatest(p.now - b.since, interval '0')
                END AS lag
-          FROM pgtrickle.pgt_stream_tables t
+          FROM st t
           CROSS JOIN present p
           LEFT JOIN (SELECT x.pgt_id, min(x.since) AS since FROM behind x GROUP BY x.pgt_id) b ON b.pgt_id = t.pgt_id
           LEFT JOIN (SELECT x.pgt_id, min(x.every) AS every FROM every x GROUP BY x.pgt_id) v ON v.pgt_id = t.pgt_id

@@ -40,8 +40,9 @@ COMMENT ON FUNCTION pgtrickle.explain_dag(text) IS
 
 CREATE OR REPLACE FUNCTION pgtrickle.diamond_groups()
 RETURNS TABLE(group_id integer, member_name text, member_schema text, is_convergence boolean, epoch bigint, schedule_policy text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
 BEGIN ATOMIC
+    -- as for freshness()
     WITH RECURSIVE
     edge AS MATERIALIZED (
         SELECT d.pgt_id AS reader, u.pgt_id AS upstream

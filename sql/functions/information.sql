@@ -92,7 +92,7 @@ COMMENT ON FUNCTION pgtrickle.change_buffer_sizes() IS
 
 CREATE OR REPLACE FUNCTION pgtrickle.dependency_tree()
 RETURNS TABLE(tree_line text, node text, node_type text, depth integer, status text, refresh_mode text)
-LANGUAGE sql STABLE
+LANGUAGE sql STABLE SET jit = off
 BEGIN ATOMIC
     WITH RECURSIVE stream_table AS (
         SELECT t.pgt_relid AS relid, t.pgt_schema || '.' || t.pgt_name AS name, t.status, t.refresh_mode,
