@@ -35,6 +35,7 @@
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_trigger.h"
 #include "miscadmin.h"
@@ -49,6 +50,7 @@
 #include "api/refuse.h"
 #include "catalog/extension.h"
 #include "catalog/stream_table.h"
+#include "store/wake.h"
 
 static object_access_hook_type previous_hook = NULL;
 
@@ -166,6 +168,28 @@ check_owner(Oid relid, Oid owner)
 					 quote_literal_cstr(quote_qualified_identifier(table->schema, table->name)))));
 }
 
+/* The catalog has names, too, for those who read it; the scheduler keeps a copy. */
+static void
+note_name(Oid relid, const char *name, const char *schema)
+{
+	st_stream_table_rename(relid, name, schema);
+	st_wake_note_graph();
+}
+
+static void
+check_schema(Oid schema)
+{
+	HeapTuple	tuple = written_object(NamespaceRelationId, NamespaceOidIndexId, Anum_pg_namespace_oid, schema);
+	char	   *old_name = get_namespace_name(schema);
+	ListCell   *lc;
+
+	if (!HeapTupleIsValid(tuple) || old_name == NULL || !OidIsValid(st_internal_relation("pgt_stream_tables", true)) ||
+		strcmp(NameStr(((Form_pg_namespace) GETSTRUCT(tuple))->nspname), old_name) == 0)
+		return;
+	foreach(lc, st_stream_tables_in(schema))
+		note_name(lfirst_oid(lc), NULL, NameStr(((Form_pg_namespace) GETSTRUCT(tuple))->nspname));
+}
+
 static void
 check_relation(Oid relid)
 {
@@ -190,6 +214,10 @@ check_relation(Oid relid)
 					 errhint("Give the query's columns the names and types of the type.")));
 		if (was->relowner != is->relowner)
 			check_owner(relid, is->relowner);
+		if (strcmp(NameStr(was->relname), NameStr(is->relname)) != 0)
+			note_name(relid, NameStr(is->relname), NULL);
+		if (was->relnamespace != is->relnamespace)
+			note_name(relid, NULL, get_namespace_name(is->relnamespace));
 	}
 	if (HeapTupleIsValid(old_row))
 		ReleaseSysCache(old_row);
@@ -226,6 +254,8 @@ object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg
 		check_inheritance(object, ((ObjectAccessPostAlter *) arg)->auxiliary_id);
 	else if (class == TriggerRelationId && access == OAT_POST_ALTER)
 		check_trigger(object);
+	else if (class == NamespaceRelationId && access == OAT_POST_ALTER)
+		check_schema(object);
 	else if (class == RelationRelationId && sub > 0 && (access == OAT_POST_CREATE || access == OAT_DROP))
 	{
 		if (st_is_stream_table(object))

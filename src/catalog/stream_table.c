@@ -26,6 +26,7 @@
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/hsearch.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -248,6 +249,40 @@ st_stream_table_suspend(Oid relid)
 }
 
 void
+st_stream_table_rename(Oid relid, const char *name, const char *schema)
+{
+	Relation	rel = table_open(st_internal_relation("pgt_stream_tables", false), RowExclusiveLock);
+	HeapTuple	tuple = find_row(rel, "idx_pgt_relid", 2, F_OIDEQ, ObjectIdGetDatum(relid));
+
+	if (HeapTupleIsValid(tuple) && name)
+		update_column(rel, tuple, "pgt_name", CStringGetTextDatum(name));
+	else if (HeapTupleIsValid(tuple))
+		update_column(rel, tuple, "pgt_schema", CStringGetTextDatum(schema));
+	table_close(rel, RowExclusiveLock);
+}
+
+List *
+st_stream_tables_in(Oid schema)
+{
+	Relation	rel = table_open(st_internal_relation("pgt_stream_tables", false), AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple	tuple;
+	List	   *result = NIL;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		isnull;
+		Oid			relid = DatumGetObjectId(heap_getattr(tuple, 2, RelationGetDescr(rel), &isnull));
+
+		if (get_rel_namespace(relid) == schema)
+			result = lappend_oid(result, relid);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return result;
+}
+
+void
 st_stream_table_accept_owner(int64 pgt_id, Oid owner)
 {
 	Relation	rel = table_open(st_internal_relation("stream_table_internals", false), RowExclusiveLock);
@@ -313,7 +348,7 @@ catalog_plan(const char *sql, int nargs, Oid *types)
 
 	if (catalog_statements == NULL)
 	{
-		HASHCTL		control = {.keysize = sizeof(uint64), .entrysize = sizeof(CatalogStatement)};
+		HASHCTL		control = {.keysize = sizeof(uint64),.entrysize = sizeof(CatalogStatement)};
 
 		catalog_statements = hash_create("pg_trickle catalog statements", 32, &control, HASH_ELEM | HASH_BLOBS);
 	}
@@ -331,6 +366,7 @@ catalog_plan(const char *sql, int nargs, Oid *types)
 		SPI_keepplan(plan);
 		statement = hash_search(catalog_statements, &hash, HASH_ENTER, &found);
 		statement->text = text;
+
 		statement->plan = plan;
 	}
 	return plan;

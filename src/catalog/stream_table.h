@@ -78,7 +78,12 @@ extern bool st_is_suspended(const StStreamTable *table);
  * (rule J15). Seen after the next CommandCounterIncrement.
  */
 extern void st_stream_table_suspend(Oid relid);
+/* One of name and schema is NULL, and stays as it is. */
+extern void st_stream_table_rename(Oid relid, const char *name, const char *schema);
 extern void st_stream_table_accept_owner(int64 pgt_id, Oid owner);
+
+/* OIDs of the stream tables of a schema. Runs no statement. */
+extern List *st_stream_tables_in(Oid schema);
 
 /* The role that owns a relation; raises 42P01 if it is gone. */
 extern Oid	st_relation_owner(Oid relid);

@@ -122,8 +122,17 @@ SELECT count(*) FROM pgtrickle.diamond_groups();
 SELECT pgtrickle.explain_dag() LIKE 'graph%';
 RESET ROLE;
 \set VERBOSITY default
+-- whoever repairs it lets the query run with the rights of its owner
+CREATE ROLE obs_third;
+GRANT SELECT, TRIGGER ON obs_u TO obs_third;
+ALTER TABLE obs_x OWNER TO obs_other;
+ALTER TABLE obs_x OWNER TO obs_third;
+SELECT pgtrickle.repair_stream_table('obs_x');
+SELECT test.refresh('obs_x', 'NO_DATA');
+ALTER TABLE obs_x OWNER TO CURRENT_USER;
+REVOKE ALL ON obs_u FROM obs_third;
 REVOKE USAGE ON SCHEMA pgtrickle FROM obs_other;
-DROP ROLE obs_other;
+DROP ROLE obs_other, obs_third;
 \o /dev/null
 SELECT test.drop_all();
 \o
