@@ -30,6 +30,7 @@
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/catcache.h"
@@ -40,6 +41,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
+#include "utils/wait_event.h"
 
 #include "capture/capture.h"
 #include "capture/internal.h"
@@ -349,6 +351,59 @@ st_capture_install(Oid source, const Bitmapset *attnums)
 	CommandCounterIncrement();
 }
 
+/* tries to complete capture, and milliseconds between them */
+#define COMPLETE_TRIES 10
+#define COMPLETE_NAP 10
+
+/*
+ * What st_capture_install locks, if that can be had without waiting; else
+ * nothing. What a locked relation has below it cannot change any more.
+ */
+static bool
+lock_tree_nowait(Oid source)
+{
+	List	   *locked = NIL;
+	List	   *more;
+	ListCell   *lc;
+
+	while ((more = list_difference_oid(find_all_inheritors(source, NoLock, NULL), locked)) != NIL)
+	{
+		foreach(lc, more)
+		{
+			if (!ConditionalLockRelationOid(lfirst_oid(lc), ShareRowExclusiveLock))
+				break;
+			locked = lappend_oid(locked, lfirst_oid(lc));
+		}
+		if (lc)
+			break;
+	}
+	if (more == NIL && st_log_lock_nowait(source))
+		return true;
+	foreach(lc, locked)
+		UnlockRelationOid(lfirst_oid(lc), ShareRowExclusiveLock);
+	return false;
+}
+
+bool
+st_capture_complete(Oid source, const Bitmapset *attnums)
+{
+	ListCell   *lc;
+
+	/* as in st_capture_install */
+	foreach(lc, find_all_inheritors(source, NoLock, NULL))
+		check_capturable(lfirst_oid(lc));
+	for (int i = 1; !lock_tree_nowait(source); i++)
+	{
+		if (i == COMPLETE_TRIES)
+			return false;
+		CHECK_FOR_INTERRUPTS();
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, COMPLETE_NAP, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+	}
+	st_capture_install(source, attnums);
+	return true;
+}
+
 void
 st_capture_remove(Oid source)
 {
@@ -547,6 +602,6 @@ st_capture_init(void)
 	st_store_hooks.is_open = st_book_is_open;
 	st_store_hooks.tree = st_capture_tree;
 	st_store_hooks.is_complete = st_capture_is_complete;
-	st_store_hooks.install = st_capture_install;
+	st_store_hooks.complete = st_capture_complete;
 	st_book_init();
 }

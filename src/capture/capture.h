@@ -20,6 +20,14 @@
 extern void st_capture_install(Oid source, const Bitmapset *attnums);
 
 /*
+ * The same for who holds locks that others may wait for: never waits for a
+ * lock, so that nobody's deadlock can be of our making. If after a moment of
+ * trying somebody still has a lock in our way, changes nothing and returns
+ * false.
+ */
+extern bool st_capture_complete(Oid source, const Bitmapset *attnums);
+
+/*
  * Lock the table, its partitions and children against writers to the end of
  * transaction, as st_capture_install and st_capture_remove need it. Checks no
  * rights.

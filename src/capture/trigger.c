@@ -40,6 +40,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
 #include "capture/capture.h"
@@ -90,27 +91,34 @@ ancestors(Oid relid)
 	return result;
 }
 
-/* Map the source's attribute numbers to the relation's, by name. */
-static AttrNumber *
-map_by_name(TupleDesc source, TupleDesc relation, MemoryContext context)
+/*
+ * Map the attribute numbers of an ancestor to the relation's, by name. The
+ * ancestor is not locked: who alters it locks it before the relation, which our
+ * writer has, so that each would wait for the other. False if it is gone.
+ */
+static bool
+map_by_name(StTarget *target, TupleDesc relation, MemoryContext context)
 {
-	AttrNumber *map = MemoryContextAllocZero(context, sizeof(AttrNumber) * (source->natts + 1));
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(target->source));
 
-	for (int i = 0; i < source->natts; i++)
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	target->nmap = ((Form_pg_class) GETSTRUCT(tuple))->relnatts + 1;
+	ReleaseSysCache(tuple);
+	target->map = MemoryContextAllocZero(context, sizeof(AttrNumber) * target->nmap);
+	for (int i = 1; i < target->nmap; i++)
 	{
-		Form_pg_attribute att = TupleDescAttr(source, i);
+		char	   *name = get_attname(target->source, i, true);
 
-		if (att->attisdropped)
-			continue;
-		for (int j = 0; j < relation->natts; j++)
+		for (int j = 0; name && j < relation->natts; j++)
 		{
-			Form_pg_attribute other = TupleDescAttr(relation, j);
+			Form_pg_attribute att = TupleDescAttr(relation, j);
 
-			if (!other->attisdropped && strcmp(NameStr(att->attname), NameStr(other->attname)) == 0)
-				map[i + 1] = j + 1;
+			if (!att->attisdropped && strcmp(name, NameStr(att->attname)) == 0)
+				target->map[i] = j + 1;
 		}
 	}
-	return map;
+	return true;
 }
 
 static void
@@ -135,17 +143,8 @@ fill_targets(TargetCache *entry)
 			continue;
 		target->source = source;
 		target->by_row = st_capture_by_row(source);
-		if (source != entry->relid)
-		{
-			Relation	parent = try_relation_open(source, AccessShareLock);
-
-			if (parent == NULL)
-				continue;
-			target->nmap = RelationGetNumberOfAttributes(parent) + 1;
-			target->map = map_by_name(RelationGetDescr(parent), RelationGetDescr(rel), entry->context);
-			relation_close(parent, AccessShareLock);
-		}
-		entry->ntargets++;
+		if (source == entry->relid || map_by_name(target, RelationGetDescr(rel), entry->context))
+			entry->ntargets++;
 	}
 	relation_close(rel, NoLock);
 }

@@ -595,9 +595,13 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 }
 
 /*
- * A partition that was attached or triggers that were dropped since: complete
- * capture before the snapshot, under its lock; the generation then says that
- * this refresh must recompute.
+ * A partition that was attached or triggers that were dropped since, or columns
+ * that the program reads and its first version did not (rule B9): complete
+ * capture before the snapshot, under its lock; the generation, or rows that lack
+ * the columns, then say that this refresh must recompute. They say so each
+ * time until it succeeds: we hold nodes, for which others wait, and must not
+ * wait for a lock. Nor may a snapshot be older than the capture that it counts
+ * as complete.
  */
 static void
 complete_capture(GroupMember *member)
@@ -605,16 +609,17 @@ complete_capture(GroupMember *member)
 	ListCell   *lc;
 	StOwnerScope scope;
 
-	if (member->entry->program == NULL)
+	if (member->entry->program == NULL || IsolationUsesXactSnapshot())
 		return;
 	foreach(lc, member->entry->program->sources)
 	{
 		StSource   *source = lfirst(lc);
 
-		if (st_store_hooks.is_complete(source->relid))
+		if (st_store_hooks.is_complete(source->relid) &&
+			(st_log_holds(source->relid, source->attnums) || ST_FAULT("B9 refresh")))
 			continue;
 		st_owner_enter(&scope, member->entry->owner, NIL);
-		st_store_hooks.install(source->relid, source->attnums);
+		(void) st_store_hooks.complete(source->relid, source->attnums);
 		st_owner_leave(&scope);
 	}
 }

@@ -553,6 +553,26 @@ st_log_fits(Oid source)
 	return fits;
 }
 
+bool
+st_log_holds(Oid source, const Bitmapset *attnums)
+{
+	const StSegment *segment = st_segment_current(source);
+	Bitmapset  *missing;
+
+	if (segment == NULL)
+		return false;
+	missing = bms_copy(attnums);
+	for (int i = 0; i < segment->natts; i++)
+		missing = bms_del_member(missing, segment->attnums[i]);
+	return bms_is_empty(missing);
+}
+
+bool
+st_log_lock_nowait(Oid source)
+{
+	return st_segments_lock(source, false);
+}
+
 void
 st_log_ensure(Oid source, const Bitmapset *attnums)
 {

@@ -46,6 +46,12 @@ typedef void (*StLogCallback) (TupleTableSlot *slot, int weight, void *arg);
  */
 extern void st_log_ensure(Oid source, const Bitmapset *attnums);
 
+/*
+ * Lock what st_log_ensure would wait for, to the end of transaction; false if
+ * somebody has it. The caller holds the lock on the source already.
+ */
+extern bool st_log_lock_nowait(Oid source);
+
 /* Drop the log of a source that has no consumer left. */
 extern void st_log_drop_unused(Oid source);
 
@@ -53,6 +59,8 @@ extern void st_log_drop_unused(Oid source);
 extern bool st_log_exists(Oid source);
 /* And are its columns still of the types that the source's have? */
 extern bool st_log_fits(Oid source);
+/* And does it store these columns of the source (attribute numbers)? */
+extern bool st_log_holds(Oid source, const Bitmapset *attnums);
 /* Would its rows be lost in a crash? */
 extern bool st_log_is_unlogged(Oid source);
 
@@ -172,8 +180,8 @@ typedef struct StStoreHooks
 	bool		(*is_node) (Oid relid);
 	/* does everything that can hold the source's rows carry capture? */
 	bool		(*is_complete) (Oid source);
-	/* put capture where it is missing; locks the source against writers */
-	void		(*install) (Oid source, const Bitmapset *attnums);
+	/* put capture where it is missing, as st_capture_complete */
+	bool		(*complete) (Oid source, const Bitmapset *attnums);
 	/* lock a consumer without waiting: its name, or NULL if it is busy or gone */
 	char	   *(*lock_consumer) (int64 pgt_id);
 } StStoreHooks;

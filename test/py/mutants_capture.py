@@ -87,6 +87,42 @@ def columns_grow_under_a_writer(db):
     db.fresh("s", "s2")
 
 
+@mutant("B9 refresh")
+def more_columns_are_read_than_captured(db):
+    db.run("CREATE TABLE t (id int, a int, b int) PARTITION BY LIST (a)",
+           "CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1)", "CREATE TABLE t2 PARTITION OF t DEFAULT")
+    db.create("s", "SELECT id, a FROM t")
+    # as a library that did not know that it needs them
+    creator = db.session()
+    db.also("B9", creator)
+    db.create("s2", "SELECT id, b FROM t", conn=creator)
+    db.create("s3", "SELECT id, b FROM t", conn=creator)
+    creator.close()
+    db.run("INSERT INTO t VALUES (1, 1, 1), (2, 2, 2)")
+    writer = db.session()
+    writer.execute("BEGIN; INSERT INTO t VALUES (3, 3, 3)")
+    # somebody writes: recomputed without waiting for him
+    db.refresh("s2")
+    writer.execute("COMMIT; INSERT INTO t VALUES (4, 4, 4)")
+    db.refresh("s2")
+    reasons = "SELECT array_agg(DISTINCT refresh_reason) FROM pgtrickle.pgt_refresh_history WHERE was_full_fallback"
+    assert db.value(reasons) == ["a column was not captured"]
+    last = db.value("SELECT max(refresh_id) FROM pgtrickle.pgt_refresh_history")
+    db.run("INSERT INTO t VALUES (5, 1, 5)", "UPDATE t SET b = 7 WHERE id = 1")
+    for name in "s", "s2", "s3":
+        db.refresh(name)
+    # what was written before is in a log without the column
+    assert db.value("SELECT array_agg(action ORDER BY pgt_name) FROM pgtrickle.pgt_refresh_history"
+                    f" JOIN pgtrickle.pgt_stream_tables USING (pgt_id) WHERE refresh_id > {last}"
+                    ) == ["DIFFERENTIAL", "DIFFERENTIAL", "FULL"]
+    db.run("DELETE FROM t WHERE id < 3")
+    for name in "s", "s2", "s3":
+        db.refresh(name)
+    db.fresh("s", "s2", "s3", fallback=True)
+    assert db.value("SELECT array_agg(action) FROM (SELECT DISTINCT ON (pgt_id) action FROM pgtrickle.pgt_refresh_history"
+                    " ORDER BY pgt_id, refresh_id DESC) AS h") == ["DIFFERENTIAL"] * 3
+
+
 @mutant("B10")
 def unlogged_source(db):
     db.run("CREATE UNLOGGED TABLE t (id int)", "INSERT INTO t VALUES (1)")
