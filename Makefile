@@ -86,6 +86,7 @@ OBJS = \
 	src/apply/guard.o \
 	src/apply/identity.o \
 	src/apply/write.o \
+	src/refresh/budget.o \
 	src/refresh/entry.o \
 	src/refresh/group.o \
 	src/refresh/node_run.o \

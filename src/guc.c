@@ -23,6 +23,7 @@ int			st_guc_max_consecutive_errors = 3;
 int			st_guc_max_dynamic_refresh_workers = 4;
 int			st_guc_max_log_age = 24 * 60 * 60;
 int			st_guc_max_log_bytes = 16 * 1024 * 1024;
+int			st_guc_min_delta_budget_ms = 5000;
 int			st_guc_min_schedule_seconds = 1;
 int			st_guc_parallel_refresh_mode = ST_PARALLEL_ON;
 int			st_guc_scheduler_interval_ms = 1000;
@@ -89,6 +90,10 @@ st_guc_init(void)
 							"How large a change log may become while a stream table that is not refreshed holds it.",
 							"Beyond that the log is given back and the stream table recomputed at its next refresh. 0: without limit.",
 							&st_guc_max_log_bytes, 16 * 1024 * 1024, 0, INT_MAX, PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trickle.min_delta_budget_ms",
+							"How long the delta of a stream table may at least take to compute, in milliseconds.",
+							"When it has taken as long and four times as long as the last recompute, it is given up and the stream table recomputed. 0: without limit.",
+							&st_guc_min_delta_budget_ms, 5000, 0, INT_MAX, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.min_schedule_seconds",
 							"Shortest schedule that a stream table may be given, in seconds.",
 							"Applies to durations when they are set, not to cron expressions.",

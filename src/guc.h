@@ -31,6 +31,9 @@ enum
 };
 extern int	st_guc_parallel_refresh_mode;
 
+/* The least time after which the computing of a delta is given up, in milliseconds; 0: never. */
+extern int	st_guc_min_delta_budget_ms;
+
 /* Errors of a stream table's own in a row that suspend it. */
 extern int	st_guc_max_consecutive_errors;
 

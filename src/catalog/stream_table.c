@@ -132,6 +132,9 @@ st_stream_table_get(Oid relid)
 	result->last_refresh_at = DatumGetTimestampTz(attribute(tuple, desc, "last_refresh_at", &isnull));
 	if (isnull)
 		result->last_refresh_at = 0;
+	result->last_full_ms = DatumGetFloat8(attribute(tuple, desc, "last_full_ms", &isnull));
+	if (isnull)
+		result->last_full_ms = -1;
 	result->written_by = HeapTupleHeaderXminFrozen(tuple->t_data) ? FrozenTransactionId :
 		HeapTupleHeaderGetRawXmin(tuple->t_data);
 	table_close(rel, AccessShareLock);

@@ -35,6 +35,7 @@ typedef struct StStreamTable
 	bool		populated;
 	bool		needs_reinit;
 	TimestampTz last_refresh_at;	/* 0: never */
+	double		last_full_ms;	/* its last recompute took; negative: not known */
 	bool		found_nothing;	/* the last refresh that was recorded did */
 	TransactionId written_by;	/* who wrote its row of pgt_stream_tables last, as every refresh does */
 	char	   *search_path;	/* that the query was written under */

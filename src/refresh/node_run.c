@@ -31,6 +31,7 @@
 #include "utils/relcache.h"
 
 #include "compat.h"
+#include "refresh/budget.h"
 #include "refresh/node_run.h"
 #include "refresh/recursion_run.h"
 #include "refresh/run.h"
@@ -653,6 +654,8 @@ st_run_differential(StEntry *entry, int nsources, StSourceDelta *sources, Snapsh
 			tuplestore_end(run.joins[i].rows);
 	outcome->delta_ms += st_elapsed_ms(start);
 	st_note_step(outcome, "delta: " UINT64_FORMAT " rows, %.3f ms", rows, st_elapsed_ms(start));
+	/* what is left is certain to end, and a recompute would have to do it, too */
+	(void) st_budget_end(outcome->budget);
 	return finish_final(entry, &delta, false, snapshot, outcome) ? NULL : "inconsistent";
 }
 

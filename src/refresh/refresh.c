@@ -48,6 +48,7 @@
 #include "catalog/history.h"
 #include "compat.h"
 #include "guc.h"
+#include "refresh/budget.h"
 #include "refresh/node_run.h"
 #include "refresh/source_read.h"
 #include "refresh/refresh.h"
@@ -254,6 +255,7 @@ try_differential(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outco
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
+	outcome->budget = st_budget_begin(st_budget_for(member->entry->table->last_full_ms));
 	PG_TRY();
 	{
 		st_owner_enter(&scope, member->entry->owner, ST_FAULT("E15") ? NIL : member->entry->table->settings);
@@ -267,9 +269,11 @@ try_differential(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outco
 			RollbackAndReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
+		(void) st_budget_end(outcome->budget);
 	}
 	PG_CATCH();
 	{
+		bool		spent = st_budget_end(outcome->budget);
 		ErrorData  *error;
 		int			category;
 
@@ -281,16 +285,20 @@ try_differential(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outco
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
 		category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+
 		/*
 		 * Rule E1: values that never stood side by side may have met in the
 		 * delta. Domains and functions in PL/pgSQL raise errors of their own.
 		 */
-		if (category != ERRCODE_TO_CATEGORY(ERRCODE_DATA_EXCEPTION) &&
-			category != ERRCODE_TO_CATEGORY(ERRCODE_CARDINALITY_VIOLATION) &&
-			category != ERRCODE_TO_CATEGORY(ERRCODE_PLPGSQL_ERROR) &&
-			error->sqlerrcode != ERRCODE_CHECK_VIOLATION)
+		if (spent && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+			reason = "computing the delta took far longer than the last recompute";
+		else if (category != ERRCODE_TO_CATEGORY(ERRCODE_DATA_EXCEPTION) &&
+				 category != ERRCODE_TO_CATEGORY(ERRCODE_CARDINALITY_VIOLATION) &&
+				 category != ERRCODE_TO_CATEGORY(ERRCODE_PLPGSQL_ERROR) &&
+				 error->sqlerrcode != ERRCODE_CHECK_VIOLATION)
 			ReThrowError(error);
-		reason = psprintf("an expression failed over the delta: %s", error->message);
+		else
+			reason = psprintf("an expression failed over the delta: %s", error->message);
 	}
 	PG_END_TRY();
 	return reason;
@@ -338,11 +346,14 @@ static void
 recompute(GroupMember *member, bool empty, Snapshot snapshot, StRefreshOutcome *outcome)
 {
 	StOwnerScope scope;
+	instr_time	start;
 
+	INSTR_TIME_SET_CURRENT(start);
 	st_owner_enter(&scope, member->entry->owner, member->entry->table->settings);
 	st_statement_check_permissions(member->entry->original);
 	st_run_full(member->entry, empty, snapshot, outcome);
 	st_owner_leave(&scope);
+	outcome->full_ms = st_elapsed_ms(start);
 }
 
 /*
@@ -412,19 +423,23 @@ record_change(StEntry *entry, const char *initiated_by, TimestampTz start, const
 		.delta_ms = outcome->delta_ms,
 		.apply_ms = outcome->apply_ms
 	};
-	Oid			types[] = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, BOOLOID};
-	Datum		values[5];
+	bool		full = strcmp(outcome->action, "DIFFERENTIAL") != 0;
+	Oid			types[] = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, BOOLOID, FLOAT8OID};
+	Datum		values[6];
+	char		nulls[] = {' ', ' ', ' ', ' ', ' ', full ? ' ' : 'n', '\0'};
 
 	values[0] = Int64GetDatum(row.pgt_id);
 	values[1] = TimestampTzGetDatum(row.start);
 	values[2] = TimestampTzGetDatum(row.end);
-	values[3] = CStringGetTextDatum(strcmp(row.action, "DIFFERENTIAL") == 0 ? "DIFFERENTIAL" : "FULL");
+	values[3] = CStringGetTextDatum(full ? "FULL" : "DIFFERENTIAL");
 	values[4] = BoolGetDatum(entry->stays_stale);
+	values[5] = Float8GetDatum(outcome->full_ms);
 	SPI_connect();
 	if (st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET status = 'ACTIVE', is_populated = true,"
 						   " data_timestamp = $2, last_refresh_at = $3, needs_reinit = $5,"
 						   " consecutive_errors = 0, last_error_message = NULL, last_error_at = NULL,"
-						   " effective_refresh_mode = $4 WHERE pgt_id = $1", 5, types, values, NULL) == 0)
+						   " effective_refresh_mode = $4, last_full_ms = coalesce($6, last_full_ms)"
+						   " WHERE pgt_id = $1", 6, types, values, nulls) == 0)
 		raise_created_later(entry);
 	st_history_prune(row.pgt_id, st_history_add(&row));
 	SPI_finish();

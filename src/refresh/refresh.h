@@ -27,6 +27,8 @@ typedef struct StRefreshOutcome
 	double		read_ms;
 	double		delta_ms;
 	double		apply_ms;
+	double		full_ms;		/* of the recompute alone */
+	int			budget;			/* level of the delta's, see st_budget_begin */
 	StringInfo	steps;			/* a line per step, for the log; NULL: not wanted */
 } StRefreshOutcome;
 

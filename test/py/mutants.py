@@ -422,6 +422,16 @@ def four_changed_references(db):
     both_sides(db, "SELECT t.id, t.n, u.n AS m, t2.n AS o, u2.n AS p FROM t JOIN u USING (id) JOIN t AS t2 USING (id) JOIN u AS u2 USING (id)")
 
 
+@mutant("K26 budget")
+def hopeless_delta(db):
+    db.run("CREATE TABLE t (id int PRIMARY KEY, k int)", "INSERT INTO t SELECT x, 1 FROM generate_series(1, 40) AS x")
+    db.create("s", "SELECT count(*) AS c FROM t AS a" + "".join(f" JOIN t AS {y} ON {y}.k = {x}.k" for x, y in itertools.pairwise("abcdefghi"))
+              + " AND i.id < 0")
+    db.run("UPDATE t SET k = 2 WHERE id > 20", "SET pg_trickle.min_delta_budget_ms = 100", "SET statement_timeout = '20s'",
+           "SELECT pgtrickle.refresh_stream_table('s')")
+    db.fresh(fallback=True)
+
+
 @mutant("E7a")
 def no_argument_but_null(db):
     grouped(db, "(1, 1, 1), (2, 1, NULL)", "SELECT g, sum(n) AS s, count(n) AS c FROM t GROUP BY g",

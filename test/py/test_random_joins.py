@@ -728,6 +728,12 @@ def without_stream_tables(query):
     return re.sub(r"\bst([1-4]) AS ", r"plain_\1 AS ", query)
 
 
+# Groups, and what was in those that were compared.
+compared = collections.Counter()
+# Of joins of thirty relations that are hardly connected, few deltas are hopeless (rule K26).
+OVER_BUDGET = "computing the delta took far longer than the last recompute"
+
+
 def failing(db, query):
     """Whether the query raises an error of its own, as division by zero, or is too much work."""
     db.execute("BEGIN; SET LOCAL statement_timeout = '500ms'")
@@ -771,7 +777,9 @@ def one_group(db, seed):
         for name in names:
             db.assert_fresh(name)
         runs = db.rows("SELECT action, refresh_reason FROM pgtrickle.pgt_refresh_history WHERE refresh_id > %s", (last,))
-        wrong = [x for x in runs if x[0] not in ("DIFFERENTIAL", "NO_DATA") or x[1] is not None]
+        given_up = [x for x in runs if tuple(x) == ("FULL", OVER_BUDGET)]
+        compared["given up"] += len(given_up)
+        wrong = [x for x in runs if x not in given_up and (x[0] not in ("DIFFERENTIAL", "NO_DATA") or x[1] is not None)]
         assert not wrong, f"refreshed as {wrong}"
 
     try:
@@ -850,10 +858,6 @@ def one_group(db, seed):
                 db.execute("SELECT pgtrickle.drop_stream_table(%s)", (name,))
 
 
-# Groups, and what was in those that were compared.
-compared = collections.Counter()
-
-
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_random_joins(db, chunk):
     prepare(db)
@@ -879,6 +883,7 @@ def test_shapes():
     for shape, least in (("five relations", 10), ("self join", 10), ("aggregate of an aggregate", 4), ("chain of 2", 4), ("chain of 3", 2),
                          ("chain of 4", 2), ("diamond", 4)):
         assert compared[shape] >= least, f"{shape}: {dict(compared)}"
+    assert compared["given up"] * 20 <= compared["groups"], dict(compared)
 
 
 # -- which of equal values is shown
