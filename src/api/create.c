@@ -9,8 +9,8 @@
  *	  snapshot of the first fill is taken after that (rule C7): writers of the
  *	  sources wait for the fill.
  *
- *	  Lock order: sources (st_definition_lock), then the stream table,
- *	  which nobody else can see yet.
+ *	  Lock order: sources (st_definition_lock), then the name, then the stream
+ *	  table, which nobody else can see yet.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,15 +21,18 @@
 #include "catalog/pg_type.h"
 #include "catalog/toasting.h"
 #include "commands/tablecmds.h"
+#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/formatting.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 
 #include "api/definition.h"
@@ -278,6 +281,27 @@ check_name_free(CreatePlan *plan)
 				 errmsg("stream table already exists: \"%s\"", plan->name->relname)));
 }
 
+/* tells the lock on a name from our other lock tags and the users' advisory locks */
+#define NAME_LOCK_FIELD4 7714
+
+/*
+ * Who creates another stream table of this name waits until the end of our
+ * transaction, and then hears that it exists, not that a catalog's index has
+ * its key already. Comes after the locks on sources: others wait for the name.
+ */
+static void
+claim_name(CreatePlan *plan)
+{
+	const char *name = plan->name->relname;
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, RangeVarGetCreationNamespace(plan->name),
+						 DatumGetUInt32(hash_any((const unsigned char *) name, strlen(name))), NAME_LOCK_FIELD4);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	AcceptInvalidationMessages();
+	check_name_free(plan);
+}
+
 Datum
 st_sql_create_stream_table(PG_FUNCTION_ARGS)
 {
@@ -301,6 +325,7 @@ st_sql_create_stream_table(PG_FUNCTION_ARGS)
 	st_definition_advise(definition);
 	st_definition_lock(st_definition_sources(definition), NIL);
 	st_definition_install_capture(definition);
+	claim_name(&plan);
 
 	create_relation(&plan);
 	SPI_connect();

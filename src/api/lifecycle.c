@@ -53,8 +53,9 @@ PG_FUNCTION_INFO_V1(st_sql_verify_stream_table);
 
 /* ----- refresh ----- */
 
+/* "report": tell the client what was done, which a function's result may say already. */
 static void
-refresh(Oid relid)
+refresh(Oid relid, bool report)
 {
 	StStreamTable *table;
 	StRefreshOutcome outcome;
@@ -80,17 +81,18 @@ refresh(Oid relid)
 						table->schema, table->name)));
 		return;
 	}
-	ereport(INFO,
-			(errmsg("stream table \"%s.%s\" refreshed: %s, %lld inserted, %lld updated, %lld deleted",
-					table->schema, table->name, outcome.action, (long long) outcome.applied.inserted,
-					(long long) outcome.applied.updated, (long long) outcome.applied.deleted),
-			 outcome.reason ? errdetail("It was recomputed: %s.", outcome.reason) : 0));
+	if (report)
+		ereport(INFO,
+				(errmsg("stream table \"%s.%s\" refreshed: %s, %lld inserted, %lld updated, %lld deleted",
+						table->schema, table->name, outcome.action, (long long) outcome.applied.inserted,
+						(long long) outcome.applied.updated, (long long) outcome.applied.deleted),
+				 outcome.reason ? errdetail("It was recomputed: %s.", outcome.reason) : 0));
 }
 
 Datum
 st_sql_refresh_stream_table(PG_FUNCTION_ARGS)
 {
-	refresh(st_lock_stream_table(PG_GETARG_TEXT_PP(0)));
+	refresh(st_lock_stream_table(PG_GETARG_TEXT_PP(0)), true);
 	PG_RETURN_VOID();
 }
 
@@ -118,7 +120,7 @@ st_sql_refresh_if_stale(PG_FUNCTION_ARGS)
 	SPI_finish();
 	if (fresh)
 		PG_RETURN_BOOL(false);
-	refresh(relid);
+	refresh(relid, false);
 	PG_RETURN_BOOL(true);
 }
 

@@ -160,10 +160,12 @@ st_query_sources(Query *query)
 	return context.relids;
 }
 
+/* A function that is inlined folds to a constant too, but only for as long as it is not replaced. */
 static bool
 is_constant(Node *expression)
 {
-	return expression == NULL || IsA(eval_const_expressions(NULL, expression), Const);
+	return expression == NULL ||
+		(!contain_mutable_functions(expression) && IsA(eval_const_expressions(NULL, expression), Const));
 }
 
 static void

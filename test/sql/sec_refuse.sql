@@ -55,6 +55,13 @@ SELECT pgtrickle.create_stream_table('sec_x', 'SELECT id FROM sec_t LIMIT 3');
 SELECT pgtrickle.create_stream_table('sec_x', 'SELECT id FROM sec_t ORDER BY id OFFSET 3', refresh_mode => 'FULL');
 \echo :LAST_ERROR_SQLSTATE
 SELECT pgtrickle.create_stream_table('sec_x', 'SELECT id FROM sec_t ORDER BY id LIMIT (SELECT 3)', refresh_mode => 'FULL');
+-- what a function's inlined body says is no constant
+CREATE FUNCTION sec_three() RETURNS bigint LANGUAGE sql VOLATILE AS 'SELECT 3::bigint';
+SELECT pgtrickle.create_stream_table('sec_x', 'SELECT id FROM sec_t ORDER BY id LIMIT sec_three()');
+SELECT pgtrickle.create_stream_table('sec_x', 'SELECT id FROM sec_t ORDER BY id LIMIT 3 OFFSET sec_three()', refresh_mode => 'FULL');
+ALTER FUNCTION sec_three() STABLE;
+SELECT pgtrickle.create_stream_table('sec_x', 'SELECT id FROM sec_t ORDER BY id LIMIT sec_three()');
+DROP FUNCTION sec_three;
 \echo :LAST_ERROR_SQLSTATE
 SELECT pgtrickle.create_stream_table('sec_x', 'SELECT id FROM sec_t TABLESAMPLE system (10)', refresh_mode => 'DIFFERENTIAL');
 \echo :LAST_ERROR_SQLSTATE
