@@ -176,6 +176,8 @@ st_failure_forget(StScheduled *node)
 	node->failures = 0;
 	node->alerted = false;
 	node->not_before = 0;
-	node->runnable = true;
+	/* one that was paused or frozen while its refresh ran stays so */
+	if (node->failed_before)
+		node->runnable = true;
 	node->failed_before = false;
 }
