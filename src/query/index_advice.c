@@ -4,9 +4,11 @@
  *	  Indexes that deltas would look up rows by, and that are not there.
  *
  * A change of one reference of a join finds the rows of the others by the
- * columns that conditions equate; a slice finds the rows of a touched key, and
- * those that a changed row of a linked relation equals. Where no index begins with such a column the relation is read in whole, which
- * is right but costs what the relation holds (rule E6).
+ * columns that conditions equate, and of a row that EXISTS or an outer join
+ * depends on, whether others match it; a slice finds the rows of a touched key,
+ * and those that a changed row of a linked relation equals. Where no index
+ * begins with such a column the relation is read in whole, which is right but
+ * costs what the relation holds (rule E6).
  *
  *-------------------------------------------------------------------------
  */
@@ -96,29 +98,71 @@ equated_column(Node *condition, int varno)
 	return 0;
 }
 
+/*
+ * The column of a relation that a reference's column is, through subqueries
+ * that do not compute it: a condition on it reaches the relation's index.
+ */
+static bool
+find_relation_column(RangeTblEntry *rte, AttrNumber column, Oid *relid, AttrNumber *attnum)
+{
+	Query	   *query = rte->subquery;
+	Var		   *var;
+
+	check_stack_depth();
+	if (rte->rtekind == RTE_RELATION)
+	{
+		*relid = rte->relid;
+		*attnum = column;
+		return true;
+	}
+	if (rte->rtekind != RTE_SUBQUERY || query->setOperations || query->limitCount || query->limitOffset ||
+		query->groupClause || query->groupingSets || query->hasAggs || query->hasWindowFuncs ||
+		query->hasTargetSRFs || query->distinctClause)
+		return false;
+	var = (Var *) list_nth_node(TargetEntry, query->targetList, column - 1)->expr;
+	return IsA(var, Var) && var->varlevelsup == 0 && var->varattno > 0 &&
+		find_relation_column(rt_fetch(var->varno, query->rtable), var->varattno, relid, attnum);
+}
+
+/*
+ * One index is enough for a reference: by whichever of the columns that
+ * conditions equate. If there is none, the first is named.
+ */
+static List *
+advise_reference(List *advice, List *conditions, int varno, RangeTblEntry *rte)
+{
+	Oid			first_relid = InvalidOid;
+	AttrNumber	first_attnum = 0;
+	ListCell   *lc;
+
+	foreach(lc, conditions)
+	{
+		AttrNumber	column = equated_column(lfirst(lc), varno);
+		Oid			relid;
+		AttrNumber	attnum;
+
+		if (column == 0 || !find_relation_column(rte, column, &relid, &attnum))
+			continue;
+		if (st_relation_has_index_on(relid, bms_make_singleton(attnum)))
+			return advice;
+		if (!OidIsValid(first_relid) || (relid == first_relid && attnum < first_attnum))
+		{
+			first_relid = relid;
+			first_attnum = attnum;
+		}
+	}
+	return OidIsValid(first_relid) ? advise(advice, first_relid, first_attnum) : advice;
+}
+
 static List *
 advise_join(List *advice, Query *flat)
 {
 	List	   *conditions = make_ands_implicit((Expr *) flat->jointree->quals);
+	int			varno = 1;
+	ListCell   *lc;
 
-	for (int varno = 1; varno <= list_length(flat->rtable); varno++)
-	{
-		RangeTblEntry *rte = rt_fetch(varno, flat->rtable);
-		Bitmapset  *columns = NULL;
-		ListCell   *lc;
-
-		if (rte->rtekind != RTE_RELATION)
-			continue;
-		foreach(lc, conditions)
-		{
-			AttrNumber	column = equated_column(lfirst(lc), varno);
-
-			if (column > 0)
-				columns = bms_add_member(columns, column);
-		}
-		if (!bms_is_empty(columns) && !st_relation_has_index_on(rte->relid, columns))
-			advice = advise(advice, rte->relid, bms_next_member(columns, -1));
-	}
+	foreach(lc, flat->rtable)
+		advice = advise_reference(advice, conditions, varno++, lfirst_node(RangeTblEntry, lc));
 	return advice;
 }
 
