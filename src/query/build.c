@@ -1062,13 +1062,32 @@ slice_repeated(Query *copy, BuildContext *context)
 	if (!copy->hasSubLinks || copy->setOperations || copy->limitCount || copy->limitOffset || !repeats_relation(copy))
 		return NULL;
 	split = st_split_grouping(copyObject(copy), context);
-	if (split && st_slice(copyObject(linitial_node(RangeTblEntry, split->rtable)->subquery), true, context))
+	if (split && st_slice(copyObject(linitial_node(RangeTblEntry, split->rtable)->subquery), ST_SLICE_REPEATED, context))
 	{
 		start_again(context, nnodes, njoins);
 		result = linearize_level(split, context);
 	}
 	else if (!split)
-		result = st_slice(copyObject(copy), true, context);
+		result = st_slice(copyObject(copy), ST_SLICE_REPEATED, context);
+	if (result == NULL)
+		start_again(context, nnodes, njoins);
+	return result;
+}
+
+/*
+ * Windows with partitions over states would be computed again in whole from
+ * these (window.c). A slice reads the touched partitions, if by an index.
+ */
+static Query *
+slice_partitions(Query *copy, BuildContext *context)
+{
+	int			nnodes = list_length(context->nodes);
+	int			njoins = list_length(context->joins);
+	Query	   *result;
+
+	if (!st_windows_are_partitioned(copy) || copy->limitCount || copy->limitOffset)
+		return NULL;
+	result = st_slice(copyObject(copy), ST_SLICE_INDEXED, context);
 	if (result == NULL)
 		start_again(context, nnodes, njoins);
 	return result;
@@ -1091,6 +1110,8 @@ linearize_or_slice(Query *query, BuildContext *context)
 
 	context->failed_below = false;
 	result = copy ? slice_repeated(copy, context) : NULL;
+	if (result == NULL && copy)
+		result = slice_partitions(copy, context);
 	if (result)
 		return result;
 	result = linearize_level(query, context);
@@ -1110,7 +1131,7 @@ linearize_or_slice(Query *query, BuildContext *context)
 		}
 	}
 	start_again(context, nnodes, njoins);
-	result = st_slice(copy, false, context);
+	result = st_slice(copy, ST_SLICE_ANYHOW, context);
 	if (result == NULL)
 		context->reason = reason;
 	return result;

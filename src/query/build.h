@@ -106,6 +106,13 @@ extern Query *st_recursion(CommonTableExpr *cte, BuildContext *context);
  */
 extern Query *st_window_level(Query *query, BuildContext *context);
 
+/*
+ * Does every window of the level have a PARTITION BY, while some function is
+ * more than an aggregate of its partition? Then its states would be read whole
+ * for what changes in one partition.
+ */
+extern bool st_windows_are_partitioned(Query *query);
+
 /* ORDER BY, taken out of a query. */
 typedef struct StOrder
 {
@@ -183,11 +190,16 @@ extern void st_flatten_join_columns(Query *query);
 /* Register a join, or find its equal, and make a query that reads all its columns. */
 extern Query *st_read_join(StJoin *join, BuildContext *context);
 
-/*
- * A query as a slice (query/slice.c); changes it. NULL: declined. "repeated":
- * only if slices are better than terms, since it reads a relation so often.
- */
-extern Query *st_slice(Query *query, bool repeated, BuildContext *context);
+/* When a query becomes a slice. */
+typedef enum StSliceDemand
+{
+	ST_SLICE_ANYHOW,			/* if any key cuts it */
+	ST_SLICE_INDEXED,			/* if nothing but touched keys is read */
+	ST_SLICE_REPEATED			/* and it reads a relation so often that slices are better than terms */
+} StSliceDemand;
+
+/* A query as a slice (query/slice.c); changes it. NULL: declined. */
+extern Query *st_slice(Query *query, StSliceDemand demand, BuildContext *context);
 
 /* Have equal values of the type, or of the expression, one image (rule A3)? */
 extern bool st_type_is_exact(Oid type, int32 typmod, Oid collation);

@@ -1319,18 +1319,13 @@ make_slice(Query *query, Slicing *slice)
 	return join;
 }
 
-/*
- * A relation that some slice's own key cuts in three places or more, by index,
- * while nothing is read whole: terms would join its changes with all of these.
- */
+/* A relation that some slice's own key cuts in three places or more: terms would join its changes with all of these. */
 static bool
 is_repeated(const Slicing *slicing)
 {
 	ListCell   *lc;
 	ListCell   *lc2;
 
-	if (slicing->whole != NIL || !has_index(slicing->sliced))
-		return false;
 	foreach(lc, slicing->sliced)
 	{
 		int			count = 0;
@@ -1345,8 +1340,17 @@ is_repeated(const Slicing *slicing)
 	return false;
 }
 
+/* Are slices wanted that read so? */
+static bool
+meets_demand(const Slicing *slicing, StSliceDemand demand)
+{
+	if (demand == ST_SLICE_ANYHOW)
+		return true;
+	return slicing->whole == NIL && has_index(slicing->sliced) && (demand == ST_SLICE_INDEXED || is_repeated(slicing));
+}
+
 Query *
-st_slice(Query *query, bool repeated, BuildContext *build)
+st_slice(Query *query, StSliceDemand demand, BuildContext *build)
 {
 	CandidateContext search = {NIL, 0};
 	Slicing		best = {NIL};
@@ -1379,7 +1383,7 @@ st_slice(Query *query, bool repeated, BuildContext *build)
 			(best.sliced == NIL || is_better(&slicing, &best)))
 			best = slicing;
 	}
-	if (best.sliced == NIL || (repeated && !is_repeated(&best)))
+	if (best.sliced == NIL || !meets_demand(&best, demand))
 		return st_decline(build, "no key cuts the query into slices");
 	return st_read_join(make_slice(query, &best), build);
 }

@@ -15,7 +15,8 @@
  *	  made of, and only rows that came out different are written. Old values come
  *	  from storage, so that a choice among equals needs no care (rule A5).
  *
- *	  Windows over tables are left to slices (slice.c).
+ *	  Windows over tables are left to slices (slice.c), and so are those over
+ *	  states whose partitions a slice reads by an index.
  *
  *-------------------------------------------------------------------------
  */
@@ -168,6 +169,13 @@ find_window(Query *query, WindowFunc *function)
 	elog(ERROR, "window %u is not there", function->winref);
 }
 
+/* Is it an aggregate of its whole partition? */
+static bool
+is_whole_aggregate(WindowFunc *function, WindowClause *window)
+{
+	return function->winagg && window->orderClause == NIL && (window->frameOptions & FRAMEOPTION_NONDEFAULT) == 0;
+}
+
 /* Window aggregates become columns of the groupings, which stand behind the first entry. */
 static Node *
 whole_mutator(Node *node, void *arg)
@@ -187,7 +195,7 @@ whole_mutator(Node *node, void *arg)
 		int			grouping = 0;
 		ListCell   *lc;
 
-		if (!function->winagg || window->orderClause || (window->frameOptions & FRAMEOPTION_NONDEFAULT))
+		if (!is_whole_aggregate(function, window))
 		{
 			context->failed = true;
 			return node;
@@ -361,6 +369,31 @@ make_whole(Query *upper, Query *below, BuildContext *context)
 	if (!st_finish_node(node, context))
 		return NULL;
 	return st_make_query(list_make1(st_make_leaf(node)), NULL, targets);
+}
+
+/* Is there a function that is more than an aggregate of its whole partition? */
+static bool
+other_function_walker(Node *node, void *arg)
+{
+	if (node == NULL || IsA(node, Query))
+		return false;
+	check_stack_depth();
+	if (IsA(node, WindowFunc))
+		return !is_whole_aggregate((WindowFunc *) node, find_window(arg, (WindowFunc *) node));
+	return expression_tree_walker(node, other_function_walker, arg);
+}
+
+bool
+st_windows_are_partitioned(Query *query)
+{
+	ListCell   *lc;
+
+	if (!query->hasWindowFuncs)
+		return false;
+	foreach(lc, query->windowClause)
+		if (lfirst_node(WindowClause, lc)->partitionClause == NIL)
+			return false;
+	return other_function_walker((Node *) query->targetList, query);
 }
 
 Query *

@@ -46,6 +46,7 @@ OPERATORS = {
     "join with own groups": ("SELECT b.id, b.n, s.n AS total FROM big AS b JOIN (SELECT g, sum(n) AS n FROM big GROUP BY g) AS s ON s.g = b.g WHERE b.k < 5", 8 * GROUP, 24 * GROUP),
     "window": ("SELECT id, g, row_number() OVER (PARTITION BY g ORDER BY n, id) AS r FROM big WHERE k < 5", 10 * GROUP, 16 * GROUP),
     "window over a join": ("SELECT b.id, o.v, rank() OVER (PARTITION BY b.g ORDER BY o.v) AS r FROM big AS b JOIN other AS o ON o.id = b.id WHERE b.k < 5", 20 * GROUP, 32 * GROUP),
+    "window above a grouping": ("SELECT g, k % 3 AS m, lag(sum(n)) OVER (PARTITION BY g ORDER BY k % 3) AS l, sum(n) AS s FROM big WHERE k < 5 GROUP BY g, k % 3", 10 * GROUP, 16 * GROUP),
     "window over groups": ("SELECT g, m, s, rank() OVER (PARTITION BY g ORDER BY s) AS r FROM (SELECT g, k % 3 AS m, sum(n) AS s FROM big WHERE k < 5 GROUP BY g, k % 3) AS x", 10 * GROUP, 16 * GROUP),
     "first of groups": ("SELECT DISTINCT ON (g) g, id, n FROM big ORDER BY g, n DESC, id", 6 * GROUP, 12 * GROUP),
     "first rows": ("SELECT id, n, k FROM big ORDER BY id DESC LIMIT 10", 2600, 60),
