@@ -55,5 +55,6 @@ python3 tools/update_typedefs.py
 types=$(mktemp)
 trap 'rm -f "$types"' EXIT
 cat "$dir/pgindent/typedefs.list" tools/typedefs.list >"$types"
-perl "$dir/pgindent/pgindent" --typedefs="$types" --indent="$dir/pg_bsd_indent/pg_bsd_indent" \
+export PG_BSD_INDENT=$dir/pg_bsd_indent/pg_bsd_indent
+perl "$dir/pgindent/pgindent" --typedefs="$types" --indent=tools/bsd_indent.sh \
 	${options[@]+"${options[@]}"} "${files[@]:-src}"

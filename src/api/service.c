@@ -111,10 +111,11 @@ tell_sources(StringInfo summary, int64 pgt_id)
 {
 	Oid			types[] = {INT8OID};
 	Datum		values[] = {Int64GetDatum(pgt_id)};
+	List	   *sources = st_catalog_oids("SELECT source_relid FROM pgtrickle.source_frontier"
+										  " WHERE pgt_id = $1 ORDER BY source_relid", 1, types, values);
 	ListCell   *lc;
 
-	foreach(lc, st_catalog_oids("SELECT source_relid FROM pgtrickle.source_frontier WHERE pgt_id = $1 ORDER BY source_relid",
-								1, types, values))
+	foreach(lc, sources)
 		if (!st_log_exists(lfirst_oid(lc)) || !st_store_hooks.is_complete(lfirst_oid(lc)))
 		tell(summary, psprintf("not all changes of %s were captured",
 							   quote_qualified_identifier(get_namespace_name(get_rel_namespace(lfirst_oid(lc))),

@@ -46,6 +46,15 @@ static object_access_hook_type previous_hook = NULL;
 
 PG_FUNCTION_INFO_V1(st_sql_on_ddl_start);
 
+static void
+add_object(Oid class, Oid object, ObjectAddresses *objects)
+{
+	ObjectAddress address;
+
+	ObjectAddressSet(address, class, object);
+	add_exact_object_address(&address, objects);
+}
+
 /*
  * Delete the rows of a relation as a whole. With "relations", only those about
  * columns, whose relations are put there.
@@ -73,7 +82,7 @@ delete_rows(Oid relid, ObjectAddresses *relations)
 		if (form->refclassid == NamespaceRelationId || form->refclassid == AccessMethodRelationId)
 			continue;
 		if (relations)
-			add_exact_object_address(&(ObjectAddress) {form->refclassid, form->refobjid, 0}, relations);
+			add_object(form->refclassid, form->refobjid, relations);
 		CatalogTupleDelete(rel, &tuple->t_self);
 	}
 	systable_endscan(scan);
@@ -90,7 +99,7 @@ collect_types(Node *node, void *arg)
 	if (IsA(node, Query))
 		return query_tree_walker((Query *) node, collect_types, arg, 0);
 	if (IsA(node, Var))
-		add_exact_object_address(&(ObjectAddress) {TypeRelationId, ((Var *) node)->vartype, 0}, arg);
+		add_object(TypeRelationId, ((Var *) node)->vartype, arg);
 	return expression_tree_walker(node, collect_types, arg);
 }
 
@@ -107,7 +116,7 @@ st_depend_record(Oid relid, Query *query, List *views)
 	delete_rows(relid, others);
 	(void) collect_types((Node *) query, others);
 	foreach(lc, views)
-		add_exact_object_address(&(ObjectAddress) {RelationRelationId, lfirst_oid(lc), 0}, others);
+		add_object(RelationRelationId, lfirst_oid(lc), others);
 	/* sorts out duplicates and what is pinned */
 	record_object_address_dependencies(&self, others, DEPENDENCY_NORMAL);
 	free_object_addresses(others);

@@ -65,7 +65,9 @@ print_match(StringInfo sql, Oid relid, AttrNumber attnum, Oid type)
 static StInput
 keys_input(TupleDesc desc)
 {
-	return (StInput) {.name = ST_KEYS_INPUT, .desc = desc};
+	StInput		input = {.name = ST_KEYS_INPUT, .desc = desc};
+
+	return input;
 }
 
 static StStatement *
