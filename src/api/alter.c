@@ -64,7 +64,11 @@ alter_status(Oid relid, const char *status)
 					   " consecutive_errors = CASE WHEN $2 = 'ACTIVE' THEN 0 ELSE consecutive_errors END,"
 					   " last_error_message = NULL, last_error_at = NULL"
 					   " WHERE pgt_relid = $1", statuses[i]);
-			/* whoever resumes it says that the query may run with the owner's rights (rule J17) */
+
+			/*
+			 * whoever resumes it says that the query may run with the owner's
+			 * rights (rule J17)
+			 */
 			if (strcmp(statuses[i], "ACTIVE") == 0)
 				st_stream_table_accept_owner(st_require_stream_table(relid)->pgt_id, st_relation_owner(relid));
 			return;
@@ -319,7 +323,11 @@ st_sql_alter_stream_table(PG_FUNCTION_ARGS)
 		PG_RETURN_VOID();
 	if (!PG_ARGISNULL(2))
 		schedule = st_parse_schedule(text_to_cstring(PG_GETARG_TEXT_PP(2)));
-	/* its locks come before that of the catalog row, which a refresh writes last */
+
+	/*
+	 * its locks come before that of the catalog row, which a refresh writes
+	 * last
+	 */
 	if (!PG_ARGISNULL(3))
 		alter_mode(relid, text_to_cstring(PG_GETARG_TEXT_PP(3)));
 	SPI_connect();

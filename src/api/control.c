@@ -54,7 +54,11 @@ st_sql_resume_stream_table(PG_FUNCTION_ARGS)
 							  " last_error_message = NULL, last_error_at = NULL, updated_at = pg_catalog.now()"
 							  " WHERE pgt_relid = $1", 1, types, values, NULL);
 	SPI_finish();
-	/* whoever resumes it says that the query may run with the owner's rights (rule J17) */
+
+	/*
+	 * whoever resumes it says that the query may run with the owner's rights
+	 * (rule J17)
+	 */
 	st_stream_table_accept_owner(table->pgt_id, st_relation_owner(relid));
 	CacheInvalidateRelcacheByRelid(relid);
 	st_alert_begin(&alert, "resumed", table->schema, table->name);

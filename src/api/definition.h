@@ -17,7 +17,8 @@ typedef struct StDefinition
 {
 	const char *name;			/* for messages; NULL: no warnings */
 	Query	   *query;
-	const char *text;			/* that the query's locations point into, NULL if none */
+	const char *text;			/* that the query's locations point into, NULL
+								 * if none */
 	const char *requested_mode; /* AUTO, FULL or DIFFERENTIAL */
 
 	/* set by st_definition_decide */

@@ -87,7 +87,10 @@ lock_stream_table(text *name, RangeVarGetRelidCallback check)
 {
 	Oid			relid = RangeVarGetRelidExtended(st_parse_name(name), AccessShareLock, RVR_MISSING_OK, check, name);
 
-	/* the row may have gone with a rolled-back creation, or stands for another table */
+	/*
+	 * the row may have gone with a rolled-back creation, or stands for
+	 * another table
+	 */
 	if (!OidIsValid(relid) || !st_is_stream_table(relid))
 		no_such_stream_table(text_to_cstring(name));
 	return relid;

@@ -117,9 +117,9 @@ tell_sources(StringInfo summary, int64 pgt_id)
 
 	foreach(lc, sources)
 		if (!st_log_exists(lfirst_oid(lc)) || !st_store_hooks.is_complete(lfirst_oid(lc)))
-		tell(summary, psprintf("not all changes of %s were captured",
-							   quote_qualified_identifier(get_namespace_name(get_rel_namespace(lfirst_oid(lc))),
-														  get_rel_name(lfirst_oid(lc)))));
+			tell(summary, psprintf("not all changes of %s were captured",
+								   quote_qualified_identifier(get_namespace_name(get_rel_namespace(lfirst_oid(lc))),
+															  get_rel_name(lfirst_oid(lc)))));
 }
 
 Datum

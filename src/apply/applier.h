@@ -75,6 +75,7 @@ typedef struct StFinder StFinder;
 /* apply.c */
 extern void st_apply_report(const StZsetStep *step, StApplyCallback callback, void *arg);
 extern void st_apply_add_insert(StWork *work, TupleTableSlot *row, int64 k);
+
 /* settings under which our statements are planned; undo: AtEOXact_GUC(false, level) */
 extern int	st_apply_pin_planner(void);
 extern void st_apply_add_found(StWork *work, Oid rel, ItemPointer tid, TupleTableSlot *new_row);
@@ -82,22 +83,25 @@ extern void st_apply_add_found(StWork *work, Oid rel, ItemPointer tid, TupleTabl
 /* find.c */
 /* Whether an index serves the applier's identity. */
 extern bool st_index_serves(StApplier *applier, Relation index);
-extern Oid st_find_index(StApplier *applier, Relation rel);
+extern Oid	st_find_index(StApplier *applier, Relation rel);
 extern StFinder *st_find_begin(StApplier *applier, Relation rel, Snapshot snapshot);
+
 /* take up to k rows with this image; false if there are fewer */
 extern bool st_find_rows(StFinder *finder, StWork *work, TupleTableSlot *old_row, int64 k,
 						 TupleTableSlot *new_row);
 extern void st_find_end(StFinder *finder);
+
 /* the same for a whole delta by a statement; the delta is drained by it */
 extern void st_find_by_statement(StWork *work, StZset *delta, StApplyCallback callback, void *arg);
 
 /* write.c */
 extern void st_write(StWork *work);
 extern bool st_write_is_direct(Relation rel);
+
 /* turn updates into deletes and inserts */
 extern void st_write_split_updates(StWork *work);
 
 /* identity.c */
-extern Oid st_identity_hash_function(StIdentityKind kind);
+extern Oid	st_identity_hash_function(StIdentityKind kind);
 
 #endif							/* ST_APPLY_APPLIER_H */

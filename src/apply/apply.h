@@ -30,7 +30,8 @@ typedef struct StApplyResult
 	int64		updated;
 	int64		deleted;
 	bool		inconsistent;	/* a row to delete or update was not there as
-								 * expected: the caller rolls back and recomputes */
+								 * expected: the caller rolls back and
+								 * recomputes */
 } StApplyResult;
 
 /* Called for every row image that leaves (-1) or enters (+1) the node. */
@@ -42,10 +43,10 @@ typedef struct StApplier StApplier;
  * Create the identity's index on a new, empty node table. As the extension's
  * or the table's owner; no utility statement (rule J18).
  */
-extern Oid st_identity_create_index(Oid relid, const StIdentity *identity);
+extern Oid	st_identity_create_index(Oid relid, const StIdentity *identity);
 
 /* Likewise an index of a column by which rows of a state are looked up. */
-extern Oid st_column_create_index(Oid relid, AttrNumber column);
+extern Oid	st_column_create_index(Oid relid, AttrNumber column);
 
 /*
  * Drop the identity's index, unless a constraint owns it or there is none.

@@ -351,7 +351,7 @@ catalog_plan(const char *sql, int nargs, Oid *types)
 
 	if (catalog_statements == NULL)
 	{
-		HASHCTL		control = {.keysize = sizeof(uint64),.entrysize = sizeof(CatalogStatement)};
+		HASHCTL		control = {.keysize = sizeof(uint64), .entrysize = sizeof(CatalogStatement)};
 
 		catalog_statements = hash_create("pg_trickle catalog statements", 32, &control, HASH_ELEM | HASH_BLOBS);
 	}

@@ -18,7 +18,8 @@ typedef enum StIdentityKind
 {
 	ST_IDENTITY_KEY,			/* unique index on NOT NULL key columns */
 	ST_IDENTITY_KEY_HASH,		/* index on hash_record_extended(ROW(keys), 0) */
-	ST_IDENTITY_IMAGE			/* index on pgtrickle.row_image_hash(ROW(columns)) */
+	ST_IDENTITY_IMAGE			/* index on
+								 * pgtrickle.row_image_hash(ROW(columns)) */
 } StIdentityKind;
 
 typedef struct StStreamTable
@@ -28,21 +29,25 @@ typedef struct StStreamTable
 	char	   *schema;
 	char	   *name;
 	char	   *query;			/* as typed */
-	Oid			accepted_owner; /* whose rights the query may have, see st_owner_is_accepted */
+	Oid			accepted_owner; /* whose rights the query may have, see
+								 * st_owner_is_accepted */
 	char	   *refresh_mode;	/* FULL or DIFFERENTIAL */
 	char	   *status;
 	char	   *reason;			/* why there is no delta, or NULL */
 	bool		populated;
 	bool		needs_reinit;
 	TimestampTz last_refresh_at;	/* 0: never */
-	double		last_full_ms;	/* its last recompute took; negative: not known */
+	double		last_full_ms;	/* its last recompute took; negative: not
+								 * known */
 	bool		found_nothing;	/* the last refresh that was recorded did */
-	TransactionId written_by;	/* who wrote its row of pgt_stream_tables last, as every refresh does */
+	TransactionId written_by;	/* who wrote its row of pgt_stream_tables
+								 * last, as every refresh does */
 	char	   *search_path;	/* that the query was written under */
 	char	   *views_fingerprint;
 	char	   *functions_fingerprint;
 	char	   *guard_fingerprint;	/* of its last recompute */
-	char	   *unlogged_mark;	/* crash mark of its last recompute if anything of it is UNLOGGED */
+	char	   *unlogged_mark;	/* crash mark of its last recompute if
+								 * anything of it is UNLOGGED */
 	List	   *settings;		/* of char *: name, value, name, value */
 	int			nstates;
 	Oid		   *states;
@@ -79,6 +84,7 @@ extern bool st_is_suspended(const StStreamTable *table);
  * (rule J15). Seen after the next CommandCounterIncrement.
  */
 extern void st_stream_table_suspend(Oid relid);
+
 /* One of name and schema is NULL, and stays as it is. */
 extern void st_stream_table_rename(Oid relid, const char *name, const char *schema);
 extern void st_stream_table_accept_owner(int64 pgt_id, Oid owner);

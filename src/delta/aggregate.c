@@ -423,7 +423,11 @@ print_first_rows(StringInfo sql, StNode *node)
 		st_sql_text(sql, ", ");
 		st_print_order(sql, node, "i", 'a');
 	}
-	/* among equals the image decides: the choice is the same whenever it is made */
+
+	/*
+	 * among equals the image decides: the choice is the same whenever it is
+	 * made
+	 */
 	st_sql_format(sql, ", ROW(%s", keys.data);
 	for (int a = 1; a <= node->narguments; a++)
 		st_sql_format(sql, ", i.a%d", a);
@@ -470,7 +474,11 @@ st_state_print_fill(StringInfo sql, StNode *node)
 			else if (aggregate->strategy == ST_AGGREGATE_COUNT_ROWS)
 				st_sql_format(sql, ", pg_catalog.count(*) AS v%d", i);
 			else
-				/* a FILTER is folded into the argument, which these ignore when NULL */
+
+				/*
+				 * a FILTER is folded into the argument, which these ignore
+				 * when NULL
+				 */
 				st_sql_format(sql, ", pg_catalog.%s(i.a%d) AS v%d",
 							  quote_identifier(get_func_name(aggregate->aggref->aggfnoid)), a, i);
 			continue;
@@ -615,7 +623,10 @@ print_recompute_condition(StringInfo sql, StNode *node)
 		{
 			char	   *before = extreme_operator(aggregate);
 
-			/* the leaving value is not behind the extreme, and no entering one is before it */
+			/*
+			 * the leaving value is not behind the extreme, and no entering
+			 * one is before it
+			 */
 			st_sql_format(sql, " OR (t.x%d IS NOT NULL AND (s.v%d IS NULL OR NOT (s.v%d %s t.x%d))"
 						  " AND NOT COALESCE(t.p%d %s t.x%d, false))",
 						  i, i, i, before, i, i, before, i);
@@ -736,7 +747,11 @@ st_state_print_delta(StringInfo sql, StNode *node, Oid state)
 			st_sql_text(sql, " AND o.k1 OPERATOR(pg_catalog.=) t.k1");
 	}
 	st_sql_text(sql, ") s ON true");
-	/* one group without keys is there always, and must not be touched for nothing */
+
+	/*
+	 * one group without keys is there always, and must not be touched for
+	 * nothing
+	 */
 	if (node->nkeys == 0)
 		st_sql_text(sql, " WHERE t.rows > 0");
 }

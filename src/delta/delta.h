@@ -34,7 +34,8 @@ typedef struct StLeaf
 /* The statements of a block: its whole contents, and its delta. */
 typedef struct StBlockProgram
 {
-	List	   *leaves;			/* of StLeaf, in the order of the delta's inputs */
+	List	   *leaves;			/* of StLeaf, in the order of the delta's
+								 * inputs */
 	StStatement *fill;
 	StStatement *delta;
 } StBlockProgram;
@@ -68,7 +69,8 @@ typedef struct StNodeProgram
 	TupleDesc	key_desc;		/* of ST_GROUPS_INPUT */
 	StBlockProgram block;
 	StStatement *recompute;
-	StRecursionProgram *recursion;	/* of WITH RECURSIVE, or NULL; "block" is where it begins */
+	StRecursionProgram *recursion;	/* of WITH RECURSIVE, or NULL; "block" is
+									 * where it begins */
 } StNodeProgram;
 
 /*
@@ -81,7 +83,8 @@ typedef struct StJoinStep
 	StStatement *statement;
 	TupleDesc	desc;			/* with the weight */
 	TupleDesc	row_desc;		/* without it */
-	bool		net;			/* several terms: rows may be there that never existed */
+	bool		net;			/* several terms: rows may be there that never
+								 * existed */
 } StJoinStep;
 
 typedef struct StJoinDelta
@@ -101,7 +104,8 @@ typedef struct StSliceFetch
 	Oid			relid;
 	AttrNumber	attnum;
 	int			number;			/* of the class whose keys these are */
-	int			same_as;		/* an earlier fetch of the same rows, or itself */
+	int			same_as;		/* an earlier fetch of the same rows, or
+								 * itself */
 	int			leaf;			/* position of the relation's among the leaves */
 	const char *input;
 	TupleDesc	desc;
@@ -119,7 +123,8 @@ typedef struct StSliceFetch
 typedef struct StSliceKeys
 {
 	TupleDesc	desc;			/* of ST_KEYS_INPUT */
-	int			origin;			/* number of a fetch; -1 for the slice's own key */
+	int			origin;			/* number of a fetch; -1 for the slice's own
+								 * key */
 	StStatement *touched;
 	StStatement *climb;
 	StStatement *descend;
@@ -128,14 +133,17 @@ typedef struct StSliceKeys
 
 typedef struct StSliceProgram
 {
-	List	   *key_leaves;		/* of StLeaf: of the sliced relations; the join's first ones */
+	List	   *key_leaves;		/* of StLeaf: of the sliced relations; the
+								 * join's first ones */
 	int			nclasses;
 	StSliceKeys *classes;		/* origins' first */
 	int			nfetches;
 	StSliceFetch *fetches;		/* origins first */
 	StStatement *query;			/* over the inputs of all fetches */
-	StStatement *own;			/* the same, but over those of class 0 and the other relations */
-	StStatement *whole;			/* over the relations: what slices must not cost */
+	StStatement *own;			/* the same, but over those of class 0 and the
+								 * other relations */
+	StStatement *whole;			/* over the relations: what slices must not
+								 * cost */
 } StSliceProgram;
 
 /* A join's deltas, one for each set of references that has changed so far. */
@@ -146,7 +154,8 @@ typedef struct StJoinProgram
 	List	   *leaves;			/* of StLeaf, of all references */
 	TupleDesc	row_desc;		/* without it */
 	int			nreferences;
-	Bitmapset **reference_leaves;	/* of each reference: positions in "leaves" */
+	Bitmapset **reference_leaves;	/* of each reference: positions in
+									 * "leaves" */
 	List	   *deltas;			/* of StJoinDelta */
 	StSliceProgram *slice;		/* of a slice, which has none of these three */
 } StJoinProgram;

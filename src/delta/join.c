@@ -235,7 +235,8 @@ typedef struct StepContext
 {
 	Query	   *join;
 	List	   *quals;			/* implicitly ANDed */
-	Bitmapset **neighbours;		/* of each reference, 1-based as everything here */
+	Bitmapset **neighbours;		/* of each reference, 1-based as everything
+								 * here */
 	Bitmapset  *joined;			/* references in P */
 	List	   *columns;		/* Vars of those that P carries */
 } StepContext;
@@ -532,7 +533,11 @@ st_join_delta(StProgram *program, StJoinProgram *join, const Bitmapset *changed)
 			print_terms(&terms, join->join->flat, changed, -1, NULL);
 		if (join->join->kind != ST_JOIN_INNER)
 			st_outer_print_terms(&terms, join->join, changed);
-		/* of one reference, few columns may be left of rows that differed in others */
+
+		/*
+		 * of one reference, few columns may be left of rows that differed in
+		 * others
+		 */
 		add_step(program, join, delta, terms.data, join->desc, n > 1 || join->nreferences == 1);
 		pfree(terms.data);
 	}

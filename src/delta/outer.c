@@ -204,8 +204,8 @@ print_kept_delta(Side *side)
 	exists->subselect = (Node *) inner;
 	exists->location = -1;
 	query = st_make_query(list_make1(kept),
-						side->matched ? (Node *) exists :
-						(Node *) makeBoolExpr(NOT_EXPR, list_make1(exists), -1), NIL);
+						  side->matched ? (Node *) exists :
+						  (Node *) makeBoolExpr(NOT_EXPR, list_make1(exists), -1), NIL);
 	query->hasSubLinks = true;
 	add_targets(query, result_columns(side, 1, false));
 	add_target(query, int8_var(1, weight, 0), ST_WEIGHT_COLUMN);
@@ -254,7 +254,7 @@ print_affected(StringInfo sql, Side *side, bool of_delta)
 
 	weight = st_weigh_entry(other);
 	query = st_make_query(list_make2(kept, other),
-						move(side, side->flat->jointree->quals, 1, 0, of_delta, 2), NIL);
+						  move(side, side->flat->jointree->quals, 1, 0, of_delta, 2), NIL);
 	add_targets(query, (List *) move(side, (Node *) side->columns, 1, 0, of_delta, 2));
 	if (of_delta)
 		add_target(query, int8_var(1, ncolumns + 1, 0), "w");
@@ -283,7 +283,7 @@ count_entry(Side *side, AttrNumber limit)
 	Query	   *query;
 
 	rows = st_make_query(list_make1(copy_entry(side, side->other)),
-					   move(side, side->flat->jointree->quals, 1, 2, true, 1), NIL);
+						 move(side, side->flat->jointree->quals, 1, 2, true, 1), NIL);
 	add_target(rows, (Expr *) makeBoolConst(true, false), "m");
 	rows->limitCount = (Node *) int8_var(1, limit, 2);
 	rows->limitOption = LIMIT_OPTION_COUNT;
@@ -305,7 +305,7 @@ print_counted(StringInfo sql, Side *side, bool of_delta)
 	if (of_delta)
 		others = lcons(makeString("w"), others);
 	query = st_make_query(list_make2(named_entry(AFFECTED, "a", ncolumns, others), copy_entry(side, side->other)),
-						move(side, side->flat->jointree->quals, 1, 0, true, 2), NIL);
+						  move(side, side->flat->jointree->quals, 1, 0, true, 2), NIL);
 	add_target(query, int8_var(1, ncolumns + list_length(others), 0), "i");
 	st_sql_text(sql, ", " COUNTED " AS (SELECT ");
 	for (int i = 1; i <= ncolumns; i++)
@@ -385,7 +385,7 @@ print_crossing(Side *side, bool of_delta)
 {
 	int			ncolumns = list_length(side->columns);
 	AttrNumber	d = ncolumns + (of_delta ? 2 : 1);
-	bool		enters = side->matched != of_delta;	/* with n > 0 */
+	bool		enters = side->matched != of_delta; /* with n > 0 */
 	bool		row_by_row = counts_row_by_row(side);
 	List	   *others = list_make2(makeString("d"), makeString(row_by_row ? "u" : "n"));
 	StringInfoData sql;
@@ -401,7 +401,7 @@ print_crossing(Side *side, bool of_delta)
 		others = lcons(makeString("w"), others);
 	if (row_by_row)
 		query = st_make_query(list_make2(named_entry(AFFECTED, "a", ncolumns, others),
-									   count_entry(side, d + 1)), NULL, NIL);
+										 count_entry(side, d + 1)), NULL, NIL);
 	else
 		query = st_make_query(list_make1(named_entry(COUNTED, "a", ncolumns, others)), NULL, NIL);
 	add_targets(query, result_columns(side, 1, true));

@@ -84,7 +84,11 @@ make_fetch(StProgram *program, const StSliceFetch *fetch, TupleDesc key_desc)
 	st_sql_relation(&sql, fetch->relid);
 	st_sql_text(&sql, " n ON ");
 	print_match(&sql, fetch->relid, fetch->attnum, TupleDescAttr(key_desc, 0)->atttypid);
-	/* a search of its own, which an index serves as well; a link is by equality, which finds no NULL */
+
+	/*
+	 * a search of its own, which an index serves as well; a link is by
+	 * equality, which finds no NULL
+	 */
 	if (fetch->number == 0 && !st_column_is_not_null(fetch->relid, fetch->attnum))
 	{
 		st_sql_text(&sql, " UNION ALL SELECT ");

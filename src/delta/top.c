@@ -131,7 +131,11 @@ st_top_print_delta(StringInfo sql, StNode *node, Oid state)
 				  row_columns(node, "i", 'a', false));
 	st_sql_text(sql, ", whole AS (SELECT COALESCE(pg_catalog.bool_and(o.w), true) AS w FROM ");
 	st_sql_relation(sql, state);
-	/* equal images are peers: how many there are, and whether it is the first of them */
+
+	/*
+	 * equal images are peers: how many there are, and whether it is the first
+	 * of them
+	 */
 	st_sql_format(sql, " o), n AS (SELECT m.*, pg_catalog.sum(m.weight) OVER (ORDER BY %s RANGE BETWEEN CURRENT ROW AND CURRENT ROW)::int8 AS net"
 				  ", pg_catalog.row_number() OVER (ORDER BY %s) = pg_catalog.rank() OVER (ORDER BY %s) AS one"
 				  ", pg_catalog.bool_or(m.old) OVER (ORDER BY %s RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS inside FROM m)",

@@ -158,7 +158,8 @@ some_null(UnnestContext *context, Query *subquery, Node *test, List *columns)
 {
 	List	   *lefts = NIL;
 	List	   *rights = NIL;
-	List	   *nulls = NIL;	/* what there has to be for it, as it reads inside */
+	List	   *nulls = NIL;	/* what there has to be for it, as it reads
+								 * inside */
 	List	   *found = NIL;
 	Node	   *inside;
 	bool		known = take_sides(test, &lefts, &rights);

@@ -106,7 +106,8 @@ st_split_equality(Node *condition, Node **inner, Node **outer)
 typedef struct ParameterContext
 {
 	List	   *parameters;		/* Vars of the query outside, of its own level */
-	int			domain;			/* the entry that they are read from, 0: only collect them */
+	int			domain;			/* the entry that they are read from, 0: only
+								 * collect them */
 	Index		depth;			/* levels below the subquery */
 	bool		failed;			/* refers to what no domain can hold */
 } ParameterContext;
@@ -522,9 +523,10 @@ evaluate_over_domain(Query *outside, Node *from, int nentries, Query *subquery, 
 {
 	ParameterContext context = {NIL, 0, 0, false};
 	StCorrelation *result = palloc0(sizeof(StCorrelation));
-	List	   *asked = NIL;	/* expressions outside, by column of the domain */
+	List	   *asked = NIL;	/* expressions outside, by column of the
+								 * domain */
 	List	   *columns = NIL;	/* of the domain, in the subquery */
-	List	   *not_null = NIL;	/* by column */
+	List	   *not_null = NIL; /* by column */
 	Query	   *domain;
 	RangeTblEntry *rte;
 	ListCell   *lc;

@@ -13,9 +13,12 @@
 /* How a row outside finds the rows of what was its correlated subquery. */
 typedef struct StCorrelation
 {
-	List	   *columns;		/* of the subquery: resnos of those that tie it */
-	List	   *conditions;		/* over them, as columns of entry "varno", and the query outside */
-	AttrNumber	found;			/* one of them that is not NULL in a row that is found, or 0 */
+	List	   *columns;		/* of the subquery: resnos of those that tie
+								 * it */
+	List	   *conditions;		/* over them, as columns of entry "varno", and
+								 * the query outside */
+	AttrNumber	found;			/* one of them that is not NULL in a row that
+								 * is found, or 0 */
 } StCorrelation;
 
 /* Does an expression refer to a query around its own? */

@@ -202,7 +202,11 @@ flatten_one(Node **place, bool nullable, FlattenContext *context)
 
 		if (rte->rtekind != RTE_SUBQUERY || bms_is_member(ref->rtindex, context->finished))
 			return false;
-		/* a join of the subquery's own: an inner one becomes part of the join here */
+
+		/*
+		 * a join of the subquery's own: an inner one becomes part of the join
+		 * here
+		 */
 		join = st_find_join(context->build, rte);
 		if (join && (nullable || join->kind != ST_JOIN_INNER))
 			return false;
@@ -332,7 +336,8 @@ typedef struct ColumnContext
 {
 	BuildContext *build;
 	int			depth;			/* query levels below the one that is checked */
-	bool		sublinks;		/* these are subqueries in expressions, which see the level's columns */
+	bool		sublinks;		/* these are subqueries in expressions, which
+								 * see the level's columns */
 } ColumnContext;
 
 /* Whole rows and system columns of a source have no place in its log (rules F2, F3). */

@@ -251,7 +251,8 @@ typedef struct EncloseContext
 	Bitmapset  *inside;			/* entries that the join replaces */
 	int			varno;			/* its own number */
 	int			sublevels_up;
-	List	   *columns;		/* Vars of entries inside that are used outside */
+	List	   *columns;		/* Vars of entries inside that are used
+								 * outside */
 } EncloseContext;
 
 /* Columns of enclosed entries become the join's own, added at the first use. */

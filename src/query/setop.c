@@ -410,7 +410,11 @@ st_linearize_set_operation(Query *query, BuildContext *context)
 	flatten_union(query, &query->setOperations, is_distinct);
 	keep_arms(query, query->setOperations, &arms);
 	query->rtable = arms;
-	/* the result's columns are those of the leftmost arm, which is now the first */
+
+	/*
+	 * the result's columns are those of the leftmost arm, which is now the
+	 * first
+	 */
 	foreach(lc, query->targetList)
 		((Var *) lfirst_node(TargetEntry, lc)->expr)->varno = 1;
 	foreach(lc, query->rtable)

@@ -336,7 +336,10 @@ fixes_column(OpExpr *condition, int varno, CandidateKey *key, int column, Bitmap
 		Var		   *var = list_nth(condition->args, side);
 		Node	   *other = list_nth(condition->args, 1 - side);
 
-		/* a cast that keeps the value's bytes, as of varchar to text, is no obstacle */
+		/*
+		 * a cast that keeps the value's bytes, as of varchar to text, is no
+		 * obstacle
+		 */
 		while (IsA(var, RelabelType))
 			var = (Var *) ((RelabelType *) var)->arg;
 		if (IsA(var, Var) && var->varlevelsup == 0 && var->varno == varno &&

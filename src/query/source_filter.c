@@ -34,7 +34,8 @@
 
 typedef struct FilterContext
 {
-	List	   *sources;		/* of StSource; "wanted" is an OR in the making */
+	List	   *sources;		/* of StSource; "wanted" is an OR in the
+								 * making */
 	List	   *unrestricted;	/* OIDs */
 } FilterContext;
 

@@ -921,7 +921,10 @@ join_laterals(UnnestContext *context, Node **place)
 		bool		unconditional = always == NULL ||
 			(IsA(always, Const) && !always->constisnull && DatumGetBool(always->constvalue));
 
-		/* where another join puts NULL, the value for no rows must not stand in */
+		/*
+		 * where another join puts NULL, the value for no rows must not stand
+		 * in
+		 */
 		if (join->jointype == JOIN_INNER || join->jointype == JOIN_LEFT)
 			join_laterals(context, &join->larg);
 		if (join->jointype == JOIN_INNER || join->jointype == JOIN_RIGHT)

@@ -15,11 +15,13 @@ typedef struct UnnestContext
 	BuildContext *build;
 	Query	   *query;
 	Node	   *from;			/* FROM with what was joined to it so far */
-	Node	   *asking;			/* FROM as it was, and of how many entries it is */
+	Node	   *asking;			/* FROM as it was, and of how many entries it
+								 * is */
 	int			nentries;
 	List	   *replaced;		/* entries that are read no more: numbers, */
 	List	   *replaced_entries;	/* the entries as they were, */
-	List	   *replacements;	/* and what their columns are: lists of TargetEntry */
+	List	   *replacements;	/* and what their columns are: lists of
+								 * TargetEntry */
 } UnnestContext;
 
 /* Neither groups nor combines nor limits: rows of FROM that pass WHERE. */

@@ -530,7 +530,10 @@ st_entry_get(Oid relid)
 			return entry;
 	}
 
-	/* small blocks: there are many entries, and each is kept as large as it becomes */
+	/*
+	 * small blocks: there are many entries, and each is kept as large as it
+	 * becomes
+	 */
 	context = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle stream table",
 									ALLOCSET_DEFAULT_MINSIZE, ALLOCSET_DEFAULT_INITSIZE, 64 * 1024);
 	old = MemoryContextSwitchTo(context);

@@ -97,7 +97,8 @@ store_applied(TupleTableSlot *slot, int weight, void *arg)
 typedef struct DistinctStore
 {
 	StWeightedStore *store;
-	TupleTableSlot *left;		/* the row that has left last, unless it is empty */
+	TupleTableSlot *left;		/* the row that has left last, unless it is
+								 * empty */
 	int			nkeys;
 	AttrNumber *keys;
 } DistinctStore;
@@ -268,7 +269,7 @@ st_store_zset(StZset *zset, StWeightedStore *store)
 	st_zset_rewind(zset);
 	while (st_zset_next(zset, &change))
 		st_store_row(change.old_row ? change.old_row : change.new_row,
-				  change.old_row ? -change.weight : change.weight, store);
+					 change.old_row ? -change.weight : change.weight, store);
 }
 
 /* Run one step of a join's delta into a store. */
@@ -654,7 +655,11 @@ st_run_differential(StEntry *entry, int nsources, StSourceDelta *sources, Snapsh
 			tuplestore_end(run.joins[i].rows);
 	outcome->delta_ms += st_elapsed_ms(start);
 	st_note_step(outcome, "delta: " UINT64_FORMAT " rows, %.3f ms", rows, st_elapsed_ms(start));
-	/* what is left is certain to end, and a recompute would have to do it, too */
+
+	/*
+	 * what is left is certain to end, and a recompute would have to do it,
+	 * too
+	 */
 	(void) st_budget_end(outcome->budget);
 	return finish_final(entry, &delta, false, snapshot, outcome) ? NULL : "inconsistent";
 }

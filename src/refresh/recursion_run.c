@@ -149,7 +149,8 @@ typedef struct Receiver
 	StZset	   *rows;
 	TupleTableSlot *slot;
 	int			natts;
-	int			sign;			/* only rows with such a weight; 0: all of them */
+	int			sign;			/* only rows with such a weight; 0: all of
+								 * them */
 } Receiver;
 
 static void
@@ -405,7 +406,10 @@ delete_and_derive(Recursion *recursion)
 	StInput		input;
 	StInput		derive = {.name = ST_GROUPS_INPUT, .desc = recursion->node->desc};
 
-	/* in the first term a row may come for one that leaves: it stands on nothing */
+	/*
+	 * in the first term a row may come for one that leaves: it stands on
+	 * nothing
+	 */
 	add_changes(recursion, recursion->run, &recursion->node->block, 0, lost);
 	input = take_rows(recursion, lost, -1);
 	{

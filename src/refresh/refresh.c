@@ -194,7 +194,10 @@ collect(Oid relid, bool all, List *along, List **members)
 	}
 	for (int i = list_length(nodes) - 1; i >= 0; i--)
 	{
-		/* loading the others may have invalidated it; what a refresh changes is read under the lock */
+		/*
+		 * loading the others may have invalidated it; what a refresh changes
+		 * is read under the lock
+		 */
 		StEntry    *entry = st_entry_get(((StStreamTable *) list_nth(nodes, i))->relid);
 
 		table = st_stream_table_get(entry->relid);
@@ -667,7 +670,11 @@ check_snapshot_age(GroupMember *member, Snapshot snapshot)
 	if (!IsolationUsesXactSnapshot())
 		return;
 	st_require_seen(entry->table->written_by, snapshot);
-	/* the stream table and the sources are locked, the partitions below them here */
+
+	/*
+	 * the stream table and the sources are locked, the partitions below them
+	 * here
+	 */
 	foreach(lc, find_all_inheritors(entry->relid, AccessShareLock, NULL))
 		st_require_storage_seen(lfirst_oid(lc), snapshot);
 	for (int i = 0; i < entry->table->nstates; i++)

@@ -29,7 +29,8 @@ typedef struct StRefreshOutcome
 	double		apply_ms;
 	double		full_ms;		/* of the recompute alone */
 	int			budget;			/* level of the delta's, see st_budget_begin */
-	StringInfo	steps;			/* a line per step, for the log; NULL: not wanted */
+	StringInfo	steps;			/* a line per step, for the log; NULL: not
+								 * wanted */
 } StRefreshOutcome;
 
 /* A stream table as this session knows it. */
@@ -48,7 +49,8 @@ typedef struct StEntry
 	char	   *guard_fingerprint;	/* likewise */
 	StProgram  *program;		/* NULL: recomputed always */
 	const char *reason;			/* why, if so */
-	bool		stays_stale;	/* its logs are not read meanwhile: recompute until they are */
+	bool		stays_stale;	/* its logs are not read meanwhile: recompute
+								 * until they are */
 	StStatement *original;		/* the user's query as it stands */
 	TupleDesc	desc;			/* result columns, in the query's order */
 	AttrNumber *keys;			/* those of the identity, 1.. in "desc" */

@@ -25,7 +25,8 @@ typedef struct StRun
 	StEntry    *entry;
 	StSourceDelta *sources;		/* parallel to the program's sources */
 	int			nsources;
-	StWeightedStore *states;	/* by ordinal; filled as they are brought up to date */
+	StWeightedStore *states;	/* by ordinal; filled as they are brought up
+								 * to date */
 	StWeightedStore *joins;		/* by ordinal; rows is NULL until it is needed */
 	Snapshot	snapshot;
 	StRefreshOutcome *outcome;

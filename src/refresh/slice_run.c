@@ -290,7 +290,11 @@ st_run_slice(StJoinProgram *join, StInput *inputs, Snapshot snapshot, StZset **d
 	linked = find_touched_keys(&run);
 	query = linked ? slice->query : slice->own;
 	fetch_slices(&run, linked);
-	/* the inputs have no indexes: a subquery for each row of many can cost more than it saves */
+
+	/*
+	 * the inputs have no indexes: a subquery for each row of many can cost
+	 * more than it saves
+	 */
 	if (run.failure == NULL &&
 		st_statement_cost(query, n, run.present) > st_statement_cost(slice->whole, 0, NULL) + COST_SLACK)
 		run.failure = "evaluating the touched slices costs more than the query";

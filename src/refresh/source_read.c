@@ -30,7 +30,8 @@ typedef struct LogReader
 	StZset	   *rows;			/* NULL while there is nothing to net */
 	Datum	   *values;			/* of a row with its weight */
 	bool	   *nulls;
-	List	   *conditions;		/* on the columns of the delta; NIL: all rows are wanted */
+	List	   *conditions;		/* on the columns of the delta; NIL: all rows
+								 * are wanted */
 	EState	   *estate;			/* made for the first row */
 	ExprContext *context;
 	ExprState  *wanted;

@@ -17,7 +17,8 @@ typedef enum StFailureKind
 {
 	ST_FAILURE_PASSING,			/* not its own: tried again for ever */
 	ST_FAILURE_COUNTED,			/* so many in a row suspend it */
-	ST_FAILURE_PERMANENT		/* the query, its data or rights: nothing to be had by trying again */
+	ST_FAILURE_PERMANENT		/* the query, its data or rights: nothing to
+								 * be had by trying again */
 } StFailureKind;
 
 extern StFailureKind st_failure_kind(int sqlstate);

@@ -250,7 +250,8 @@ static void
 parse_cron(const char *schedule, StTiming *timing)
 {
 	const char *p = skip_blanks(schedule);
-	uint64		fields[lengthof(cron_fields)] = {1};	/* second 0, if not given */
+	uint64		fields[lengthof(cron_fields)] = {1};	/* second 0, if not
+														 * given */
 	int			count;
 
 	timing->zone = parse_cron_zone(schedule, &p);
@@ -410,6 +411,7 @@ st_timing_next(const StTiming *timing, TimestampTz after)
 {
 	pg_time_t	from = timestamptz_to_time_t(after) + 1;
 	pg_time_t	t = from - from % 60;
+
 	/* the 29th of February may be eight years away */
 	pg_time_t	end = t + (pg_time_t) 9 * 366 * 24 * 60 * 60;
 
@@ -429,7 +431,11 @@ st_timing_next(const StTiming *timing, TimestampTz after)
 			second = first_second(timing, t, from);
 		if (second > 0)
 			return time_t_to_timestamptz(second);
-		/* most days and hours hold nothing; clocks change at full and half hours */
+
+		/*
+		 * most days and hours hold nothing; clocks change at full and half
+		 * hours
+		 */
 		if (now.tm_min % 30 == 0 && !(has(timing->hours, now.tm_hour) && matches_day(timing, &now)))
 			t += 30 * 60;
 		else

@@ -397,7 +397,11 @@ st_worker_main(Datum argument)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
-	/* schedulers of several databases may have started the last one at the same time */
+
+	/*
+	 * schedulers of several databases may have started the last one at the
+	 * same time
+	 */
 	if (!st_wake_join_workers(st_guc_max_dynamic_refresh_workers))
 		proc_exit(0);
 	BackgroundWorkerInitializeConnectionByOid(start.database, InvalidOid, 0);

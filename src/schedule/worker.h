@@ -20,7 +20,8 @@
 
 typedef struct StJobResult
 {
-	bool		done;			/* false, and not failed: another session refreshes it */
+	bool		done;			/* false, and not failed: another session
+								 * refreshes it */
 	bool		failed;
 	int			sqlstate;
 	Oid			culprit;		/* the stream table that raised */

@@ -397,7 +397,10 @@ st_frontier_delete(int64 pgt_id)
 	List	   *sources = frontier_sources(pgt_id, false);
 	ListCell   *lc;
 
-	/* another session that detaches the consumer has this lock, if not the node's */
+	/*
+	 * another session that detaches the consumer has this lock, if not the
+	 * node's
+	 */
 	foreach(lc, sources)
 		(void) st_segments_lock(lfirst_oid(lc), true);
 	sources = frontier_sources(pgt_id, true);
@@ -531,7 +534,11 @@ remember_holders(StMark *mark, const StProbeSegment *p, Relation log, Snapshot s
 	}
 	mark->holders = holders;
 	mark->nholders = nholders;
-	/* the snapshot of a transaction is older than the probe, who wrote in between is unknown */
+
+	/*
+	 * the snapshot of a transaction is older than the probe, who wrote in
+	 * between is unknown
+	 */
 	if (IsolationUsesXactSnapshot())
 		return;
 

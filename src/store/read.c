@@ -391,7 +391,7 @@ TimestampTz
 st_log_pending_since(const StFrontier *frontier, Snapshot snapshot)
 {
 	StLogResult result = {0};
-	ReadState	state = {.frontier = frontier,.snapshot = snapshot,.result = &result,.look_only = true,.since = DT_NOEND};
+	ReadState	state = {.frontier = frontier, .snapshot = snapshot, .result = &result, .look_only = true, .since = DT_NOEND};
 	List	   *segments = st_segments_load(frontier->source);
 	ListCell   *lc;
 

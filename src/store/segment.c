@@ -466,6 +466,7 @@ create_segment(Relation source, int number, bool unlogged, int natts, AttrNumber
 {
 	StSegment	segment = {.segment = number, .current = true, .natts = natts, .attnums = attnums};
 	char		persistence = unlogged || must_be_unlogged(source) ? RELPERSISTENCE_UNLOGGED : RELPERSISTENCE_PERMANENT;
+
 	/* VACUUM must never cut the log's end (rule B4) nor waste time on it */
 	List	   *options = list_make2(makeDefElem("vacuum_truncate", (Node *) makeString("off"), -1),
 									 makeDefElem("autovacuum_enabled", (Node *) makeString("off"), -1));
@@ -499,7 +500,10 @@ types_fit(Relation source, const StSegment *segment, Relation log)
 		Form_pg_attribute is = TupleDescAttr(RelationGetDescr(log), ST_LOG_FIRST_COLUMN - 1 + i);
 		Form_pg_attribute should = TupleDescAttr(RelationGetDescr(source), segment->attnums[i] - 1);
 
-		/* of a column that is gone the log gets NULLs, and nobody asks for them */
+		/*
+		 * of a column that is gone the log gets NULLs, and nobody asks for
+		 * them
+		 */
 		if (!should->attisdropped && is->atttypid != should->atttypid)
 			return false;
 	}
@@ -820,6 +824,7 @@ truncate_segment(Oid source, const StSegment *segment, bool stale, int64 log_byt
 	log = try_relation_open(segment->log, NoLock);
 	if (log == NULL)
 		return;
+
 	/*
 	 * A first fill that is under way, then the frontiers: one that ends in
 	 * between has a frontier. One that begins later waits for our lock before

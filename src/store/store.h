@@ -26,10 +26,12 @@ typedef struct StLogResult
 {
 	int64		plus;			/* rows handed out with weight +1 */
 	int64		minus;			/* rows handed out with weight -1 */
-	int64		pages;			/* log pages read, which is more than what is new if rows
-								 * before them may still come to light */
-	const char *recompute;		/* NULL, or why a delta cannot be had: a short static reason
-								 * such as "truncated", "capture was interrupted" */
+	int64		pages;			/* log pages read, which is more than what is
+								 * new if rows before them may still come to
+								 * light */
+	const char *recompute;		/* NULL, or why a delta cannot be had: a short
+								 * static reason such as "truncated", "capture
+								 * was interrupted" */
 } StLogResult;
 
 /* Receives each unconsumed row: the wanted columns, in the order asked. */
@@ -57,10 +59,13 @@ extern void st_log_drop_unused(Oid source);
 
 /* Is there a log for this source? */
 extern bool st_log_exists(Oid source);
+
 /* And are its columns still of the types that the source's have? */
 extern bool st_log_fits(Oid source);
+
 /* And does it store these columns of the source (attribute numbers)? */
 extern bool st_log_holds(Oid source, const Bitmapset *attnums);
+
 /* Would its rows be lost in a crash? */
 extern bool st_log_is_unlogged(Oid source);
 
@@ -182,7 +187,11 @@ typedef struct StStoreHooks
 	bool		(*is_complete) (Oid source);
 	/* put capture where it is missing, as st_capture_complete */
 	bool		(*complete) (Oid source, const Bitmapset *attnums);
-	/* lock a consumer without waiting: its name, or NULL if it is busy or gone */
+
+	/*
+	 * lock a consumer without waiting: its name, or NULL if it is busy or
+	 * gone
+	 */
 	char	   *(*lock_consumer) (int64 pgt_id);
 } StStoreHooks;
 

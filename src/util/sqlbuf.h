@@ -17,12 +17,16 @@
 
 extern void st_sql_identifier(StringInfo sql, const char *name);
 extern void st_sql_literal(StringInfo sql, const char *value);
+
 /* schema-qualified name of a relation; raises 42P01 if it is gone */
 extern void st_sql_relation(StringInfo sql, Oid relid);
+
 /* alias.column, both quoted; alias may be NULL */
 extern void st_sql_column(StringInfo sql, const char *alias, const char *column);
+
 /* fully qualified type name with modifier */
 extern void st_sql_type(StringInfo sql, Oid type, int32 typmod);
+
 /* OPERATOR(schema.name) */
 extern void st_sql_operator(StringInfo sql, Oid operator);
 

@@ -83,7 +83,8 @@ struct StStatement
 	StPlan		plans[PLANS_KEPT];
 	int			nplans;
 	uint64		uses;
-	bool		check_permissions;	/* the user's own query, not a generated one */
+	bool		check_permissions;	/* the user's own query, not a generated
+									 * one */
 };
 
 typedef struct StCallbackReceiver

@@ -86,7 +86,8 @@ struct StZset
 	int64		position;		/* next entry of the table, in memory */
 	EntryArray	run;
 	int64		leaving;		/* next entry of the run to look at as ... */
-	int64		entering;		/* ... the one that leaves, the one that enters */
+	int64		entering;		/* ... the one that leaves, the one that
+								 * enters */
 	int64		rest;			/* next entry to give out unpaired */
 };
 
