@@ -135,6 +135,25 @@ def tpch_text(results):
     return "\n\n".join(blocks) + "\n"
 
 
+# COMMIT to visible: p50 and p99 at most, in ms
+FRESHNESS_TARGETS = {"row": (5, 25)}
+
+
+def freshness_text(results):
+    lines = []
+    for name, result in results["cases"].items():
+        for what, times in (result.items() if name == "writers" else [("", result)]):
+            note = ""
+            if name == "idle":
+                note = f"{times['cpu_percent']} % of a core, {times['catalog_writes']} catalog writes in {times['seconds']} s"
+            elif name in FRESHNESS_TARGETS:
+                p50, p99 = FRESHNESS_TARGETS[name]
+                note = verdict(times["p50_ms"] <= p50 and times["p99_ms"] <= p99)
+            lines.append([f"{name} {what}".strip(), *(str(times.get(k, "")) for k in ("p50_ms", "p99_ms", "max_ms", "samples")), note])
+    head = ["case", "p50 ms", "p99 ms", "max ms", "samples", "target 8"]
+    return f"{results['server']}, {results['cores']} cores, all exact at the end: {'yes' if results['exact'] else 'NO'}\n\n{aligned(head, lines)}\n"
+
+
 def text(results):
     blocks = [f"PostgreSQL {results['server_version']}, {results['rows']} rows, {results['cores']} cores,"
               f" medians of {results['rounds']} rounds"]

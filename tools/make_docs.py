@@ -9,7 +9,7 @@ docs/tutorial.md       output of the statements in it, by running them
 docs/monitoring.md     the same, while a scheduler runs
 README.md              output of the statements in it
 docs/sql-support.md    mode and reason, or the error, of each example
-README.md and bench/README.md   figures, from bench/results.json and tpch.json
+README.md and bench/README.md   figures, from bench/results.json, tpch.json and freshness.json
 
 In a document a fence "```sql" holds statements for psql; the fence after it
 holds what they print.  A test compares all of it (test/py/test_docs.py).
@@ -280,7 +280,9 @@ def documents(settings):
     made["README.md"] = with_figures(made["README.md"], report.markdown(figures) + "\n")
     tpch = json.loads((TOP / "bench" / "tpch.json").read_text(encoding="utf8"))
     text = with_figures((TOP / "bench" / "README.md").read_text(encoding="utf8"), f"```\n{report.text(figures)}```\n")
-    made["bench/README.md"] = with_figures(text, f"```\n{report.tpch_text(tpch)}```\n", "tpch")
+    text = with_figures(text, f"```\n{report.tpch_text(tpch)}```\n", "tpch")
+    freshness = json.loads((TOP / "bench" / "freshness.json").read_text(encoding="utf8"))
+    made["bench/README.md"] = with_figures(text, f"```\n{report.freshness_text(freshness)}```\n", "freshness")
     return made
 
 

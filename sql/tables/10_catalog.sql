@@ -233,11 +233,13 @@ COMMENT ON COLUMN pgtrickle.stream_table_internals.unlogged_mark IS 'The crash m
 
 CREATE TABLE pgtrickle.scheduler_run (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-    clean boolean NOT NULL
+    clean boolean NOT NULL,
+    incarnation bigint NOT NULL
 );
 COMMENT ON TABLE pgtrickle.scheduler_run IS 'How the last run of the scheduler has ended. Internal.';
 COMMENT ON COLUMN pgtrickle.scheduler_run.only_row IS 'Always true: there is one row.';
 COMMENT ON COLUMN pgtrickle.scheduler_run.clean IS 'It ended in order, or has not run; false while it runs, and after a crash of the server.';
-INSERT INTO pgtrickle.scheduler_run (clean) VALUES (true);
+COMMENT ON COLUMN pgtrickle.scheduler_run.incarnation IS 'Random number of the server''s shared memory during that run: another one after each start and each crash.';
+INSERT INTO pgtrickle.scheduler_run (clean, incarnation) VALUES (true, 0);
 
 GRANT SELECT ON pgtrickle.pgt_stream_tables, pgtrickle.pgt_dependencies TO PUBLIC;

@@ -14,26 +14,24 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "catalog/stream_table.h"
 #include "guc.h"
 #include "schedule/node.h"
+#include "store/store.h"
 #include "store/wake.h"
 #include "util/fault.h"
-
-/* every captured node is looked at so often, although no commit asks for it */
-#define CHECK_INTERVAL (60 * USECS_PER_SEC)
-
-/* and so many at once at most */
-#define CHECKS_AT_ONCE 20
 
 int64
 st_now(void)
@@ -118,7 +116,7 @@ read_node(int row)
 	node->longest = isnull ? ST_NEVER : Max(DatumGetInt64(value) * 1000 / 2, 1);
 	node->pending = true;
 	node->stretch = 1;
-	node->pending_since = node->checked = st_now();
+	node->pending_since = st_now();
 	node->last_fire = node->last_refresh;
 	if (node->failed_before)
 		node->not_before = st_now() + ST_PROBE_DELAY;
@@ -135,7 +133,6 @@ keep_state(StScheduled *node, StScheduled *old)
 	node->last_start = old->last_start;
 	node->last_end = old->last_end;
 	node->last_fire = Max(old->last_fire, node->last_fire);
-	node->checked = old->checked;
 	node->running = old->running;
 	node->worker = old->worker;
 	node->cancels = old->cancels;
@@ -286,8 +283,18 @@ st_schedule_read(StSchedule *old)
 		resolve(lfirst(lc), by_relation, positions, &schedule->sources);
 	list_sort(schedule->nodes, compare_ranks);
 	calculate_intervals(schedule);
+	schedule->generations = palloc0(sizeof(char *) * Max(list_length(schedule->sources), 1));
 	if (old)
 	{
+		foreach(lc, old->sources)
+		{
+			Oid			relid = lfirst_oid(lc);
+			SourcePosition *position = hash_search(positions, &relid, HASH_FIND, NULL);
+			char	   *generation = old->generations[foreach_current_index(lc)];
+
+			if (position && generation)
+				schedule->generations[position->position] = pstrdup(generation);
+		}
 		foreach(lc, old->nodes)
 		{
 			StScheduled *before = lfirst(lc);
@@ -318,6 +325,23 @@ mark(StScheduled *node)
 	node->pending_since = st_now();
 }
 
+/* Mark what reads one of these sources, however far up. */
+static void
+mark_readers(StSchedule *schedule, Bitmapset *sources)
+{
+	ListCell   *lc;
+
+	if (bms_is_empty(sources))
+		return;
+	foreach(lc, schedule->nodes)
+	{
+		StScheduled *node = lfirst(lc);
+
+		if (bms_overlap(node->sources, sources))
+			mark(node);
+	}
+}
+
 void
 st_schedule_collect(StSchedule *schedule)
 {
@@ -329,15 +353,7 @@ st_schedule_collect(StSchedule *schedule)
 	foreach(lc, schedule->sources)
 		if (st_wake_was_touched(lfirst_oid(lc)))
 			touched = bms_add_member(touched, foreach_current_index(lc));
-	if (touched == NULL)
-		return;
-	foreach(lc, schedule->nodes)
-	{
-		StScheduled *node = lfirst(lc);
-
-		if (bms_overlap(node->sources, touched))
-			mark(node);
-	}
+	mark_readers(schedule, touched);
 	bms_free(touched);
 }
 
@@ -350,25 +366,54 @@ st_schedule_mark_all(StSchedule *schedule)
 		mark(lfirst(lc));
 }
 
-void
-st_schedule_mark_unchecked(StSchedule *schedule)
+/* Is there a consumer that the generation of the source's capture matters to? */
+static bool
+is_captured(StSchedule *schedule, int source)
 {
-	int64		now = st_now();
-	int			marked = 0;
 	ListCell   *lc;
 
 	foreach(lc, schedule->nodes)
 	{
 		StScheduled *node = lfirst(lc);
 
-		if (!node->captured || !node->runnable || node->pending ||
-			now - node->checked < (ST_FAULT("short checks") ? USECS_PER_SEC : CHECK_INTERVAL) || ST_FAULT("H6"))
-			continue;
-		node->checked = now;
-		mark(node);
-		if (++marked == CHECKS_AT_ONCE)
-			break;
+		if (node->captured && bms_is_member(source, node->sources))
+			return true;
 	}
+	return false;
+}
+
+void
+st_schedule_check_sources(StSchedule *schedule)
+{
+	MemoryContext context = CurrentMemoryContext;
+	uint64		counter = st_watch_counter();
+	ListCell   *lc;
+
+	if (counter == schedule->checked || ST_FAULT("H6"))
+		return;
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	foreach(lc, schedule->sources)
+	{
+		int			source = foreach_current_index(lc);
+		Oid			relid = lfirst_oid(lc);
+		char	   *before = schedule->generations[source];
+		char	   *now;
+
+		CHECK_FOR_INTERRUPTS();
+		if (get_rel_relkind(relid) == '\0' || !is_captured(schedule, source))
+			continue;
+		now = st_store_hooks.generation(relid);
+		if (before && strcmp(before, now) == 0)
+			continue;
+		schedule->generations[source] = MemoryContextStrdup(schedule->context, now);
+		if (before)
+			mark_readers(schedule, bms_make_singleton(source));
+	}
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(context);
+	schedule->checked = counter;
 }
 
 bool

@@ -57,7 +57,6 @@ typedef struct StScheduled
 	bool		running;		/* in a worker, as its own job or along with one */
 	int			worker;			/* that has refreshed it last */
 	int			cancels;		/* in a row, for those who waited */
-	int64		checked;		/* last time that it was looked at whether commits tell all */
 } StScheduled;
 
 typedef struct StSchedule
@@ -65,6 +64,8 @@ typedef struct StSchedule
 	MemoryContext context;
 	List	   *nodes;			/* of StScheduled, by rank */
 	List	   *sources;		/* OIDs of all that is read */
+	char	  **generations;	/* of each source's capture, at the last look; NULL: none yet */
+	uint64		checked;		/* counter of changes of relations at the last look */
 	uint64		generation;		/* of what was read */
 } StSchedule;
 
@@ -81,8 +82,12 @@ extern StSchedule *st_schedule_read(StSchedule *old);
 extern void st_schedule_collect(StSchedule *schedule);
 extern void st_schedule_mark_all(StSchedule *schedule);
 
-/* Mark captured nodes that nobody has looked at for long: rule H6. */
-extern void st_schedule_mark_unchecked(StSchedule *schedule);
+/*
+ * Mark what reads a source whose capture, storage or partitions have changed
+ * since the last call, which no commit tells (rule H6). Outside of any
+ * transaction.
+ */
+extern void st_schedule_check_sources(StSchedule *schedule);
 
 /* When the node is to be refreshed; ST_NEVER: when a commit says so. */
 extern int64 st_scheduled_due(StScheduled *node);

@@ -8,7 +8,7 @@
  *	  down again and again, as often as the stream table is due. What a crash
  *	  leaves is what was committed before: so a refresh is announced in the
  *	  catalog, and that is flushed, before it begins. That costs too much to be
- *	  done always; it is done for a while after a scheduler did not end in order.
+ *	  done always; it is done for a while after a crash.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,8 +24,10 @@
 #include "utils/snapmgr.h"
 
 #include "catalog/alert.h"
+#include "catalog/extension.h"
 #include "catalog/stream_table.h"
 #include "schedule/probation.h"
+#include "store/wake.h"
 #include "util/fault.h"
 
 /* announced so often in a row without an end, it is what crashes the server */
@@ -49,20 +51,26 @@ end_flushed(MemoryContext context)
 	MemoryContextSwitchTo(context);
 }
 
-/* True if it was. */
+/*
+ * Note how this run stands. Returns whether the server has crashed during the
+ * last one: that did not end in order, and not in this run of the server.
+ */
 static bool
-set_clean(bool clean)
+note_run(bool clean)
 {
-	Oid			types[] = {BOOLOID};
-	Datum		values[] = {BoolGetDatum(clean)};
+	Oid			types[] = {BOOLOID, INT8OID};
+	Datum		values[] = {BoolGetDatum(clean), Int64GetDatum(st_wake_incarnation())};
 	bool		isnull;
+	bool		was_clean;
+	int64		incarnation;
 
-	if (st_catalog_execute("SELECT clean FROM pgtrickle.scheduler_run", 0, NULL, NULL, NULL) == 0)
-		return true;
-	if (DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)) == clean)
-		return clean;
-	(void) st_catalog_execute("UPDATE pgtrickle.scheduler_run SET clean = $1", 1, types, values, NULL);
-	return !clean;
+	if (st_catalog_execute("SELECT clean, incarnation FROM pgtrickle.scheduler_run", 0, NULL, NULL, NULL) == 0)
+		return false;
+	was_clean = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	incarnation = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
+	(void) st_catalog_execute("UPDATE pgtrickle.scheduler_run SET clean = $1, incarnation = $2"
+							  " WHERE (clean, incarnation) IS DISTINCT FROM ($1, $2)", 2, types, values, NULL);
+	return !was_clean && incarnation != st_wake_incarnation();
 }
 
 /* Suspend what was announced too often. */
@@ -103,14 +111,18 @@ bool
 st_probation_begin(void)
 {
 	MemoryContext context = CurrentMemoryContext;
-	bool		clean;
+	bool		crashed;
 
 	begin_flushed();
-	clean = set_clean(false);
-	if (!clean && !ST_FAULT("K1"))
+	crashed = note_run(false);
+	if (crashed && !ST_FAULT("K1"))
 		suspend();
+	/* a scheduler that was terminated says nothing of what it had announced */
+	if (!crashed)
+		(void) st_catalog_execute("UPDATE pgtrickle.stream_table_internals SET attempts = 0 WHERE attempts > 0",
+								  0, NULL, NULL, NULL);
 	end_flushed(context);
-	return !clean;
+	return crashed;
 }
 
 void
@@ -119,7 +131,8 @@ st_probation_end(void)
 	MemoryContext context = CurrentMemoryContext;
 
 	begin_flushed();
-	(void) set_clean(true);
+	if (st_extension_exists())
+		(void) note_run(true);
 	end_flushed(context);
 }
 

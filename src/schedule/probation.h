@@ -15,8 +15,8 @@
 /* All of these are transactions of their own, flushed when they return. */
 
 /*
- * A scheduler begins. True if the last one did not end in order: for a while
- * refreshes run one at a time, each announced. What was announced twice and
+ * A scheduler begins. True if the server has crashed under the last one: for a
+ * while refreshes run one at a time, each announced. What was announced twice and
  * has not ended is suspended.
  */
 extern bool st_probation_begin(void);

@@ -73,7 +73,7 @@
 /* a refresh that was cancelled so often in a row, for those who waited, runs through */
 #define MAX_CANCELS 3
 
-/* after a scheduler that did not end in order, refreshes are watched for so long */
+/* after a crash of the server, refreshes are watched for so long */
 #define PROBATION (10 * 60 * USECS_PER_SEC)
 
 #define SCHEDULER_NAME "pg_trickle scheduler"
@@ -179,7 +179,7 @@ note_done(StScheduled *node, int64 start)
 {
 	node->running = false;
 	node->last_start = start;
-	node->last_end = node->checked = st_now();
+	node->last_end = st_now();
 	node->last_fire = GetCurrentTimestamp();
 	node->cancels = 0;
 	st_failure_forget(node);
@@ -349,7 +349,9 @@ refresh(StSchedule *schedule, StScheduled *node)
 		StJobResult result;
 
 		pqsignal(SIGTERM, die);
+		pqsignal(SIGINT, StatementCancelHandler);
 		st_job_run(node->relid, along, &result);
+		pqsignal(SIGINT, SIG_IGN);
 		pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 		finish(schedule, node, stale, start, &result);
 	}
@@ -494,7 +496,7 @@ keep_house(StSchedule *schedule)
 	AcceptInvalidationMessages();
 	give_way(schedule);
 	watch_prepared(schedule);
-	st_schedule_mark_unchecked(schedule);
+	st_schedule_check_sources(schedule);
 	return true;
 }
 
@@ -611,7 +613,10 @@ st_scheduler_main(Datum argument)
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(argument), InvalidOid, 0);
 	st_worker_pin_session(SCHEDULER_NAME);
+	/* looks into pg_database if all places are taken */
+	StartTransactionCommand();
 	(void) st_wake_attach();
+	CommitTransactionCommand();
 	CacheRegisterRelcacheCallback(note_catalog_change, (Datum) 0);
 	if (is_database_wanted())
 		proc_exit(1);
@@ -627,13 +632,14 @@ st_scheduler_main(Datum argument)
 		{
 			ereport(LOG,
 					(errmsg("refreshes run one at a time for %d minutes", (int) (PROBATION / USECS_PER_SEC / 60)),
-					 errdetail("The last scheduler of this database did not end in order.")));
+					 errdetail("The server has crashed while stream tables of this database were refreshed.")));
 			probation_until = st_now() + PROBATION;
 			/* what was suspended */
 			schedule = reload(schedule);
 		}
 		/* from here on it ends in order, unless it refreshes itself */
 		pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+		pqsignal(SIGINT, SIG_IGN);
 		st_workers_init();
 		if (run_loop(schedule))
 			st_probation_end();

@@ -33,6 +33,8 @@
 #include "storage/proc.h"
 #include "storage/shmem.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
 
 #include "compat.h"
 #include "store/wake.h"
@@ -64,6 +66,7 @@ typedef struct WakeArea
 {
 	uint32		nslots;
 	uint32		nbits;			/* of each map; a power of two */
+	int64		incarnation;
 	pg_atomic_uint32 launcher;	/* process number + 1; 0: none */
 	pg_atomic_uint32 launcher_pid;
 	pg_atomic_uint32 requested; /* in some slot */
@@ -72,7 +75,7 @@ typedef struct WakeArea
 
 static WakeArea *area = NULL;
 static WakeSlot *slot = NULL;	/* of this database */
-static bool tried = false;		/* to attach; not again */
+static bool tried = false;		/* to make the area; not again */
 
 /* what this transaction has touched; in TopTransactionContext */
 static Oid *touched = NULL;
@@ -117,6 +120,8 @@ init_area(uint32 nslots, uint32 nbits)
 	{
 		area->nslots = nslots;
 		area->nbits = nbits;
+		if (!pg_strong_random(&area->incarnation, sizeof(int64)))
+			area->incarnation = GetCurrentTimestamp();
 		pg_atomic_init_u32(&area->launcher, 0);
 		pg_atomic_init_u32(&area->launcher_pid, 0);
 		pg_atomic_init_u32(&area->requested, 0);
@@ -165,22 +170,61 @@ find_slot(Oid database)
 	return NULL;
 }
 
+/* Nothing has happened in the slot's database. */
+static void
+clear_slot(WakeSlot *target)
+{
+	pg_atomic_write_u32(&target->scheduler, 0);
+	pg_atomic_write_u32(&target->scheduler_pid, 0);
+	pg_atomic_write_u32(&target->requested, 0);
+	pg_atomic_write_u32(&target->resting, 0);
+	pg_atomic_write_u32(&target->prepared, 0);
+	pg_atomic_write_u32(&target->any_dirty, 0);
+	for (uint32 word = 0; word < 2 * (area->nbits / 32); word++)
+		pg_atomic_write_u32(&target->words[word], 0);
+}
+
+/* A slot whose database was dropped, and so is used by nobody; NULL: none. */
+static WakeSlot *
+find_orphan(Oid *database)
+{
+	if (!IsTransactionState())
+		return NULL;
+	for (uint32 i = 0; i < area->nslots; i++)
+	{
+		*database = pg_atomic_read_u32(&slot_at(i)->database);
+		if (OidIsValid(*database) && !SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(*database)))
+			return slot_at(i);
+	}
+	return NULL;
+}
+
 /* The database's slot; made if there is none, NULL if all are taken. */
 static WakeSlot *
 claim_slot(Oid database)
 {
 	WakeSlot   *result = find_slot(database);
+	WakeSlot   *orphan = NULL;
+	Oid			dropped = InvalidOid;
 
 	if (result)
 		return result;
+	if (find_slot(InvalidOid) == NULL)
+		orphan = find_orphan(&dropped);
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
 	result = find_slot(database);
-	for (uint32 i = 0; result == NULL && i < area->nslots; i++)
-		if (pg_atomic_read_u32(&slot_at(i)->database) == InvalidOid)
+	if (result == NULL)
+	{
+		result = find_slot(InvalidOid);
+		/* nobody else may have taken it meanwhile */
+		if (result == NULL && orphan && pg_atomic_read_u32(&orphan->database) == dropped)
+			result = orphan;
+		if (result)
 		{
-			result = slot_at(i);
+			clear_slot(result);
 			pg_atomic_write_u32(&result->database, database);
 		}
+	}
 	LWLockRelease(AddinShmemInitLock);
 	return result;
 }
@@ -410,6 +454,12 @@ resign_at_exit(int code, Datum arg)
 		resign(&slot->scheduler, &slot->scheduler_pid);
 	if (area)
 		resign(&area->launcher, &area->launcher_pid);
+}
+
+int64
+st_wake_incarnation(void)
+{
+	return area ? area->incarnation : 0;
 }
 
 bool

@@ -27,6 +27,9 @@ extern void st_wake_note_graph(void);
 /* Is the area there? Attaches to it. Without it the scheduler polls. */
 extern bool st_wake_attach(void);
 
+/* Random number of this server's run: another one after each start and each crash. 0: no area. */
+extern int64 st_wake_incarnation(void);
+
 /*
  * Become the one whose latch commits set, until the end of the process; false:
  * another process is it.

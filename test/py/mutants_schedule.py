@@ -141,8 +141,6 @@ def prepared_transaction(db):
 @mutant("H6")
 def attached_partition(db):
     """ATTACH calls no capture and wakes nobody."""
-    db.also("short checks")
-    db.fault = db.value("SHOW pg_trickle.fault")
     db.run("CREATE TABLE t (id int, n int) PARTITION BY RANGE (id)", "CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (10)",
            "CREATE TABLE t2 (id int, n int)", "INSERT INTO t2 VALUES (11, 1)")
     scheduled(db)

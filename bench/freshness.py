@@ -1,0 +1,271 @@
+"""What the scheduler costs and how fresh stream tables are that refresh themselves.
+
+    ./dev bench freshness                 all of it, about two minutes
+    ./dev bench freshness row chain       some of it
+    ./dev bench freshness --show bench/freshness.json
+
+It starts servers of its own, with the scheduler on, and removes them.
+
+row      COMMIT returned to visible in a stream table, one row, nothing else going on
+load     the same while four writers commit 200 times a second to the same source
+chain    the same through five stream tables, each over the one before
+bulk     60 stream tables in three levels of 20: a commit of 100 rows to visible in all
+idle     1,000 stream tables that nothing happens to: CPU of the scheduler, catalog writes
+writers  latency of writers, with 60 stream tables that follow them and without
+
+Everything is measured by clients. At the end every stream table is compared
+with its query; the exit status is 1 if one differs, never for a figure.
+"""
+import argparse
+import json
+import os
+import pathlib
+import sys
+import threading
+import time
+
+import psycopg
+
+import report
+from server import Server, say
+
+CONF = "\npg_trickle.enabled = on\nfsync = on\n"
+SAMPLES = 300
+
+
+def percentiles(times):
+    times = sorted(times)
+    at = lambda share: round(times[min(int(len(times) * share), len(times) - 1)], 2)  # noqa: E731
+    return {"p50_ms": at(0.5), "p99_ms": at(0.99), "max_ms": round(times[-1], 2), "samples": len(times)}
+
+
+class Measured:
+    def __init__(self, server):
+        self.server = server
+        self.conn = self.session()
+        self.conn.execute("CREATE EXTENSION pg_trickle")
+
+    def session(self):
+        conn = psycopg.connect(self.server.dsn, autocommit=True)
+        conn.execute("SET client_min_messages = warning")
+        conn.prepare_threshold = 1
+        return conn
+
+    def value(self, query):
+        return self.conn.execute(query).fetchone()[0]
+
+    def source(self, rows=1000):
+        self.conn.execute("CREATE TABLE t (id bigserial PRIMARY KEY, g int NOT NULL, n int NOT NULL)")
+        self.conn.execute("INSERT INTO t (g, n) SELECT x %% 100, x FROM generate_series(1, %s) AS x", (rows,))
+
+    def create(self, name, query, schedule="1s"):
+        self.conn.execute("SELECT pgtrickle.create_stream_table(%s, %s, %s)", (name, query, schedule))
+
+    def wait(self, condition, seconds=60):
+        deadline = time.perf_counter() + seconds
+        while not self.value(condition):
+            if time.perf_counter() > deadline:
+                raise AssertionError(f"waited {seconds} s for {condition}")
+
+    def settle(self):
+        self.wait("SELECT pgtrickle.scheduler_pid() IS NOT NULL")
+        for (name, query) in self.conn.execute("SELECT pgt_name, defining_query FROM pgtrickle.pgt_stream_tables").fetchall():
+            self.wait(f"SELECT NOT EXISTS ((TABLE {name} EXCEPT ALL ({query})) UNION ALL (({query}) EXCEPT ALL TABLE {name}))")
+
+    def sample(self, look, samples, pause=0.02):
+        """Insert a row with a value of its own and poll until "look" finds it."""
+        writer, reader = self.session(), self.session()
+        times = []
+        for i in range(samples + 20):
+            number = 1_000_000 + i
+            writer.execute("INSERT INTO t (g, n) VALUES (7, %s)", (number,))
+            start = time.perf_counter()
+            while not reader.execute(look, (number,)).fetchone():
+                pass
+            if i >= 20:
+                times.append((time.perf_counter() - start) * 1000)
+            time.sleep(pause)
+        return percentiles(times)
+
+
+def row(m):
+    m.source()
+    m.create("s", "SELECT g, count(*), max(n) FROM t GROUP BY g")
+    m.settle()
+    return m.sample("SELECT 1 FROM s WHERE g = 7 AND max >= %s", SAMPLES)
+
+
+def load(m):
+    m.source()
+    m.create("s", "SELECT g, count(*), max(n) FROM t GROUP BY g")
+    m.settle()
+    over = threading.Event()
+
+    def write(number):
+        conn = m.session()
+        due = time.perf_counter()
+        while not over.is_set():
+            conn.execute("UPDATE t SET n = n %% 1000 WHERE id = %s", (number * 100 + int(due * 50) % 100,))
+            due += 0.02
+            time.sleep(max(due - time.perf_counter(), 0))
+        conn.close()
+
+    writers = [threading.Thread(target=write, args=(n,)) for n in range(4)]
+    for writer in writers:
+        writer.start()
+    try:
+        return m.sample("SELECT 1 FROM s WHERE g = 7 AND max >= %s", SAMPLES)
+    finally:
+        over.set()
+        for writer in writers:
+            writer.join()
+
+
+def chain(m):
+    m.source()
+    m.create("s1", "SELECT id, g, n FROM t WHERE n > 10", "calculated")
+    for i in range(2, 5):
+        m.create(f"s{i}", f"SELECT id, g, n FROM s{i - 1} WHERE n > 10", "calculated")
+    m.create("s5", "SELECT g, max(n) FROM s4 GROUP BY g")
+    m.settle()
+    return m.sample("SELECT 1 FROM s5 WHERE g = 7 AND max >= %s", SAMPLES)
+
+
+def sixty(m, schedule="1s"):
+    for i in range(20):
+        m.create(f"a{i}", f"SELECT id, g, n FROM t WHERE g % 20 = {i}", "calculated")
+        m.create(f"b{i}", f"SELECT g, count(*), sum(n) FROM a{i} GROUP BY g", "calculated")
+        m.create(f"c{i}", f"SELECT sum(count) AS rows, sum(sum) AS total FROM b{i}", schedule)
+    m.settle()
+
+
+def bulk(m):
+    m.source(10000)
+    sixty(m)
+    times = []
+    for i in range(23):
+        m.conn.execute("UPDATE t SET n = n + 1 WHERE id IN (SELECT id FROM t ORDER BY id OFFSET %s LIMIT 100)", (i * 100,))
+        start = time.perf_counter()
+        m.wait("SELECT (SELECT sum(n) FROM t) = (" + " + ".join(f"(SELECT total FROM c{k})" for k in range(20)) + ")")
+        if i >= 3:
+            times.append((time.perf_counter() - start) * 1000)
+        time.sleep(0.3)
+    return percentiles(times)
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/schedstat", encoding="ascii") as f:
+        return int(f.read().split()[0]) / 1e9
+
+
+def idle(m):
+    m.source(100)
+    for i in range(1000):
+        m.create(f"s{i}", f"SELECT id, n FROM t WHERE g = {i % 100}")
+    m.settle()
+    # statistics of what workers did before are sent by then
+    time.sleep(20)
+    writes = ("SELECT pg_stat_force_next_flush(); SELECT sum(n_tup_ins + n_tup_upd + n_tup_del)"
+              " FROM pg_stat_all_tables WHERE schemaname = 'pgtrickle'")
+
+    def written():
+        with psycopg.connect(m.server.dsn, autocommit=True) as conn:
+            cursor = conn.execute(writes)
+            cursor.nextset()
+            return int(cursor.fetchone()[0])
+
+    def spent():
+        """By process, of what was there all the time: a worker that ends costs nothing any more."""
+        found = {}
+        for (p,) in m.conn.execute("SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'pg_trickle%'").fetchall():
+            found[p] = cpu_seconds(p)
+        return found
+
+    before, before_cpu, start = written(), spent(), time.perf_counter()
+    time.sleep(30)
+    seconds = time.perf_counter() - start
+    used = sum(now - before_cpu.get(p, 0) for p, now in spent().items())
+    return {"cpu_percent": round(100 * used / seconds, 3), "seconds": round(seconds),
+            "catalog_writes": written() - before}
+
+
+def writers(m):
+    """Eight clients of one row each, in turns with and without stream tables that follow."""
+    m.source(10000)
+
+    def round_of(seconds):
+        times = []
+        over = time.perf_counter() + seconds
+
+        def write(number):
+            conn = m.session()
+            own = []
+            i = 0
+            while time.perf_counter() < over:
+                i += 1
+                start = time.perf_counter()
+                conn.execute("UPDATE t SET n = n + 1 WHERE id = %s", (number * 1000 + i % 1000 + 1,))
+                own.append((time.perf_counter() - start) * 1000)
+                time.sleep(0.01)
+            conn.close()
+            times.extend(own)
+
+        threads = [threading.Thread(target=write, args=(n,)) for n in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return percentiles(times)
+
+    round_of(2)
+    without = round_of(10)
+    sixty(m)
+    following = round_of(10)
+    m.settle()
+    m.conn.execute("SELECT pgtrickle.pause_all()")
+    time.sleep(0.5)
+    captured = round_of(10)
+    m.conn.execute("SELECT pgtrickle.resume_all()")
+    return {"bare": without, "captured": captured, "followed": following}
+
+
+CASES = {f.__name__: f for f in (row, load, chain, bulk, idle, writers)}
+def measure(names):
+    results = {"cases": {}, "exact": True, "cores": os.cpu_count()}
+    os.environ["ST_SERVER_CONF"] = CONF
+    os.environ["ST_PRELOAD"] = "pg_trickle"
+    for name in names:
+        say(name)
+        with Server() as server:
+            m = Measured(server)
+            results["server"] = m.value("SELECT 'PostgreSQL ' || current_setting('server_version')")
+            results["cases"][name] = CASES[name](m)
+            try:
+                m.settle()
+            except AssertionError as error:
+                results["exact"] = False
+                say(f"{name}: NOT EXACT: {error}")
+    return results
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("cases", nargs="*", metavar="CASE")
+    parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--show", type=pathlib.Path)
+    args = parser.parse_args()
+    unknown = [c for c in args.cases if c not in CASES]
+    if unknown:
+        sys.exit(f"no case is called {unknown[0]}; there are: {', '.join(CASES)}")
+    if args.show:
+        print(report.freshness_text(json.loads(args.show.read_text())))
+        return 0
+    results = measure(args.cases or list(CASES))
+    if args.json:
+        args.json.write_text(json.dumps(results, indent=1) + "\n")
+    print(report.freshness_text(results))
+    return 0 if results["exact"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
