@@ -68,6 +68,8 @@ OBJS = \
 	src/query/restrict.o \
 	src/query/setop.o \
 	src/query/slice.o \
+	src/query/slice_level.o \
+	src/query/slice_prepare.o \
 	src/query/source_facts.o \
 	src/query/source_filter.o \
 	src/query/sublink.o \

@@ -118,7 +118,7 @@ typedef struct StSliceReference
 	Oid			relid;
 	AttrNumber	attnum;			/* the key's column */
 	int			number;			/* of the class whose keys these are */
-	RangeTblEntry *rte;			/* private to query/slice.c */
+	RangeTblEntry *rte;			/* private to the files of query/slice.h */
 } StSliceReference;
 
 /*
