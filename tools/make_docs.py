@@ -8,7 +8,8 @@ docs/reference.md      functions, views and tables from the catalogue of a
 docs/tutorial.md       output of the statements in it, by running them
 docs/monitoring.md     the same, while a scheduler runs
 README.md              output of the statements in it
-docs/sql-support.md    mode and reason, or the error, of each example
+docs/sql-support.md    mode and reason, or the error, of each example, and
+                       those of each construct of the regression test q_matrix
 README.md and bench/README.md   figures, from bench/results.json, tpch.json and freshness.json
 
 In a document a fence "```sql" holds statements for psql; the fence after it
@@ -143,6 +144,20 @@ def with_answers(settings, text):
         settings.drop("docs_examples")
 
 
+# The regression test prints it, after it has compared each result with the query's.
+MATRIX = re.compile(r"^SELECT part, construct, mode, recomputed FROM matrix .*?\n[-+]+\n(?P<rows>.*?)^\((?P<count>\d+) rows\)",
+                    re.MULTILINE | re.DOTALL)
+
+
+def matrix_table():
+    found = MATRIX.search((TOP / "test" / "expected" / "q_matrix.out").read_text(encoding="utf8"))
+    rows = [[part.strip() for part in line.split(" | ", 3)] for line in found["rows"].splitlines()]
+    assert len(rows) == int(found["count"]) and all(len(row) == 4 for row in rows)
+    lines = ["| construct | mode | reason |", "|---|---|---|"]
+    lines += [f"| {cell(construct)} | {mode} | {cell(reason)} |".replace(" |  |", " | |") for _, construct, mode, reason in rows]
+    return "\n".join(lines) + "\n"
+
+
 # -- reference
 
 FUNCTIONS = """
@@ -273,7 +288,7 @@ def documents(settings):
     """Path and text of every document that has generated parts, as they should be."""
     support = "docs/sql-support.md"
     made = {"docs/reference.md": reference(settings),
-            support: with_answers(settings, (TOP / support).read_text(encoding="utf8"))}
+            support: with_figures(with_answers(settings, (TOP / support).read_text(encoding="utf8")), matrix_table(), "matrix")}
     for name in RUN:
         made[name] = with_output(settings, (TOP / name).read_text(encoding="utf8"))
     figures = json.loads((TOP / "bench" / "results.json").read_text(encoding="utf8"))
