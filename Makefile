@@ -30,6 +30,7 @@ OBJS = \
 	src/util/image_hash.o \
 	src/util/only_row.o \
 	src/util/row_function.o \
+	src/util/shared_area.o \
 	src/util/sqlbuf.o \
 	src/util/statement.o \
 	src/util/zset.o \

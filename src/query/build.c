@@ -289,17 +289,7 @@ typedef struct GroupContext
 static int
 argument_column(GroupContext *context, Expr *expr)
 {
-	ListCell   *lc;
-	int			position = 1;
-
-	foreach(lc, context->arguments)
-	{
-		if (equal(lfirst(lc), expr))
-			return position;
-		position++;
-	}
-	context->arguments = lappend(context->arguments, expr);
-	return position;
+	return st_position_in(&context->arguments, (Node *) expr);
 }
 
 /* A Var of the block; argument numbers become attribute numbers in finish_aggregates. */

@@ -123,22 +123,14 @@ parameter_mutator(Node *node, void *arg)
 	if (IsA(node, Var))
 	{
 		Var		   *var = copyObject((Var *) node);
-		int			position = 1;
-		ListCell   *lc;
+		int			position;
 
 		if (var->varlevelsup <= context->depth)
 			return (Node *) var;
 		if (var->varlevelsup > context->depth + 1 || var->varattno <= 0)
 			context->failed = true;
 		var->varlevelsup = 0;
-		foreach(lc, context->parameters)
-		{
-			if (equal(lfirst(lc), var))
-				break;
-			position++;
-		}
-		if (lc == NULL)
-			context->parameters = lappend(context->parameters, var);
+		position = st_position_in(&context->parameters, (Node *) var);
 		if (context->domain == 0)
 			return node;
 		return (Node *) makeVar(context->domain, position, var->vartype, var->vartypmod, var->varcollid, context->depth);

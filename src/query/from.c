@@ -459,20 +459,12 @@ join_column_mutator(Node *node, void *arg)
 	if (IsA(node, Var))
 	{
 		Var		   *var = copyObject((Var *) node);
-		ListCell   *lc;
-		int			position = 1;
+		int			position;
 
 		if (var->varlevelsup != context->depth)
 			return (Node *) var;
 		var->varlevelsup = 0;
-		foreach(lc, context->columns)
-		{
-			if (equal(lfirst(lc), var))
-				break;
-			position++;
-		}
-		if (lc == NULL)
-			context->columns = lappend(context->columns, var);
+		position = st_position_in(&context->columns, (Node *) var);
 		return (Node *) makeVar(1, position, var->vartype, var->vartypmod, var->varcollid, context->depth);
 	}
 	/* a subquery above a grouping */

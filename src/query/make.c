@@ -9,6 +9,7 @@
 
 #include "catalog/pg_aggregate.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/fmgroids.h"
@@ -104,4 +105,32 @@ st_make_count(void)
 	count->aggno = count->aggtransno = -1;
 	count->location = -1;
 	return count;
+}
+
+int
+st_position_in(List **exprs, Node *expr)
+{
+	ListCell   *lc;
+
+	foreach(lc, *exprs)
+		if (equal(lfirst(lc), expr))
+			return foreach_current_index(lc) + 1;
+	*exprs = lappend(*exprs, expr);
+	return list_length(*exprs);
+}
+
+Bitmapset *
+st_entries_below(Node *item)
+{
+	Bitmapset  *result = NULL;
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (IsA(item, RangeTblRef))
+		return bms_make_singleton(((RangeTblRef *) item)->rtindex);
+	if (IsA(item, JoinExpr))
+		return bms_join(st_entries_below(((JoinExpr *) item)->larg), st_entries_below(((JoinExpr *) item)->rarg));
+	foreach(lc, castNode(FromExpr, item)->fromlist)
+		result = bms_join(result, st_entries_below(lfirst(lc)));
+	return result;
 }

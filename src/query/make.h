@@ -13,6 +13,7 @@
 
 #include "postgres.h"
 
+#include "nodes/bitmapset.h"
 #include "nodes/parsenodes.h"
 #include "nodes/primnodes.h"
 
@@ -31,10 +32,19 @@ extern RangeTblEntry *st_make_subquery_entry(Query *subquery, const char *name, 
 /* What a WITH query of this name returns, as an item of FROM; it has no column types. */
 extern RangeTblEntry *st_make_with_entry(const char *with, const char *alias, List *columns);
 
+/*
+ * The position, from 1, of an expression that is equal to this one; it is
+ * appended, not copied, if there is none.
+ */
+extern int	st_position_in(List **exprs, Node *expr);
+
 /* count(*) */
 extern Aggref *st_make_count(void);
 
 /* The reference of FROM to an entry. */
 extern Node *st_make_reference(int varno);
+
+/* The entries that an item of FROM is made of. */
+extern Bitmapset *st_entries_below(Node *item);
 
 #endif							/* ST_QUERY_MAKE_H */

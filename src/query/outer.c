@@ -44,24 +44,6 @@
 #include "query/build.h"
 #include "util/fault.h"
 
-/* Entries of the range table below an item of FROM, those of joins left out. */
-static Bitmapset *
-references_of(Node *item)
-{
-	Bitmapset  *result = NULL;
-	ListCell   *lc;
-
-	check_stack_depth();
-	if (IsA(item, RangeTblRef))
-		return bms_make_singleton(((RangeTblRef *) item)->rtindex);
-	if (IsA(item, JoinExpr))
-		return bms_join(references_of(((JoinExpr *) item)->larg),
-						references_of(((JoinExpr *) item)->rarg));
-	foreach(lc, castNode(FromExpr, item)->fromlist)
-		result = bms_join(result, references_of(lfirst(lc)));
-	return result;
-}
-
 /* ----- reduction ----- */
 
 /*
@@ -87,8 +69,8 @@ reduce(Node *item, Bitmapset *nonnullable)
 		return;
 	if (join->jointype == JOIN_FULL)
 	{
-		bool		left = bms_overlap(nonnullable, references_of(join->larg));
-		bool		right = bms_overlap(nonnullable, references_of(join->rarg));
+		bool		left = bms_overlap(nonnullable, st_entries_below(join->larg));
+		bool		right = bms_overlap(nonnullable, st_entries_below(join->rarg));
 
 		if (left)
 			join->jointype = right ? JOIN_INNER : JOIN_LEFT;
@@ -103,7 +85,7 @@ reduce(Node *item, Bitmapset *nonnullable)
 		join->rarg = larg;
 		join->jointype = JOIN_LEFT;
 	}
-	if (join->jointype == JOIN_LEFT && bms_overlap(nonnullable, references_of(join->rarg)))
+	if (join->jointype == JOIN_LEFT && bms_overlap(nonnullable, st_entries_below(join->rarg)))
 		join->jointype = JOIN_INNER;
 
 	own = find_nonnullable_rels(join->quals);
@@ -202,7 +184,7 @@ push_down(Query *query, Node **place, List *quals)
 	if (IsA(item, JoinExpr))
 	{
 		JoinExpr   *join = (JoinExpr *) item;
-		Bitmapset  *below = references_of(join->larg);
+		Bitmapset  *below = st_entries_below(join->larg);
 		List	   *down = NIL;
 		List	   *own;
 		List	   *stay = NIL;
@@ -224,7 +206,7 @@ push_down(Query *query, Node **place, List *quals)
 		/* its own conditions on the other side only filter that */
 		own = quals_of(item);
 		down = NIL;
-		below = references_of(join->rarg);
+		below = st_entries_below(join->rarg);
 		closed = join->jointype != JOIN_FULL && is_closed(query, below);
 		foreach(lc, own)
 		{
@@ -268,23 +250,13 @@ enclose_walker(Node *node, void *arg)
 	{
 		Var		   *var = (Var *) node;
 		Var		   *column;
-		ListCell   *lc;
-		int			position = 1;
 
 		if (var->varlevelsup != context->sublevels_up || !bms_is_member(var->varno, context->inside))
 			return false;
 		column = copyObject(var);
 		column->varlevelsup = 0;
-		foreach(lc, context->columns)
-		{
-			if (equal(lfirst(lc), column))
-				break;
-			position++;
-		}
-		if (lc == NULL)
-			context->columns = lappend(context->columns, column);
 		var->varno = context->varno;
-		var->varattno = position;
+		var->varattno = st_position_in(&context->columns, (Node *) column);
 		var->varnosyn = 0;
 		var->varattnosyn = 0;
 		return false;
@@ -396,7 +368,7 @@ make_side(Query *query, JoinExpr *join, Node **place, BuildContext *build)
 	List	   *quals = NIL;
 	List	   *own = NIL;
 	List	   *hoisted = quals_of((Node *) join);
-	Bitmapset  *inside = references_of(*place);
+	Bitmapset  *inside = st_entries_below(*place);
 	ListCell   *lc;
 
 	if (IsA(*place, RangeTblRef))

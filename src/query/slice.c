@@ -211,17 +211,9 @@ split_mutator(Node *node, void *arg)
 	if ((IsA(node, Var) && ((Var *) node)->varlevelsup == 0) ||
 		(IsA(node, SubLink) && context->in_aggregate))
 	{
-		ListCell   *lc;
-		AttrNumber	column = 1;
+		AttrNumber	column;
 
-		foreach(lc, context->columns)
-		{
-			if (equal(lfirst(lc), node))
-				break;
-			column++;
-		}
-		if (lc == NULL)
-			context->columns = lappend(context->columns, copyObject(node));
+		column = st_position_in(&context->columns, copyObject(node));
 		return (Node *) makeVar(1, column, exprType(node), exprTypmod(node), exprCollation(node), 0);
 	}
 	if (IsA(node, Aggref))

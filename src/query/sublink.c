@@ -984,23 +984,6 @@ sublink_walker(Node *node, void *arg)
 	return expression_tree_walker(node, sublink_walker, arg);
 }
 
-/* Entries of the range table below an item of FROM. */
-static Bitmapset *
-entries_of(Node *item)
-{
-	Bitmapset  *result = NULL;
-	ListCell   *lc;
-
-	check_stack_depth();
-	if (IsA(item, RangeTblRef))
-		return bms_make_singleton(((RangeTblRef *) item)->rtindex);
-	if (IsA(item, JoinExpr))
-		return bms_join(entries_of(((JoinExpr *) item)->larg), entries_of(((JoinExpr *) item)->rarg));
-	foreach(lc, castNode(FromExpr, item)->fromlist)
-		result = bms_join(result, entries_of(lfirst(lc)));
-	return result;
-}
-
 /*
  * Subqueries in ON of an outer join that ask about one side only become columns
  * of that side, and conditions on them stay where they are.
@@ -1028,9 +1011,9 @@ join_in_conditions(UnnestContext *context, Node *item)
 		Bitmapset  *varnos = pull_varnos(NULL, condition);
 		Node	  **side = NULL;
 
-		if (bms_is_subset(varnos, entries_of(join->rarg)))
+		if (bms_is_subset(varnos, st_entries_below(join->rarg)))
 			side = &join->rarg;
-		else if (bms_is_subset(varnos, entries_of(join->larg)))
+		else if (bms_is_subset(varnos, st_entries_below(join->larg)))
 			side = &join->larg;
 		if (side && checkExprHasSubLink(condition))
 		{

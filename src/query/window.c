@@ -51,7 +51,6 @@ static Node *
 cut_mutator(Node *node, void *arg)
 {
 	CutContext *context = arg;
-	ListCell   *lc;
 
 	if (node == NULL)
 		return NULL;
@@ -61,18 +60,11 @@ cut_mutator(Node *node, void *arg)
 	if ((!IsA(node, List) && !IsA(node, Const) && list_member(context->keys, node)) ||
 		IsA(node, Aggref) || IsA(node, GroupingFunc) || IsA(node, Var))
 	{
-		AttrNumber	column = 1;
+		AttrNumber	column;
 
 		if (IsA(node, Var) && (((Var *) node)->varlevelsup > 0 || ((Var *) node)->varattno <= 0))
 			context->failed = true;
-		foreach(lc, context->columns)
-		{
-			if (equal(lfirst(lc), node))
-				break;
-			column++;
-		}
-		if (lc == NULL)
-			context->columns = lappend(context->columns, copyObject(node));
+		column = st_position_in(&context->columns, copyObject(node));
 		return (Node *) makeVar(1, column, exprType(node), exprTypmod(node), exprCollation(node), 0);
 	}
 	return expression_tree_mutator(node, cut_mutator, arg);

@@ -29,6 +29,7 @@
 
 #include "store/commit_time.h"
 #include "util/fault.h"
+#include "util/shared_area.h"
 
 #define AREA_NAME "pg_trickle commit times 1"
 
@@ -49,11 +50,10 @@ typedef struct CommitTimes
 } CommitTimes;
 
 static CommitTimes *times = NULL;
-static bool tried = false;
 static bool noted = false;		/* this transaction appends to a log */
 
-static shmem_request_hook_type previous_request_hook = NULL;
-static shmem_startup_hook_type previous_startup_hook = NULL;
+static void init_area(void *memory, bool found, bool is_large);
+static StSharedArea shared = {.name = AREA_NAME, .attached = init_area};
 
 static Size
 area_size(uint32 nplaces)
@@ -62,62 +62,25 @@ area_size(uint32 nplaces)
 }
 
 static void
-init_area(uint32 nplaces)
+init_area(void *memory, bool found, bool is_large)
 {
-	bool		found;
-
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	times = ShmemInitStruct(AREA_NAME, area_size(nplaces), &found);
-	if (!found)
+	times = memory;
+	if (found)
+		return;
+	times->nplaces = is_large ? LARGE_PLACES : SMALL_PLACES;
+	for (uint32 i = 0; i < times->nplaces; i++)
 	{
-		times->nplaces = nplaces;
-		for (uint32 i = 0; i < nplaces; i++)
-		{
-			pg_atomic_init_u64(&times->places[i].xid, 0);
-			pg_atomic_init_u64(&times->places[i].time, 0);
-		}
+		pg_atomic_init_u64(&times->places[i].xid, 0);
+		pg_atomic_init_u64(&times->places[i].time, 0);
 	}
-	LWLockRelease(AddinShmemInitLock);
-}
-
-static void
-request_area(void)
-{
-	if (previous_request_hook)
-		previous_request_hook();
-	RequestAddinShmemSpace(area_size(LARGE_PLACES));
-}
-
-static void
-startup_area(void)
-{
-	if (previous_startup_hook)
-		previous_startup_hook();
-	init_area(LARGE_PLACES);
 }
 
 /* A writer must not fail because there is no room. */
 static bool
 attach(void)
 {
-	MemoryContext context = CurrentMemoryContext;
-
-	if (times || tried)
-		return times != NULL;
-	tried = true;
-	PG_TRY();
-	{
-		init_area(SMALL_PLACES);
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		FlushErrorState();
-		if (LWLockHeldByMe(AddinShmemInitLock))
-			LWLockRelease(AddinShmemInitLock);
-		times = NULL;
-	}
-	PG_END_TRY();
+	if (times == NULL)
+		st_shared_area_attach(&shared);
 	return times != NULL;
 }
 
@@ -184,10 +147,7 @@ void
 st_commit_time_init(void)
 {
 	RegisterXactCallback(at_transaction, NULL);
-	if (!process_shared_preload_libraries_in_progress)
-		return;
-	previous_request_hook = shmem_request_hook;
-	shmem_request_hook = request_area;
-	previous_startup_hook = shmem_startup_hook;
-	shmem_startup_hook = startup_area;
+	shared.large = area_size(LARGE_PLACES);
+	shared.small = area_size(SMALL_PLACES);
+	st_shared_area_register(&shared);
 }

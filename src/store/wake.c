@@ -15,9 +15,8 @@
  *	  area and its slot earlier, when it writes; if there is none, capture goes
  *	  on and the scheduler polls (rule H7).
  *
- *	  The area is named after its layout, so libraries of other versions do not
- *	  meet in it. Loaded by shared_preload_libraries it is large; without, it
- *	  is taken from what PostgreSQL keeps in reserve, which is little.
+ *	  Loaded by shared_preload_libraries the area has room for many databases;
+ *	  without, for few (util/shared_area.h).
  *
  *-------------------------------------------------------------------------
  */
@@ -39,6 +38,7 @@
 #include "compat.h"
 #include "store/wake.h"
 #include "util/fault.h"
+#include "util/shared_area.h"
 
 #define AREA_NAME "pg_trickle wake 1"
 
@@ -75,7 +75,6 @@ typedef struct WakeArea
 
 static WakeArea *area = NULL;
 static WakeSlot *slot = NULL;	/* of this database */
-static bool tried = false;		/* to make the area; not again */
 
 /* what this transaction has touched; in TopTransactionContext */
 static Oid *touched = NULL;
@@ -86,8 +85,8 @@ static bool graph_changed = false;
 /* what the last st_wake_collect() took */
 static uint32 *collected = NULL;
 
-static shmem_request_hook_type previous_request_hook = NULL;
-static shmem_startup_hook_type previous_startup_hook = NULL;
+static void init_area(void *memory, bool found, bool is_large);
+static StSharedArea shared = {.name = AREA_NAME, .attached = init_area};
 
 /* ----- the area ----- */
 
@@ -110,55 +109,34 @@ slot_at(uint32 i)
 }
 
 static void
-init_area(uint32 nslots, uint32 nbits)
+init_area(void *memory, bool found, bool is_large)
 {
-	bool		found;
-
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	area = ShmemInitStruct(AREA_NAME, area_size(nslots, nbits), &found);
-	if (!found)
+	area = memory;
+	if (found)
+		return;
+	area->nslots = is_large ? LARGE_SLOTS : SMALL_SLOTS;
+	area->nbits = is_large ? LARGE_BITS : SMALL_BITS;
+	if (!pg_strong_random(&area->incarnation, sizeof(int64)))
+		area->incarnation = GetCurrentTimestamp();
+	pg_atomic_init_u32(&area->launcher, 0);
+	pg_atomic_init_u32(&area->launcher_pid, 0);
+	pg_atomic_init_u32(&area->requested, 0);
+	pg_atomic_init_u32(&area->workers, 0);
+	for (uint32 i = 0; i < area->nslots; i++)
 	{
-		area->nslots = nslots;
-		area->nbits = nbits;
-		if (!pg_strong_random(&area->incarnation, sizeof(int64)))
-			area->incarnation = GetCurrentTimestamp();
-		pg_atomic_init_u32(&area->launcher, 0);
-		pg_atomic_init_u32(&area->launcher_pid, 0);
-		pg_atomic_init_u32(&area->requested, 0);
-		pg_atomic_init_u32(&area->workers, 0);
-		for (uint32 i = 0; i < nslots; i++)
-		{
-			WakeSlot   *new = slot_at(i);
+		WakeSlot   *new = slot_at(i);
 
-			pg_atomic_init_u32(&new->database, 0);
-			pg_atomic_init_u32(&new->scheduler, 0);
-			pg_atomic_init_u32(&new->scheduler_pid, 0);
-			pg_atomic_init_u32(&new->requested, 0);
-			pg_atomic_init_u32(&new->resting, 0);
-			pg_atomic_init_u32(&new->prepared, 0);
-			pg_atomic_init_u32(&new->any_dirty, 0);
-			pg_atomic_init_u64(&new->generation, 1);
-			for (uint32 word = 0; word < 2 * (nbits / 32); word++)
-				pg_atomic_init_u32(&new->words[word], 0);
-		}
+		pg_atomic_init_u32(&new->database, 0);
+		pg_atomic_init_u32(&new->scheduler, 0);
+		pg_atomic_init_u32(&new->scheduler_pid, 0);
+		pg_atomic_init_u32(&new->requested, 0);
+		pg_atomic_init_u32(&new->resting, 0);
+		pg_atomic_init_u32(&new->prepared, 0);
+		pg_atomic_init_u32(&new->any_dirty, 0);
+		pg_atomic_init_u64(&new->generation, 1);
+		for (uint32 word = 0; word < 2 * (area->nbits / 32); word++)
+			pg_atomic_init_u32(&new->words[word], 0);
 	}
-	LWLockRelease(AddinShmemInitLock);
-}
-
-static void
-request_area(void)
-{
-	if (previous_request_hook)
-		previous_request_hook();
-	RequestAddinShmemSpace(area_size(LARGE_SLOTS, LARGE_BITS));
-}
-
-static void
-startup_area(void)
-{
-	if (previous_startup_hook)
-		previous_startup_hook();
-	init_area(LARGE_SLOTS, LARGE_BITS);
 }
 
 static WakeSlot *
@@ -229,40 +207,14 @@ claim_slot(Oid database)
 	return result;
 }
 
-/*
- * A writer must not fail because there is no room for the area, or because an
- * earlier library has left one of another size (rule H7): then there is none.
- */
+/* A writer must not fail because there is no room (rule H7): then there is no slot. */
 static bool
 attach(void)
 {
-	MemoryContext context = CurrentMemoryContext;
-
 	if (slot)
 		return true;
-	if (tried && area == NULL)
-		return false;
-	tried = true;
 	if (area == NULL)
-	{
-		PG_TRY();
-		{
-			if (ST_FAULT("no shared memory"))
-				elog(ERROR, "no shared memory");
-			init_area(SMALL_SLOTS, SMALL_BITS);
-		}
-		PG_CATCH();
-		{
-			if (ST_FAULT("H7"))
-				PG_RE_THROW();
-			MemoryContextSwitchTo(context);
-			FlushErrorState();
-			if (LWLockHeldByMe(AddinShmemInitLock))
-				LWLockRelease(AddinShmemInitLock);
-			area = NULL;
-		}
-		PG_END_TRY();
-	}
+		st_shared_area_attach(&shared);
 	if (area && OidIsValid(MyDatabaseId))
 		slot = claim_slot(MyDatabaseId);
 	return slot != NULL;
@@ -622,10 +574,7 @@ void
 st_wake_init(void)
 {
 	RegisterXactCallback(at_transaction, NULL);
-	if (!process_shared_preload_libraries_in_progress)
-		return;
-	previous_request_hook = shmem_request_hook;
-	shmem_request_hook = request_area;
-	previous_startup_hook = shmem_startup_hook;
-	shmem_startup_hook = startup_area;
+	shared.large = area_size(LARGE_SLOTS, LARGE_BITS);
+	shared.small = area_size(SMALL_SLOTS, SMALL_BITS);
+	st_shared_area_register(&shared);
 }
