@@ -280,7 +280,13 @@ st_schedule_read(StSchedule *old)
 		schedule->nodes = lappend(schedule->nodes, node);
 	}
 	foreach(lc, schedule->nodes)
-		resolve(lfirst(lc), by_relation, positions, &schedule->sources);
+	{
+		StScheduled *node = lfirst(lc);
+
+		resolve(node, by_relation, positions, &schedule->sources);
+		if (node->captured)
+			schedule->captured = bms_add_members(schedule->captured, node->sources);
+	}
 	list_sort(schedule->nodes, compare_ranks);
 	calculate_intervals(schedule);
 	schedule->generations = palloc0(sizeof(char *) * Max(list_length(schedule->sources), 1));
@@ -366,22 +372,6 @@ st_schedule_mark_all(StSchedule *schedule)
 		mark(lfirst(lc));
 }
 
-/* Is there a consumer that the generation of the source's capture matters to? */
-static bool
-is_captured(StSchedule *schedule, int source)
-{
-	ListCell   *lc;
-
-	foreach(lc, schedule->nodes)
-	{
-		StScheduled *node = lfirst(lc);
-
-		if (node->captured && bms_is_member(source, node->sources))
-			return true;
-	}
-	return false;
-}
-
 void
 st_schedule_check_sources(StSchedule *schedule)
 {
@@ -401,7 +391,7 @@ st_schedule_check_sources(StSchedule *schedule)
 		char	   *now;
 
 		CHECK_FOR_INTERRUPTS();
-		if (get_rel_relkind(relid) == '\0' || !is_captured(schedule, source))
+		if (!bms_is_member(source, schedule->captured) || get_rel_relkind(relid) == '\0')
 			continue;
 		now = st_store_hooks.generation(relid);
 		if (before && strcmp(before, now) == 0)
@@ -433,7 +423,12 @@ due_by_cron(StScheduled *node)
 		return 0;
 	if (node->last_fire > now && st_timing_next(&node->timing, now) < node->last_fire)
 		node->last_fire = now;
-	fire = st_timing_next(&node->timing, node->last_fire);
+	if (node->next_fire == 0 || node->fire_after != node->last_fire)
+	{
+		node->next_fire = st_timing_next(&node->timing, node->last_fire);
+		node->fire_after = node->last_fire;
+	}
+	fire = node->next_fire;
 	if (TIMESTAMP_IS_NOEND(fire))
 		return ST_NEVER;
 	return fire <= now ? 0 : st_now() + (fire - now);

@@ -49,6 +49,8 @@ typedef struct StScheduled
 	int64		last_start;		/* 0: none since the scheduler began */
 	int64		last_end;
 	TimestampTz last_fire;		/* of a cron expression, that was followed */
+	TimestampTz fire_after;		/* "next_fire" is the first after this time: finding it is dear */
+	TimestampTz next_fire;
 	TimestampTz last_refresh;	/* as the catalog says */
 	int			failures;		/* in a row, of any kind */
 	bool		alerted;		/* of the present row of failures */
@@ -64,6 +66,7 @@ typedef struct StSchedule
 	MemoryContext context;
 	List	   *nodes;			/* of StScheduled, by rank */
 	List	   *sources;		/* OIDs of all that is read */
+	Bitmapset  *captured;		/* positions of those that a captured node reads, however far up */
 	char	  **generations;	/* of each source's capture, at the last look; NULL: none yet */
 	uint64		checked;		/* counter of changes of relations at the last look */
 	uint64		generation;		/* of what was read */

@@ -131,6 +131,7 @@ static Dispatched dispatched[ST_MAX_WORKERS];
 
 /* until then refreshes run one at a time, and are announced (rule K1) */
 static int64 probation_until = 0;
+static List *announced = NIL;	/* OIDs of what the running one writes */
 
 static bool
 is_busy(void)
@@ -139,6 +140,17 @@ is_busy(void)
 		if (OidIsValid(dispatched[i].relid))
 			return true;
 	return false;
+}
+
+/* However it has ended, it has not crashed the server. */
+static void
+revoke_announcement(void)
+{
+	if (announced == NIL)
+		return;
+	st_probation_revoke(announced);
+	list_free(announced);
+	announced = NIL;
 }
 
 /*
@@ -236,13 +248,7 @@ fail(StSchedule *schedule, StScheduled *node, const StJobResult *error)
 static void
 finish(StSchedule *schedule, StScheduled *node, List *along, int64 start, const StJobResult *result)
 {
-	List	   *relids = list_make1_oid(node->relid);
 	ListCell   *lc;
-
-	foreach(lc, along)
-		relids = lappend_oid(relids, ((StScheduled *) lfirst(lc))->relid);
-	if (st_now() < probation_until)
-		st_probation_revoke(relids);
 
 	foreach(lc, along)
 	{
@@ -289,7 +295,8 @@ collect_results(StSchedule *schedule)
 				along = lappend(along, upstream);
 		}
 		job->relid = InvalidOid;
-		/* NULL: dropped meanwhile */
+		/* also of one that was dropped meanwhile */
+		revoke_announcement();
 		if (node)
 		{
 			if (result.failed && job->cancelled)
@@ -326,10 +333,19 @@ refresh(StSchedule *schedule, StScheduled *node)
 	foreach(lc, stale)
 		along = lappend_oid(along, ((StScheduled *) lfirst(lc))->relid);
 	if (st_now() < probation_until)
-		st_probation_announce(lcons_oid(node->relid, list_copy(along)));
+	{
+		MemoryContext context = MemoryContextSwitchTo(TopMemoryContext);
+
+		announced = lappend_oid(list_copy(along), node->relid);
+		MemoryContextSwitchTo(context);
+		st_probation_announce(announced);
+	}
 	worker = st_workers_dispatch(node->relid, along, node->worker);
 	if (worker == -1)
+	{
+		revoke_announcement();
 		return false;
+	}
 	note_begun(node, worker);
 	foreach(lc, stale)
 		note_begun(lfirst(lc), worker);
@@ -351,6 +367,7 @@ refresh(StSchedule *schedule, StScheduled *node)
 		pqsignal(SIGTERM, die);
 		pqsignal(SIGINT, StatementCancelHandler);
 		st_job_run(node->relid, along, &result);
+		revoke_announcement();
 		pqsignal(SIGINT, SIG_IGN);
 		pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 		finish(schedule, node, stale, start, &result);
@@ -422,6 +439,12 @@ reload(StSchedule *old)
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(context);
 	return schedule;
+}
+
+static bool
+may_reload(StSchedule *schedule, int64 read)
+{
+	return list_length(schedule->nodes) < LARGE_SCHEDULE || st_now() - read >= RELOAD_INTERVAL;
 }
 
 static bool
@@ -555,6 +578,7 @@ run_loop(StSchedule *schedule)
 	for (;;)
 	{
 		int64		wake;
+		bool		is_old;
 
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
@@ -574,8 +598,7 @@ run_loop(StSchedule *schedule)
 				return true;
 			kept = st_now();
 		}
-		if ((catalog_changed || st_wake_generation() != schedule->generation) &&
-			(list_length(schedule->nodes) < LARGE_SCHEDULE || st_now() - read >= RELOAD_INTERVAL))
+		if ((catalog_changed || st_wake_generation() != schedule->generation) && may_reload(schedule, read))
 		{
 			schedule = reload(schedule);
 			if (schedule == NULL)
@@ -595,7 +618,13 @@ run_loop(StSchedule *schedule)
 		}
 		wake = Min(st_guc_enabled ? prepare_sleep(schedule) : ST_NEVER,
 				   kept + Min(HOUSEKEEPING_INTERVAL, st_guc_scheduler_interval_ms * INT64CONST(1000)));
-		if ((st_guc_enabled && st_wake_is_due()) || st_wake_generation() != schedule->generation)
+		is_old = catalog_changed || st_wake_generation() != schedule->generation;
+		/* a large one waits until it may be read again */
+		if (is_old && may_reload(schedule, read))
+			continue;
+		if (is_old)
+			wake = Min(wake, read + RELOAD_INTERVAL);
+		if (st_guc_enabled && st_wake_is_due())
 			continue;
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 						 Max(wake - st_now(), 0) / 1000 + 1, PG_WAIT_EXTENSION);
