@@ -41,11 +41,14 @@ def _as_pg(command, **options):
     return subprocess.run(command, check=True, stdin=subprocess.DEVNULL, **options)
 
 
-def wait_for(condition, what):
-    """Ask a server until its answer is true: for what it tells nobody by itself."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, f"waited too long for {what}"
+def wait_for(condition, what, seconds=60):
+    """The condition's value, once it is true: for what a server tells nobody by itself."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        # between two questions, that the asked one gets the processor
+        time.sleep(0.002)
+    return value
 
 
 class Server:

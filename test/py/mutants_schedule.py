@@ -32,10 +32,7 @@ def pid(db):
 
 def follow(db, expected, name="s", seconds=10):
     """Is the stream table's only value this, before long?"""
-    deadline = time.monotonic() + seconds
-    while (have := db.value(f"SELECT n FROM {name}")) != expected:
-        assert time.monotonic() < deadline, f"{name} holds {have}, not {expected}"
-        time.sleep(0.01)
+    wait_for(lambda: db.value(f"SELECT n FROM {name}") == expected, f"{name} to hold {expected}", seconds)
 
 
 def stop_at(db, place, then):

@@ -5,7 +5,8 @@ The regress tests obs_* drive everything that needs none.
 import threading
 import time
 
-from test_scheduler import LIBRARY, Scheduled, running, scheduled, wait_until  # noqa: F401
+from conftest import wait_for
+from test_scheduler import LIBRARY, Scheduled, running, scheduled  # noqa: F401
 
 
 def freshness(database, name):
@@ -29,10 +30,10 @@ def test_idle_is_not_stale(scheduled):
     scheduled.source()
     scheduled.create("s", "SELECT count(*) AS n FROM t")
     scheduled.create("above", "SELECT n + 1 AS n FROM s", "calculated")
-    wait_until(scheduled.pid, "the scheduler")
+    wait_for(scheduled.pid, "the scheduler")
     age(scheduled)
     for name in "s", "above":
-        wait_until(lambda: freshness(scheduled, name) == (False, 0, False), "all to be done")
+        wait_for(lambda: freshness(scheduled, name) == (False, 0, False), "all to be done")
     assert scheduled.value("SELECT bool_and(staleness = '0') FROM pgtrickle.pgt_status()")
     assert scheduled.value("SELECT pgtrickle.get_staleness('s')") == 0
     assert scheduled.conn.execute("SELECT * FROM pgtrickle.quick_health").fetchone() == (2, 0, 0, True, "OK")
@@ -48,7 +49,7 @@ def test_lag_counts_from_the_commit(scheduled):
     scheduled.create("canary", "SELECT count(*) FROM t")
     scheduled.create("s", "SELECT count(*) AS n FROM t", "2h")
     scheduled.create("above", "SELECT n + 1 AS n FROM s", "2h")
-    wait_until(scheduled.pid, "the scheduler")
+    wait_for(scheduled.pid, "the scheduler")
     scheduled.follows("canary")
     # half of the schedule is over, nothing is due
     age(scheduled)
@@ -77,7 +78,7 @@ def test_prepared_transaction_has_no_time(scheduled):
     scheduled.source()
     scheduled.create("canary", "SELECT count(*) FROM t")
     scheduled.create("s", "SELECT count(*) AS n FROM t", "2h")
-    wait_until(scheduled.pid, "the scheduler")
+    wait_for(scheduled.pid, "the scheduler")
     age(scheduled)
     scheduled.execute("BEGIN")
     scheduled.execute("INSERT INTO t VALUES (50, 1)")
@@ -93,28 +94,28 @@ def test_stale_when_it_is_not_refreshed(scheduled):
     scheduled.create("s", "SELECT count(*) AS n FROM t")
     scheduled.execute("SELECT pgtrickle.pause_all()")
     scheduled.create("canary", "SELECT count(*) AS n FROM t")
-    wait_until(scheduled.pid, "the scheduler")
+    wait_for(scheduled.pid, "the scheduler")
 
     def stale():
         # what was handed to a worker before the pause may still come
         scheduled.execute("INSERT INTO t SELECT max(id) + 1, 1 FROM t")
         return freshness(scheduled, "s")[2]
 
-    wait_until(stale, "staleness")
+    wait_for(stale, "staleness")
     assert freshness(scheduled, "s")[1] > 2
-    wait_until(lambda: freshness(scheduled, "canary") == (False, 0, False), "the canary")
+    wait_for(lambda: freshness(scheduled, "canary") == (False, 0, False), "the canary")
     assert health(scheduled)["stale_tables"] == ("WARN", "1 older than their schedules allow: public.s")
     assert scheduled.conn.execute("SELECT stale_tables, status FROM pgtrickle.quick_health").fetchone() == (1, "WARNING")
     scheduled.execute("SELECT pgtrickle.resume_all()")
     scheduled.follows("s")
-    wait_until(lambda: freshness(scheduled, "s") == (False, 0, False), "freshness")
+    wait_for(lambda: freshness(scheduled, "s") == (False, 0, False), "freshness")
 
 
 def test_uncaptured_is_as_old_as_its_last_refresh(scheduled):
     scheduled.source()
     scheduled.create("canary", "SELECT count(*) FROM t")
     scheduled.create("s", "SELECT count(*) AS n FROM t", "2h", "FULL")
-    wait_until(scheduled.pid, "the scheduler")
+    wait_for(scheduled.pid, "the scheduler")
     age(scheduled)
     pending, lag, stale = freshness(scheduled, "s")
     assert pending and 3600 <= lag < 7200 and not stale
@@ -124,7 +125,7 @@ def test_errors_are_diagnosed(scheduled):
     scheduled.source()
     scheduled.create("s", "SELECT 10 / n AS q FROM t")
     scheduled.execute("INSERT INTO t VALUES (50, 0)")
-    wait_until(lambda: scheduled.status("s") == "ERROR", "the error")
+    wait_for(lambda: scheduled.status("s") == "ERROR", "the error")
     assert scheduled.conn.execute("SELECT error_type, error_message FROM pgtrickle.diagnose_errors('s')").fetchall() == \
         [("user", "division by zero")]
     assert scheduled.value("SELECT error_code FROM pgtrickle.refresh_runs WHERE status = 'FAILED'") == "22012"
@@ -137,15 +138,15 @@ def test_active_workers(scheduled):
     scheduled.execute("CREATE FUNCTION waits(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS"
                       " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN $1; END $$")
     scheduled.create("s", "SELECT waits(n) AS n FROM t")
-    wait_until(scheduled.pid, "the scheduler")
-    wait_until(lambda: scheduled.value("SELECT active_workers FROM pgtrickle.metrics_summary()") == 0, "rest")
+    wait_for(scheduled.pid, "the scheduler")
+    wait_for(lambda: scheduled.value("SELECT active_workers FROM pgtrickle.metrics_summary()") == 0, "rest")
     holder = scheduled.connect(autocommit=False)
     holder.execute("SELECT pg_advisory_xact_lock(7)")
     scheduled.execute("INSERT INTO t VALUES (50, 1)")
-    wait_until(lambda: scheduled.value("SELECT active_workers FROM pgtrickle.worker_pool_status()") == 1, "a busy one")
+    wait_for(lambda: scheduled.value("SELECT active_workers FROM pgtrickle.worker_pool_status()") == 1, "a busy one")
     assert scheduled.value("SELECT active_workers FROM pgtrickle.metrics_summary()") >= 1
     # its activity is told a moment later
-    wait_until(lambda: scheduled.value("SELECT count(*) FROM pgtrickle.parallel_job_status(0)") == 1, "its job")
+    wait_for(lambda: scheduled.value("SELECT count(*) FROM pgtrickle.parallel_job_status(0)") == 1, "its job")
     worker = scheduled.value("SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_trickle worker' AND state = 'active'")
     (job,) = scheduled.conn.execute("SELECT unit_key, status, scheduler_pid, worker_pid, finished_at, duration_ms > 0"
                                     " FROM pgtrickle.parallel_job_status(0)").fetchall()
@@ -158,7 +159,7 @@ def test_active_workers(scheduled):
             ("WARN", "1 of 1 workers are busy")
     holder.rollback()
     scheduled.follows("s")
-    wait_until(lambda: scheduled.value("SELECT active_workers FROM pgtrickle.worker_pool_status()") == 0, "rest")
+    wait_for(lambda: scheduled.value("SELECT active_workers FROM pgtrickle.worker_pool_status()") == 0, "rest")
     assert scheduled.conn.execute("SELECT unit_key, status, worker_pid FROM pgtrickle.parallel_job_status()").fetchall() == \
         [(f"s:{number}", "SUCCEEDED", None)]
 
@@ -169,7 +170,7 @@ def test_service_level(scheduled):
     scheduled.create("s", "SELECT count(*) AS n FROM t", "1h")
     scheduled.create("above", "SELECT n + 1 AS n FROM s", "1h")
     scheduled.execute("SELECT pgtrickle.set_stream_table_sla('above', '3 s')")
-    wait_until(scheduled.pid, "the scheduler")
+    wait_for(scheduled.pid, "the scheduler")
     for i in range(3):
         scheduled.execute("INSERT INTO t VALUES (%s, 1)", (50 + i,))
         scheduled.follows("above")
@@ -183,12 +184,12 @@ def test_status_of_the_scheduler(make_server):
     assert database.value("SELECT pgtrickle.scheduler_status()") == "NOT_LOADED"
     assert health(database)["scheduler_running"][0] == "ERROR"
     database.execute("SELECT pgtrickle.start_scheduler()")
-    wait_until(lambda: database.value("SELECT pgtrickle.scheduler_status()") == "STOPPED", "the launcher")
+    wait_for(lambda: database.value("SELECT pgtrickle.scheduler_status()") == "STOPPED", "the launcher")
     # one comes to look once
-    wait_until(lambda: health(database)["scheduler_running"] == ("OK", "there is nothing to refresh"), "rest")
+    wait_for(lambda: health(database)["scheduler_running"] == ("OK", "there is nothing to refresh"), "rest")
     database.source()
     database.create("s", "SELECT count(*) FROM t")
-    wait_until(lambda: database.value("SELECT pgtrickle.scheduler_status()") == "ACTIVE", "the scheduler")
+    wait_for(lambda: database.value("SELECT pgtrickle.scheduler_status()") == "ACTIVE", "the scheduler")
 
 
 def test_no_room_for_a_scheduler(make_server):
@@ -198,7 +199,7 @@ def test_no_room_for_a_scheduler(make_server):
     database = Scheduled(server)
     database.source()
     database.create("s", "SELECT count(*) FROM t")
-    wait_until(lambda: "no background worker is free" in server.log.read_text(), "the try")
+    wait_for(lambda: "no background worker is free" in server.log.read_text(), "the try")
     assert database.value("SELECT pgtrickle.scheduler_status()") == "STARTING"
     assert health(database)["scheduler_running"] == ("WARN", "the launcher runs, but no scheduler in this database")
     assert database.conn.execute("SELECT scheduler_running, status FROM pgtrickle.quick_health").fetchone()[0] is False
@@ -209,7 +210,7 @@ def test_commit_times_of_many_writers(scheduled):
     scheduled.source()
     scheduled.create("canary", "SELECT count(*) FROM t")
     scheduled.create("s", "SELECT count(*) AS n FROM t", "2h")
-    wait_until(scheduled.pid, "the scheduler")
+    wait_for(scheduled.pid, "the scheduler")
     age(scheduled)
     scheduled.execute("INSERT INTO t VALUES (50, 1)")
     first = scheduled.value("SELECT pending_since FROM pgtrickle.freshness(pgtrickle.stream_table_id('s'))")

@@ -8,18 +8,9 @@ import time
 import psycopg
 import pytest
 
-from conftest import Database
+from conftest import Database, wait_for
 
 LIBRARY = "pg_trickle"
-
-
-def wait_until(condition, what, seconds=30):
-    """The condition's value, once it is true."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.005)
-    return value
 
 
 class Scheduled(Database):
@@ -38,7 +29,7 @@ class Scheduled(Database):
     def follows(self, name, seconds=30):
         """The stream table becomes what its query says, by itself."""
         query = self.value("SELECT defining_query FROM pgtrickle.pgt_stream_tables WHERE pgt_name = %s", (name,))
-        wait_until(lambda: self.same(name, query), f"{name} to follow", seconds)
+        wait_for(lambda: self.same(name, query), f"{name} to follow", seconds)
         self.assert_fresh(name)
 
     def status(self, name):
@@ -69,11 +60,11 @@ def test_follows_commits(scheduled):
     """Twenty commits, each waited for: polling once a second would not do."""
     scheduled.source()
     scheduled.create("s", "SELECT count(*) AS n, sum(n) FROM t")
-    wait_until(scheduled.pid, "the scheduler")
+    wait_for(scheduled.pid, "the scheduler")
     began = time.monotonic()
     for i in range(20):
         scheduled.execute("INSERT INTO t VALUES (%s, 1)", (1000 + i,))
-        wait_until(lambda: scheduled.value("SELECT n FROM s") == 11 + i, "the row")
+        wait_for(lambda: scheduled.value("SELECT n FROM s") == 11 + i, "the row")
     assert time.monotonic() - began < 8, "commits do not wake the scheduler"
     scheduled.follows("s")
     assert scheduled.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE initiated_by = 'SCHEDULER'") >= 20
@@ -101,7 +92,7 @@ def test_prepared_transaction(scheduled):
     writer.execute("PREPARE TRANSACTION 'p'")
     writer.close()
     scheduled.execute("INSERT INTO t VALUES (51, 1)")
-    wait_until(lambda: scheduled.value("SELECT n FROM s") == 11, "the other row")
+    wait_for(lambda: scheduled.value("SELECT n FROM s") == 11, "the other row")
     scheduled.execute("COMMIT PREPARED 'p'")
     scheduled.follows("s")
 
@@ -162,7 +153,7 @@ def test_own_error_stops_it_alone(scheduled):
     listener.execute("LISTEN pg_trickle_alert")
     scheduled.execute("INSERT INTO t VALUES (50, 0)")
     scheduled.follows("good")
-    wait_until(lambda: scheduled.status("bad") == "ERROR", "the error")
+    wait_for(lambda: scheduled.status("bad") == "ERROR", "the error")
     assert "division by zero" in scheduled.value("SELECT last_error_message FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'bad'")
     assert scheduled.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE status = 'FAILED'") == 1
     assert scheduled.status("above") == "ACTIVE"
@@ -183,7 +174,7 @@ def test_counted_errors_suspend(scheduled):
                       " $$ BEGIN IF $1 = 0 THEN RAISE 'in a mood' USING ERRCODE = 'XX001'; END IF; RETURN $1; END $$")
     scheduled.create("s", "SELECT moody(n) AS n FROM t")
     scheduled.execute("INSERT INTO t VALUES (50, 0)")
-    wait_until(lambda: scheduled.status("s") == "SUSPENDED", "the suspension")
+    wait_for(lambda: scheduled.status("s") == "SUSPENDED", "the suspension")
     assert scheduled.value("SELECT consecutive_errors FROM pgtrickle.pgt_stream_tables") == 3
     scheduled.execute("DELETE FROM t WHERE n = 0")
     scheduled.execute("SELECT pgtrickle.resume_stream_table('s')")
@@ -200,7 +191,7 @@ def test_lock_of_a_user_is_no_error_of_its_own(scheduled):
     scheduled.execute("INSERT INTO t VALUES (50, 1)")
     # oftener than errors of its own may happen
     before = scheduled.server.log.read_text().count("lock timeout")
-    wait_until(lambda: scheduled.server.log.read_text().count("lock timeout") >= before + 3, "three tries")
+    wait_for(lambda: scheduled.server.log.read_text().count("lock timeout") >= before + 3, "three tries")
     holder.rollback()
     assert scheduled.status("s") == "ACTIVE"
     scheduled.follows("s")
@@ -222,10 +213,10 @@ def test_terminated_scheduler_comes_back(scheduled):
     scheduled.source()
     scheduled.create("s", "SELECT count(*) AS n FROM t")
     for i in range(3):
-        pid = wait_until(scheduled.pid, "the scheduler")
+        pid = wait_for(scheduled.pid, "the scheduler")
         scheduled.execute("SELECT pg_terminate_backend(%s)", (pid,))
         scheduled.execute("INSERT INTO t VALUES (%s, 1)", (50 + i,))
-        wait_until(lambda: scheduled.pid() not in (None, pid), "another one")
+        wait_for(lambda: scheduled.pid() not in (None, pid), "another one")
         scheduled.follows("s")
 
 
@@ -236,10 +227,10 @@ def test_database_can_be_dropped_and_copied(running):
     database.execute("CREATE FUNCTION sleepy(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS"
                      " $$ BEGIN IF $1 = 77 THEN PERFORM pg_sleep(20); END IF; RETURN $1; END $$")
     database.create("long", "SELECT sleepy(n) AS n FROM t")
-    wait_until(database.pid, "the scheduler")
+    wait_for(database.pid, "the scheduler")
     # a refresh is no reason to wait
     database.execute("INSERT INTO t VALUES (77, 77)")
-    wait_until(lambda: "long" in at_work(database), "the refresh")
+    wait_for(lambda: "long" in at_work(database), "the refresh")
     database.execute("DELETE FROM t WHERE id = 77")
     database.close()
     with running.connect() as admin:
@@ -248,7 +239,7 @@ def test_database_can_be_dropped_and_copied(running):
     copy = running.connect("copied")
     copy.execute("INSERT INTO t VALUES (50, 1)")
     # nobody told of this database: the launcher finds it, and the copy recomputes
-    wait_until(lambda: copy.execute("SELECT n FROM s").fetchone()[0] == 11, "the copy to follow", 40)
+    wait_for(lambda: copy.execute("SELECT n FROM s").fetchone()[0] == 11, "the copy to follow", 40)
     copy.close()
     with running.connect() as admin:
         admin.execute("DROP DATABASE copied")
@@ -257,9 +248,9 @@ def test_database_can_be_dropped_and_copied(running):
 def test_extension_dropped_and_created_again(scheduled):
     scheduled.source()
     scheduled.create("s", "SELECT count(*) AS n FROM t")
-    pid = wait_until(scheduled.pid, "the scheduler")
+    pid = wait_for(scheduled.pid, "the scheduler")
     scheduled.execute("DROP EXTENSION pg_trickle CASCADE")
-    wait_until(lambda: not scheduled.value("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = %s)", (pid,)), "its end")
+    wait_for(lambda: not scheduled.value("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = %s)", (pid,)), "its end")
     scheduled.execute("DROP TABLE IF EXISTS s")
     scheduled.execute("CREATE EXTENSION pg_trickle")
     scheduled.create("s", "SELECT count(*) AS n FROM t")
@@ -268,23 +259,23 @@ def test_extension_dropped_and_created_again(scheduled):
 
 
 def test_nothing_to_do_needs_no_process(scheduled):
-    wait_until(lambda: scheduled.pid() is None, "its end")
+    wait_for(lambda: scheduled.pid() is None, "its end")
     scheduled.source()
     scheduled.create("s", "SELECT count(*) AS n FROM t")
     scheduled.execute("INSERT INTO t VALUES (50, 1)")
     scheduled.follows("s")
     scheduled.execute("SELECT pgtrickle.drop_stream_table('s')")
-    wait_until(lambda: scheduled.pid() is None, "its end")
+    wait_for(lambda: scheduled.pid() is None, "its end")
 
 
 def test_switched_off_and_on(scheduled):
     scheduled.source()
     scheduled.create("s", "SELECT count(*) AS n FROM t")
-    wait_until(scheduled.pid, "the scheduler")
+    wait_for(scheduled.pid, "the scheduler")
     scheduled.execute("ALTER SYSTEM SET pg_trickle.enabled = off")
     try:
         scheduled.server.reload()
-        wait_until(lambda: scheduled.connect().execute("SHOW pg_trickle.enabled").fetchone()[0] == "off", "the setting")
+        wait_for(lambda: scheduled.connect().execute("SHOW pg_trickle.enabled").fetchone()[0] == "off", "the setting")
         scheduled.execute("INSERT INTO t VALUES (50, 1)")
     finally:
         scheduled.execute("ALTER SYSTEM RESET pg_trickle.enabled")
@@ -365,7 +356,7 @@ def test_independent_ones_at_the_same_time(scheduled):
     holder.execute("SELECT pg_advisory_xact_lock(7)")
     scheduled.execute("INSERT INTO t VALUES (50, -7)")
     # a lock that is not had in time is tried for again: they meet sooner or later
-    wait_until(lambda: len(at_work(scheduled) - {"over_a"}) >= 2, "two at the same time")
+    wait_for(lambda: len(at_work(scheduled) - {"over_a"}) >= 2, "two at the same time")
     holder.rollback()
     for name in ("a", "b", "c", "over_a"):
         scheduled.follows(name)
@@ -378,7 +369,7 @@ def test_refresh_gives_way(scheduled):
                       " $$ BEGIN IF $1 = 77 THEN PERFORM pg_sleep(10); END IF; RETURN $1; END $$")
     scheduled.create("s", "SELECT sleepy(n) AS n FROM t")
     scheduled.execute("INSERT INTO t VALUES (50, 77)")
-    wait_until(lambda: at_work(scheduled) == {"s"}, "the refresh")
+    wait_for(lambda: at_work(scheduled) == {"s"}, "the refresh")
     began = time.monotonic()
     scheduled.execute("ALTER TABLE t ADD COLUMN more int")
     assert time.monotonic() - began < 8, "the refresh did not give way"
