@@ -167,13 +167,39 @@ add_term(StringInfo terms, Query *term)
 	st_add_term(terms, st_query_print(term));
 }
 
+/*
+ * Does the log of a reference give only such rows? Then the condition is not
+ * for its delta: the planner, who knows nothing of what it holds, would take
+ * few of its rows to pass, and go through other deltas for each of them.
+ */
+static bool
+is_ensured(StProgram *program, Query *join, Node *condition, int varno)
+{
+	RangeTblEntry *rte = rt_fetch(varno, join->rtable);
+
+	return rte->rtekind == RTE_RELATION &&
+		st_source_ensures(st_program_source(program, rte->relid), condition, varno);
+}
+
 /* The join with the references in "deltas" replaced, the weight as last column. */
 static Query *
-make_term(Query *join, const Bitmapset *deltas)
+make_term(StProgram *program, Query *join, const Bitmapset *deltas)
 {
 	Query	   *term = copyObject(join);
+	List	   *quals = NIL;
 	Expr	   *weight = NULL;
 	int			reference = -1;
+	ListCell   *lc;
+
+	foreach(lc, make_ands_implicit((Expr *) term->jointree->quals))
+	{
+		int			varno;
+
+		if (!bms_get_singleton_member(pull_varnos(NULL, lfirst(lc)), &varno) || !bms_is_member(varno - 1, deltas) ||
+			!is_ensured(program, join, lfirst(lc), varno))
+			quals = lappend(quals, lfirst(lc));
+	}
+	term->jointree->quals = quals ? (Node *) make_ands_explicit(quals) : NULL;
 
 	while ((reference = bms_next_member(deltas, reference)) >= 0)
 	{
@@ -187,18 +213,18 @@ make_term(Query *join, const Bitmapset *deltas)
 
 /* All terms, over the subsets of "changed" from behind "member" on added to "chosen". */
 static void
-print_terms(StringInfo sql, Query *join, const Bitmapset *changed, int member, Bitmapset *chosen)
+print_terms(StringInfo sql, StProgram *program, Query *join, const Bitmapset *changed, int member, Bitmapset *chosen)
 {
 	int			next = bms_next_member(changed, member);
 
 	if (next < 0)
 	{
 		if (!bms_is_empty(chosen) && !(ST_FAULT("E2") && bms_num_members(chosen) > 1))
-			add_term(sql, make_term(join, chosen));
+			add_term(sql, make_term(program, join, chosen));
 		return;
 	}
-	print_terms(sql, join, changed, next, chosen);
-	print_terms(sql, join, changed, next, bms_add_member(bms_copy(chosen), next));
+	print_terms(sql, program, join, changed, next, chosen);
+	print_terms(sql, program, join, changed, next, bms_add_member(bms_copy(chosen), next));
 }
 
 static void
@@ -233,6 +259,7 @@ add_step(StProgram *program, StJoinProgram *join, StJoinDelta *delta, const char
 
 typedef struct StepContext
 {
+	StProgram  *program;
 	Query	   *join;
 	List	   *quals;			/* implicitly ANDed */
 	Bitmapset **neighbours;		/* of each reference, 1-based as everything
@@ -436,6 +463,8 @@ make_step_term(StepContext *context, const Bitmapset *from, bool previous, int d
 	{
 		Bitmapset  *varnos = pull_varnos(NULL, lfirst(lc));
 
+		if (delta && is_ensured(context->program, context->join, lfirst(lc), delta))
+			continue;
 		if (bms_is_empty(varnos) ? last :
 			bms_is_subset(varnos, present) && !(previous && bms_is_subset(varnos, context->joined)))
 			quals = lappend(quals, copyObject(lfirst(lc)));
@@ -458,7 +487,7 @@ make_step_term(StepContext *context, const Bitmapset *from, bool previous, int d
 static void
 add_steps(StProgram *program, StJoinProgram *join, StJoinDelta *delta)
 {
-	StepContext context = {.join = join->join->flat};
+	StepContext context = {.program = program, .join = join->join->flat};
 	StringInfoData terms;
 	Bitmapset  *rest = NULL;
 	List	   *targets = NIL;
@@ -530,7 +559,7 @@ st_join_delta(StProgram *program, StJoinProgram *join, const Bitmapset *changed)
 
 		initStringInfo(&terms);
 		if (join->join->kind != ST_JOIN_SEMI && join->join->kind != ST_JOIN_ANTI)
-			print_terms(&terms, join->join->flat, changed, -1, NULL);
+			print_terms(&terms, program, join->join->flat, changed, -1, NULL);
 		if (join->join->kind != ST_JOIN_INNER)
 			st_outer_print_terms(&terms, join->join, changed);
 

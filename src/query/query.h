@@ -203,6 +203,12 @@ extern List *st_tree_index_advice(StTree *tree);
  */
 extern void st_tree_filter_sources(StTree *tree, List *sources);
 
+/*
+ * Is a condition true for every row of a source's delta, which was read under
+ * "wanted"? It is over the entry "varno" of its query.
+ */
+extern bool st_source_ensures(const StSource *source, Node *condition, int varno);
+
 /* All relations read by a rewritten query, views excluded, each once, by OID. */
 extern List *st_query_sources(Query *query);
 

@@ -325,3 +325,15 @@ st_tree_filter_sources(StTree *tree, List *sources)
 																  make_orclause(source->wanted), false));
 	}
 }
+
+bool
+st_source_ensures(const StSource *source, Node *condition, int varno)
+{
+	int			single;
+
+	if (source->wanted == NIL || !bms_get_singleton_member(pull_varnos(NULL, condition), &single) || single != varno)
+		return false;
+	condition = fold_mutator(copyObject(condition), NULL);
+	ChangeVarNodes(condition, varno, 1, 0);
+	return list_member(source->wanted, condition);
+}
