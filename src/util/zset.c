@@ -246,14 +246,28 @@ begin_sort(StZset *zset)
 	MemoryContextSwitchTo(caller);
 }
 
-/* The key hash of an entry's row. */
+/*
+ * The key hash of an entry's row. Rows are read in its order: a first key that
+ * is a number stands in front, so that who finds and writes them goes through
+ * tables and indexes from one end to the other and not criss-cross.
+ */
 static uint64
 entry_key(StZset *zset, ZsetEntry *entry)
 {
+	Datum		first;
+	bool		isnull;
+
 	if (zset->nkeys == 0)
 		return entry->image;
 	ExecStoreMinimalTuple(entry->tuple, zset->probe, false);
-	return st_image_hash(zset->probe, zset->nkeys, zset->keys);
+	if (!TupleDescAttr(zset->desc, zset->keys[0] - 1)->attbyval)
+		return st_image_hash(zset->probe, zset->nkeys, zset->keys);
+	first = slot_getattr(zset->probe, zset->keys[0], &isnull);
+	if (isnull)
+		first = 0;
+	if (zset->nkeys == 1)
+		return (uint64) first;
+	return (uint64) first << 32 | (uint32) st_image_hash(zset->probe, zset->nkeys, zset->keys);
 }
 
 /* Move the hash table's rows into the sort and empty it. */
