@@ -33,6 +33,7 @@ OBJS = \
 	src/util/shared_area.o \
 	src/util/sqlbuf.o \
 	src/util/statement.o \
+	src/util/written_row.o \
 	src/util/zset.o \
 	src/catalog/alert.o \
 	src/catalog/depend.o \
@@ -109,6 +110,7 @@ OBJS = \
 	src/api/create.o \
 	src/api/debug.o \
 	src/api/definition.o \
+	src/api/drop.o \
 	src/api/explain.o \
 	src/api/freshness.o \
 	src/api/graph.o \
@@ -117,6 +119,7 @@ OBJS = \
 	src/api/name.o \
 	src/api/operators.o \
 	src/api/refuse.o \
+	src/api/rename.o \
 	src/api/service.o \
 	src/api/two_phase.o \
 	src/api/validate.o

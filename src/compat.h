@@ -124,8 +124,10 @@ typedef Oid RelFileNumber;
 /* 16 replaced per-object ownership tests by one */
 #if PG_VERSION_NUM < 160000
 #define StRelationOwnerCheck(relid, role) pg_class_ownercheck(relid, role)
+#define StSchemaOwnerCheck(schema, role) pg_namespace_ownercheck(schema, role)
 #else
 #define StRelationOwnerCheck(relid, role) object_ownercheck(RelationRelationId, relid, role)
+#define StSchemaOwnerCheck(schema, role) object_ownercheck(NamespaceRelationId, schema, role)
 #endif
 
 /* 17 added the statement to reindex_relation */

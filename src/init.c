@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 
 #include "api/refuse.h"
+#include "api/rename.h"
 #include "apply/apply.h"
 #include "capture/capture.h"
 #include "catalog/depend.h"
@@ -43,6 +44,7 @@ _PG_init(void)
 	st_guard_init();
 	st_depend_init();
 	st_refuse_init();
+	st_rename_init();
 	st_refresh_init();
 	st_schedule_init();
 }

@@ -44,22 +44,38 @@ LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_verify_stream_table';
 COMMENT ON FUNCTION pgtrickle.verify_stream_table(text) IS
     'Runs the query of a stream table as it is now and compares it with the contents, row image by row image: rows that are missing, rows that should not be there, and one of them. Changes since the last refresh count as differences.';
 
-CREATE OR REPLACE FUNCTION pgtrickle.on_drop()
+CREATE OR REPLACE FUNCTION pgtrickle._on_sql_drop()
 RETURNS event_trigger LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_on_drop';
-COMMENT ON FUNCTION pgtrickle.on_drop() IS 'Removes from the catalog what plain DROP has dropped. Internal.';
-REVOKE ALL ON FUNCTION pgtrickle.on_drop() FROM PUBLIC;
+COMMENT ON FUNCTION pgtrickle._on_sql_drop() IS 'Removes from the catalog what plain DROP has dropped. Internal.';
+REVOKE ALL ON FUNCTION pgtrickle._on_sql_drop() FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION pgtrickle.on_ddl_start()
 RETURNS event_trigger LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_on_ddl_start';
 COMMENT ON FUNCTION pgtrickle.on_ddl_start() IS
-    'Loads the library before DDL that it has a say in: what would change the structure of a stream table is refused, and when the extension is dropped stream tables stay as plain tables without ties to their sources. Internal.';
+    'Loads the library before DDL that it has a say in: what would change the structure of a stream table is refused, and when the extension is dropped stream tables stay as plain tables without ties to their sources. Before DROP, takes the locks that have to come before those of PostgreSQL. Internal.';
 REVOKE ALL ON FUNCTION pgtrickle.on_ddl_start() FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION pgtrickle._on_ddl_end()
+RETURNS event_trigger LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_on_ddl_end';
+COMMENT ON FUNCTION pgtrickle._on_ddl_end() IS
+    'Writes the query of a stream table with the present names when something that it names was renamed or moved. Internal.';
+REVOKE ALL ON FUNCTION pgtrickle._on_ddl_end() FROM PUBLIC;
+
 CREATE EVENT TRIGGER pg_trickle_on_ddl_start ON ddl_command_start
-    WHEN TAG IN ('DROP EXTENSION', 'DROP OWNED', 'CREATE SCHEMA', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'CREATE RULE',
-                 'ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER TYPE')
+    WHEN TAG IN ('DROP EXTENSION', 'DROP OWNED', 'DROP TABLE', 'DROP VIEW', 'DROP MATERIALIZED VIEW', 'DROP FOREIGN TABLE', 'DROP SCHEMA',
+                 'CREATE SCHEMA', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'CREATE RULE',
+                 'ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER SEQUENCE', 'ALTER SCHEMA', 'ALTER EXTENSION',
+                 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER COLLATION', 'ALTER OPERATOR', 'ALTER TEXT SEARCH CONFIGURATION', 'ALTER TEXT SEARCH DICTIONARY',
+                 'ALTER FUNCTION', 'ALTER PROCEDURE', 'ALTER ROUTINE', 'ALTER AGGREGATE')
     EXECUTE FUNCTION pgtrickle.on_ddl_start();
 COMMENT ON EVENT TRIGGER pg_trickle_on_ddl_start IS 'Loads the library before DDL that may concern stream tables.';
 
-CREATE EVENT TRIGGER pg_trickle_on_drop ON sql_drop EXECUTE FUNCTION pgtrickle.on_drop();
-COMMENT ON EVENT TRIGGER pg_trickle_on_drop IS 'Lets the catalog follow plain DROP.';
+CREATE EVENT TRIGGER pg_trickle_ddl_tracker ON ddl_command_end
+    WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER SEQUENCE', 'ALTER SCHEMA', 'ALTER EXTENSION',
+                 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER COLLATION', 'ALTER OPERATOR', 'ALTER TEXT SEARCH CONFIGURATION', 'ALTER TEXT SEARCH DICTIONARY',
+                 'ALTER FUNCTION', 'ALTER PROCEDURE', 'ALTER ROUTINE', 'ALTER AGGREGATE')
+    EXECUTE FUNCTION pgtrickle._on_ddl_end();
+COMMENT ON EVENT TRIGGER pg_trickle_ddl_tracker IS 'Lets what is stored of stream tables follow DDL on what they read.';
+
+CREATE EVENT TRIGGER pg_trickle_drop_tracker ON sql_drop EXECUTE FUNCTION pgtrickle._on_sql_drop();
+COMMENT ON EVENT TRIGGER pg_trickle_drop_tracker IS 'Lets the catalog follow plain DROP.';

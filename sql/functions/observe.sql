@@ -41,8 +41,8 @@ BEGIN ATOMIC
            coalesce(h.failed, 0), coalesce(h.inserted, 0), coalesce(h.deleted, 0), coalesce(h.duration_ms, 0),
            h.last_action, h.last_status, t.last_refresh_at, extract(epoch FROM f.lag)::double precision, f.stale,
            t.consecutive_errors, t.schedule, t.refresh_tier,
-           CASE WHEN pgtrickle.is_stream_table_reader(t.pgt_relid) THEN t.last_error_message END, t.downstream_publication_name
-      FROM pgtrickle.pgt_stream_tables t
+           t.last_error_message, t.downstream_publication_name
+      FROM pgtrickle.stream_tables_info t
       JOIN pgtrickle.freshness() f USING (pgt_id)
       LEFT JOIN (SELECT r.pgt_id, count(*) AS total, count(*) FILTER (WHERE r.status = 'COMPLETED') AS successful,
                         count(*) FILTER (WHERE r.status = 'FAILED') AS failed, sum(r.rows_inserted)::bigint AS inserted,

@@ -58,7 +58,7 @@ COMMENT ON COLUMN pgtrickle.pgt_stream_tables.pgt_id IS 'Identifier of the strea
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.pgt_relid IS 'The stream table itself (pg_class.oid).';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.pgt_name IS 'Its name.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.pgt_schema IS 'Its schema.';
-COMMENT ON COLUMN pgtrickle.pgt_stream_tables.defining_query IS 'The query as the user wrote it.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.defining_query IS 'The query as the user wrote it; once something that it names is renamed, with the present names in full.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.original_query IS 'NULL: the defining query is stored as written.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.schedule IS 'Duration or cron expression; NULL: calculated from dependants.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.refresh_mode IS 'How it is refreshed.';
@@ -94,7 +94,7 @@ COMMENT ON COLUMN pgtrickle.pgt_stream_tables.fuse_ceiling IS 'Changes above whi
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.fuse_sensitivity IS 'Sensitivity of an automatic fuse.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.blown_at IS 'When the fuse blew.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.blow_reason IS 'Why it did.';
-COMMENT ON COLUMN pgtrickle.pgt_stream_tables.last_error_message IS 'Message of the last failed refresh.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.last_error_message IS 'Message of the last failed refresh. It may hold values of rows: owners read it in stream_tables_info.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.last_error_at IS 'When it failed.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.downstream_publication_name IS 'Publication that carries the stream table.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.freshness_deadline_ms IS 'Service level: greatest allowed lag in milliseconds.';
@@ -197,6 +197,8 @@ CREATE INDEX idx_hist_pgt_start ON pgtrickle.pgt_refresh_history (pgt_id, start_
 
 CREATE TABLE pgtrickle.stream_table_internals (
     pgt_id bigint PRIMARY KEY REFERENCES pgtrickle.pgt_stream_tables ON DELETE CASCADE,
+    analysed_query text NOT NULL,
+    query_text text NOT NULL,
     query_tree text NOT NULL,
     accepted_owner oid NOT NULL,
     requested_refresh_mode text NOT NULL,
@@ -215,7 +217,9 @@ CREATE TABLE pgtrickle.stream_table_internals (
 );
 COMMENT ON TABLE pgtrickle.stream_table_internals IS 'The engine''s half of a stream table''s definition. Internal.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.pgt_id IS 'The stream table.';
-COMMENT ON COLUMN pgtrickle.stream_table_internals.query_tree IS 'The analysed query, as PostgreSQL prints node trees.';
+COMMENT ON COLUMN pgtrickle.stream_table_internals.analysed_query IS 'The analysed query before views are expanded, as PostgreSQL prints node trees.';
+COMMENT ON COLUMN pgtrickle.stream_table_internals.query_text IS 'The same as SQL, with names in full: equal for queries that say the same. The defining query follows when it changes.';
+COMMENT ON COLUMN pgtrickle.stream_table_internals.query_tree IS 'The query with views expanded and policies put in.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.accepted_owner IS 'The role with whose rights the query may run; another owner resumes the stream table first.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.requested_refresh_mode IS 'The mode asked for; AUTO becomes differential as soon as that is possible.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.full_reason IS 'Why the query has no delta; NULL: it has.';
@@ -242,4 +246,16 @@ COMMENT ON COLUMN pgtrickle.scheduler_run.clean IS 'It ended in order, or has no
 COMMENT ON COLUMN pgtrickle.scheduler_run.incarnation IS 'Random number of the server''s shared memory during that run: another one after each start and each crash.';
 INSERT INTO pgtrickle.scheduler_run (clean, incarnation) VALUES (true, 0);
 
-GRANT SELECT ON pgtrickle.pgt_stream_tables, pgtrickle.pgt_dependencies TO PUBLIC;
+-- all but last_error_message
+GRANT SELECT (pgt_id, pgt_relid, pgt_name, pgt_schema, defining_query, original_query, schedule, refresh_mode,
+              status, is_populated, data_timestamp, frontier, last_refresh_at, consecutive_errors,
+              needs_reinit, auto_threshold, last_full_ms, functions_used, topk_limit, topk_offset,
+              topk_order_by, diamond_consistency, diamond_schedule_policy, has_keyless_source,
+              function_hashes, requested_cdc_mode, is_append_only, scc_id, last_fixpoint_iterations,
+              max_differential_joins, max_delta_fraction, pooler_compatibility_mode, refresh_tier,
+              effective_refresh_mode, fuse_mode, fuse_state, fuse_ceiling, fuse_sensitivity, blown_at,
+              blow_reason, last_error_at, downstream_publication_name, freshness_deadline_ms,
+              st_partition_key, st_placement, temporal_mode, storage_backend, column_lineage, created_at,
+              updated_at)
+    ON pgtrickle.pgt_stream_tables TO PUBLIC;
+GRANT SELECT ON pgtrickle.pgt_dependencies TO PUBLIC;

@@ -19,7 +19,7 @@ COMMENT ON COLUMN pgtrickle.stream_tables_info.pgt_id IS 'Identifier of the stre
 COMMENT ON COLUMN pgtrickle.stream_tables_info.pgt_relid IS 'The stream table itself (pg_class.oid).';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.pgt_name IS 'Its name.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.pgt_schema IS 'Its schema.';
-COMMENT ON COLUMN pgtrickle.stream_tables_info.defining_query IS 'The query as the user wrote it.';
+COMMENT ON COLUMN pgtrickle.stream_tables_info.defining_query IS 'The query as the user wrote it; once something that it names is renamed, with the present names in full.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.original_query IS 'NULL: the defining query is stored as written.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.schedule IS 'Duration or cron expression; NULL: calculated from dependants.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.refresh_mode IS 'How it is refreshed.';

@@ -239,9 +239,10 @@ insert_catalog(CreatePlan *plan, FunctionCallInfo fcinfo)
 static void
 insert_internals(CreatePlan *plan, int64 pgt_id)
 {
-	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID, OIDARRAYOID, INT2OID, INT2ARRAYOID, TEXTOID, TEXTOID, OIDOID};
-	Datum		values[12];
-	char		nulls[12];
+	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID, OIDARRAYOID, INT2OID, INT2ARRAYOID,
+	TEXTOID, TEXTOID, OIDOID, TEXTOID, TEXTOID};
+	Datum		values[14];
+	char		nulls[14];
 	StDefinition *definition = &plan->definition;
 
 	memset(nulls, ' ', sizeof(nulls));
@@ -258,10 +259,12 @@ insert_internals(CreatePlan *plan, int64 pgt_id)
 	values[9] = CStringGetTextDatum(st_query_views_fingerprint(definition->query));
 	values[10] = CStringGetTextDatum(st_query_functions_fingerprint(definition->query));
 	values[11] = ObjectIdGetDatum(st_relation_owner(definition->relid));
+	values[12] = CStringGetTextDatum(nodeToString(definition->analysed));
+	values[13] = CStringGetTextDatum(st_query_text(definition->analysed));
 	(void) st_catalog_execute("INSERT INTO pgtrickle.stream_table_internals (pgt_id, query_tree, requested_refresh_mode,"
 							  " full_reason, settings, search_path, states, identity_kind, key_columns,"
-							  " views_fingerprint, functions_fingerprint, accepted_owner)"
-							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)", 12, types, values, nulls);
+							  " views_fingerprint, functions_fingerprint, accepted_owner, analysed_query, query_text)"
+							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)", 14, types, values, nulls);
 }
 
 static void
@@ -314,7 +317,8 @@ st_sql_create_stream_table(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("create_stream_table()");
 	check_parameters(fcinfo, &plan);
 	st_note_lifecycle_call();
-	definition->query = st_query_analyze(plan.query_text);
+	definition->analysed = st_query_parse(plan.query_text);
+	definition->query = st_query_rewrite(definition->analysed);
 	definition->text = plan.query_text;
 	st_query_check(definition->query, plan.query_text);
 	st_require_fresh_snapshot();

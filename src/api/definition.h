@@ -16,6 +16,7 @@
 typedef struct StDefinition
 {
 	const char *name;			/* for messages; NULL: no warnings */
+	Query	   *analysed;		/* views not expanded */
 	Query	   *query;
 	const char *text;			/* that the query's locations point into, NULL
 								 * if none */

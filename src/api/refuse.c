@@ -17,19 +17,12 @@
  *	  raises for an owner that has not accepted the stream table, and for
  *	  columns that are not the query's.
  *
- *	  The hook runs after the catalog row was written and before the command
- *	  counter moves: the row as it was is in the syscache, the row as it will
- *	  be is visible to SnapshotSelf.
- *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/table.h"
 #include "access/transam.h"
-#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_attribute.h"
@@ -41,47 +34,21 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
-#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "api/refuse.h"
 #include "catalog/extension.h"
 #include "catalog/stream_table.h"
 #include "store/wake.h"
+#include "util/written_row.h"
 
 static object_access_hook_type previous_hook = NULL;
-
-/* The row of a catalog that the command has just written, or NULL. */
-static HeapTuple
-written_row(Oid catalog, Oid index, int nkeys, ScanKey keys)
-{
-	Relation	rel = table_open(catalog, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(rel, index, true, SnapshotSelf, nkeys, keys);
-	HeapTuple	tuple = systable_getnext(scan);
-
-	if (HeapTupleIsValid(tuple))
-		tuple = heap_copytuple(tuple);
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return tuple;
-}
-
-static HeapTuple
-written_object(Oid catalog, Oid index, AttrNumber oid_column, Oid object)
-{
-	ScanKeyData key;
-
-	ScanKeyInit(&key, oid_column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object));
-	return written_row(catalog, index, 1, &key);
-}
 
 static void
 check_rule(Oid rule)
 {
-	HeapTuple	tuple = written_object(RewriteRelationId, RewriteOidIndexId, Anum_pg_rewrite_oid, rule);
+	HeapTuple	tuple = st_written_object(RewriteRelationId, RewriteOidIndexId, Anum_pg_rewrite_oid, rule);
 	Oid			relid = HeapTupleIsValid(tuple) ? ((Form_pg_rewrite) GETSTRUCT(tuple))->ev_class : InvalidOid;
 
 	if (OidIsValid(relid) && st_is_stream_table(relid))
@@ -123,13 +90,9 @@ static void
 check_column(Oid relid, AttrNumber attnum)
 {
 	HeapTuple	old_row = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attnum));
-	HeapTuple	new_row;
-	ScanKeyData keys[2];
+	HeapTuple	new_row = st_written_column(relid, attnum);
 	bool		same;
 
-	ScanKeyInit(&keys[0], Anum_pg_attribute_attrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-	ScanKeyInit(&keys[1], Anum_pg_attribute_attnum, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(attnum));
-	new_row = written_row(AttributeRelationId, AttributeRelidNumIndexId, 2, keys);
 	if (HeapTupleIsValid(old_row) && HeapTupleIsValid(new_row))
 	{
 		Form_pg_attribute was = (Form_pg_attribute) GETSTRUCT(old_row);
@@ -179,7 +142,7 @@ note_name(Oid relid, const char *name, const char *schema)
 static void
 check_schema(Oid schema)
 {
-	HeapTuple	tuple = written_object(NamespaceRelationId, NamespaceOidIndexId, Anum_pg_namespace_oid, schema);
+	HeapTuple	tuple = st_written_object(NamespaceRelationId, NamespaceOidIndexId, Anum_pg_namespace_oid, schema);
 	char	   *old_name = get_namespace_name(schema);
 	ListCell   *lc;
 
@@ -194,7 +157,7 @@ static void
 check_relation(Oid relid)
 {
 	HeapTuple	old_row = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	HeapTuple	new_row = written_object(RelationRelationId, ClassOidIndexId, Anum_pg_class_oid, relid);
+	HeapTuple	new_row = st_written_object(RelationRelationId, ClassOidIndexId, Anum_pg_class_oid, relid);
 
 	if (HeapTupleIsValid(old_row) && HeapTupleIsValid(new_row))
 	{
@@ -227,7 +190,7 @@ check_relation(Oid relid)
 static void
 check_trigger(Oid trigger)
 {
-	HeapTuple	tuple = written_object(TriggerRelationId, TriggerOidIndexId, Anum_pg_trigger_oid, trigger);
+	HeapTuple	tuple = st_written_object(TriggerRelationId, TriggerOidIndexId, Anum_pg_trigger_oid, trigger);
 	Form_pg_trigger form;
 
 	if (!HeapTupleIsValid(tuple))

@@ -25,14 +25,13 @@
 #include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
+#include "catalog/objectaddress.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
-#include "commands/event_trigger.h"
-#include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/fmgroids.h"
@@ -40,11 +39,10 @@
 
 #include "catalog/depend.h"
 #include "catalog/extension.h"
+#include "catalog/stream_table.h"
 #include "util/fault.h"
 
 static object_access_hook_type previous_hook = NULL;
-
-PG_FUNCTION_INFO_V1(st_sql_on_ddl_start);
 
 static void
 add_object(Oid class, Oid object, ObjectAddresses *objects)
@@ -123,6 +121,57 @@ st_depend_record(Oid relid, Query *query, List *views)
 	CommandCounterIncrement();
 }
 
+List *
+st_depend_dependants(Oid class, Oid object)
+{
+	Relation	rel = table_open(DependRelationId, AccessShareLock);
+	List	   *tables = NIL;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(class));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object));
+	scan = systable_beginscan(rel, DependReferenceIndexId, true, NULL, 2, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->classid == RelationRelationId && form->deptype == DEPENDENCY_NORMAL && form->objsubid == 0 &&
+			!list_member_oid(tables, form->objid) && st_is_stream_table(form->objid))
+			tables = lappend_oid(tables, form->objid);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return tables;
+}
+
+bool
+st_depend_uses_schema(Oid relid, Oid schema)
+{
+	Relation	rel = table_open(DependRelationId, AccessShareLock);
+	bool		found = false;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&keys[0], Anum_pg_depend_classid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(RelationRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_objid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, DependDependerIndexId, true, NULL, 2, keys);
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+		ObjectAddress used;
+
+		ObjectAddressSet(used, form->refclassid, form->refobjid);
+		found = form->deptype == DEPENDENCY_NORMAL && is_objectclass_supported(form->refclassid) &&
+			get_object_namespace(&used) == schema;
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
 /* ----- the end of the extension ----- */
 
 static void
@@ -164,15 +213,4 @@ st_depend_init(void)
 {
 	previous_hook = object_access_hook;
 	object_access_hook = object_access;
-}
-
-/* Event trigger on ddl_command_start: being called has loaded the library. */
-Datum
-st_sql_on_ddl_start(PG_FUNCTION_ARGS)
-{
-	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("not called by an event trigger")));
-	PG_RETURN_NULL();
 }

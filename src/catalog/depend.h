@@ -18,6 +18,10 @@
  */
 extern void st_depend_record(Oid relid, Query *query, List *views);
 
+/* OIDs of the stream tables that depend on an object by such a row; whether one does on something in a schema. */
+extern List *st_depend_dependants(Oid class, Oid object);
+extern bool st_depend_uses_schema(Oid relid, Oid schema);
+
 /*
  * Watch for the end of the extension: the stream tables that it leaves behind
  * are plain tables and lose these dependencies (rule J6). From _PG_init only.

@@ -165,15 +165,33 @@ st_stream_table_get(Oid relid)
 	return result;
 }
 
-char *
-st_stream_table_tree(const StStreamTable *table)
+static char *
+internal_text(const StStreamTable *table, const char *column)
 {
 	Relation	rel = table_open(st_internal_relation("stream_table_internals", false), AccessShareLock);
 	HeapTuple	tuple = find_internals(rel, table);
-	char	   *tree = text_attribute(tuple, RelationGetDescr(rel), "query_tree");
+	char	   *value = text_attribute(tuple, RelationGetDescr(rel), column);
 
 	table_close(rel, AccessShareLock);
-	return tree;
+	return value;
+}
+
+char *
+st_stream_table_tree(const StStreamTable *table)
+{
+	return internal_text(table, "query_tree");
+}
+
+char *
+st_stream_table_analysed(const StStreamTable *table)
+{
+	return internal_text(table, "analysed_query");
+}
+
+char *
+st_stream_table_query_text(const StStreamTable *table)
+{
+	return internal_text(table, "query_text");
 }
 
 Oid
@@ -223,8 +241,9 @@ st_relation_owner(Oid relid)
 
 /* ----- changes by hooks ----- */
 
+/* The same row with other values of some columns. */
 static void
-update_column(Relation rel, HeapTuple tuple, const char *name, Datum value)
+update_columns(Relation rel, HeapTuple tuple, int n, const char *const *names, const Datum *new_values)
 {
 	TupleDesc	desc = RelationGetDescr(rel);
 	Datum	   *values = palloc0(sizeof(Datum) * desc->natts);
@@ -232,12 +251,19 @@ update_column(Relation rel, HeapTuple tuple, const char *name, Datum value)
 	bool	   *replaces = palloc0(sizeof(bool) * desc->natts);
 
 	for (int i = 0; i < desc->natts; i++)
-		if (strcmp(NameStr(TupleDescAttr(desc, i)->attname), name) == 0)
-		{
-			values[i] = value;
-			replaces[i] = true;
-		}
+		for (int j = 0; j < n; j++)
+			if (strcmp(NameStr(TupleDescAttr(desc, i)->attname), names[j]) == 0)
+			{
+				values[i] = new_values[j];
+				replaces[i] = true;
+			}
 	CatalogTupleUpdate(rel, &tuple->t_self, heap_modify_tuple(tuple, desc, values, nulls, replaces));
+}
+
+static void
+update_column(Relation rel, HeapTuple tuple, const char *name, Datum value)
+{
+	update_columns(rel, tuple, 1, &name, &value);
 }
 
 void
@@ -264,6 +290,63 @@ st_stream_table_rename(Oid relid, const char *name, const char *schema)
 	table_close(rel, RowExclusiveLock);
 }
 
+void
+st_stream_table_set_query(const StStreamTable *table, const char *text)
+{
+	static const char *const names[] = {"query_text", "search_path"};
+	Datum		values[] = {CStringGetTextDatum(text), CStringGetTextDatum("pg_catalog, pg_temp")};
+	Relation	rel = table_open(st_internal_relation("stream_table_internals", false), RowExclusiveLock);
+
+	update_columns(rel, find_internals(rel, table), 2, names, values);
+	table_close(rel, RowExclusiveLock);
+	rel = table_open(st_internal_relation("pgt_stream_tables", false), RowExclusiveLock);
+	update_column(rel, find_row(rel, "idx_pgt_relid", 2, F_OIDEQ, ObjectIdGetDatum(table->relid)),
+				  "defining_query", CStringGetTextDatum(text));
+	table_close(rel, RowExclusiveLock);
+}
+
+/* An array of names with one of them replaced; (Datum) 0 if it is not among them. */
+static Datum
+replace_name(Datum array, const char *old_name, const char *new_name)
+{
+	Datum	   *names;
+	int			n;
+	bool		found = false;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &names, NULL, &n);
+	for (int i = 0; i < n; i++)
+		if (strcmp(TextDatumGetCString(names[i]), old_name) == 0)
+		{
+			names[i] = CStringGetTextDatum(new_name);
+			found = true;
+		}
+	return found ? PointerGetDatum(construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT)) : (Datum) 0;
+}
+
+void
+st_dependencies_rename_column(Oid source, const char *old_name, const char *new_name)
+{
+	Relation	rel = table_open(st_internal_relation("pgt_dependencies", false), RowExclusiveLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, 2, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(source));
+	scan = systable_beginscan(rel, st_internal_relation("idx_deps_source", false), true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		isnull;
+		Datum		names = attribute(tuple, RelationGetDescr(rel), "columns_used", &isnull);
+
+		if (!isnull)
+			names = replace_name(names, old_name, new_name);
+		if (!isnull && names != (Datum) 0)
+			update_column(rel, heap_copytuple(tuple), "columns_used", names);
+	}
+	systable_endscan(scan);
+	table_close(rel, RowExclusiveLock);
+}
+
 List *
 st_stream_tables_in(Oid schema)
 {
@@ -277,7 +360,7 @@ st_stream_tables_in(Oid schema)
 		bool		isnull;
 		Oid			relid = DatumGetObjectId(heap_getattr(tuple, 2, RelationGetDescr(rel), &isnull));
 
-		if (get_rel_namespace(relid) == schema)
+		if (!OidIsValid(schema) || get_rel_namespace(relid) == schema)
 			result = lappend_oid(result, relid);
 	}
 	systable_endscan(scan);

@@ -64,6 +64,10 @@ extern StStreamTable *st_stream_table_get(Oid relid);
  * every refresh asks for the rest.
  */
 extern char *st_stream_table_tree(const StStreamTable *table);
+
+/* The query as it was before its views were expanded, and the same as SQL, which tells it from another. */
+extern char *st_stream_table_analysed(const StStreamTable *table);
+extern char *st_stream_table_query_text(const StStreamTable *table);
 extern bool st_is_stream_table(Oid relid);
 
 /*
@@ -87,9 +91,15 @@ extern void st_stream_table_suspend(Oid relid);
 
 /* One of name and schema is NULL, and stays as it is. */
 extern void st_stream_table_rename(Oid relid, const char *name, const char *schema);
+
+/* Other words for the same query: with names in full, for any search_path. */
+extern void st_stream_table_set_query(const StStreamTable *table, const char *text);
+
+/* In what is said to be read of a source. */
+extern void st_dependencies_rename_column(Oid source, const char *old_name, const char *new_name);
 extern void st_stream_table_accept_owner(int64 pgt_id, Oid owner);
 
-/* OIDs of the stream tables of a schema. Runs no statement. */
+/* OIDs of the stream tables of a schema, InvalidOid: of all. Runs no statement. */
 extern List *st_stream_tables_in(Oid schema);
 
 /* The role that owns a relation; raises 42P01 if it is gone. */

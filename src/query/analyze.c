@@ -19,6 +19,7 @@
 #include "optimizer/optimizer.h"
 #include "parser/analyze.h"
 #include "parser/parser.h"
+#include "rewrite/rewriteHandler.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -65,13 +66,12 @@ modifying_cte(Query *query)
 }
 
 Query *
-st_query_analyze(const char *text)
+st_query_parse(const char *text)
 {
 	ErrorContextCallback callback;
 	TextCallback argument = {text};
 	List	   *raw;
 	Node	   *statement;
-	List	   *rewritten;
 	Query	   *query;
 
 	callback.callback = query_error_callback;
@@ -96,8 +96,7 @@ st_query_analyze(const char *text)
 				 st_query_errposition(text, IsA(statement, SelectStmt) ?
 									  ((SelectStmt *) statement)->intoClause->rel->location :
 									  st_locate_token(text, 0))));
-	rewritten = pg_analyze_and_rewrite_fixedparams(linitial_node(RawStmt, raw), text, NULL, 0, NULL);
-	query = linitial_node(Query, rewritten);
+	query = parse_analyze_fixedparams(linitial_node(RawStmt, raw), text, NULL, 0, NULL);
 	if (query->commandType != CMD_SELECT || query->hasModifyingCTE)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
@@ -105,7 +104,23 @@ st_query_analyze(const char *text)
 				 errhint("A stream table is defined by a SELECT that only reads."),
 				 st_query_errposition(text, modifying_cte(query))));
 	error_context_stack = callback.previous;
+	/* that the text ended in a semicolon makes no other query */
+	query->stmt_location = query->stmt_len = 0;
 	return query;
+}
+
+Query *
+st_query_rewrite(Query *query)
+{
+	query = copyObject(query);
+	AcquireRewriteLocks(query, true, false);
+	return linitial_node(Query, QueryRewrite(query));
+}
+
+Query *
+st_query_analyze(const char *text)
+{
+	return st_query_rewrite(st_query_parse(text));
 }
 
 /* ----- sources ----- */
@@ -330,4 +345,23 @@ st_query_print(Query *query)
 	text = pstrdup(text);
 	MemoryContextDelete(scratch);
 	return text;
+}
+
+/* Rule J11: names in full, values that mean the same under any setting. */
+char *
+st_query_text(Query *analysed)
+{
+	static const char *const settings[][2] = {
+		{"DateStyle", "ISO"}, {"IntervalStyle", "postgres"}, {"extra_float_digits", "3"},
+		{"bytea_output", "hex"}, {"quote_all_identifiers", "off"}
+	};
+	int			level = NewGUCNestLevel();
+	char	   *text;
+
+	RestrictSearchPath();
+	for (int i = 0; i < lengthof(settings); i++)
+		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	text = st_query_print(analysed);
+	AtEOXact_GUC(false, level);
+	return text + strspn(text, " ");
 }

@@ -14,6 +14,7 @@
 #include "catalog/pg_aggregate.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_enum.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "lib/stringinfo.h"
@@ -244,6 +245,62 @@ append_row(StringInfo text, Oid object, HeapTuple tuple)
 		appendStringInfo(text, "%u:gone ", object);
 }
 
+static uint64
+attribute_hash(HeapTuple tuple, TupleDesc desc, AttrNumber attnum)
+{
+	Form_pg_attribute att = TupleDescAttr(desc, attnum - 1);
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, attnum, desc, &isnull);
+	struct varlena *bytes;
+
+	if (isnull)
+		return 0;
+	if (att->attbyval)
+		return hash_bytes_extended((const unsigned char *) &value, sizeof(Datum), attnum);
+	Assert(att->attlen == -1);
+	bytes = PG_DETOAST_DATUM_PACKED(value);
+	return hash_bytes_extended((const unsigned char *) VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), attnum);
+}
+
+/*
+ * What a function does, in a few digits: not its name, schema, owner, rights or
+ * costs, which may change freely. Whose rights it has does count, and of an
+ * aggregate what it is made of.
+ */
+static uint64
+function_hash(Oid function)
+{
+	static const AttrNumber told[] = {
+		Anum_pg_proc_prolang, Anum_pg_proc_provariadic, Anum_pg_proc_prokind, Anum_pg_proc_prosecdef,
+		Anum_pg_proc_proisstrict, Anum_pg_proc_proretset, Anum_pg_proc_provolatile, Anum_pg_proc_prorettype,
+		Anum_pg_proc_proargtypes, Anum_pg_proc_proallargtypes, Anum_pg_proc_proargmodes, Anum_pg_proc_protrftypes,
+		Anum_pg_proc_prosrc, Anum_pg_proc_probin, Anum_pg_proc_prosqlbody, Anum_pg_proc_proconfig
+	};
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Relation	rel;
+	uint64		hash;
+
+	if (!HeapTupleIsValid(tuple))
+		return 0;
+	hash = ((Form_pg_proc) GETSTRUCT(tuple))->prosecdef ? ((Form_pg_proc) GETSTRUCT(tuple))->proowner : 0;
+	rel = table_open(ProcedureRelationId, AccessShareLock);
+	for (int i = 0; i < lengthof(told); i++)
+		hash = hash_combine64(hash, attribute_hash(tuple, RelationGetDescr(rel), told[i]));
+	table_close(rel, AccessShareLock);
+	ReleaseSysCache(tuple);
+
+	tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(function));
+	if (HeapTupleIsValid(tuple))
+	{
+		rel = table_open(AggregateRelationId, AccessShareLock);
+		for (int i = 1; i <= RelationGetDescr(rel)->natts; i++)
+			hash = hash_combine64(hash, attribute_hash(tuple, RelationGetDescr(rel), i));
+		table_close(rel, AccessShareLock);
+		ReleaseSysCache(tuple);
+	}
+	return hash;
+}
+
 char *
 st_query_views_fingerprint(Query *query)
 {
@@ -268,7 +325,7 @@ st_query_functions_fingerprint(Query *query)
 	initStringInfo(&text);
 	initStringInfo(&type);
 	foreach(lc, st_query_functions(query))
-		append_row(&text, lfirst_oid(lc), SearchSysCache1(PROCOID, ObjectIdGetDatum(lfirst_oid(lc))));
+		appendStringInfo(&text, "%u:%016llx ", lfirst_oid(lc), (unsigned long long) function_hash(lfirst_oid(lc)));
 	appendStringInfoString(&text, TYPES_FOLLOW);
 	foreach(lc, st_query_types(query))
 	{

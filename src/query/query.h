@@ -161,11 +161,24 @@ typedef struct StSource
 } StSource;
 
 /*
- * Parse and analyse the text of one SELECT under the present search_path and
- * expand its views. Raises what PostgreSQL raises; 42601 for anything but a
- * SELECT, 42000 for several statements.
+ * Parse and analyse the text of one SELECT under the present search_path; its
+ * views stay what they are. Raises what PostgreSQL raises; 42601 for anything
+ * but a SELECT, 42000 for several statements.
  */
+extern Query *st_query_parse(const char *text);
+
+/* Expand the views, and put in the policies, of such a query, which is copied. Locks what it reads. */
+extern Query *st_query_rewrite(Query *analysed);
+
+/* Both of it. */
 extern Query *st_query_analyze(const char *text);
+
+/*
+ * The text of a query as st_query_parse() returns it, by the present names:
+ * two queries that say the same in different words have the same text. It
+ * reads alike under any search_path and settings (rule J11).
+ */
+extern char *st_query_text(Query *analysed);
 
 /*
  * Raises if the query is refused in every mode, with the place in its text.
@@ -222,8 +235,9 @@ extern List *st_query_functions(Query *query);
 extern List *st_query_types(Query *query);
 
 /*
- * Text that changes when one of them is replaced (rule E16): OIDs and the raw
- * xmin of the catalog rows that define them, hashes of labels and attributes.
+ * Text that changes when one of them is replaced (rule E16): OIDs, the raw xmin
+ * of views' rules, hashes of what functions do, of labels and attributes.
+ * Other names change nothing, but those of labels and attributes do.
  * That of functions holds types too; st_functions_are_same() says whether two
  * differ by types only.
  */

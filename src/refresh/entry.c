@@ -361,21 +361,6 @@ row_security_walker(Node *node, void *arg)
 	return expression_tree_walker(node, row_security_walker, arg);
 }
 
-/*
- * Policies are put into a query by the rewriter: under row security the text
- * is analysed again, and the result recomputed (rules E17, F7).
- */
-static Query *
-analyse_again(StEntry *entry, StStreamTable *table)
-{
-	Query	   *query;
-
-	set_option("search_path", table->search_path);
-	query = st_query_analyze(table->query);
-	RestrictSearchPath();
-	return query;
-}
-
 /* Rule J13: the identity of the rows rests on the sources' keys. */
 static void
 check_identity(StEntry *entry, StTree *tree, const AttrNumber *columns)
@@ -414,7 +399,8 @@ fill_entry(StEntry *entry, StStreamTable *table, Query *query)
 	entry->reason = table->reason ? table->reason : "refresh mode FULL";
 	if (row_security_walker((Node *) query, &entry->owner) && !ST_FAULT("E17") && !ST_FAULT("F7"))
 	{
-		query = analyse_again(entry, table);
+		/* policies are put in by the rewriter (rules E17, F7) */
+		query = st_query_rewrite(castNode(Query, stringToNode(st_stream_table_analysed(table))));
 		entry->reason = "row security applies to a source";
 		entry->stays_stale = strcmp(table->refresh_mode, "FULL") != 0;
 	}

@@ -86,6 +86,17 @@ by_rank(const ListCell *a, const ListCell *b)
 	return x->table->pgt_id < y->table->pgt_id ? -1 : 1;
 }
 
+static bool
+has_node(List *nodes, const StStreamTable *table)
+{
+	ListCell   *lc;
+
+	foreach(lc, nodes)
+		if (((RankedNode *) lfirst(lc))->table->pgt_id == table->pgt_id)
+			return true;
+	return false;
+}
+
 List *
 st_refresh_nodes(StStreamTable *table)
 {
@@ -98,6 +109,32 @@ st_refresh_nodes(StStreamTable *table)
 	foreach(lc, nodes)
 		tables = lappend(tables, ((RankedNode *) lfirst(lc))->table);
 	return tables;
+}
+
+List *
+st_refresh_lock_order(List *tables)
+{
+	List	   *nodes = NIL;
+	List	   *result = NIL;
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, tables)
+		if (!has_node(nodes, lfirst(lc)))
+			(void) add_node(&nodes, lfirst(lc));
+	list_sort(nodes, by_rank);
+	foreach(lc, nodes)
+	{
+		StStreamTable *node = ((RankedNode *) lfirst(lc))->table;
+
+		foreach(lc2, tables)
+			if (((StStreamTable *) lfirst(lc2))->pgt_id == node->pgt_id)
+			{
+				result = lappend(result, lfirst(lc2));
+				break;
+			}
+	}
+	return result;
 }
 
 /* For the room store, which gives up logs of consumers that do not consume. */

@@ -138,6 +138,8 @@ extern bool st_refresh_lock(int64 pgt_id, bool wait);
  */
 extern List *st_refresh_nodes(StStreamTable *table);
 
+/* Any stream tables (of StStreamTable) in that order, each once. */
+extern List *st_refresh_lock_order(List *tables);
 
 /* First fill of a stream table that this transaction has created. */
 extern void st_refresh_initial(Oid relid, StRefreshOutcome *outcome);

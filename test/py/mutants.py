@@ -23,7 +23,7 @@ from psycopg import sql
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import mutants_capture  # noqa: E402
 import mutants_schedule  # noqa: E402
-from conftest import Server, check_fresh, create_faulty_extension  # noqa: E402
+from conftest import Server, check_fresh, create_faulty_extension, wait_for  # noqa: E402
 
 # The rules of kind W, a wrong result, as of the design.
 RULES = """A1 A3 A4 A5 B1 B2 B3 B4 B5 B6 B7 B8 B9 B10 B18 C1 C2 C3 C4 C5 C6 C7 C8
@@ -697,6 +697,24 @@ def row_security_switched_on(db):
     check_fresh(reader, "s")
 
 
+@mutant("J9 drop")
+def plain_drop_locks_in_order(db):
+    db.run("CREATE TABLE t (id int, n int)")
+    db.create("s", "SELECT id, n FROM t")
+    db.create("over", "SELECT id FROM s")
+    db.run("INSERT INTO t VALUES (1, 1)")
+    other = db.session()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool, db.conn.transaction():
+        # s is written, over is free: whoever drops it waits for the sources first
+        db.refresh("s")
+        dropped = pool.submit(other.execute, "DROP TABLE over")
+        wait_for(lambda: db.server.admin.execute("SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'",
+                                                 (other.info.backend_pid,)).fetchone()[0], "the session that drops")
+        db.refresh("over")
+    dropped.result()
+    db.fresh("s")
+
+
 # -- F: trees, printing
 
 @mutant("F2")
@@ -721,6 +739,8 @@ def whole_row(db):
 def columns_trade_names(db):
     db.run("CREATE TABLE t (id int, a int, b int)", "INSERT INTO t VALUES (1, 10, 20)")
     db.create("s", "SELECT id, a, b FROM t")
+    # the text stays what it was, as after renames by somebody without the library
+    db.run("ALTER EVENT TRIGGER pg_trickle_ddl_tracker DISABLE")
     db.run("ALTER TABLE t RENAME a TO x", "ALTER TABLE t RENAME b TO a", "ALTER TABLE t RENAME x TO b", "INSERT INTO t VALUES (2, 30, 40)")
     # in a session that has not seen the query before, and in one that has
     db.refresh(conn=db.session())
@@ -729,6 +749,15 @@ def columns_trade_names(db):
     have = db.conn.execute("SELECT id, a, b FROM s ORDER BY id").fetchall()
     want = db.conn.execute("SELECT id, b, a FROM t ORDER BY id").fetchall()
     assert have == want, f"the columns are {have}, not {want}"
+
+
+@mutant("F6 text")
+def text_follows_names(db):
+    db.run("CREATE TABLE t (id int, a int)")
+    db.create("s", "SELECT id, a FROM t")
+    db.run("ALTER TABLE t RENAME a TO x", "ALTER TABLE t RENAME TO u", "INSERT INTO u VALUES (1, 2)")
+    db.refresh()
+    db.fresh()
 
 
 @mutant("F7")

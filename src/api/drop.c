@@ -1,0 +1,351 @@
+/*-------------------------------------------------------------------------
+ *
+ * drop.c
+ *	  Dropping stream tables, with pgtrickle.drop_stream_table() and with
+ *	  plain SQL.
+ *
+ * NOTES
+ *	  PostgreSQL locks what DROP names first, and calls us only when it is gone:
+ *	  too late for the lock order of lifecycle calls (rule J9). So the event
+ *	  trigger on ddl_command_start takes our locks for the stream tables that a
+ *	  DROP of relations or schemas will meet. What DROP OWNED, and DROP of
+ *	  functions and types with CASCADE take along is not known that early; such a
+ *	  command can lose a deadlock against a refresh.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "commands/event_trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+
+#include "api/definition.h"
+#include "api/name.h"
+#include "capture/capture.h"
+#include "catalog/depend.h"
+#include "catalog/extension.h"
+#include "compat.h"
+#include "store/store.h"
+#include "store/wake.h"
+#include "util/fault.h"
+#include "util/row_function.h"
+
+PG_FUNCTION_INFO_V1(st_sql_drop_stream_table);
+PG_FUNCTION_INFO_V1(st_sql_on_drop);
+PG_FUNCTION_INFO_V1(st_sql_on_ddl_start);
+
+/* Stream tables that read a relation. */
+static List *
+dependants_of(Oid relid)
+{
+	Oid			types[] = {OIDOID};
+	Datum		values[] = {ObjectIdGetDatum(relid)};
+
+	return st_catalog_oids("SELECT t.pgt_relid FROM pgtrickle.pgt_dependencies d"
+						   " JOIN pgtrickle.pgt_stream_tables t USING (pgt_id)"
+						   " WHERE d.source_relid = $1 ORDER BY t.pgt_schema, t.pgt_name",
+						   1, types, values);
+}
+
+/* Of these sources, those that are captured. */
+static List *
+captured(List *sources)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, sources)
+		if (st_log_exists(lfirst_oid(lc)))
+			result = lappend_oid(result, lfirst_oid(lc));
+	return result;
+}
+
+/*
+ * Take a stream table out of the catalog with everything that only it needs:
+ * its states, and the capture of sources that nobody else reads. The caller
+ * holds AccessExclusiveLock on it. If plain SQL has dropped it, the sources are
+ * locked here, without its node: nobody can refresh it, and who has the node
+ * may wait for the dropped table.
+ */
+static void
+forget_stream_table(StStreamTable *table)
+{
+	Oid			types[] = {INT8OID};
+	Datum		values[] = {Int64GetDatum(table->pgt_id)};
+	List	   *sources = captured(st_sources_of(table->pgt_id));
+	ListCell   *lc;
+
+	st_definition_lock(sources, NIL);
+	SPI_connect();
+	(void) st_catalog_execute("DELETE FROM pgtrickle.pgt_stream_tables WHERE pgt_id = $1", 1, types, values, NULL);
+	SPI_finish();
+	st_frontier_delete(table->pgt_id);
+	CommandCounterIncrement();
+	for (int i = 0; i < table->nstates; i++)
+		st_extension_drop_relation(table->states[i]);
+	foreach(lc, sources)
+		st_capture_remove(lfirst_oid(lc));
+}
+
+/* The stream table and all that read it, directly or not: readers first. */
+static List *
+with_readers(List *tables, Oid relid)
+{
+	StStreamTable *table = st_stream_table_get(relid);
+	ListCell   *lc;
+
+	check_stack_depth();
+	foreach(lc, tables)
+		if (((StStreamTable *) lfirst(lc))->relid == relid)
+			return tables;
+	if (table == NULL)
+		return tables;
+	foreach(lc, st_depend_dependants(RelationRelationId, relid))
+		tables = with_readers(tables, lfirst_oid(lc));
+	return lappend(tables, table);
+}
+
+static void
+require_no_readers(StStreamTable *table)
+{
+	List	   *readers = dependants_of(table->relid);
+	StringInfoData names;
+	ListCell   *lc;
+
+	if (readers == NIL)
+		return;
+	initStringInfo(&names);
+	foreach(lc, readers)
+		appendStringInfo(&names, "%s%s", names.len ? ", " : "", get_rel_name(lfirst_oid(lc)));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid argument: other stream tables read \"%s.%s\": %s",
+					table->schema, table->name, names.data),
+			 errhint("Drop them first, or pass cascade => true.")));
+}
+
+/* All that comes before the stream tables themselves. */
+static void
+lock_for_drop(List *tables)
+{
+	List	   *sources = NIL;
+	ListCell   *lc;
+
+	foreach(lc, tables)
+		sources = list_concat(sources, captured(st_sources_of(((StStreamTable *) lfirst(lc))->pgt_id)));
+	st_definition_lock(sources, st_refresh_lock_order(tables));
+}
+
+/* Lock order: sources and nodes of all that goes, then the stream tables. */
+static void
+drop(Oid relid, bool cascade)
+{
+	List	   *tables;
+	ListCell   *lc;
+
+	st_require_owner(relid);
+	if (!cascade)
+		require_no_readers(st_require_stream_table(relid));
+	tables = with_readers(NIL, relid);
+	foreach(lc, tables)
+		st_require_owner(((StStreamTable *) lfirst(lc))->relid);
+	lock_for_drop(tables);
+	foreach(lc, tables)
+		LockRelationOid(((StStreamTable *) lfirst(lc))->relid, AccessExclusiveLock);
+	foreach(lc, tables)
+	{
+		/* another session may have altered or dropped it meanwhile */
+		StStreamTable *table = st_require_stream_table(((StStreamTable *) lfirst(lc))->relid);
+		ObjectAddress address;
+
+		forget_stream_table(table);
+		CommandCounterIncrement();
+		ObjectAddressSet(address, RelationRelationId, table->relid);
+		performDeletion(&address, cascade ? DROP_CASCADE : DROP_RESTRICT, 0);
+	}
+}
+
+Datum
+st_sql_drop_stream_table(PG_FUNCTION_ARGS)
+{
+	PreventCommandIfReadOnly("drop_stream_table()");
+	st_note_lifecycle_call();
+	drop(st_resolve_stream_table(PG_GETARG_TEXT_PP(0)), PG_GETARG_BOOL(1));
+	PG_RETURN_VOID();
+}
+
+/* Columns of pg_event_trigger_dropped_objects(). */
+#define DROPPED_CLASS		0
+#define DROPPED_OBJECT		1
+#define DROPPED_SUB			2
+#define DROPPED_ORIGINAL	3
+#define DROPPED_IDENTITY	9
+#define DROPPED_NAMES		10
+
+/* Is it named as capture and guard triggers are? */
+static bool
+is_own_trigger(Oid trigger, Datum address_names)
+{
+	Datum	   *names;
+	int			n;
+	const char *name;
+
+	deconstruct_array(DatumGetArrayTypeP(address_names), TEXTOID, -1, false, TYPALIGN_INT, &names, NULL, &n);
+	if (n == 0)
+		return false;
+	name = TextDatumGetCString(names[n - 1]);
+	return strcmp(name, psprintf("pgtrickle_capture_%u", trigger)) == 0 ||
+		strcmp(name, psprintf("pg_trickle_guard_%u", trigger)) == 0;
+}
+
+/* Collect dropped relations; refuse DROP TRIGGER of what capture or the guard rests on (rule J22). */
+static void
+look_at_dropped(TupleTableSlot *slot, void *arg)
+{
+	List	  **relations = arg;
+	Oid			class = DatumGetObjectId(slot->tts_values[DROPPED_CLASS]);
+	Oid			object = DatumGetObjectId(slot->tts_values[DROPPED_OBJECT]);
+
+	if (class == RelationRelationId && DatumGetInt32(slot->tts_values[DROPPED_SUB]) == 0)
+		*relations = lappend_oid(*relations, object);
+	if (class == TriggerRelationId && DatumGetBool(slot->tts_values[DROPPED_ORIGINAL]) &&
+		!slot->tts_isnull[DROPPED_NAMES] && is_own_trigger(object, slot->tts_values[DROPPED_NAMES]))
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("cannot drop trigger %s because stream tables need it",
+						TextDatumGetCString(slot->tts_values[DROPPED_IDENTITY])),
+				 errhint("It goes with them: use pgtrickle.drop_stream_table().")));
+}
+
+/*
+ * Event trigger on sql_drop: a stream table that plain SQL dropped leaves the
+ * catalog, and a dropped source's log goes with it.
+ */
+Datum
+st_sql_on_drop(PG_FUNCTION_ARGS)
+{
+	List	   *relations = NIL;
+	ListCell   *lc;
+
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("not called by an event trigger")));
+	/* the extension itself is being dropped */
+	if (!OidIsValid(st_internal_relation("pgt_stream_tables", true)))
+		PG_RETURN_NULL();
+	st_row_function(F_PG_EVENT_TRIGGER_DROPPED_OBJECTS, look_at_dropped, &relations);
+	if (relations)
+		st_wake_note_graph();
+	foreach(lc, relations)
+	{
+		StStreamTable *table = st_stream_table_get(lfirst_oid(lc));
+
+		if (table)
+			forget_stream_table(table);
+	}
+	foreach(lc, relations)
+		if (st_log_exists(lfirst_oid(lc)))
+			st_log_drop_unused(lfirst_oid(lc));
+	PG_RETURN_NULL();
+}
+
+
+/* ----- before plain SQL drops ----- */
+
+/* What a DROP of this relation takes along; nobody has things locked that he may not drop. */
+static List *
+going_with_relation(List *tables, Oid relid, bool cascade)
+{
+	ListCell   *lc;
+
+	if (!OidIsValid(relid) || !StRelationOwnerCheck(relid, GetUserId()))
+		return tables;
+	if (cascade)
+	{
+		foreach(lc, st_depend_dependants(RelationRelationId, relid))
+			tables = with_readers(tables, lfirst_oid(lc));
+		return with_readers(tables, relid);
+	}
+	return st_is_stream_table(relid) ? lappend(tables, st_stream_table_get(relid)) : tables;
+}
+
+static List *
+going_with_schema(List *tables, Oid schema)
+{
+	ListCell   *lc;
+
+	if (!OidIsValid(schema) || !StSchemaOwnerCheck(schema, GetUserId()))
+		return tables;
+	foreach(lc, st_stream_tables_in(InvalidOid))
+		if (get_rel_namespace(lfirst_oid(lc)) == schema || st_depend_uses_schema(lfirst_oid(lc), schema))
+			tables = with_readers(tables, lfirst_oid(lc));
+	return tables;
+}
+
+static void
+lock_what_goes(DropStmt *drop)
+{
+	List	   *tables = NIL;
+	bool		cascade = drop->behavior == DROP_CASCADE;
+	ListCell   *lc;
+
+	foreach(lc, drop->objects)
+	{
+		switch (drop->removeType)
+		{
+			case OBJECT_TABLE:
+			case OBJECT_VIEW:
+			case OBJECT_MATVIEW:
+			case OBJECT_FOREIGN_TABLE:
+				tables = going_with_relation(tables,
+											 RangeVarGetRelid(makeRangeVarFromNameList(lfirst(lc)), NoLock, true),
+											 cascade);
+				break;
+			case OBJECT_SCHEMA:
+				if (cascade)
+					tables = going_with_schema(tables, get_namespace_oid(strVal(lfirst(lc)), true));
+				break;
+			default:
+				return;
+		}
+	}
+	if (tables && !ST_FAULT("J9 drop"))
+		lock_for_drop(tables);
+}
+
+/*
+ * Event trigger on ddl_command_start. That it is called has loaded the library,
+ * whose hooks have a say in what follows.
+ */
+Datum
+st_sql_on_ddl_start(PG_FUNCTION_ARGS)
+{
+	Node	   *statement;
+
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("not called by an event trigger")));
+	statement = ((EventTriggerData *) fcinfo->context)->parsetree;
+	if (IsA(statement, DropStmt) && OidIsValid(st_internal_relation("pgt_stream_tables", true)))
+		lock_what_goes((DropStmt *) statement);
+	PG_RETURN_NULL();
+}
