@@ -62,6 +62,7 @@ OBJS = \
 	src/query/grouping_sets.o \
 	src/query/index_advice.o \
 	src/query/locate.o \
+	src/query/lookup.o \
 	src/query/make.o \
 	src/query/numeric_scale.o \
 	src/query/ordered.o \

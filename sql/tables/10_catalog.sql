@@ -208,6 +208,8 @@ CREATE TABLE pgtrickle.stream_table_internals (
     states oid[] NOT NULL,
     identity_kind smallint NOT NULL,
     key_columns smallint[] NOT NULL,
+    unindexed_relations oid[] NOT NULL,
+    unindexed_columns smallint[] NOT NULL,
     views_fingerprint text NOT NULL,
     functions_fingerprint text NOT NULL,
     guard_fingerprint text NOT NULL DEFAULT '',
@@ -228,6 +230,8 @@ COMMENT ON COLUMN pgtrickle.stream_table_internals.search_path IS 'The search_pa
 COMMENT ON COLUMN pgtrickle.stream_table_internals.states IS 'State tables, inputs first (pg_class.oid).';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.identity_kind IS '0: unique key, 1: hash of the key, 2: hash of the row image.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.key_columns IS 'Attribute numbers of the key.';
+COMMENT ON COLUMN pgtrickle.stream_table_internals.unindexed_relations IS 'Relations in which no index found rows when the states were made, which depend on that (pg_class.oid).';
+COMMENT ON COLUMN pgtrickle.stream_table_internals.unindexed_columns IS 'The columns that no index began with, one for each of unindexed_relations (attribute numbers).';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.views_fingerprint IS 'Changes when a view that the query was expanded from is replaced.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.functions_fingerprint IS 'Changes when a function that the query calls is replaced.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.paused_at IS 'Since when pause_all() keeps the scheduler from refreshing it; NULL: it does not.';

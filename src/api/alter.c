@@ -153,9 +153,9 @@ sources_concerned(StStreamTable *table, const char *wanted)
 static void
 update_catalog(StStreamTable *table, StDefinition *definition)
 {
-	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, TEXTOID, OIDARRAYOID, INT2OID, INT2ARRAYOID};
-	Datum		values[7];
-	char		nulls[8] = "       ";
+	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, TEXTOID, OIDARRAYOID, INT2OID, INT2ARRAYOID, OIDARRAYOID, INT2ARRAYOID};
+	Datum		values[9];
+	char		nulls[10] = "         ";
 
 	values[0] = Int64GetDatum(table->pgt_id);
 	values[1] = CStringGetTextDatum(definition->requested_mode);
@@ -165,10 +165,12 @@ update_catalog(StStreamTable *table, StDefinition *definition)
 	values[4] = st_oid_array(definition->nstates, definition->states);
 	values[5] = Int16GetDatum(definition->identity.kind);
 	values[6] = st_attnum_array(definition->identity.nkeys, definition->identity.keys);
+	st_definition_unindexed(definition, &values[7], &values[8]);
 	SPI_connect();
 	(void) st_catalog_execute("UPDATE pgtrickle.stream_table_internals SET requested_refresh_mode = $2, full_reason = $3,"
-							  " states = $5, identity_kind = $6, key_columns = $7"
-							  " WHERE pgt_id = $1", 7, types, values, nulls);
+							  " states = $5, identity_kind = $6, key_columns = $7,"
+							  " unindexed_relations = $8, unindexed_columns = $9"
+							  " WHERE pgt_id = $1", 9, types, values, nulls);
 	(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET refresh_mode = $4, needs_reinit = is_populated,"
 							  " updated_at = pg_catalog.now()"
 							  " WHERE pgt_id = $1", 4, types, values, nulls);

@@ -240,9 +240,9 @@ static void
 insert_internals(CreatePlan *plan, int64 pgt_id)
 {
 	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID, OIDARRAYOID, INT2OID, INT2ARRAYOID,
-	TEXTOID, TEXTOID, OIDOID, TEXTOID, TEXTOID};
-	Datum		values[14];
-	char		nulls[14];
+	TEXTOID, TEXTOID, OIDOID, TEXTOID, TEXTOID, OIDARRAYOID, INT2ARRAYOID};
+	Datum		values[16];
+	char		nulls[16];
 	StDefinition *definition = &plan->definition;
 
 	memset(nulls, ' ', sizeof(nulls));
@@ -261,10 +261,12 @@ insert_internals(CreatePlan *plan, int64 pgt_id)
 	values[11] = ObjectIdGetDatum(st_relation_owner(definition->relid));
 	values[12] = CStringGetTextDatum(nodeToString(definition->analysed));
 	values[13] = CStringGetTextDatum(st_query_text(definition->analysed));
+	st_definition_unindexed(definition, &values[14], &values[15]);
 	(void) st_catalog_execute("INSERT INTO pgtrickle.stream_table_internals (pgt_id, query_tree, requested_refresh_mode,"
 							  " full_reason, settings, search_path, states, identity_kind, key_columns,"
-							  " views_fingerprint, functions_fingerprint, accepted_owner, analysed_query, query_text)"
-							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)", 14, types, values, nulls);
+							  " views_fingerprint, functions_fingerprint, accepted_owner, analysed_query, query_text,"
+							  " unindexed_relations, unindexed_columns)"
+							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)", 16, types, values, nulls);
 }
 
 static void

@@ -9,6 +9,7 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/pg_am_d.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
@@ -154,7 +155,7 @@ st_definition_decide(StDefinition *definition)
 		reason = "refresh mode FULL";
 	if (reason == NULL)
 	{
-		tree = st_query_build(definition->query);
+		tree = st_query_build(definition->query, false, NIL);
 		reason = tree->reason;
 	}
 	if (reason == NULL)
@@ -251,7 +252,29 @@ create_recursion_indexes(StDefinition *definition, int ordinal, Oid state)
 	int			column = -1;
 
 	while ((column = bms_next_member(columns, column)) >= 0)
-		(void) st_column_create_index(state, column);
+		(void) st_column_create_index(state, column, BTREE_AM_OID);
+}
+
+/* By which joins find the group of a row. */
+static void
+create_lookup_index(StNode *node, Oid state)
+{
+	StIdentity	identity = {.kind = ST_IDENTITY_KEY, .nkeys = node->nkeys};
+	List	   *types = NIL;
+	int			key;
+
+	for (int i = 0; i < node->nkeys; i++)
+		types = lappend_oid(types, exprType((Node *) list_nth_node(TargetEntry, node->block->targetList, i)->expr));
+	key = st_state_lookup_key(types);
+	if (key > 0)
+		(void) st_column_create_index(state, key, st_type_is_small_key(list_nth_oid(types, key - 1)) ? BTREE_AM_OID : HASH_AM_OID);
+	else if (key == 0)
+	{
+		identity.keys = palloc(sizeof(AttrNumber) * node->nkeys);
+		for (int i = 0; i < node->nkeys; i++)
+			identity.keys[i] = i + 1;
+		(void) st_identity_create_index(state, &identity);
+	}
 }
 
 void
@@ -284,16 +307,8 @@ st_definition_create_indexes(StDefinition *definition, bool own)
 		}
 		(void) st_identity_create_index(definition->states[i], &identity);
 
-		/* by which joins find the group of a row */
-		identity.kind = ST_IDENTITY_KEY;
-		identity.nkeys = 0;
 		if (bms_is_member(i, joined))
-			while (identity.nkeys < Min(node->nkeys, INDEX_MAX_KEYS) &&
-				   st_type_is_small_key(exprType((Node *) list_nth_node(TargetEntry, node->block->targetList,
-																		identity.nkeys)->expr)))
-				identity.nkeys++;
-		if (identity.nkeys > 0 && identity.nkeys == node->nkeys)
-			(void) st_identity_create_index(definition->states[i], &identity);
+			create_lookup_index(node, definition->states[i]);
 		if (node->step)
 			create_recursion_indexes(definition, i, definition->states[i]);
 	}
@@ -332,6 +347,23 @@ st_attnum_array(int n, const AttrNumber *attnums)
 	for (int i = 0; i < n; i++)
 		values[i] = Int16GetDatum(attnums[i]);
 	return PointerGetDatum(construct_array(values, n, INT2OID, 2, true, TYPALIGN_SHORT));
+}
+
+void
+st_definition_unindexed(const StDefinition *definition, Datum *relations, Datum *columns)
+{
+	List	   *lookups = definition->tree ? definition->tree->unindexed : NIL;
+	Oid		   *oids = palloc(sizeof(Oid) * Max(list_length(lookups), 1));
+	AttrNumber *attnums = palloc(sizeof(AttrNumber) * Max(list_length(lookups), 1));
+	ListCell   *lc;
+
+	foreach(lc, lookups)
+	{
+		oids[foreach_current_index(lc)] = ((StLookup *) lfirst(lc))->relid;
+		attnums[foreach_current_index(lc)] = ((StLookup *) lfirst(lc))->attnum;
+	}
+	*relations = st_oid_array(list_length(lookups), oids);
+	*columns = st_attnum_array(list_length(lookups), attnums);
 }
 
 static const char *
@@ -393,7 +425,7 @@ st_definition_write_dependencies(StDefinition *definition, int64 pgt_id)
 }
 
 char *
-st_index_advice_sql(const StIndexAdvice *advice)
+st_index_advice_sql(const StLookup *advice)
 {
 	StringInfoData sql;
 
@@ -414,7 +446,7 @@ st_definition_advise(const StDefinition *definition)
 		return;
 	foreach(lc, st_tree_index_advice(definition->tree))
 	{
-		StIndexAdvice *advice = lfirst(lc);
+		StLookup   *advice = lfirst(lc);
 
 		ereport(NOTICE,
 				(errmsg("refreshes of \"%s\" look up rows of \"%s\" by column \"%s\", which no index begins with",

@@ -70,8 +70,11 @@ extern Datum st_text_array(List *strings);
 extern Datum st_oid_array(int n, const Oid *oids);
 extern Datum st_attnum_array(int n, const AttrNumber *attnums);
 
+/* Columns unindexed_relations and unindexed_columns of the catalog: what the tree's states rest on. */
+extern void st_definition_unindexed(const StDefinition *definition, Datum *relations, Datum *columns);
+
 /* The CREATE INDEX statement that would help. */
-extern char *st_index_advice_sql(const StIndexAdvice *advice);
+extern char *st_index_advice_sql(const StLookup *advice);
 
 /* A NOTICE for each index that refreshes would use if it were there (rule E6). */
 extern void st_definition_advise(const StDefinition *definition);

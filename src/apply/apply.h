@@ -45,8 +45,8 @@ typedef struct StApplier StApplier;
  */
 extern Oid	st_identity_create_index(Oid relid, const StIdentity *identity);
 
-/* Likewise an index of a column by which rows of a state are looked up. */
-extern Oid	st_column_create_index(Oid relid, AttrNumber column);
+/* Likewise an index, by the access method btree or hash, of a column by which rows of a state are looked up. */
+extern Oid	st_column_create_index(Oid relid, AttrNumber column, Oid method);
 
 /*
  * Drop the identity's index, unless a constraint owns it or there is none.

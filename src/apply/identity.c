@@ -85,7 +85,7 @@ make_hash_expression(Relation rel, const StIdentity *identity)
 }
 
 static Oid
-create_index(Oid relid, const StIdentity *identity, bool unique)
+create_index(Oid relid, const StIdentity *identity, Oid method, bool unique)
 {
 	Relation	rel = table_open(relid, ShareLock);
 	bool		by_key = identity->kind == ST_IDENTITY_KEY;
@@ -100,7 +100,7 @@ create_index(Oid relid, const StIdentity *identity, bool unique)
 	Oid			index;
 
 	initStringInfo(&addition);
-	info = StMakeIndexInfo(count, BTREE_AM_OID,
+	info = StMakeIndexInfo(count, method,
 						   by_key ? NIL : list_make1(make_hash_expression(rel, identity)), by_key && unique);
 	if (by_key)
 	{
@@ -110,12 +110,12 @@ create_index(Oid relid, const StIdentity *identity, bool unique)
 
 			info->ii_IndexAttrNumbers[i] = identity->keys[i];
 			collations[i] = att->attcollation;
-			classes[i] = GetDefaultOpClass(att->atttypid, BTREE_AM_OID);
+			classes[i] = GetDefaultOpClass(att->atttypid, method);
 			if (!OidIsValid(classes[i]))
 				ereport(ERROR,
 						(errcode(ERRCODE_UNDEFINED_OBJECT),
 						 errmsg("data type %s has no default operator class for access method \"%s\"",
-								format_type_be(att->atttypid), "btree")));
+								format_type_be(att->atttypid), get_am_name(method))));
 			names = lappend(names, pstrdup(NameStr(att->attname)));
 			if (addition.len < NAMEDATALEN)
 				appendStringInfo(&addition, "%s%s", i > 0 ? "_" : "", NameStr(att->attname));
@@ -132,7 +132,7 @@ create_index(Oid relid, const StIdentity *identity, bool unique)
 	index = StIndexCreate(rel,
 						  ChooseRelationName(RelationGetRelationName(rel), addition.data, "idx",
 											 RelationGetNamespace(rel), false),
-						  info, names, BTREE_AM_OID, rel->rd_rel->reltablespace, collations, classes,
+						  info, names, method, rel->rd_rel->reltablespace, collations, classes,
 						  options,
 						  partitioned ? INDEX_CREATE_PARTITIONED | INDEX_CREATE_SKIP_BUILD : 0);
 	table_close(rel, NoLock);
@@ -143,15 +143,15 @@ create_index(Oid relid, const StIdentity *identity, bool unique)
 Oid
 st_identity_create_index(Oid relid, const StIdentity *identity)
 {
-	return create_index(relid, identity, true);
+	return create_index(relid, identity, BTREE_AM_OID, true);
 }
 
 Oid
-st_column_create_index(Oid relid, AttrNumber column)
+st_column_create_index(Oid relid, AttrNumber column, Oid method)
 {
 	StIdentity	identity = {ST_IDENTITY_KEY, 1, &column};
 
-	return create_index(relid, &identity, false);
+	return create_index(relid, &identity, method, false);
 }
 
 /* The table's index that st_identity_create_index would make, or InvalidOid. */

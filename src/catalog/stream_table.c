@@ -161,6 +161,15 @@ st_stream_table_get(Oid relid)
 	result->keys = palloc(sizeof(AttrNumber) * Max(result->nkeys, 1));
 	for (int i = 0; i < result->nkeys; i++)
 		result->keys[i] = DatumGetInt16(values[i]);
+	result->nunindexed = array_attribute(tuple, desc, "unindexed_relations", OIDOID, 4, true, TYPALIGN_INT, &values);
+	result->unindexed_relations = palloc(sizeof(Oid) * Max(result->nunindexed, 1));
+	for (int i = 0; i < result->nunindexed; i++)
+		result->unindexed_relations[i] = DatumGetObjectId(values[i]);
+	count = array_attribute(tuple, desc, "unindexed_columns", INT2OID, 2, true, TYPALIGN_SHORT, &values);
+	Assert(count == result->nunindexed);
+	result->unindexed_columns = palloc(sizeof(AttrNumber) * Max(count, 1));
+	for (int i = 0; i < count; i++)
+		result->unindexed_columns[i] = DatumGetInt16(values[i]);
 	table_close(rel, AccessShareLock);
 	return result;
 }

@@ -54,6 +54,10 @@ typedef struct StStreamTable
 	StIdentityKind identity_kind;
 	int			nkeys;
 	AttrNumber *keys;
+	int			nunindexed;		/* columns without an index when the states
+								 * were made */
+	Oid		   *unindexed_relations;
+	AttrNumber *unindexed_columns;
 } StStreamTable;
 
 /* The row of a stream table by its relation; NULL if it is none. Not under the user's snapshot. */

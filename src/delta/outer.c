@@ -328,13 +328,14 @@ is_indexed(RangeTblEntry *rte, AttrNumber column)
 	/* see st_definition_create_indexes() */
 	if (st_node_leaf_ordinal(rte) >= 0)
 	{
+		List	   *keys = NIL;
 		ListCell   *name;
 		ListCell   *type;
 
 		forboth(name, rte->eref->colnames, type, rte->coltypes)
-			if (strVal(lfirst(name))[0] == 'k' && !st_type_is_small_key(lfirst_oid(type)))
-				return false;
-		return column == 1;
+			if (strVal(lfirst(name))[0] == 'k')
+				keys = lappend_oid(keys, lfirst_oid(type));
+		return column == Max(st_state_lookup_key(keys), 1);
 	}
 	if (rte->rtekind != RTE_SUBQUERY || rte->subquery->setOperations)
 		return false;

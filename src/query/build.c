@@ -1140,10 +1140,10 @@ st_linearize(Query *query, BuildContext *context)
 }
 
 StTree *
-st_query_build(Query *query)
+st_query_build(Query *query, bool decided, List *unindexed)
 {
 	StTree	   *tree = palloc0(sizeof(StTree));
-	BuildContext context = {0};
+	BuildContext context = {.decided = decided, .unindexed = list_copy(unindexed)};
 	Query	   *copy = copyObject(query);
 
 	if (whole_row_walker((Node *) copy, NULL) && !ST_FAULT("F3"))
@@ -1153,6 +1153,7 @@ st_query_build(Query *query)
 	tree->nodes = context.nodes;
 	tree->joins = context.joins;
 	tree->reason = context.reason;
+	tree->unindexed = context.unindexed;
 	Assert((tree->final == NULL) == (tree->reason != NULL));
 	if (tree->final)
 		st_tree_find_identity(tree);

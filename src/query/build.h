@@ -18,9 +18,13 @@ typedef struct BuildContext
 {
 	List	   *nodes;			/* of StNode, in the making */
 	List	   *joins;			/* of StJoin */
-	const char *reason;			/* the first reason that there is no delta rule */
+	const char *reason;			/* the first reason that there is no delta
+								 * rule */
 	int			depth;			/* of st_linearize */
-	bool		failed_below;	/* the last level that failed was not the top one */
+	bool		failed_below;	/* the last level that failed was not the top
+								 * one */
+	bool		decided;		/* the states are there already */
+	List	   *unindexed;		/* of StLookup, see st_lookup_is_indexed() */
 } BuildContext;
 
 /* Remember why; the first reason stays. Returns NULL. */
@@ -117,7 +121,8 @@ extern bool st_windows_are_partitioned(Query *query);
 typedef struct StOrder
 {
 	List	   *order;			/* of SortGroupClause */
-	List	   *references;		/* sort group references of the query's columns */
+	List	   *references;		/* sort group references of the query's
+								 * columns */
 	List	   *shown;			/* positions of the result's columns */
 } StOrder;
 
@@ -195,7 +200,8 @@ typedef enum StSliceDemand
 {
 	ST_SLICE_ANYHOW,			/* if any key cuts it */
 	ST_SLICE_INDEXED,			/* if nothing but touched keys is read */
-	ST_SLICE_REPEATED			/* and it reads a relation so often that slices are better than terms */
+	ST_SLICE_REPEATED			/* and it reads a relation so often that
+								 * slices are better than terms */
 } StSliceDemand;
 
 /* A query as a slice (query/slice.c); changes it. NULL: declined. */

@@ -27,6 +27,7 @@
 #include "utils/rel.h"
 #include "utils/typcache.h"
 
+#include "query/lookup.h"
 #include "query/query.h"
 #include "query/source_facts.h"
 
@@ -58,15 +59,15 @@ is_small(Oid relid)
 static List *
 advise(List *advice, Oid relid, AttrNumber attnum)
 {
-	StIndexAdvice *result;
+	StLookup *result;
 	ListCell   *lc;
 
 	foreach(lc, advice)
-		if (((StIndexAdvice *) lfirst(lc))->relid == relid && ((StIndexAdvice *) lfirst(lc))->attnum == attnum)
+		if (((StLookup *) lfirst(lc))->relid == relid && ((StLookup *) lfirst(lc))->attnum == attnum)
 			return advice;
 	if (is_small(relid))
 		return advice;
-	result = palloc(sizeof(StIndexAdvice));
+	result = palloc(sizeof(StLookup));
 	result->relid = relid;
 	result->attnum = attnum;
 	return lappend(advice, result);
@@ -99,32 +100,6 @@ equated_column(Node *condition, int varno)
 }
 
 /*
- * The column of a relation that a reference's column is, through subqueries
- * that do not compute it: a condition on it reaches the relation's index.
- */
-static bool
-find_relation_column(RangeTblEntry *rte, AttrNumber column, Oid *relid, AttrNumber *attnum)
-{
-	Query	   *query = rte->subquery;
-	Var		   *var;
-
-	check_stack_depth();
-	if (rte->rtekind == RTE_RELATION)
-	{
-		*relid = rte->relid;
-		*attnum = column;
-		return true;
-	}
-	if (rte->rtekind != RTE_SUBQUERY || query->setOperations || query->limitCount || query->limitOffset ||
-		query->groupClause || query->groupingSets || query->hasAggs || query->hasWindowFuncs ||
-		query->hasTargetSRFs || query->distinctClause)
-		return false;
-	var = (Var *) list_nth_node(TargetEntry, query->targetList, column - 1)->expr;
-	return IsA(var, Var) && var->varlevelsup == 0 && var->varattno > 0 &&
-		find_relation_column(rt_fetch(var->varno, query->rtable), var->varattno, relid, attnum);
-}
-
-/*
  * One index is enough for a reference: by whichever of the columns that
  * conditions equate. If there is none, the first is named.
  */
@@ -141,7 +116,7 @@ advise_reference(List *advice, List *conditions, int varno, RangeTblEntry *rte)
 		Oid			relid;
 		AttrNumber	attnum;
 
-		if (column == 0 || !find_relation_column(rte, column, &relid, &attnum))
+		if (column == 0 || !st_find_relation_column(rte, column, &relid, &attnum))
 			continue;
 		if (st_relation_has_index_on(relid, bms_make_singleton(attnum)))
 			return advice;

@@ -33,7 +33,8 @@ typedef enum StAggregateStrategy
 	ST_AGGREGATE_VAR_SAMP,
 	ST_AGGREGATE_STDDEV_POP,
 	ST_AGGREGATE_STDDEV_SAMP,
-	ST_AGGREGATE_MIN,			/* compared; the group is looked at when the extreme leaves */
+	ST_AGGREGATE_MIN,			/* compared; the group is looked at when the
+								 * extreme leaves */
 	ST_AGGREGATE_MAX,
 	ST_AGGREGATE_BOOL_AND,		/* counts of non-null and of true */
 	ST_AGGREGATE_BOOL_OR,
@@ -44,7 +45,8 @@ typedef struct StAggregate
 {
 	StAggregateStrategy strategy;
 	Aggref	   *aggref;			/* over the block's columns (varno 1) */
-	Node	   *result;			/* the same, or what JSON_OBJECTAGG and kin put around it */
+	Node	   *result;			/* the same, or what JSON_OBJECTAGG and kin
+								 * put around it */
 	int			argument;		/* block column, FILTER folded in; 0: none */
 	bool		track_scale;	/* numeric argument without a constant scale */
 } StAggregate;
@@ -77,16 +79,20 @@ typedef struct StNode
 	bool		first;			/* the first row by "order", then by its image */
 	List	   *order;			/* of StSortColumn */
 	int			nshown;			/* arguments that a first row keeps */
-	bool		top;			/* no groups: the first rows by "order", with "nshown" columns */
+	bool		top;			/* no groups: the first rows by "order", with
+								 * "nshown" columns */
 	int64		limit;
 	int64		offset;
 	bool		ties;
 	bool	   *key_not_null;
 	List	   *aggregates;		/* of StAggregate */
-	Query	   *step;			/* of WITH RECURSIVE: reads the state itself; the block is where it begins */
+	Query	   *step;			/* of WITH RECURSIVE: reads the state itself;
+								 * the block is where it begins */
 	bool		all;			/* UNION ALL */
-	bool		whole;			/* no groups: all rows of the block, computed again at each change */
-	bool		monotone;		/* more rows of what the step reads never take one of its rows away */
+	bool		whole;			/* no groups: all rows of the block, computed
+								 * again at each change */
+	bool		monotone;		/* more rows of what the step reads never take
+								 * one of its rows away */
 } StNode;
 
 typedef enum StJoinKind
@@ -94,7 +100,8 @@ typedef enum StJoinKind
 	ST_JOIN_INNER,				/* of any number of references, also of one */
 	ST_JOIN_LEFT,				/* of two references, as the next three */
 	ST_JOIN_FULL,
-	ST_JOIN_SEMI,				/* rows of the first that match some of the second */
+	ST_JOIN_SEMI,				/* rows of the first that match some of the
+								 * second */
 	ST_JOIN_ANTI,				/* rows of the first that match none */
 	ST_JOIN_SLICE				/* evaluated for the touched keys */
 } StJoinKind;
@@ -134,30 +141,48 @@ typedef struct StJoin
 	int			ordinal;		/* 0-based, inputs first */
 	StJoinKind	kind;
 	Query	   *query;
-	Query	   *flat;			/* of an inner join, "query" itself; of a slice, NULL */
+	Query	   *flat;			/* of an inner join, "query" itself; of a
+								 * slice, NULL */
 	/* of a slice: */
 	List	   *classes;		/* of StSliceClass, by number */
-	List	   *sliced;			/* of StSliceReference, by ordinal; origins first */
-	List	   *whole;			/* OIDs of relations that are read whole and may not change */
+	List	   *sliced;			/* of StSliceReference, by ordinal; origins
+								 * first */
+	List	   *whole;			/* OIDs of relations that are read whole and
+								 * may not change */
 } StJoin;
+
+/* A column of a relation by which rows are looked up. */
+typedef struct StLookup
+{
+	Oid			relid;
+	AttrNumber	attnum;
+} StLookup;
 
 typedef struct StTree
 {
 	List	   *nodes;			/* of StNode, inputs first */
 	List	   *joins;			/* of StJoin, inputs first */
-	Query	   *final;			/* linear block over sources and nodes; NULL if "reason" */
-	const char *reason;			/* why the query is recomputed, NULL if incremental */
+	Query	   *final;			/* linear block over sources and nodes; NULL
+								 * if "reason" */
+	const char *reason;			/* why the query is recomputed, NULL if
+								 * incremental */
 	int			nkeys;			/* identity of the result, 0: the row image */
 	AttrNumber *keys;			/* result columns (1-based) */
-	bool		key_simple;		/* NOT NULL and of fixed length: a unique index serves */
+	bool		key_simple;		/* NOT NULL and of fixed length: a unique
+								 * index serves */
+	List	   *unindexed;		/* of StLookup: states are what they are for
+								 * want of an index on these */
 } StTree;
 
 /* A source relation and the columns that the query reads of it. */
 typedef struct StSource
 {
 	Oid			relid;
-	Bitmapset  *attnums;		/* offset by FirstLowInvalidHeapAttributeNumber not applied: plain attnums */
-	List	   *wanted;			/* conditions on rows (varno 1) of which any is of use; NIL: all */
+	Bitmapset  *attnums;		/* offset by
+								 * FirstLowInvalidHeapAttributeNumber not
+								 * applied: plain attnums */
+	List	   *wanted;			/* conditions on rows (varno 1) of which any
+								 * is of use; NIL: all */
 } StSource;
 
 /*
@@ -196,17 +221,14 @@ extern int	st_query_errposition(const char *text, int location);
 extern const char *st_query_volatile(Query *query);
 extern bool st_query_stable(Query *query);
 
-/* Decompose; never raises for a query that PostgreSQL accepts: see reason. */
-extern StTree *st_query_build(Query *query);
+/*
+ * Decompose; never raises for a query that PostgreSQL accepts: see reason. The
+ * states depend on which indexes there are. When they are there already,
+ * "decided" is true and "unindexed" what StTree said when they were made.
+ */
+extern StTree *st_query_build(Query *query, bool decided, List *unindexed);
 
-/* A column by which the deltas look up rows of a large relation without an index. */
-typedef struct StIndexAdvice
-{
-	Oid			relid;
-	AttrNumber	attnum;
-} StIndexAdvice;
-
-/* What is missing at the present sizes and indexes (rule E6): of StIndexAdvice. */
+/* Columns by which the deltas look up rows of large relations without an index (rule E6): of StLookup. */
 extern List *st_tree_index_advice(StTree *tree);
 
 /*

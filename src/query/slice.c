@@ -26,6 +26,7 @@
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
 
+#include "query/lookup.h"
 #include "query/slice.h"
 #include "query/source_facts.h"
 
@@ -49,8 +50,9 @@ st_slice_input_name(int ordinal)
 
 /* ----- the search for a key ----- */
 
+/* Where slices are taken only if there are indexes, what was there when the states were made counts. */
 static bool
-has_index(List *references)
+has_index(List *references, StSliceDemand demand, BuildContext *build)
 {
 	ListCell   *lc;
 
@@ -58,7 +60,9 @@ has_index(List *references)
 	{
 		StSliceReference *reference = lfirst(lc);
 
-		if (!st_relation_has_index_on(reference->relid, bms_make_singleton(reference->attnum)))
+		if (demand == ST_SLICE_ANYHOW ?
+			!st_relation_has_index_on(reference->relid, bms_make_singleton(reference->attnum)) :
+			!st_lookup_is_indexed(build, reference->relid, reference->attnum))
 			return false;
 	}
 	return true;
@@ -78,7 +82,7 @@ count_linked(const StSlicing *slicing)
 
 /* Better: less is read whole, less over links, more by slice, by indexes. */
 static bool
-is_better(const StSlicing *a, const StSlicing *b)
+is_better(const StSlicing *a, const StSlicing *b, StSliceDemand demand, BuildContext *build)
 {
 	if (list_length(a->whole) != list_length(b->whole))
 		return list_length(a->whole) < list_length(b->whole);
@@ -86,7 +90,7 @@ is_better(const StSlicing *a, const StSlicing *b)
 		return count_linked(a) < count_linked(b);
 	if (list_length(a->sliced) != list_length(b->sliced))
 		return list_length(a->sliced) > list_length(b->sliced);
-	return has_index(a->sliced) && !has_index(b->sliced);
+	return has_index(a->sliced, demand, build) && !has_index(b->sliced, demand, build);
 }
 
 /* The result's columns are called c1..; a set operation has the names of its first arm. */
@@ -159,11 +163,11 @@ is_repeated(const StSlicing *slicing)
 
 /* Are slices wanted that read so? */
 static bool
-meets_demand(const StSlicing *slicing, StSliceDemand demand)
+meets_demand(const StSlicing *slicing, StSliceDemand demand, BuildContext *build)
 {
 	if (demand == ST_SLICE_ANYHOW)
 		return true;
-	return slicing->whole == NIL && has_index(slicing->sliced) && (demand == ST_SLICE_INDEXED || is_repeated(slicing));
+	return slicing->whole == NIL && has_index(slicing->sliced, demand, build) && (demand == ST_SLICE_INDEXED || is_repeated(slicing));
 }
 
 Query *
@@ -179,10 +183,10 @@ st_slice(Query *query, StSliceDemand demand, BuildContext *build)
 		StSlicing	slicing = {NIL};
 
 		CHECK_FOR_INTERRUPTS();
-		if (st_slice_by(query, lfirst_node(Var, lc), &slicing) && (best.sliced == NIL || is_better(&slicing, &best)))
+		if (st_slice_by(query, lfirst_node(Var, lc), &slicing) && (best.sliced == NIL || is_better(&slicing, &best, demand, build)))
 			best = slicing;
 	}
-	if (best.sliced == NIL || !meets_demand(&best, demand))
+	if (best.sliced == NIL || !meets_demand(&best, demand, build))
 		return st_decline(build, "no key cuts the query into slices");
 	return st_read_join(make_slice(query, &best), build);
 }

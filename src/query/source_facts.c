@@ -185,6 +185,36 @@ st_type_is_small_key(Oid type)
 	return get_typlen(type) > 0 && OidIsValid(GetDefaultOpClass(type, BTREE_AM_OID));
 }
 
+int
+st_state_lookup_key(List *types)
+{
+	bool		all_small = types != NIL && list_length(types) <= INDEX_MAX_KEYS;
+	int			small = -1;
+	int			hashed = -1;
+	ListCell   *lc;
+
+	foreach(lc, types)
+	{
+		int			position = foreach_current_index(lc) + 1;
+
+		if (st_type_is_small_key(lfirst_oid(lc)))
+		{
+			small = small < 0 ? position : small;
+			continue;
+		}
+		all_small = false;
+
+		/*
+		 * the type cache knows whether what an array or a row consists of can
+		 * be hashed
+		 */
+		if (hashed < 0 && OidIsValid(GetDefaultOpClass(lfirst_oid(lc), HASH_AM_OID)) &&
+			OidIsValid(lookup_type_cache(lfirst_oid(lc), TYPECACHE_HASH_PROC)->hash_proc))
+			hashed = position;
+	}
+	return all_small ? 0 : small > 0 ? small : hashed;
+}
+
 /* Position among the targets of a plain column, or 0. */
 static AttrNumber
 target_position(List *targets, int varno, AttrNumber attnum)

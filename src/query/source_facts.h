@@ -32,6 +32,13 @@ extern bool st_relation_has_virtual(Oid relid);
 /* Can a btree hold any value of the type? They are small and ordered. */
 extern bool st_type_is_small_key(Oid type);
 
+/*
+ * By what joins look up rows of a state whose keys have these types: 0 for all
+ * keys, in a btree, else the position of one. That is hashed unless it is small.
+ * -1: no index can be.
+ */
+extern int	st_state_lookup_key(List *types);
+
 /* Has any index of the relation one of these columns as its first? */
 extern bool st_relation_has_index_on(Oid relid, const Bitmapset *attnums);
 

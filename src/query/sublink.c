@@ -28,8 +28,9 @@
  *	  any other LATERAL subquery that does more than filter and project.
  *
  *	  Correlated subqueries of semi and anti joins that only filter and project
- *	  enter FROM as LATERAL ones, which flattening takes apart (from.c); all others
- *	  become queries of their own first (decorrelate.c). Semi and anti joins are
+ *	  enter FROM as LATERAL ones, which flattening takes apart (from.c), unless a
+ *	  state of the values that they have is better (lookup.c); all others become
+ *	  queries of their own first (decorrelate.c). Semi and anti joins are
  *	  JoinExprs of the planner's join types (outer.c).
  *
  *	  A condition with subqueries in ON of an outer join is evaluated over a side
@@ -65,6 +66,7 @@
 #include "compat.h"
 #include "query/build.h"
 #include "query/decorrelate.h"
+#include "query/lookup.h"
 #include "query/source_facts.h"
 #include "query/unnest.h"
 #include "util/fault.h"
@@ -291,7 +293,14 @@ join_on(UnnestContext *context, JoinType type, Query *subquery, Node *test)
 {
 	int			varno = list_length(context->query->rtable) + 1;
 	List	   *correlation;
+	Query	   *matches = st_match_state(context->build, subquery, varno, test, &correlation);
 
+	if (matches)
+	{
+		(void) add_entry(context, matches);
+		add_join(context, type, varno, (Node *) make_ands_explicit(correlation));
+		return;
+	}
 	/* what is taken apart as LATERAL (from.c) stays correlated */
 	if (st_is_correlated(subquery) && (subquery->hasSubLinks || !st_is_plain(subquery)))
 	{
@@ -399,16 +408,19 @@ join_conjunct(UnnestContext *context, Node *node)
 				join_on(context, JOIN_SEMI, subquery, test);
 			return true;
 		case ALL_SUBLINK:
-			if (negated)
-				join_on(context, JOIN_SEMI, subquery, (Node *) make_notclause((Expr *) test));
-			else if (IsA(test, OpExpr) && OidIsValid(get_negator(((OpExpr *) test)->opno)))
+			if (IsA(test, OpExpr) && OidIsValid(get_negator(((OpExpr *) test)->opno)))
 			{
 				OpExpr	   *comparison = (OpExpr *) test;
 
 				comparison->opno = get_negator(comparison->opno);
 				comparison->opfuncid = get_opcode(comparison->opno);
-				join_on_no_match(context, subquery, test);
+				if (negated)
+					join_on(context, JOIN_SEMI, subquery, test);
+				else
+					join_on_no_match(context, subquery, test);
 			}
+			else if (negated)
+				join_on(context, JOIN_SEMI, subquery, (Node *) make_notclause((Expr *) test));
 			else
 				join_on(context, JOIN_ANTI, subquery, st_make_boolean_test(test, IS_NOT_TRUE));
 			return true;

@@ -387,6 +387,23 @@ st_identity_of_tree(StTree *tree, StIdentity *identity)
 	identity->keys = tree->keys;
 }
 
+/* Of StLookup. */
+static List *
+unindexed_lookups(StStreamTable *table)
+{
+	List	   *result = NIL;
+
+	for (int i = 0; i < table->nunindexed; i++)
+	{
+		StLookup   *lookup = palloc(sizeof(StLookup));
+
+		lookup->relid = table->unindexed_relations[i];
+		lookup->attnum = table->unindexed_columns[i];
+		result = lappend(result, lookup);
+	}
+	return result;
+}
+
 static void
 fill_entry(StEntry *entry, StStreamTable *table, Query *query)
 {
@@ -406,7 +423,7 @@ fill_entry(StEntry *entry, StStreamTable *table, Query *query)
 	}
 	else if (strcmp(table->refresh_mode, "FULL") != 0)
 	{
-		tree = st_query_build(query);
+		tree = st_query_build(query, true, unindexed_lookups(table));
 		if (tree->reason || list_length(tree->nodes) != table->nstates)
 		{
 			entry->reason = tree->reason ? tree->reason : "the query needs other states than it was created with";

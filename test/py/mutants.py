@@ -374,6 +374,17 @@ def in_as_a_value_and_null(db):
     db.fresh()
 
 
+@mutant("E6")
+def index_that_the_states_did_without(db):
+    db.run("CREATE TABLE t (id int)", "CREATE TABLE u (n int)", "INSERT INTO t VALUES (1), (2)", "INSERT INTO u VALUES (1), (1)",
+           "CREATE INDEX u_n ON u (n)")
+    db.create("s", "SELECT id FROM t WHERE EXISTS (SELECT FROM u WHERE n = id)")
+    db.run("DROP INDEX u_n", "INSERT INTO u VALUES (2)")
+    db.refresh()
+    db.fresh()
+    assert db.value("SELECT action FROM pgtrickle.pgt_refresh_history ORDER BY refresh_id DESC LIMIT 1") == "DIFFERENTIAL"
+
+
 @mutant("A3 domain")
 def equal_values_that_ask(db):
     db.run("CREATE TABLE t (id int, n numeric)", "CREATE TABLE u (n int)", "INSERT INTO t VALUES (1, 1.0), (2, 1.00)", "INSERT INTO u VALUES (1), (2)")

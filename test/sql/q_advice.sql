@@ -12,8 +12,9 @@ ANALYZE q_big, q_other, q_few;
 SELECT test.create('q_join', 'SELECT b.id, f.id AS f FROM q_big AS b JOIN q_few AS f USING (k)');
 SELECT test.create('q_left', 'SELECT o.id, b.v FROM q_other AS o LEFT JOIN q_big AS b ON b.k = o.id');
 SELECT test.create('q_slice', 'SELECT id, rank() OVER (PARTITION BY k ORDER BY v) AS r FROM q_big');
--- through the subquery that EXISTS with a condition of its own is
-SELECT test.create('q_exists', 'SELECT f.id FROM q_few AS f WHERE EXISTS (SELECT FROM q_big AS b WHERE b.k = f.k AND b.v > 10)');
+-- through the subquery that EXISTS with a condition of its own is; where equality is all, a state has what matches
+SELECT test.create('q_exists', 'SELECT f.id FROM q_few AS f WHERE EXISTS (SELECT FROM q_big AS b WHERE b.k = f.k AND b.id > f.id AND b.v > 10)');
+SELECT test.create('q_matches', 'SELECT f.id FROM q_few AS f WHERE EXISTS (SELECT FROM q_big AS b WHERE b.k = f.k AND b.v > 10)');
 SELECT test.create('q_by_id', 'SELECT f.id FROM q_few AS f WHERE EXISTS (SELECT FROM q_big AS b WHERE b.k = f.k AND b.id = f.id AND b.v > 10)');
 SELECT line FROM regexp_split_to_table(pgtrickle.explain_stream_table('q_left'), '\n') AS line WHERE line ~ 'Missing';
 CREATE INDEX ON q_big (k);
