@@ -38,6 +38,7 @@ OBJS = \
 	src/catalog/alert.o \
 	src/catalog/depend.o \
 	src/catalog/extension.o \
+	src/catalog/gate.o \
 	src/catalog/history.o \
 	src/catalog/internal_table.o \
 	src/catalog/stream_table.o \
@@ -94,17 +95,20 @@ OBJS = \
 	src/refresh/budget.o \
 	src/refresh/entry.o \
 	src/refresh/group.o \
+	src/refresh/hold.o \
 	src/refresh/node_run.o \
 	src/refresh/recursion_run.o \
 	src/refresh/refresh.o \
 	src/refresh/slice_run.o \
 	src/refresh/source_read.o \
 	src/schedule/failure.o \
+	src/schedule/held.o \
 	src/schedule/launcher.o \
 	src/schedule/node.o \
 	src/schedule/probation.o \
 	src/schedule/scheduler.o \
 	src/schedule/timing.o \
+	src/schedule/watch.o \
 	src/schedule/worker.o \
 	src/api/alter.o \
 	src/api/control.o \
@@ -114,6 +118,7 @@ OBJS = \
 	src/api/drop.o \
 	src/api/explain.o \
 	src/api/freshness.o \
+	src/api/gate.o \
 	src/api/graph.o \
 	src/api/information.o \
 	src/api/lifecycle.o \
@@ -122,8 +127,10 @@ OBJS = \
 	src/api/refuse.o \
 	src/api/rename.o \
 	src/api/service.o \
+	src/api/source_name.o \
 	src/api/two_phase.o \
-	src/api/validate.o
+	src/api/validate.o \
+	src/api/watermark.o
 # END OBJS
 
 # A source file that is not in the list would be left out of the library and

@@ -33,6 +33,7 @@ bool		st_guc_tiered_scheduling = true;
 bool		st_guc_unlogged_buffers = false;
 int			st_guc_volatile_function_policy = ST_VOLATILE_REJECT;
 int			st_guc_wake_debounce_ms = 10;
+int			st_guc_watermark_holdback_timeout = 0;
 
 static const struct config_enum_entry volatile_function_policies[] = {
 	{"reject", ST_VOLATILE_REJECT, false},
@@ -131,5 +132,9 @@ st_guc_init(void)
 							"The least time between two refreshes of a stream table that follows commits, in milliseconds.",
 							"The first commit after a rest is not delayed.",
 							&st_guc_wake_debounce_ms, 10, 1, 5000, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trickle.watermark_holdback_timeout",
+							"After how many seconds a watermark that has not been advanced counts as stuck.",
+							"What reads two sources of its group is not refreshed until it is advanced. 0: never.",
+							&st_guc_watermark_holdback_timeout, 0, 0, 86400, PGC_SUSET, 0, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("pg_trickle");
 }

@@ -77,6 +77,9 @@ enum
 };
 extern int	st_guc_volatile_function_policy;
 
+/* Age in seconds at which a watermark of a group is stuck; 0: none ever is. */
+extern int	st_guc_watermark_holdback_timeout;
+
 /* Register all settings; from _PG_init only. */
 extern void st_guc_init(void);
 

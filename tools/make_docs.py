@@ -29,7 +29,7 @@ TOP = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOP / "bench"))
 import report  # noqa: E402
 
-RUN = ["README.md", "docs/tutorial.md", "docs/monitoring.md"]
+RUN = ["README.md", "docs/tutorial.md", "docs/monitoring.md", "docs/control.md"]
 
 # a line of statements that waits
 LATER = "-- a moment later"

@@ -147,7 +147,7 @@ BEGIN ATOMIC
                         percentile_cont(0.99) WITHIN GROUP (ORDER BY r.duration_ms) FILTER (WHERE r.status = 'COMPLETED') AS p99_ms,
                         round(count(*) FILTER (WHERE r.status = 'FAILED') / count(*)::numeric, 4)::double precision AS error_rate
                    FROM pgtrickle.refresh_runs r
-                  WHERE r.start_time > now() - make_interval(hours => current_setting('pg_trickle.sla_window_hours')::integer)
+                  WHERE r.status <> 'SKIPPED' AND r.start_time > now() - make_interval(hours => current_setting('pg_trickle.sla_window_hours')::integer)
                   GROUP BY r.pgt_id) h USING (pgt_id)
      ORDER BY 1;
 END;

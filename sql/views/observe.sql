@@ -102,14 +102,14 @@ COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.stale IS 'They are older than 
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.consecutive_errors IS 'Failed refreshes since the last successful one.';
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.needs_reinit IS 'The next refresh recomputes.';
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.last_refresh_at IS 'End of the last successful refresh that was recorded.';
-COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.total_refreshes IS 'Refreshes in the history.';
+COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.total_refreshes IS 'Refreshes in the history, those that were left out, because a gate was closed, say, too.';
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.successful_refreshes IS 'Those that were completed.';
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.failed_refreshes IS 'Those that failed.';
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.total_rows_inserted IS 'Rows that they inserted into the stream table.';
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.total_rows_deleted IS 'Rows that they deleted from it.';
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.avg_duration_ms IS 'Mean duration of the completed ones in milliseconds; NULL: none.';
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.last_action IS 'What the last one did.';
-COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.last_status IS 'How it ended: COMPLETED or FAILED.';
+COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.last_status IS 'How it ended: COMPLETED, FAILED or SKIPPED.';
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.cdc_modes IS 'How changes of the tables that it reads are captured, sorted; NULL: it reads none.';
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.scc_id IS 'Cycle component.';
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.last_fixpoint_iterations IS 'Rounds that the last refresh of a cycle took.';

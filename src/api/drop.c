@@ -41,6 +41,7 @@
 #include "capture/capture.h"
 #include "catalog/depend.h"
 #include "catalog/extension.h"
+#include "catalog/gate.h"
 #include "compat.h"
 #include "store/store.h"
 #include "store/wake.h"
@@ -262,8 +263,11 @@ st_sql_on_drop(PG_FUNCTION_ARGS)
 			forget_stream_table(table);
 	}
 	foreach(lc, relations)
+	{
 		if (st_log_exists(lfirst_oid(lc)))
 			st_log_drop_unused(lfirst_oid(lc));
+		st_gate_forget(lfirst_oid(lc));
+	}
 	PG_RETURN_NULL();
 }
 

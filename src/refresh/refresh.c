@@ -49,6 +49,7 @@
 #include "compat.h"
 #include "guc.h"
 #include "refresh/budget.h"
+#include "refresh/hold.h"
 #include "refresh/node_run.h"
 #include "refresh/source_read.h"
 #include "refresh/refresh.h"
@@ -688,9 +689,58 @@ check_snapshot_age(GroupMember *member, Snapshot snapshot)
 }
 
 static void
+note_held(StRefreshOutcome *outcome)
+{
+	memset(outcome, 0, sizeof(StRefreshOutcome));
+	outcome->action = "SKIP";
+}
+
+static StNodeRun *
+make_node_run(GroupMember *member, StHold *hold, const StRefreshOutcome *outcome, double ms)
+{
+	StNodeRun  *run = palloc(sizeof(StNodeRun));
+
+	run->relid = member->entry->relid;
+	run->hold = hold;
+	run->action = outcome->action;
+	run->reason = outcome->reason;
+	run->applied = outcome->applied;
+	run->ms = ms;
+	return run;
+}
+
+/* Copy into the current context. */
+static List *
+copy_node_runs(List *nodes)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, nodes)
+	{
+		StNodeRun  *run = palloc(sizeof(StNodeRun));
+
+		*run = *(StNodeRun *) lfirst(lc);
+		if (run->reason)
+			run->reason = pstrdup(run->reason);
+		if (run->hold)
+		{
+			StHold	   *hold = palloc(sizeof(StHold));
+
+			*hold = *run->hold;
+			hold->reason = pstrdup(hold->reason);
+			run->hold = hold;
+		}
+		result = lappend(result, run);
+	}
+	return result;
+}
+
+static void
 run_group(List *members, const char *initiated_by, bool full, StRefreshOutcome *outcome)
 {
 	Snapshot	snapshot;
+	List	   *nodes = NIL;
 	ListCell   *lc;
 
 	CommandCounterIncrement();
@@ -708,17 +758,30 @@ run_group(List *members, const char *initiated_by, bool full, StRefreshOutcome *
 	{
 		GroupMember *member = lfirst(lc);
 		bool		last = lnext(members, lc) == NULL;
+		StHold	   *hold = NULL;
+		instr_time	start;
 
+		INSTR_TIME_SET_CURRENT(start);
 		at_relation = member->entry->relid;
-		PushCopiedSnapshot(snapshot);
-		if (!ST_FAULT("C6"))
-			UpdateActiveSnapshotCommandId();
-		run_member(member, initiated_by, full && last, GetActiveSnapshot(), outcome);
-		end_sources(member);
-		PopActiveSnapshot();
-		CommandCounterIncrement();
+		/* by hand it is refreshed whatever holds the scheduler back */
+		if (strcmp(initiated_by, "SCHEDULER") == 0)
+			hold = st_hold_find(member->entry->table, snapshot);
+		if (hold)
+			note_held(outcome);
+		else
+		{
+			PushCopiedSnapshot(snapshot);
+			if (!ST_FAULT("C6"))
+				UpdateActiveSnapshotCommandId();
+			run_member(member, initiated_by, full && last, GetActiveSnapshot(), outcome);
+			end_sources(member);
+			PopActiveSnapshot();
+			CommandCounterIncrement();
+		}
+		nodes = lappend(nodes, make_node_run(member, hold, outcome, st_elapsed_ms(start)));
 		ST_STOP_POINT("node done");
 	}
+	outcome->nodes = nodes;
 	UnregisterSnapshot(snapshot);
 	foreach(lc, members)
 	{
@@ -781,8 +844,10 @@ refresh(Oid relid, bool all, List *along, const char *initiated_by, bool full, S
 			run_known_group(members, initiated_by, full, &result);
 			*outcome = result;
 			outcome->steps = NULL;
-			if (outcome->reason)
-				outcome->reason = MemoryContextStrdup(old, outcome->reason);
+			MemoryContextSwitchTo(old);
+			outcome->reason = result.reason ? pstrdup(result.reason) : NULL;
+			outcome->nodes = copy_node_runs(result.nodes);
+			MemoryContextSwitchTo(context);
 		}
 	}
 	PG_FINALLY();

@@ -14,6 +14,7 @@
 #include "apply/apply.h"
 #include "catalog/stream_table.h"
 #include "delta/delta.h"
+#include "refresh/hold.h"
 
 /* What a refresh did; all times in milliseconds. */
 typedef struct StRefreshOutcome
@@ -31,7 +32,21 @@ typedef struct StRefreshOutcome
 	int			budget;			/* level of the delta's, see st_budget_begin */
 	StringInfo	steps;			/* a line per step, for the log; NULL: not
 								 * wanted */
+	List	   *nodes;			/* of StNodeRun, of all that the group has;
+								 * st_refresh_scheduled only */
 } StRefreshOutcome;
+
+/* What a refresh did with one of its stream tables. */
+typedef struct StNodeRun
+{
+	Oid			relid;
+	StHold	   *hold;			/* NULL, or why it was left as it is */
+	const char *action;			/* as in StRefreshOutcome; of what is held:
+								 * SKIP */
+	const char *reason;
+	StApplyResult applied;
+	double		ms;
+} StNodeRun;
 
 /* A stream table as this session knows it. */
 typedef struct StEntry

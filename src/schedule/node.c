@@ -137,6 +137,8 @@ keep_state(StScheduled *node, StScheduled *old)
 	node->worker = old->worker;
 	node->cancels = old->cancels;
 	node->stretch = old->stretch;
+	/* what holds it may be gone: the next refresh tells (rule K10) */
+	node->hold_reason = old->hold_reason ? pstrdup(old->hold_reason) : NULL;
 	if (revived)
 		return;
 	node->failures = old->failures;
@@ -418,7 +420,10 @@ due_by_cron(StScheduled *node)
 	TimestampTz now = GetCurrentTimestamp();
 	TimestampTz fire;
 
-	/* never refreshed: at once; a clock that was set back must not make it wait for the future */
+	/*
+	 * never refreshed: at once; a clock that was set back must not make it
+	 * wait for the future
+	 */
 	if (TIMESTAMP_IS_NOBEGIN(node->last_fire))
 		return 0;
 	if (node->last_fire > now && st_timing_next(&node->timing, now) < node->last_fire)
@@ -454,9 +459,14 @@ st_scheduled_due(StScheduled *node)
 {
 	int64		due;
 
+	if (node->held)
+		return ST_NEVER;
 	if (!node->runnable)
 	{
-		/* rule K2: what its own error has stopped is tried again when something changes, now and then */
+		/*
+		 * rule K2: what its own error has stopped is tried again when
+		 * something changes, now and then
+		 */
 		if (!node->failed_before || !node->pending)
 			return ST_NEVER;
 		return node->not_before > 0 ? node->not_before : ST_NEVER;

@@ -59,6 +59,8 @@ typedef struct StScheduled
 	bool		running;		/* in a worker, as its own job or along with one */
 	int			worker;			/* that has refreshed it last */
 	int			cancels;		/* in a row, for those who waited */
+	bool		held;			/* until the graph's generation changes */
+	char	   *hold_reason;	/* as recorded; NULL: it was refreshed since */
 } StScheduled;
 
 typedef struct StSchedule

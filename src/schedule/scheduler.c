@@ -49,9 +49,11 @@
 #include "guc.h"
 #include "refresh/refresh.h"
 #include "schedule/failure.h"
+#include "schedule/held.h"
 #include "schedule/internal.h"
 #include "schedule/node.h"
 #include "schedule/probation.h"
+#include "schedule/watch.h"
 #include "schedule/worker.h"
 #include "store/wake.h"
 #include "util/fault.h"
@@ -124,6 +126,7 @@ typedef struct Dispatched
 	int			nalong;
 	Oid			along[ST_JOB_ALONG];
 	int64		start;
+	uint64		generation;		/* of the graph, before it began */
 	bool		cancelled;
 } Dispatched;
 
@@ -168,8 +171,12 @@ collect_stale(StScheduled *node, List **stale, bool *busy)
 		StScheduled *upstream = lfirst(lc);
 
 		*busy |= upstream->running;
-		/* one that is suspended is read as it is; where nothing is pending, nothing above is */
-		if (*busy || !upstream->runnable || !upstream->pending || list_member_ptr(*stale, upstream))
+
+		/*
+		 * one that is suspended or held is read as it is; where nothing is
+		 * pending, nothing above is
+		 */
+		if (*busy || !upstream->runnable || upstream->held || !upstream->pending || list_member_ptr(*stale, upstream))
 			continue;
 		collect_stale(upstream, stale, busy);
 		*stale = lappend(*stale, upstream);
@@ -195,6 +202,7 @@ note_done(StScheduled *node, int64 start)
 	node->last_fire = GetCurrentTimestamp();
 	node->cancels = 0;
 	st_failure_forget(node);
+	st_held_forget(node);
 }
 
 static void
@@ -244,23 +252,41 @@ fail(StSchedule *schedule, StScheduled *node, const StJobResult *error)
 	node->not_before = culprit->runnable ? culprit->not_before : 0;
 }
 
+/* The job has ended well; false: it has left the node as it is, for a reason. */
+static bool
+settle(StScheduled *node, int64 start, uint64 generation, const StJobResult *result)
+{
+	const StJobNode *run = st_job_node(result, node->relid);
+
+	if (run == NULL || run->hold == ST_HOLD_NONE)
+	{
+		note_done(node, start);
+		return true;
+	}
+	note_undone(node);
+	AcceptInvalidationMessages();
+	if (!catalog_changed)
+		st_held_record(node, run, generation);
+	return false;
+}
+
 /* The end of a refresh of "node" that has taken others along. */
 static void
-finish(StSchedule *schedule, StScheduled *node, List *along, int64 start, const StJobResult *result)
+finish(StSchedule *schedule, StScheduled *node, List *along, int64 start, uint64 generation, const StJobResult *result)
 {
 	ListCell   *lc;
 
 	foreach(lc, along)
 	{
 		if (result->done)
-			note_done(lfirst(lc), start);
+			(void) settle(lfirst(lc), start, generation, result);
 		else
 			note_undone(lfirst(lc));
 	}
 	if (result->done)
 	{
-		note_done(node, start);
-		adapt_interval(node);
+		if (settle(node, start, generation, result))
+			adapt_interval(node);
 		return;
 	}
 	note_undone(node);
@@ -301,7 +327,7 @@ collect_results(StSchedule *schedule)
 		{
 			if (result.failed && job->cancelled)
 				node->cancels++;
-			finish(schedule, node, along, job->start, &result);
+			finish(schedule, node, along, job->start, job->generation, &result);
 		}
 	}
 }
@@ -314,6 +340,7 @@ refresh(StSchedule *schedule, StScheduled *node)
 	List	   *along = NIL;
 	bool		busy = node->running;
 	int64		start = st_now();
+	uint64		generation = st_wake_generation();
 	int			worker;
 	ListCell   *lc;
 
@@ -322,7 +349,11 @@ refresh(StSchedule *schedule, StScheduled *node)
 		return false;
 	if (st_now() < probation_until && is_busy())
 		return false;
-	/* a transaction has room for so many only (rules C12, K8): the first ones first, by themselves */
+
+	/*
+	 * a transaction has room for so many only (rules C12, K8): the first ones
+	 * first, by themselves
+	 */
 	if (list_length(stale) > ST_JOB_ALONG)
 	{
 		node = list_nth(stale, ST_JOB_ALONG);
@@ -355,6 +386,7 @@ refresh(StSchedule *schedule, StScheduled *node)
 
 		job->relid = node->relid;
 		job->start = start;
+		job->generation = generation;
 		job->cancelled = false;
 		job->nalong = 0;
 		foreach(lc, along)
@@ -370,7 +402,7 @@ refresh(StSchedule *schedule, StScheduled *node)
 		revoke_announcement();
 		pqsignal(SIGINT, SIG_IGN);
 		pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
-		finish(schedule, node, stale, start, &result);
+		finish(schedule, node, stale, start, generation, &result);
 	}
 	return true;
 }
@@ -488,8 +520,10 @@ prepared_transactions(void)
 static void
 watch_prepared(StSchedule *schedule)
 {
-	static bool looked = false; /* there may be some of before the server's start */
-	static char known[256];		/* enough to notice a change; more are told by their length */
+	static bool looked = false; /* there may be some of before the server's
+								 * start */
+	static char known[256];		/* enough to notice a change; more are told by
+								 * their length */
 	bool		prepared = st_wake_take_prepared();
 	char	   *present;
 	char		digest[256];
@@ -520,6 +554,8 @@ keep_house(StSchedule *schedule)
 	give_way(schedule);
 	watch_prepared(schedule);
 	st_schedule_check_sources(schedule);
+	if (!catalog_changed)
+		st_watch_look(schedule);
 	return true;
 }
 
@@ -559,7 +595,7 @@ prepare_sleep(StSchedule *schedule)
 		/* what is due now waits for a worker, which tells when it is free */
 		if (!node->running && due > now)
 			next = Min(next, due);
-		if (due != ST_NEVER || !node->runnable || !st_scheduled_follows_commits(node))
+		if (due != ST_NEVER || !node->runnable || node->held || !st_scheduled_follows_commits(node))
 			continue;
 		while ((source = bms_next_member(node->sources, source)) >= 0)
 			st_wake_arm(list_nth_oid(schedule->sources, source));

@@ -22,6 +22,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "port/atomics.h"
@@ -129,6 +130,35 @@ report_activity(Oid relid)
 	pgstat_report_activity(STATE_RUNNING, schema ? psprintf("refreshing stream table %s.%s", schema, name) : NULL);
 }
 
+/* Whole characters of a text, as many as there is room for. */
+static void
+copy_text(char *target, const char *text, Size room)
+{
+	strlcpy(target, text, room);
+	target[pg_mbcliplen(target, strlen(target), room - 1)] = '\0';
+}
+
+static void
+keep_nodes(List *nodes, StJobResult *result)
+{
+	ListCell   *lc;
+
+	foreach(lc, nodes)
+	{
+		StNodeRun  *run = lfirst(lc);
+		StJobNode  *node = &result->nodes[result->nnodes++];
+
+		node->relid = run->relid;
+		node->hold = run->hold ? run->hold->kind : ST_HOLD_NONE;
+		strlcpy(node->action, run->action, sizeof(node->action));
+		copy_text(node->reason, run->hold ? run->hold->reason : run->reason ? run->reason : "", sizeof(node->reason));
+		node->inserted = run->applied.inserted;
+		node->updated = run->applied.updated;
+		node->deleted = run->applied.deleted;
+		node->ms = run->ms;
+	}
+}
+
 void
 st_job_run(Oid relid, List *along, StJobResult *result)
 {
@@ -136,6 +166,7 @@ st_job_run(Oid relid, List *along, StJobResult *result)
 	StRefreshOutcome outcome;
 
 	memset(result, 0, offsetof(StJobResult, message) + 1);
+	result->nnodes = 0;
 	/* one that came too late for the last */
 	QueryCancelPending = false;
 	PG_TRY();
@@ -144,6 +175,8 @@ st_job_run(Oid relid, List *along, StJobResult *result)
 		PushActiveSnapshot(GetTransactionSnapshot());
 		report_activity(relid);
 		result->done = st_refresh_scheduled(relid, along, &outcome);
+		if (result->done)
+			keep_nodes(outcome.nodes, result);
 		PopActiveSnapshot();
 		CommitTransactionCommand();
 	}
@@ -156,6 +189,7 @@ st_job_run(Oid relid, List *along, StJobResult *result)
 		error = CopyErrorData();
 		result->failed = true;
 		result->done = false;
+		result->nnodes = 0;
 		result->sqlstate = error->sqlerrcode;
 		result->culprit = st_refresh_failed_relation();
 		strlcpy(result->message, error->message, sizeof(result->message));
@@ -329,7 +363,8 @@ st_workers_collect(StJobResult *result)
 		/* one that has not begun has not failed */
 		if (state == JOB_QUEUED || state == JOB_RUNNING)
 		{
-			memset(result, 0, sizeof(StJobResult));
+			memset(result, 0, offsetof(StJobResult, message));
+			result->nnodes = 0;
 			result->failed = state == JOB_RUNNING;
 			result->sqlstate = ERRCODE_ADMIN_SHUTDOWN;
 			result->culprit = job->relid;

@@ -12,11 +12,26 @@
 
 #include "nodes/pg_list.h"
 
+#include "refresh/hold.h"
+
 /* stream tables that one refresh takes along at most: each may cost a transaction number (rule C12) */
 #define ST_JOB_ALONG 60
 
 /* workers of one database at most */
 #define ST_MAX_WORKERS 32
+
+/* What a job did with one of its stream tables. */
+typedef struct StJobNode
+{
+	Oid			relid;
+	StHoldKind	hold;			/* ST_HOLD_NONE, or why it was left as it is */
+	char		action[16];		/* as in the history */
+	char		reason[104];	/* of a hold or a recompute; "": none */
+	int64		inserted;
+	int64		updated;
+	int64		deleted;
+	double		ms;
+} StJobNode;
 
 typedef struct StJobResult
 {
@@ -26,6 +41,8 @@ typedef struct StJobResult
 	int			sqlstate;
 	Oid			culprit;		/* the stream table that raised */
 	char		message[1024];
+	int			nnodes;			/* if it is done */
+	StJobNode	nodes[ST_JOB_ALONG + 1];
 } StJobResult;
 
 /*

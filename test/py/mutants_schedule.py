@@ -250,3 +250,46 @@ def lag_counts_from_the_commit(db):
     assert db.value("SELECT pgtrickle.get_staleness('s')") == 0
     db.run("INSERT INTO t VALUES (1, 1)")
     assert 0 < db.value("SELECT pgtrickle.get_staleness('s')") < 60
+
+
+@mutant("K10")
+def gated_load(db):
+    scheduled(db)
+    db.run("INSERT INTO t VALUES (1, 1)")
+    follow(db, 1)
+    db.run("SELECT pgtrickle.create_stream_table('canary', 'SELECT 1 + sum(n) AS n FROM s', '1s')", "CREATE TABLE u (id int)",
+           "SELECT pgtrickle.create_stream_table('other', 'SELECT count(*) AS n FROM u', '1s')",
+           "SELECT pgtrickle.gate_source('t')", "INSERT INTO t VALUES (2, 1)", "INSERT INTO u VALUES (1)")
+    follow(db, 1, "other")
+    wait_for(lambda: db.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE status = 'SKIPPED'") or
+             db.value("SELECT n FROM s") == 2, "the refresh that leaves it as it is")
+    assert db.value("SELECT n FROM s") == 1, "part of a load was seen"
+    db.run("SELECT pgtrickle.ungate_source('t')")
+    follow(db, 2)
+
+
+@mutant("K10 generation")
+def gate_opened_while_it_is_found_closed(db):
+    """The refresh has read the gate, and its end is not collected yet."""
+    scheduled(db)
+    db.run("INSERT INTO t VALUES (1, 1)")
+    follow(db, 1)
+    db.run("SELECT pgtrickle.gate_source('t')")
+    db.server.admin.execute(f"ALTER DATABASE {db.name} SET pg_trickle.fault = '{db.fault};once;stop node done'")
+    db.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'pg_trickle worker' AND datname = current_database()",
+           "INSERT INTO t VALUES (2, 1)")
+    postmaster = db.server.postmaster_pid()
+
+    def stopped():
+        return [int(line.split()[0]) for line in os.popen(f"ps --ppid {postmaster} -o pid,stat,args").read().splitlines()
+                if " T" in line and "pg_trickle worker" in line]
+
+    wait_for(stopped, "the worker to come to the end of its refresh")
+    db.server.admin.execute(f"ALTER DATABASE {db.name} SET pg_trickle.fault = '{db.fault}'")
+    db.run("SELECT pgtrickle.ungate_source('t')")
+    # the scheduler has read the catalog since
+    db.run("SELECT pgtrickle.create_stream_table('canary', 'SELECT 2 * count(*) AS n FROM t', '2h', initialize => false)")
+    wait_for(lambda: db.value("SELECT is_populated FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'canary'"), "the canary")
+    for process in stopped():
+        os.kill(process, signal.SIGCONT)
+    follow(db, 2)

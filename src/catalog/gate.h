@@ -1,0 +1,38 @@
+/*-------------------------------------------------------------------------
+ *
+ * gate.h
+ *	  What holds refreshes back, as a refresh reads it (rule K10).
+ *
+ *	  All of it is read under the snapshot given, the one that reads the
+ *	  sources: whoever opens a gate after loading knows that what was refreshed
+ *	  holds all of the load or nothing of it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ST_CATALOG_GATE_H
+#define ST_CATALOG_GATE_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+#include "utils/snapshot.h"
+
+/* One of these sources that is gated; InvalidOid: none is. */
+extern Oid	st_gate_find_closed(List *sources, Snapshot snapshot);
+
+/* Is there a group of watermarks at all? Spares finding out what is read. */
+extern bool st_watermark_groups_exist(Snapshot snapshot);
+
+/*
+ * Why watermarks forbid refreshing what reads these sources, as a sentence, or
+ * NULL: two that it reads are too far apart, or one has not moved for too long.
+ */
+extern char *st_watermark_obstacle(List *sources, Snapshot snapshot);
+
+/*
+ * A relation was dropped: its gate and its watermark go, and it leaves the
+ * groups; one without any left goes, too. Runs no statement.
+ */
+extern void st_gate_forget(Oid relid);
+
+#endif							/* ST_CATALOG_GATE_H */

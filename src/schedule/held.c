@@ -1,0 +1,107 @@
+/*-------------------------------------------------------------------------
+ *
+ * held.c
+ *	  Stream tables that a refresh has left as they are.
+ *
+ * NOTES
+ *	  What holds is read by the refresh, under the snapshot that reads the
+ *	  sources (rule K10), so that it costs a job to find out. It is tried again
+ *	  when the generation of the graph changes, which every function does that
+ *	  opens, advances or resets something. One that has committed between the
+ *	  snapshot and now has changed it already: the job remembers the generation
+ *	  from before.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "catalog/stream_table.h"
+#include "schedule/held.h"
+#include "store/wake.h"
+#include "util/fault.h"
+
+/* without shared memory nobody tells: look again after so long */
+#define HELD_DELAY (1 * USECS_PER_SEC)
+
+const StJobNode *
+st_job_node(const StJobResult *result, Oid relid)
+{
+	for (int i = 0; i < result->nnodes; i++)
+		if (result->nodes[i].relid == relid)
+			return &result->nodes[i];
+	return NULL;
+}
+
+static void
+write_history(StScheduled *node, const char *reason)
+{
+	Oid			types[] = {INT8OID, TEXTOID};
+	Datum		values[] = {Int64GetDatum(node->pgt_id), CStringGetTextDatum(reason)};
+
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	SPI_connect();
+	(void) st_catalog_execute("INSERT INTO pgtrickle.pgt_refresh_history"
+							  " (pgt_id, data_timestamp, start_time, end_time, action, status, initiated_by, error_message)"
+							  " SELECT pgt_id, now, now, now, 'SKIP', 'SKIPPED', 'SCHEDULER', $2"
+							  " FROM pgtrickle.pgt_stream_tables, pg_catalog.clock_timestamp() AS now WHERE pgt_id = $1",
+							  2, types, values, NULL);
+	SPI_finish();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+}
+
+/* What cannot be written, because a disk is full, say, is known here all the same. */
+static void
+try_write_history(StScheduled *node, const char *reason)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		write_history(node, reason);
+	}
+	PG_CATCH();
+	{
+		HOLD_INTERRUPTS();
+		MemoryContextSwitchTo(context);
+		EmitErrorReport();
+		FlushErrorState();
+		AbortCurrentTransaction();
+		RESUME_INTERRUPTS();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+}
+
+void
+st_held_record(StScheduled *node, const StJobNode *run, uint64 generation)
+{
+	bool		news = node->hold_reason == NULL || strcmp(node->hold_reason, run->reason) != 0;
+
+	if (generation == 0)
+		node->not_before = st_now() + HELD_DELAY;
+	else
+		node->held = generation == st_wake_generation() || ST_FAULT("K10 generation");
+	if (!news)
+		return;
+	st_held_forget(node);
+	node->hold_reason = MemoryContextStrdup(GetMemoryChunkContext(node), run->reason);
+	try_write_history(node, run->reason);
+}
+
+void
+st_held_forget(StScheduled *node)
+{
+	if (node->hold_reason)
+		pfree(node->hold_reason);
+	node->hold_reason = NULL;
+}

@@ -1,0 +1,21 @@
+/*-------------------------------------------------------------------------
+ *
+ * watch.h
+ *	  What those who watch are told of, now and then, and no refresh tells.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ST_SCHEDULE_WATCH_H
+#define ST_SCHEDULE_WATCH_H
+
+#include "postgres.h"
+
+#include "schedule/node.h"
+
+/*
+ * Look, if it is time to. Does not raise. The caller is outside of any
+ * transaction, and calls this about once a second.
+ */
+extern void st_watch_look(StSchedule *schedule);
+
+#endif							/* ST_SCHEDULE_WATCH_H */
