@@ -41,6 +41,7 @@ OBJS = \
 	src/catalog/gate.o \
 	src/catalog/history.o \
 	src/catalog/internal_table.o \
+	src/catalog/source_copy.o \
 	src/catalog/stream_table.o \
 	src/capture/book.o \
 	src/capture/capture.o \
@@ -97,6 +98,7 @@ OBJS = \
 	src/refresh/group.o \
 	src/refresh/hold.o \
 	src/refresh/node_run.o \
+	src/refresh/poll.o \
 	src/refresh/recursion_run.o \
 	src/refresh/refresh.o \
 	src/refresh/slice_run.o \

@@ -16,8 +16,10 @@
 bool		st_guc_auto_backoff = true;
 int			st_guc_default_schedule_seconds = 1;
 bool		st_guc_enabled = true;
+bool		st_guc_foreign_table_polling = false;
 int			st_guc_history_retention_days = 90;
 bool		st_guc_log_refresh = false;
+bool		st_guc_matview_polling = false;
 int			st_guc_max_concurrent_refreshes = 4;
 int			st_guc_max_consecutive_errors = 3;
 int			st_guc_max_dynamic_refresh_workers = 4;
@@ -63,6 +65,10 @@ st_guc_init(void)
 							 "Lets the scheduler refresh stream tables.",
 							 "Off, changes are captured and can be refreshed by hand.",
 							 &st_guc_enabled, true, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("pg_trickle.foreign_table_polling",
+							 "Lets stream tables that are created over foreign tables follow them by comparison.",
+							 "A refresh reads the foreign table, compares it with a copy, and goes on with the difference. Off, it recomputes the stream table.",
+							 &st_guc_foreign_table_polling, false, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.history_retention_days",
 							"How many days the refresh history goes back.",
 							"Beside, it keeps the newest 1000 runs of each stream table. 0 keeps everything.",
@@ -71,6 +77,10 @@ st_guc_init(void)
 							 "Writes each refresh to the server log.",
 							 "A message per refreshed stream table: what it did, and each step with rows and time.",
 							 &st_guc_log_refresh, false, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("pg_trickle.matview_polling",
+							 "Lets stream tables that are created over materialized views follow them by comparison.",
+							 "A refresh reads the materialized view, compares it with a copy, and goes on with the difference. Off, it recomputes the stream table.",
+							 &st_guc_matview_polling, false, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.max_concurrent_refreshes",
 							"How many workers refresh stream tables of one database at the same time.",
 							NULL,

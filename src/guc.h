@@ -80,6 +80,10 @@ extern int	st_guc_volatile_function_policy;
 /* Age in seconds at which a watermark of a group is stuck; 0: none ever is. */
 extern int	st_guc_watermark_holdback_timeout;
 
+/* Foreign tables and materialized views may be followed through copies, by what is created from now on. */
+extern bool st_guc_foreign_table_polling;
+extern bool st_guc_matview_polling;
+
 /* Register all settings; from _PG_init only. */
 extern void st_guc_init(void);
 

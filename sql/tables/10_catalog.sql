@@ -206,6 +206,7 @@ CREATE TABLE pgtrickle.stream_table_internals (
     settings text[] NOT NULL,
     search_path text NOT NULL,
     states oid[] NOT NULL,
+    copies oid[] NOT NULL DEFAULT '{}',
     identity_kind smallint NOT NULL,
     key_columns smallint[] NOT NULL,
     unindexed_relations oid[] NOT NULL,
@@ -228,6 +229,7 @@ COMMENT ON COLUMN pgtrickle.stream_table_internals.full_reason IS 'Why the query
 COMMENT ON COLUMN pgtrickle.stream_table_internals.settings IS 'Settings that the result depends on, name and value in turn, as they were at creation.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.search_path IS 'The search_path under which the query was written.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.states IS 'State tables, inputs first (pg_class.oid).';
+COMMENT ON COLUMN pgtrickle.stream_table_internals.copies IS 'Copies of foreign tables and materialized views that it reads instead of them (source_copy).';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.identity_kind IS '0: unique key, 1: hash of the key, 2: hash of the row image.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.key_columns IS 'Attribute numbers of the key.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.unindexed_relations IS 'Relations in which no index found rows when the states were made, which depend on that (pg_class.oid).';
@@ -238,6 +240,20 @@ COMMENT ON COLUMN pgtrickle.stream_table_internals.paused_at IS 'Since when paus
 COMMENT ON COLUMN pgtrickle.stream_table_internals.guard_fingerprint IS 'Changes when the trigger that keeps others from writing was disabled or dropped, were it only for a while.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.attempts IS 'Refreshes in a row that have begun after a crash of the server and not ended.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.unlogged_mark IS 'The crash mark when it was last recomputed, if the stream table or a state is UNLOGGED.';
+
+CREATE TABLE pgtrickle.source_copy (
+    copy_relid oid PRIMARY KEY,
+    source_relid oid NOT NULL,
+    reader oid NOT NULL,
+    attnums smallint[] NOT NULL,
+    filled boolean NOT NULL
+);
+COMMENT ON TABLE pgtrickle.source_copy IS 'Copies of foreign tables and materialized views: a refresh brings them up to date first, and what they change is captured. Internal.';
+COMMENT ON COLUMN pgtrickle.source_copy.copy_relid IS 'The copy (pg_class.oid), a table of schema pgtrickle_changes.';
+COMMENT ON COLUMN pgtrickle.source_copy.source_relid IS 'What it is a copy of.';
+COMMENT ON COLUMN pgtrickle.source_copy.reader IS 'The role as which the source is read: another one may see other rows of it.';
+COMMENT ON COLUMN pgtrickle.source_copy.attnums IS 'Columns that are copied; others are NULL in the copy.';
+COMMENT ON COLUMN pgtrickle.source_copy.filled IS 'It has been filled once.';
 
 CREATE TABLE pgtrickle.scheduler_run (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),

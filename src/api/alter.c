@@ -36,6 +36,7 @@
 #include "capture/capture.h"
 #include "catalog/extension.h"
 #include "compat.h"
+#include "refresh/poll.h"
 #include "schedule/timing.h"
 #include "store/store.h"
 
@@ -153,9 +154,10 @@ sources_concerned(StStreamTable *table, const char *wanted)
 static void
 update_catalog(StStreamTable *table, StDefinition *definition)
 {
-	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, TEXTOID, OIDARRAYOID, INT2OID, INT2ARRAYOID, OIDARRAYOID, INT2ARRAYOID};
-	Datum		values[9];
-	char		nulls[10] = "         ";
+	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, TEXTOID, OIDARRAYOID, INT2OID, INT2ARRAYOID, OIDARRAYOID, INT2ARRAYOID,
+	OIDARRAYOID};
+	Datum		values[10];
+	char		nulls[11] = "          ";
 
 	values[0] = Int64GetDatum(table->pgt_id);
 	values[1] = CStringGetTextDatum(definition->requested_mode);
@@ -166,11 +168,12 @@ update_catalog(StStreamTable *table, StDefinition *definition)
 	values[5] = Int16GetDatum(definition->identity.kind);
 	values[6] = st_attnum_array(definition->identity.nkeys, definition->identity.keys);
 	st_definition_unindexed(definition, &values[7], &values[8]);
+	values[9] = st_oid_list_array(definition->copies);
 	SPI_connect();
 	(void) st_catalog_execute("UPDATE pgtrickle.stream_table_internals SET requested_refresh_mode = $2, full_reason = $3,"
 							  " states = $5, identity_kind = $6, key_columns = $7,"
-							  " unindexed_relations = $8, unindexed_columns = $9"
-							  " WHERE pgt_id = $1", 9, types, values, nulls);
+							  " unindexed_relations = $8, unindexed_columns = $9, copies = $10"
+							  " WHERE pgt_id = $1", 10, types, values, nulls);
 	(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET refresh_mode = $4, needs_reinit = is_populated,"
 							  " updated_at = pg_catalog.now()"
 							  " WHERE pgt_id = $1", 4, types, values, nulls);
@@ -206,6 +209,8 @@ decide(StStreamTable *table, StDefinition *definition, Oid owner)
 	definition->query = st_stored_query(table);
 	st_owner_enter(&scope, owner, table->settings);
 	st_definition_decide(definition);
+	if (strcmp(definition->mode, table->refresh_mode) != 0)
+		st_definition_prepare_copies(definition);
 	st_owner_leave(&scope);
 	if (strcmp(definition->mode, table->refresh_mode) != 0 && definition->sources)
 		st_require_fresh_snapshot();
@@ -233,6 +238,8 @@ switch_mode(StStreamTable *table, StDefinition *definition)
 		 memcmp(definition->identity.keys, old_identity.keys, sizeof(AttrNumber) * old_identity.nkeys) == 0);
 	ListCell   *lc;
 
+	if (table->populated && strcmp(table->status, "SUSPENDED") != 0)
+		st_definition_fill_copies(definition);
 	if (definition->sources)
 		install_capture(table, definition, st_relation_owner(table->relid));
 	st_definition_create_states(definition, table->pgt_id);
@@ -254,8 +261,9 @@ switch_mode(StStreamTable *table, StDefinition *definition)
 		CommandCounterIncrement();
 		for (int i = 0; i < table->nstates; i++)
 			st_extension_drop_relation(table->states[i]);
-		foreach(lc, captured)
+		foreach(lc, list_difference_oid(captured, table->copies))
 			st_capture_remove(lfirst_oid(lc));
+		st_poll_drop_unused();
 	}
 	if (!same_identity)
 		st_identity_drop_index(table->relid, &old_identity);

@@ -240,9 +240,9 @@ static void
 insert_internals(CreatePlan *plan, int64 pgt_id)
 {
 	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID, OIDARRAYOID, INT2OID, INT2ARRAYOID,
-	TEXTOID, TEXTOID, OIDOID, TEXTOID, TEXTOID, OIDARRAYOID, INT2ARRAYOID};
-	Datum		values[16];
-	char		nulls[16];
+	TEXTOID, TEXTOID, OIDOID, TEXTOID, TEXTOID, OIDARRAYOID, INT2ARRAYOID, OIDARRAYOID};
+	Datum		values[17];
+	char		nulls[17];
 	StDefinition *definition = &plan->definition;
 
 	memset(nulls, ' ', sizeof(nulls));
@@ -262,11 +262,12 @@ insert_internals(CreatePlan *plan, int64 pgt_id)
 	values[12] = CStringGetTextDatum(nodeToString(definition->analysed));
 	values[13] = CStringGetTextDatum(st_query_text(definition->analysed));
 	st_definition_unindexed(definition, &values[14], &values[15]);
+	values[16] = st_oid_list_array(definition->copies);
 	(void) st_catalog_execute("INSERT INTO pgtrickle.stream_table_internals (pgt_id, query_tree, requested_refresh_mode,"
 							  " full_reason, settings, search_path, states, identity_kind, key_columns,"
 							  " views_fingerprint, functions_fingerprint, accepted_owner, analysed_query, query_text,"
-							  " unindexed_relations, unindexed_columns)"
-							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)", 16, types, values, nulls);
+							  " unindexed_relations, unindexed_columns, copies)"
+							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)", 17, types, values, nulls);
 }
 
 static void
@@ -328,8 +329,11 @@ st_sql_create_stream_table(PG_FUNCTION_ARGS)
 	st_statement_check_permissions(original);
 	st_definition_decide(definition);
 	check_name_free(&plan);
+	st_definition_prepare_copies(definition);
 	st_definition_advise(definition);
 	st_definition_lock(st_definition_sources(definition), NIL);
+	if (initialize)
+		st_definition_fill_copies(definition);
 	st_definition_install_capture(definition);
 	claim_name(&plan);
 

@@ -14,6 +14,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "commands/defrem.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
@@ -27,9 +28,11 @@
 #include "api/definition.h"
 #include "capture/capture.h"
 #include "catalog/internal_table.h"
+#include "catalog/source_copy.h"
 #include "delta/block.h"
 #include "guc.h"
 #include "query/source_facts.h"
+#include "refresh/poll.h"
 #include "store/store.h"
 #include "util/sqlbuf.h"
 
@@ -57,6 +60,9 @@ capture_refused(List *sources, int *code)
 			Oid			relid = lfirst_oid(lc2);
 			char		relkind = get_rel_relkind(relid);
 
+			/* its copy is captured */
+			if (relid == source && (relkind == RELKIND_FOREIGN_TABLE || relkind == RELKIND_MATVIEW))
+				break;
 			/* rule J16: capture needs more than SELECT */
 			*code = ERRCODE_INSUFFICIENT_PRIVILEGE;
 			if (pg_class_aclcheck(relid, GetUserId(), ACL_TRIGGER) != ACLCHECK_OK)
@@ -154,8 +160,11 @@ st_definition_decide(StDefinition *definition)
 	if (full)
 		reason = "refresh mode FULL";
 	if (reason == NULL)
+		reason = st_poll_refused(definition->query);
+	if (reason == NULL)
 	{
-		tree = st_query_build(definition->query, false, NIL);
+		definition->polls = st_query_polls(definition->query);
+		tree = st_query_build(definition->polls ? st_poll_replaced(definition->query, InvalidOid, NULL) : definition->query, false, NIL);
 		reason = tree->reason;
 	}
 	if (reason == NULL)
@@ -183,6 +192,34 @@ st_definition_decide(StDefinition *definition)
 }
 
 /* ----- what belongs to it ----- */
+
+void
+st_definition_prepare_copies(StDefinition *definition)
+{
+	if (definition->tree == NULL || !definition->polls)
+		return;
+	definition->copies = st_poll_prepare(definition->query, GetUserId());
+	definition->tree = st_query_build(st_poll_replaced(definition->query, GetUserId(), definition->copies), false, NIL);
+	/* what can be said of a source can be said of its copy, which has other indexes */
+	if (definition->tree->reason)
+		elog(ERROR, "a query has no delta over copies of its sources: %s", definition->tree->reason);
+	definition->sources = st_tree_sources(definition->tree);
+	definition->nstates = list_length(definition->tree->nodes);
+	definition->states = palloc0(sizeof(Oid) * Max(definition->nstates, 1));
+	choose_identity(definition);
+}
+
+void
+st_definition_fill_copies(StDefinition *definition)
+{
+	List	   *empty = NIL;
+	ListCell   *lc;
+
+	foreach(lc, definition->copies)
+		if (!st_source_copy_get(lfirst_oid(lc))->filled)
+			empty = lappend_oid(empty, lfirst_oid(lc));
+	st_poll(empty);
+}
 
 static void
 lock_some(List *sources, bool stream_tables)
@@ -229,7 +266,7 @@ st_definition_install_capture(StDefinition *definition)
 
 		st_capture_install(source->relid, source->attnums);
 	}
-	if (definition->sources)
+	if (list_length(definition->sources) > list_length(definition->copies))
 		ereport(NOTICE,
 				(errmsg("writers of the sources of \"%s\" wait until this transaction ends",
 						definition->name)));
@@ -277,6 +314,23 @@ create_lookup_index(StNode *node, Oid state)
 	}
 }
 
+/* Nobody else can make the indexes that refreshes would use of a copy. */
+static void
+create_copy_indexes(StDefinition *definition)
+{
+	ListCell   *lc;
+
+	foreach(lc, st_tree_index_advice(definition->tree))
+	{
+		StLookup   *lookup = lfirst(lc);
+		Oid			type = get_atttype(lookup->relid, lookup->attnum);
+		Oid			method = st_type_is_small_key(type) ? BTREE_AM_OID : HASH_AM_OID;
+
+		if (list_member_oid(definition->copies, lookup->relid) && OidIsValid(GetDefaultOpClass(type, method)))
+			(void) st_column_create_index(lookup->relid, lookup->attnum, method);
+	}
+}
+
 void
 st_definition_create_indexes(StDefinition *definition, bool own)
 {
@@ -290,6 +344,8 @@ st_definition_create_indexes(StDefinition *definition, bool own)
 		if (join->flat)
 			joined = bms_join(joined, st_block_states(join->flat));
 	}
+	if (definition->copies)
+		create_copy_indexes(definition);
 	if (own)
 		(void) st_identity_create_index(definition->relid, &definition->identity);
 	for (int i = 0; i < definition->nstates; i++)
@@ -337,6 +393,18 @@ st_oid_array(int n, const Oid *oids)
 	for (int i = 0; i < n; i++)
 		values[i] = ObjectIdGetDatum(oids[i]);
 	return PointerGetDatum(construct_array(values, n, OIDOID, 4, true, TYPALIGN_INT));
+}
+
+Datum
+st_oid_list_array(List *oids)
+{
+	Oid		   *array = palloc(sizeof(Oid) * Max(list_length(oids), 1));
+	int			n = 0;
+	ListCell   *lc;
+
+	foreach(lc, oids)
+		array[n++] = lfirst_oid(lc);
+	return st_oid_array(n, array);
 }
 
 Datum
@@ -392,9 +460,10 @@ columns_used(StDefinition *definition, Oid relid)
 	foreach(lc, definition->sources)
 	{
 		StSource   *source = lfirst(lc);
+		StSourceCopy *copy = list_member_oid(definition->copies, source->relid) ? st_source_copy_get(source->relid) : NULL;
 		int			attnum = -1;
 
-		if (source->relid != relid)
+		if ((copy ? copy->source : source->relid) != relid)
 			continue;
 		while ((attnum = bms_next_member(source->attnums, attnum)) >= 0)
 			names = lappend(names, get_attname(relid, attnum, false));
@@ -448,6 +517,8 @@ st_definition_advise(const StDefinition *definition)
 	{
 		StLookup   *advice = lfirst(lc);
 
+		if (list_member_oid(definition->copies, advice->relid))
+			continue;
 		ereport(NOTICE,
 				(errmsg("refreshes of \"%s\" look up rows of \"%s\" by column \"%s\", which no index begins with",
 						definition->name, get_rel_name(advice->relid),

@@ -27,7 +27,10 @@ typedef struct StDefinition
 	const char *reason;			/* of mode FULL */
 	StTree	   *tree;			/* NULL in mode FULL */
 	List	   *sources;		/* of StSource; in mode FULL empty */
+	bool		polls;			/* some of them through copies */
 	StIdentity	identity;
+
+	List	   *copies;			/* OIDs, by st_definition_prepare_copies */
 
 	Oid			relid;
 	int			nstates;
@@ -40,6 +43,16 @@ typedef struct StDefinition
  * capture (rule J16); AUTO warns. Rights are those of the current user.
  */
 extern void st_definition_decide(StDefinition *definition);
+
+/*
+ * Find or make the copies of what is to be followed through copies, and let the
+ * tree and the sources be those of a query over the copies. Until then they are
+ * good for judging only. Locks the copies against refreshes.
+ */
+extern void st_definition_prepare_copies(StDefinition *definition);
+
+/* Fill those copies that are empty, before they are captured. */
+extern void st_definition_fill_copies(StDefinition *definition);
 
 /*
  * The locks of lifecycle calls, in the one order that keeps clear of each
@@ -68,6 +81,7 @@ extern void st_definition_write_dependencies(StDefinition *definition, int64 pgt
 /* SQL arrays for the catalog. */
 extern Datum st_text_array(List *strings);
 extern Datum st_oid_array(int n, const Oid *oids);
+extern Datum st_oid_list_array(List *oids);
 extern Datum st_attnum_array(int n, const AttrNumber *attnums);
 
 /* Columns unindexed_relations and unindexed_columns of the catalog: what the tree's states rest on. */

@@ -43,6 +43,7 @@
 #include "catalog/extension.h"
 #include "catalog/gate.h"
 #include "compat.h"
+#include "refresh/poll.h"
 #include "store/store.h"
 #include "store/wake.h"
 #include "util/fault.h"
@@ -103,6 +104,7 @@ forget_stream_table(StStreamTable *table)
 		st_extension_drop_relation(table->states[i]);
 	foreach(lc, sources)
 		st_capture_remove(lfirst_oid(lc));
+	st_poll_drop_unused();
 }
 
 /* The stream table and all that read it, directly or not: readers first. */

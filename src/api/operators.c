@@ -14,6 +14,8 @@
 #include "utils/lsyscache.h"
 
 #include "api/explain.h"
+#include "catalog/extension.h"
+#include "catalog/source_copy.h"
 
 static void print_query(StringInfo text, StEntry *entry, Query *query, int indent);
 static void print_from(StringInfo text, StEntry *entry, Query *query, Node *item, int indent);
@@ -21,7 +23,12 @@ static void print_from(StringInfo text, StEntry *entry, Query *query, Node *item
 char *
 st_relation_label(Oid relid)
 {
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
+	Oid			namespace = get_rel_namespace(relid);
+	StSourceCopy *copy = namespace == st_changes_namespace() ? st_source_copy_get(relid) : NULL;
+
+	if (copy)
+		return psprintf("copy of %s", st_relation_label(copy->source));
+	return quote_qualified_identifier(get_namespace_name(namespace), get_rel_name(relid));
 }
 
 char *

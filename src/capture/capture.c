@@ -46,6 +46,7 @@
 #include "capture/capture.h"
 #include "capture/internal.h"
 #include "catalog/extension.h"
+#include "catalog/source_copy.h"
 #include "compat.h"
 #include "store/store.h"
 #include "util/fault.h"
@@ -285,8 +286,10 @@ check_capturable(Oid relid)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("changes of temporary table \"%s\" cannot be captured", name)));
+	/* nobody has rights on a copy, which is read on behalf of those who may read its source */
 	if (!StRelationOwnerCheck(relid, GetUserId()) &&
-		pg_class_aclcheck(relid, GetUserId(), ACL_TRIGGER) != ACLCHECK_OK)
+		pg_class_aclcheck(relid, GetUserId(), ACL_TRIGGER) != ACLCHECK_OK &&
+		st_source_copy_get(relid) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for table %s", name),

@@ -157,6 +157,9 @@ st_stream_table_get(Oid relid)
 	result->states = palloc(sizeof(Oid) * Max(result->nstates, 1));
 	for (int i = 0; i < result->nstates; i++)
 		result->states[i] = DatumGetObjectId(values[i]);
+	count = array_attribute(tuple, desc, "copies", OIDOID, 4, true, TYPALIGN_INT, &values);
+	for (int i = 0; i < count; i++)
+		result->copies = lappend_oid(result->copies, DatumGetObjectId(values[i]));
 	result->nkeys = array_attribute(tuple, desc, "key_columns", INT2OID, 2, true, TYPALIGN_SHORT, &values);
 	result->keys = palloc(sizeof(AttrNumber) * Max(result->nkeys, 1));
 	for (int i = 0; i < result->nkeys; i++)

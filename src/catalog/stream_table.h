@@ -51,6 +51,7 @@ typedef struct StStreamTable
 	List	   *settings;		/* of char *: name, value, name, value */
 	int			nstates;
 	Oid		   *states;
+	List	   *copies;			/* OIDs of copies that it reads (source_copy.h) */
 	StIdentityKind identity_kind;
 	int			nkeys;
 	AttrNumber *keys;

@@ -27,6 +27,7 @@
 #include "utils/rel.h"
 #include "utils/typcache.h"
 
+#include "catalog/source_copy.h"
 #include "query/lookup.h"
 #include "query/query.h"
 #include "query/source_facts.h"
@@ -65,7 +66,8 @@ advise(List *advice, Oid relid, AttrNumber attnum)
 	foreach(lc, advice)
 		if (((StLookup *) lfirst(lc))->relid == relid && ((StLookup *) lfirst(lc))->attnum == attnum)
 			return advice;
-	if (is_small(relid))
+	/* a copy gets its indexes when it is made, empty */
+	if (is_small(relid) && st_source_copy_get(relid) == NULL)
 		return advice;
 	result = palloc(sizeof(StLookup));
 	result->relid = relid;

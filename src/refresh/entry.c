@@ -45,6 +45,7 @@
 
 #include "compat.h"
 #include "guc.h"
+#include "refresh/poll.h"
 #include "refresh/refresh.h"
 #include "util/fault.h"
 
@@ -408,6 +409,7 @@ static void
 fill_entry(StEntry *entry, StStreamTable *table, Query *query)
 {
 	StTree	   *tree = NULL;
+	Query	   *query_of_copies = query;
 	StIdentity	identity;
 	AttrNumber *columns;
 	StOwnerScope scope;
@@ -423,8 +425,15 @@ fill_entry(StEntry *entry, StStreamTable *table, Query *query)
 	}
 	else if (strcmp(table->refresh_mode, "FULL") != 0)
 	{
-		tree = st_query_build(query, true, unindexed_lookups(table));
-		if (tree->reason || list_length(tree->nodes) != table->nstates)
+		if (st_query_polls(query))
+			query_of_copies = st_poll_replaced(query, entry->owner, table->copies);
+		tree = query_of_copies ? st_query_build(query_of_copies, true, unindexed_lookups(table)) : NULL;
+		if (tree == NULL)
+		{
+			entry->reason = "there is no copy of a source as its owner sees it";
+			entry->stays_stale = true;
+		}
+		else if (tree->reason || list_length(tree->nodes) != table->nstates)
 		{
 			entry->reason = tree->reason ? tree->reason : "the query needs other states than it was created with";
 			entry->stays_stale = true;
@@ -554,6 +563,11 @@ st_entry_get(Oid relid)
 	entry->context = context;
 	entry->table = table;
 	entry->relations = list_concat(st_query_sources(query), st_query_views(query));
+	foreach(lc, table->copies)
+	{
+		LockRelationOid(lfirst_oid(lc), AccessShareLock);
+		entry->relations = lappend_oid(entry->relations, lfirst_oid(lc));
+	}
 	foreach(lc, st_query_types(query))
 		entry->row_types = lappend_oid(entry->row_types, get_typ_typrelid(lfirst_oid(lc)));
 	entry->functions_fingerprint = st_query_functions_fingerprint(query);

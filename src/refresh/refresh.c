@@ -51,6 +51,7 @@
 #include "refresh/budget.h"
 #include "refresh/hold.h"
 #include "refresh/node_run.h"
+#include "refresh/poll.h"
 #include "refresh/source_read.h"
 #include "refresh/refresh.h"
 #include "store/store.h"
@@ -153,6 +154,7 @@ collect(Oid relid, bool all, List *along, List **members)
 {
 	StStreamTable *table = st_stream_table_get(relid);
 	List	   *nodes;
+	List	   *copies = NIL;
 	ListCell   *lc;
 
 	at_relation = relid;
@@ -207,9 +209,15 @@ collect(Oid relid, bool all, List *along, List **members)
 		entry->table->written_by = table->written_by;
 		entry->table->last_refresh_at = table->last_refresh_at;
 		entry->table->found_nothing = table->found_nothing;
+		copies = list_concat_unique_oid(copies, table->copies);
 		*members = lappend(*members, make_member(entry));
 	}
-	return true;
+
+	/*
+	 * the scheduler comes again rather than wait for a refresh that has one
+	 * of them
+	 */
+	return st_poll_lock(copies, all);
 }
 
 static Snapshot
@@ -579,8 +587,12 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 			/* written when it spares the next one as much reading (rule C13) */
 			if (outcome->log_pages > FEW_PAGES)
 				write_frontiers(member, snapshot, false);
-			/* rule C13: the scheduler knows, and looks often */
-			if (strcmp(initiated_by, "SCHEDULER") == 0)
+
+			/*
+			 * rule C13: the scheduler knows, and looks often, unless nobody
+			 * would tell
+			 */
+			if (strcmp(initiated_by, "SCHEDULER") == 0 && entry->table->copies == NIL)
 				return;
 			record(entry, initiated_by, start, outcome);
 			return;
@@ -640,6 +652,32 @@ complete_capture(GroupMember *member)
 		st_owner_enter(&scope, member->entry->owner, NIL);
 		(void) st_store_hooks.complete(source->relid, source->attnums);
 		st_owner_leave(&scope);
+	}
+}
+
+/*
+ * What nobody tells of has to be looked at before the snapshot: the differences
+ * are changes of this transaction, which come before it.
+ */
+static void
+poll_sources(List *members)
+{
+	List	   *polled = NIL;
+	ListCell   *lc;
+
+	foreach(lc, members)
+	{
+		StEntry    *entry = ((GroupMember *) lfirst(lc))->entry;
+		StOwnerScope scope;
+
+		if (entry->table->copies == NIL || entry->program == NULL)
+			continue;
+		at_relation = entry->relid;
+		st_owner_enter(&scope, entry->owner, NIL);
+		st_statement_check_permissions(entry->original);
+		st_owner_leave(&scope);
+		st_poll(list_difference_oid(entry->table->copies, polled));
+		polled = list_concat_unique_oid(polled, entry->table->copies);
 	}
 }
 
@@ -746,6 +784,7 @@ run_group(List *members, const char *initiated_by, bool full, StRefreshOutcome *
 	CommandCounterIncrement();
 	foreach(lc, members)
 		complete_capture(lfirst(lc));
+	poll_sources(members);
 	foreach(lc, members)
 		probe(lfirst(lc));
 	ST_STOP_POINT("logs probed");

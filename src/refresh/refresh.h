@@ -58,7 +58,8 @@ typedef struct StEntry
 	uint64		last_used;
 	StStreamTable *table;
 	Oid			owner;
-	List	   *relations;		/* OIDs of sources in order, then of views */
+	List	   *relations;		/* OIDs of sources in order, then of views and
+								 * copies */
 	List	   *row_types;		/* OIDs of the relations of row types it uses */
 	char	   *functions_fingerprint;	/* as it is now; differs: recompute */
 	char	   *guard_fingerprint;	/* likewise */

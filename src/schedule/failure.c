@@ -36,6 +36,7 @@ st_failure_kind(int sqlstate)
 {
 	switch (ERRCODE_TO_CATEGORY(sqlstate))
 	{
+		case MAKE_SQLSTATE('H', 'V', '0', '0', '0'):	/* foreign data */
 		case MAKE_SQLSTATE('0', '8', '0', '0', '0'):	/* connection */
 		case MAKE_SQLSTATE('4', '0', '0', '0', '0'):	/* serialization, deadlock */
 		case MAKE_SQLSTATE('5', '3', '0', '0', '0'):	/* insufficient resources */

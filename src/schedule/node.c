@@ -8,7 +8,8 @@
  *	  however far up, until a refresh that began later has ended well (rule
  *	  H2). A node whose schedule is a second or less, or follows from such
  *	  ones, is due as soon as it is pending; others when their schedule says so
- *	  and they are pending. What is not captured is always pending.
+ *	  and they are pending. What is not captured, or reads what no commit
+ *	  tells of, is always pending.
  *
  *-------------------------------------------------------------------------
  */
@@ -103,6 +104,7 @@ read_node(int row)
 	node->name = text_column(row, 4);
 	st_timing_parse(schedule, &node->timing);
 	node->captured = strcmp(text_column(row, 7), "DIFFERENTIAL") == 0;
+	node->polls = bool_column(row, 15);
 	value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 9, &isnull);
 	node->last_refresh = isnull ? DT_NOBEGIN : DatumGetTimestampTz(value);
 	node->failed_before = bool_column(row, 10);
@@ -266,7 +268,7 @@ st_schedule_read(StSchedule *old)
 							   " t.pooler_compatibility_mode,"
 							   " (SELECT pg_catalog.array_agg(d.source_relid) FROM pgtrickle.pgt_dependencies AS d"
 							   "   WHERE d.pgt_id = t.pgt_id AND d.source_type <> 'VIEW'),"
-							   " i.paused_at IS NOT NULL, t.freshness_deadline_ms"
+							   " i.paused_at IS NOT NULL, t.freshness_deadline_ms, i.copies <> '{}'"
 							   " FROM pgtrickle.pgt_stream_tables AS t JOIN pgtrickle.stream_table_internals AS i USING (pgt_id)",
 							   0, NULL, NULL, NULL);
 	ST_STOP_POINT("scheduler has read");
@@ -408,10 +410,17 @@ st_schedule_check_sources(StSchedule *schedule)
 	schedule->checked = counter;
 }
 
+/* Can it rest until a commit makes it pending? */
+static bool
+told_by_commits(StScheduled *node)
+{
+	return node->captured && !node->polls;
+}
+
 bool
 st_scheduled_follows_commits(StScheduled *node)
 {
-	return node->captured && node->timing.kind != ST_TIMING_CRON && node->interval <= USECS_PER_SEC;
+	return told_by_commits(node) && node->timing.kind != ST_TIMING_CRON && node->interval <= USECS_PER_SEC;
 }
 
 static int64
@@ -475,13 +484,13 @@ st_scheduled_due(StScheduled *node)
 	{
 		due = due_by_cron(node);
 		/* it has fired, and there is nothing to do */
-		if (due == 0 && node->captured && !node->pending)
+		if (due == 0 && told_by_commits(node) && !node->pending)
 		{
 			node->last_fire = GetCurrentTimestamp();
 			due = due_by_cron(node);
 		}
 	}
-	else if (node->captured && !node->pending)
+	else if (told_by_commits(node) && !node->pending)
 		return ST_NEVER;
 	else if (st_scheduled_follows_commits(node))
 		/* rule K16: a spacing, not a delay */

@@ -34,7 +34,8 @@ typedef struct StScheduled
 	StTiming	timing;
 	int64		interval;		/* effective: microseconds, tier included; 0 for cron */
 	int64		longest;		/* interval that the service level allows */
-	bool		captured;		/* commits tell when there is something to do */
+	bool		captured;		/* it reads change logs */
+	bool		polls;			/* and something of which no commit tells */
 	bool		quiet;			/* no NOTIFY: pooler compatibility */
 	bool		runnable;		/* neither suspended nor in error nor frozen nor paused */
 	bool		failed_before;	/* suspended or in error, by its own error */
