@@ -143,6 +143,9 @@ add_slice(List *list, StJoinProgram *join)
 		if (class->touched)
 			list = add_statement(list, psprintf("Slice %d touched keys of class %d", ordinal, i), class->touched,
 								 list_length(slice->key_leaves), leaf_inputs(slice->key_leaves, NULL), true);
+		if (class->relevant)
+			list = add_statement(list, psprintf("Slice %d touched keys of class %d that linked relations know", ordinal, i),
+								 class->relevant, list_length(slice->key_leaves), leaf_inputs(slice->key_leaves, NULL), true);
 		if (class->climb)
 			list = add_statement(list, psprintf("Slice %d keys that class %d leads to", ordinal, i), class->climb,
 								 1, one_key(class->desc), true);

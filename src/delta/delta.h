@@ -94,10 +94,12 @@ typedef struct StJoinDelta
 } StJoinDelta;
 
 /*
- * The rows of a relation with given keys: "fetch" reads them, from the keys in
- * ST_KEYS_INPUT; the slice's query reads them under "input". What has changed
- * among them is the delta of the relation's leaf or, of a linked class, what
- * "changed" finds in it, whose inputs are the leaf and the keys.
+ * The rows of a relation with given keys that its conditions leave: "fetch"
+ * reads them, from the keys in ST_KEYS_INPUT; the slice's query reads them under
+ * "input". What has changed among them "changed" finds in the delta of the
+ * relation's leaf; its inputs are the leaf and the keys. If the result has no
+ * rows without these, "reduce" gives the keys of those that there are
+ * (ST_PRESENT_INPUT) or were (ST_BEFORE_INPUT), which are enough; else NULL.
  */
 typedef struct StSliceFetch
 {
@@ -109,13 +111,18 @@ typedef struct StSliceFetch
 	int			leaf;			/* position of the relation's among the leaves */
 	const char *input;
 	TupleDesc	desc;
+	bool		filtered;
 	StStatement *fetch;
+	StStatement *lookup;		/* the same, key by key over an index; or NULL */
 	StStatement *changed;
+	StStatement *reduce;
 } StSliceFetch;
 
 /*
  * One class of keys. "touched" finds those that the deltas of its own relations
- * touch, from the leaves; NULL if it has none. Of a linked class, "climb" leads from its touched
+ * touch, from the leaves; NULL if it has none. "relevant" does the same, but leaves out
+ * rows that find no counterpart in linked relations, those of the leaves "linked",
+ * as long as these have not changed. Of a linked class, "climb" leads from its touched
  * keys (ST_KEYS_INPUT) to those of its origin's class, "descend" from the rows of the origin,
  * present (ST_PRESENT_INPUT) and before (ST_BEFORE_INPUT), to all keys that a
  * slice needs. "distinct" leaves each key in ST_KEYS_INPUT once.
@@ -126,6 +133,8 @@ typedef struct StSliceKeys
 	int			origin;			/* number of a fetch; -1 for the slice's own
 								 * key */
 	StStatement *touched;
+	StStatement *relevant;		/* or NULL */
+	Bitmapset  *linked;			/* positions among the key leaves */
 	StStatement *climb;
 	StStatement *descend;
 	StStatement *distinct;

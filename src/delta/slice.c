@@ -6,7 +6,9 @@
  * The statements: the touched keys, from the deltas of the sliced relations;
  * for each sliced reference, its rows with one of these keys, found by index
  * if there is one; and the query itself over such rows, which the caller runs
- * over the present ones and over those without their delta (rule E5).
+ * over the present ones and over those without their delta (rule E5). Rows that
+ * the query's conditions on a relation leave out are not fetched, nor are keys
+ * touched by them; keys of which an inner join finds no row are dropped.
  *
  * A change of a relation of a linked class touches the slices of those rows of
  * the class's origin that it equals. Present rows are enough to find them: a
@@ -16,13 +18,19 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/ruleutils.h"
 #include "utils/typcache.h"
 
 #include "delta/block.h"
 #include "delta/join.h"
+#include "query/make.h"
 #include "query/source_facts.h"
 #include "util/sqlbuf.h"
 
@@ -62,6 +70,59 @@ print_match(StringInfo sql, Oid relid, AttrNumber attnum, Oid type)
 	st_sql_text(sql, " k.k");
 }
 
+/* " AND " and the condition on "n". */
+static void
+print_filter(StringInfo sql, Oid relid, Node *filter)
+{
+	if (filter)
+		st_sql_format(sql, " AND (%s)", deparse_expression(filter, deparse_context_for("n", relid), true, false));
+}
+
+static int
+count_attributes(Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	int			natts = RelationGetNumberOfAttributes(rel);
+
+	table_close(rel, NoLock);
+	return natts;
+}
+
+/* What the delta of a reference's relation has that its conditions leave; columns c1.. as given. */
+static char *
+print_changed(StProgram *program, const StSliceReference *reference, List *columns)
+{
+	StLeaf	   *leaf = st_source_leaf(program, reference->relid);
+	RangeTblEntry *rte = st_make_with_entry(leaf->input, "d", st_make_names(count_attributes(reference->relid)));
+
+	/*
+	 * the weight is no attribute of the relation: it stands behind all that
+	 * can be
+	 */
+	rte->eref->colnames = lappend(rte->eref->colnames, makeString(pstrdup(ST_WEIGHT_COLUMN)));
+	return st_query_print(st_make_query(list_make1(rte), copyObject(reference->filter), st_make_targets(columns)));
+}
+
+static Var *
+column_of(Oid relid, AttrNumber attnum)
+{
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+
+	get_atttypetypmodcoll(relid, attnum, &type, &typmod, &collation);
+	return makeVar(1, attnum, type, typmod, collation, 0);
+}
+
+/* Searches go through tables and indexes in one direction. */
+static const char *
+in_order(TupleDesc key_desc)
+{
+	TypeCacheEntry *entry = lookup_type_cache(TupleDescAttr(key_desc, 0)->atttypid, TYPECACHE_LT_OPR);
+
+	return OidIsValid(entry->lt_opr) ? " ORDER BY 1" : "";
+}
+
 static StInput
 keys_input(TupleDesc desc)
 {
@@ -70,20 +131,28 @@ keys_input(TupleDesc desc)
 	return input;
 }
 
+/*
+ * The rows of the keys. "in_turn": key by key, which the planner takes for
+ * several times what it is where the rows are in memory and the keys in order.
+ */
 static StStatement *
-make_fetch(StProgram *program, const StSliceFetch *fetch, TupleDesc key_desc)
+make_fetch(StProgram *program, const StSliceFetch *fetch, Node *filter, TupleDesc key_desc, bool in_turn)
 {
 	const StSource *source = st_program_source(program, fetch->relid);
 	StInput		keys = keys_input(key_desc);
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	st_sql_text(&sql, "SELECT ");
+	st_sql_text(&sql, in_turn ? "SELECT m.* FROM " ST_KEYS_INPUT " k CROSS JOIN LATERAL (SELECT " : "SELECT ");
 	print_columns(&sql, source);
-	st_sql_text(&sql, " FROM " ST_KEYS_INPUT " k JOIN ");
+	st_sql_text(&sql, in_turn ? " FROM " : " FROM " ST_KEYS_INPUT " k JOIN ");
 	st_sql_relation(&sql, fetch->relid);
-	st_sql_text(&sql, " n ON ");
+	st_sql_text(&sql, in_turn ? " n WHERE " : " n ON ");
 	print_match(&sql, fetch->relid, fetch->attnum, TupleDescAttr(key_desc, 0)->atttypid);
+	print_filter(&sql, fetch->relid, filter);
+	/* keeps the planner from joining otherwise */
+	if (in_turn)
+		st_sql_text(&sql, " OFFSET 0) m");
 
 	/*
 	 * a search of its own, which an index serves as well; a link is by
@@ -98,23 +167,48 @@ make_fetch(StProgram *program, const StSliceFetch *fetch, TupleDesc key_desc)
 		st_sql_text(&sql, " n WHERE ");
 		st_sql_column(&sql, "n", get_attname(fetch->relid, fetch->attnum, false));
 		st_sql_text(&sql, " IS NULL AND EXISTS (SELECT FROM " ST_KEYS_INPUT " k WHERE k.k IS NULL)");
+		print_filter(&sql, fetch->relid, filter);
 	}
 	return st_make_statement(program->context, sql.data, NIL, &keys);
 }
 
 /* The part of a relation's delta that has one of the keys. */
 static StStatement *
-make_changed(StProgram *program, const StSliceFetch *fetch, TupleDesc key_desc)
+make_changed(StProgram *program, const StSliceFetch *fetch, const StSliceReference *reference, TupleDesc key_desc)
 {
 	StLeaf	   *leaf = st_source_leaf(program, fetch->relid);
 	StInput		keys = keys_input(key_desc);
+	const Bitmapset *attnums = st_program_source(program, fetch->relid)->attnums;
+	List	   *columns = NIL;
+	char	   *changed;
+	int			attnum = -1;
 	StringInfoData sql;
 
+	while ((attnum = bms_next_member(attnums, attnum)) >= 0)
+		columns = lappend(columns, column_of(fetch->relid, attnum));
+	columns = lappend(columns, makeVar(1, count_attributes(fetch->relid) + 1, INT8OID, -1, InvalidOid, 0));
+	changed = print_changed(program, reference, columns);
 	initStringInfo(&sql);
-	st_sql_format(&sql, "SELECT d.* FROM " ST_KEYS_INPUT " k JOIN %s d ON d.c%d ", leaf->input, fetch->attnum);
+	st_sql_format(&sql, "SELECT d.* FROM " ST_KEYS_INPUT " k JOIN (%s) d ON d.c%d ", changed,
+				  bms_member_index(unconstify(Bitmapset *, attnums), fetch->attnum) + 1);
 	st_sql_operator(&sql, lookup_type_cache(TupleDescAttr(key_desc, 0)->atttypid, TYPECACHE_EQ_OPR)->eq_opr);
 	st_sql_text(&sql, " k.k");
+	if (fetch->number == 0)
+		st_sql_format(&sql, " UNION ALL SELECT d.* FROM (%s) d WHERE d.c%d IS NULL AND EXISTS (SELECT FROM "
+					  ST_KEYS_INPUT " k WHERE k.k IS NULL)", changed,
+					  bms_member_index(unconstify(Bitmapset *, attnums), fetch->attnum) + 1);
 	return st_make_statement(program->context, sql.data, list_make1(leaf), &keys);
+}
+
+/* The keys of which there is a row, or was one. */
+static StStatement *
+make_reduce(StProgram *program, const StSliceFetch *fetch, TupleDesc key_desc)
+{
+	StInput		inputs[2] = {{.name = ST_PRESENT_INPUT, .desc = fetch->desc}, {.name = ST_BEFORE_INPUT, .desc = fetch->desc}};
+	char	   *sql = psprintf("SELECT n.c%d AS k FROM " ST_PRESENT_INPUT " n UNION SELECT o.c%d FROM " ST_BEFORE_INPUT " o%s",
+							   fetch->attnum, fetch->attnum, in_order(key_desc));
+
+	return st_statement_create(program->context, sql, lengthof(inputs), inputs);
 }
 
 /* From the touched keys of a linked class to those of its origin's class. */
@@ -135,12 +229,12 @@ make_climb(StProgram *program, const StSliceFetch *origin, const StSliceClass *c
 }
 
 static StStatement *
-make_descend(StProgram *program, const StSliceFetch *origin, const StSliceClass *class)
+make_descend(StProgram *program, const StSliceFetch *origin, const StSliceClass *class, TupleDesc key_desc)
 {
 	StInput		inputs[2] = {{.name = ST_PRESENT_INPUT, .desc = origin->desc}, {.name = ST_BEFORE_INPUT, .desc = origin->desc}};
 	char	   *sql = psprintf("SELECT n.c%d AS k FROM " ST_PRESENT_INPUT " n WHERE n.c%d IS NOT NULL UNION"
-							   " SELECT o.c%d FROM " ST_BEFORE_INPUT " o WHERE o.c%d IS NOT NULL",
-							   class->column, class->column, class->column, class->column);
+							   " SELECT o.c%d FROM " ST_BEFORE_INPUT " o WHERE o.c%d IS NOT NULL%s",
+							   class->column, class->column, class->column, class->column, in_order(key_desc));
 
 	return st_statement_create(program->context, sql, lengthof(inputs), inputs);
 }
@@ -179,6 +273,23 @@ leaf_number(List *leaves, Oid relid)
 	elog(ERROR, "relation %u is not among the leaves", relid);
 }
 
+/* Is one of the references that read the same rows required? */
+static bool
+is_required(StJoin *join, const StSliceReference *reference)
+{
+	ListCell   *lc;
+
+	foreach(lc, join->sliced)
+	{
+		StSliceReference *other = lfirst(lc);
+
+		if (other->required && other->relid == reference->relid && other->attnum == reference->attnum &&
+			other->number == reference->number)
+			return true;
+	}
+	return false;
+}
+
 static void
 make_fetches(StProgram *program, StSliceProgram *slice, StJoin *join)
 {
@@ -207,33 +318,88 @@ make_fetches(StProgram *program, StSliceProgram *slice, StJoin *join)
 		{
 			TupleDesc	key_desc = slice->classes[fetch->number].desc;
 
-			fetch->fetch = make_fetch(program, fetch, key_desc);
-			if (fetch->number > 0)
-				fetch->changed = make_changed(program, fetch, key_desc);
+			fetch->filtered = reference->filter != NULL;
+			fetch->fetch = make_fetch(program, fetch, reference->filter, key_desc, false);
+			if (st_relation_has_index_on(fetch->relid, bms_make_singleton(fetch->attnum)))
+				fetch->lookup = make_fetch(program, fetch, reference->filter, key_desc, true);
+			fetch->changed = make_changed(program, fetch, reference, key_desc);
+			if (fetch->number == 0 && fetch->filtered && is_required(join, reference))
+				fetch->reduce = make_reduce(program, fetch, key_desc);
 		}
 		i++;
 	}
 }
 
-/* The keys that the deltas of a class's relations touch. */
+/*
+ * Conditions on a changed row of a required reference: it comes to nothing
+ * unless there are such rows as the required references linked to it want.
+ * Columns that are compared are added to "columns"; leaves to "linked".
+ */
+static void
+print_counterparts(StringInfo sql, StSliceProgram *slice, StJoin *join, int ordinal, List **columns, Bitmapset **linked)
+{
+	StSliceReference *reference = list_nth(join->sliced, ordinal);
+	ListCell   *lc;
+
+	foreach(lc, join->sliced)
+	{
+		StSliceReference *other = lfirst(lc);
+		StSliceClass *class = list_nth(join->classes, other->number);
+
+		if (!reference->required || !other->required || other->filter == NULL || class->origin != ordinal)
+			continue;
+		st_sql_format(sql, "%s EXISTS (SELECT FROM ", bms_is_empty(*linked) ? " WHERE" : " AND");
+		st_sql_relation(sql, other->relid);
+		st_sql_text(sql, " n WHERE ");
+		st_sql_column(sql, "n", get_attname(other->relid, other->attnum, false));
+		st_sql_text(sql, " ");
+		st_sql_operator(sql, lookup_type_cache(class->type, TYPECACHE_EQ_OPR)->eq_opr);
+		st_sql_format(sql, " d.c%d", st_position_in(columns, (Node *) column_of(reference->relid, class->column)));
+		print_filter(sql, other->relid, other->filter);
+		st_sql_text(sql, ")");
+		*linked = bms_add_member(*linked, leaf_number(slice->key_leaves, other->relid));
+	}
+}
+
+/* The keys that the deltas of a class's relations touch, or the relevant ones among them. */
 static StStatement *
-make_touched(StProgram *program, StSliceProgram *slice, StJoin *join, int number)
+make_touched(StProgram *program, StSliceProgram *slice, StJoin *join, int number, Bitmapset **linked)
 {
 	StringInfoData sql;
+	List	   *arms = NIL;
+	int			ordinal = 0;
 	ListCell   *lc;
 
 	initStringInfo(&sql);
 	foreach(lc, join->sliced)
 	{
 		StSliceReference *reference = lfirst(lc);
+		List	   *columns = list_make1(column_of(reference->relid, reference->attnum));
+		Bitmapset  *own = NULL;
+		StringInfoData counterparts;
+		String	   *arm;
 
-		if (reference->number == number)
-			st_sql_format(&sql, "%sSELECT d.c%d AS k FROM %s d", sql.len > 0 ? " UNION ALL " : "",
-						  reference->attnum, st_source_leaf(program, reference->relid)->input);
+		if (reference->number != number)
+		{
+			ordinal++;
+			continue;
+		}
+		initStringInfo(&counterparts);
+		if (linked)
+			print_counterparts(&counterparts, slice, join, ordinal, &columns, &own);
+		arm = makeString(psprintf("SELECT d.c1 AS k FROM (%s) d%s", print_changed(program, reference, columns),
+								  counterparts.data));
+		/* a relation may be read several times */
+		if (!list_member(arms, arm))
+			st_sql_format(&sql, "%s%s", sql.len > 0 ? " UNION ALL " : "", strVal(arm));
+		arms = lappend(arms, arm);
+		if (linked)
+			*linked = bms_join(*linked, own);
+		ordinal++;
 	}
-	if (sql.len == 0)
+	if (sql.len == 0 || (linked && bms_is_empty(*linked)))
 		return NULL;
-	return st_make_statement(program->context, psprintf("SELECT DISTINCT a.k FROM (%s) a", sql.data),
+	return st_make_statement(program->context, psprintf("SELECT DISTINCT a.k FROM (%s) a%s", sql.data, in_order(slice->classes[number].desc)),
 							 slice->key_leaves, NULL);
 }
 
@@ -255,9 +421,11 @@ make_classes(StProgram *program, StSliceProgram *slice, StJoin *join)
 		TupleDescInitEntry(keys->desc, 1, "k", class->type, -1, 0);
 		TupleDescInitEntryCollation(keys->desc, 1, class->collation);
 		keys->origin = class->origin;
-		keys->touched = make_touched(program, slice, join, number++);
+		keys->touched = make_touched(program, slice, join, number, NULL);
+		keys->relevant = make_touched(program, slice, join, number, &keys->linked);
+		number++;
 		input = keys_input(keys->desc);
-		keys->distinct = st_make_statement(program->context, "SELECT DISTINCT k.k FROM " ST_KEYS_INPUT " k", NIL, &input);
+		keys->distinct = st_make_statement(program->context, psprintf("SELECT DISTINCT k.k FROM " ST_KEYS_INPUT " k%s", in_order(keys->desc)), NIL, &input);
 	}
 }
 
@@ -300,7 +468,7 @@ st_slice_program_init(StProgram *program, StJoinProgram *target)
 		StSliceFetch *origin = &slice->fetches[class->origin];
 
 		slice->classes[i].climb = make_climb(program, origin, class, slice->classes[i].desc);
-		slice->classes[i].descend = make_descend(program, origin, class);
+		slice->classes[i].descend = make_descend(program, origin, class, slice->classes[i].desc);
 	}
 	slice->query = make_query(program, slice, join, true);
 	slice->own = slice->nclasses > 1 ? make_query(program, slice, join, false) : slice->query;

@@ -125,6 +125,8 @@ typedef struct StSliceReference
 	Oid			relid;
 	AttrNumber	attnum;			/* the key's column */
 	int			number;			/* of the class whose keys these are */
+	Node	   *filter;			/* cannot raise: other rows (varno 1) change nothing; NULL: all may */
+	bool		required;		/* no row of the result is without one of it */
 	RangeTblEntry *rte;			/* private to the files of query/slice.h */
 } StSliceReference;
 
@@ -237,6 +239,12 @@ extern List *st_tree_index_advice(StTree *tree);
  * nothing but the row.
  */
 extern void st_tree_filter_sources(StTree *tree, List *sources);
+
+/*
+ * What the conditions of a WHERE clause demand of the entry "varno" alone, as a
+ * condition on varno 1 that cannot raise; NULL: nothing.
+ */
+extern Node *st_restriction_on(Node *quals, int varno);
 
 /*
  * Is a condition true for every row of a source's delta, which was read under

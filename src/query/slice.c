@@ -29,6 +29,7 @@
 #include "query/lookup.h"
 #include "query/slice.h"
 #include "query/source_facts.h"
+#include "util/fault.h"
 
 #define SLICE_PREFIX "__pgt_r"
 
@@ -115,6 +116,101 @@ name_columns(Query *query)
 		name_columns(rt_fetch(((RangeTblRef *) first)->rtindex, query->rtable)->subquery);
 }
 
+/* ----- rows that change nothing ----- */
+
+/* The entries that no outer join comes upon. */
+static Bitmapset *
+inner_entries(Node *item)
+{
+	Bitmapset  *result = NULL;
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (IsA(item, RangeTblRef))
+		return bms_make_singleton(((RangeTblRef *) item)->rtindex);
+	if (IsA(item, FromExpr))
+	{
+		foreach(lc, ((FromExpr *) item)->fromlist)
+			result = bms_join(result, inner_entries(lfirst(lc)));
+		return result;
+	}
+	if (((JoinExpr *) item)->jointype != JOIN_INNER)
+		return NULL;
+	return bms_join(inner_entries(((JoinExpr *) item)->larg), inner_entries(((JoinExpr *) item)->rarg));
+}
+
+typedef struct FilterContext
+{
+	Query	   *top;
+	List	   *references;		/* of StSliceReference */
+} FilterContext;
+
+/* Each reference's own conditions, from the level where it stands. */
+static bool
+filter_walker(Node *node, void *arg)
+{
+	FilterContext *context = arg;
+	Query	   *query = (Query *) node;
+	Bitmapset  *inner;
+	ListCell   *lc;
+
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (!IsA(node, Query))
+		return expression_tree_walker(node, filter_walker, arg);
+	inner = inner_entries((Node *) query->jointree);
+	foreach(lc, context->references)
+	{
+		StSliceReference *reference = lfirst(lc);
+		int			varno = -1;
+
+		while ((varno = bms_next_member(inner, varno)) >= 0)
+			if (rt_fetch(varno, query->rtable) == reference->rte)
+			{
+				reference->filter = st_restriction_on(query->jointree->quals, varno);
+				reference->required = (query == context->top && query->setOperations == NULL) || ST_FAULT("E5 required");
+			}
+	}
+	return query_tree_walker(query, filter_walker, arg, 0);
+}
+
+static bool
+reads_the_same(const StSliceReference *a, const StSliceReference *b)
+{
+	return a->relid == b->relid && a->attnum == b->attnum && a->number == b->number;
+}
+
+/* What is read once for several references must be what any of them wants. */
+static void
+find_filters(Query *query, List *references)
+{
+	FilterContext context = {query, references};
+	List	   *filters = NIL;
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	(void) filter_walker((Node *) query, &context);
+	foreach(lc, references)
+	{
+		List	   *parts = NIL;
+		bool		all = false;
+
+		foreach(lc2, references)
+		{
+			StSliceReference *other = lfirst(lc2);
+
+			if (!reads_the_same(lfirst(lc), other))
+				continue;
+			all |= other->filter == NULL;
+			parts = list_append_unique(parts, other->filter);
+		}
+		filters = lappend(filters, all ? NULL : list_length(parts) == 1 ? linitial(parts) : (Node *) make_orclause(parts));
+	}
+	forboth(lc, references, lc2, filters)
+		((StSliceReference *) lfirst(lc))->filter = lfirst(lc2);
+}
+
 static StJoin *
 make_slice(Query *query, StSlicing *slice)
 {
@@ -125,6 +221,7 @@ make_slice(Query *query, StSlicing *slice)
 	join->kind = ST_JOIN_SLICE;
 	join->query = query;
 	join->classes = slice->classes;
+	find_filters(query, slice->sliced);
 	foreach(lc, slice->sliced)
 	{
 		StSliceReference *reference = lfirst(lc);

@@ -222,6 +222,18 @@ restriction_of(Node *condition, int varno)
 	return condition;
 }
 
+Node *
+st_restriction_on(Node *quals, int varno)
+{
+	Node	   *restriction = restriction_of(fold_mutator(quals, NULL), varno);
+
+	if (restriction == NULL)
+		return NULL;
+	restriction = copyObject(restriction);
+	ChangeVarNodes(restriction, varno, 1, 0);
+	return restriction;
+}
+
 /* ----- references ----- */
 
 static bool
@@ -245,7 +257,7 @@ unrestricted_walker(Node *node, void *arg)
 static void
 visit(Query *query, const Bitmapset *filtered, FilterContext *context)
 {
-	Node	   *quals = query->jointree ? fold_mutator(query->jointree->quals, NULL) : NULL;
+	Node	   *quals = query->jointree ? query->jointree->quals : NULL;
 	ListCell   *lc;
 
 	check_stack_depth();
@@ -265,14 +277,8 @@ visit(Query *query, const Bitmapset *filtered, FilterContext *context)
 			continue;
 		if (rte->rtekind == RTE_RELATION)
 		{
-			Node	   *restriction = filtered && !bms_is_member(varno, filtered) ? NULL : restriction_of(quals, varno);
-
-			if (restriction)
-			{
-				restriction = copyObject(restriction);
-				ChangeVarNodes(restriction, varno, 1, 0);
-			}
-			add_restriction(context, rte->relid, restriction);
+			add_restriction(context, rte->relid,
+							filtered && !bms_is_member(varno, filtered) ? NULL : st_restriction_on(quals, varno));
 		}
 		else if (rte->rtekind == RTE_SUBQUERY)
 			visit(rte->subquery, NULL, context);

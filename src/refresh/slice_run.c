@@ -29,6 +29,9 @@
 #define COST_SLACK 1000.0
 #define COST_FACTOR 8.0
 
+/* how many times what they are searches in order are taken for */
+#define LOOKUP_FACTOR 4.0
+
 typedef struct SliceRun
 {
 	StJoinProgram *join;
@@ -38,6 +41,8 @@ typedef struct SliceRun
 	StInput    *keys;			/* of each class */
 	StInput    *present;		/* of each fetch */
 	StInput    *before;
+	bool		reduced;		/* the slice's own keys are no longer all that
+								 * were touched */
 	double		cost;			/* of the fetches so far */
 	const char *failure;
 } SliceRun;
@@ -79,6 +84,19 @@ make_distinct(SliceRun *run, int number)
 	tuplestore_end(all.rows);
 }
 
+static StStatement *
+touched_statement(SliceRun *run, const StSliceKeys *class)
+{
+	int			leaf = -1;
+
+	if (class->relevant == NULL)
+		return class->touched;
+	while ((leaf = bms_next_member(class->linked, leaf)) >= 0)
+		if (run->inputs[leaf].count > 0)
+			return class->touched;
+	return class->relevant;
+}
+
 /* The keys that the deltas touch, of every class. True: some of a linked one. */
 static bool
 find_touched_keys(SliceRun *run)
@@ -88,9 +106,11 @@ find_touched_keys(SliceRun *run)
 
 	for (int i = 0; i < slice->nclasses; i++)
 	{
+		StStatement *touched = touched_statement(run, &slice->classes[i]);
+
 		begin_keys(run, i);
-		if (slice->classes[i].touched)
-			run->keys[i].count = st_statement_fill(slice->classes[i].touched, list_length(slice->key_leaves), run->inputs,
+		if (touched)
+			run->keys[i].count = st_statement_fill(touched, list_length(slice->key_leaves), run->inputs,
 												   run->snapshot, run->keys[i].rows);
 	}
 	/* a class comes behind that of its origin */
@@ -171,14 +191,14 @@ find_rows_before(SliceRun *run, const StSliceFetch *fetch, const StInput *presen
 	st_zset_end(rows);
 }
 
-/* Of a linked class, the delta may hold keys that no slice at hand needs. */
+/* The delta may hold keys that no slice at hand needs, and rows that none is about. */
 static void
 find_delta(SliceRun *run, const StSliceFetch *fetch, StInput *delta)
 {
 	StInput		inputs[2] = {run->inputs[fetch->leaf], run->keys[fetch->number]};
 
 	*delta = inputs[0];
-	if (fetch->number == 0 || delta->count == 0 || ST_FAULT("E5 changed"))
+	if ((fetch->number == 0 && !run->reduced && !fetch->filtered) || delta->count == 0 || ST_FAULT("E5 changed"))
 		return;
 	delta->rows = tuplestore_begin_heap(false, false, work_mem);
 	delta->count = st_statement_fill(fetch->changed, lengthof(inputs), inputs, run->snapshot, delta->rows);
@@ -191,6 +211,8 @@ fetch_rows(SliceRun *run, int i)
 	StInput    *present = &run->present[i];
 	StInput    *before = &run->before[i];
 	StInput    *keys = &run->keys[fetch->number];
+	StStatement *statement = fetch->fetch;
+	double		cost;
 	StInput		delta;
 
 	if (fetch->same_as < i)
@@ -200,14 +222,25 @@ fetch_rows(SliceRun *run, int i)
 		present->name = before->name = fetch->input;
 		return;
 	}
-	run->cost += st_statement_cost(fetch->fetch, 1, keys);
+	cost = st_statement_cost(statement, 1, keys);
+	if (fetch->lookup)
+	{
+		double		in_turn = st_statement_cost(fetch->lookup, 1, keys) / LOOKUP_FACTOR;
+
+		if (in_turn < cost)
+		{
+			statement = fetch->lookup;
+			cost = in_turn;
+		}
+	}
+	run->cost += cost;
 	if (run->cost > COST_FACTOR * st_statement_cost(run->slice->whole, 0, NULL) + COST_SLACK)
 	{
 		run->failure = "fetching the touched slices costs more than the query";
 		return;
 	}
 	present->rows = tuplestore_begin_heap(false, false, work_mem);
-	present->count = st_statement_fill(fetch->fetch, 1, keys, run->snapshot, present->rows);
+	present->count = st_statement_fill(statement, 1, keys, run->snapshot, present->rows);
 	*before = *present;
 	if (ST_FAULT("E5"))
 		return;
@@ -218,19 +251,45 @@ fetch_rows(SliceRun *run, int i)
 		tuplestore_end(delta.rows);
 }
 
-/* Fetch the rows of the slices, of all classes or of their own only. */
+/* Only keys of which these rows are there, or were, can have a result. */
+static void
+reduce_keys(SliceRun *run, int i)
+{
+	StInput		rows[2] = {run->present[i], run->before[i]};
+
+	rows[0].name = ST_PRESENT_INPUT;
+	rows[1].name = ST_BEFORE_INPUT;
+	tuplestore_end(run->keys[0].rows);
+	begin_keys(run, 0);
+	run->keys[0].count = st_statement_fill(run->slice->fetches[i].reduce, lengthof(rows), rows, run->snapshot,
+										   run->keys[0].rows);
+	run->reduced = true;
+}
+
+/* Fetch the rows of the slices, of all classes or of their own only; those first that may spare others. */
 static void
 fetch_slices(SliceRun *run, bool linked)
 {
 	int			class = 0;
 
-	for (int i = 0; i < run->slice->nfetches && run->failure == NULL; i++)
+	for (int i = 0; i < run->slice->nfetches; i++)
 	{
 		StSliceFetch *fetch = &run->slice->fetches[i];
 
 		run->present[i].name = run->before[i].name = fetch->input;
 		run->present[i].desc = run->before[i].desc = fetch->desc;
-		if (fetch->number > 0 && !linked)
+		if (fetch->reduce && run->failure == NULL)
+		{
+			fetch_rows(run, i);
+			if (run->failure == NULL)
+				reduce_keys(run, i);
+		}
+	}
+	for (int i = 0; i < run->slice->nfetches && run->failure == NULL; i++)
+	{
+		StSliceFetch *fetch = &run->slice->fetches[i];
+
+		if (fetch->reduce || (fetch->number > 0 && !linked))
 			continue;
 		/* origins come first, so that all keys up to this class can be found */
 		while (class < fetch->number)

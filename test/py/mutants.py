@@ -551,6 +551,17 @@ def linked(db):
 MUTANTS["E5 climb"] = MUTANTS["E5 changed"] = linked
 
 
+@mutant("E5 required")
+def keys_of_which_a_subquery_finds_nothing(db):
+    db.run("CREATE TABLE t (id int, k int, v int)", "INSERT INTO t VALUES (1, 1, 5), (2, 1, 7), (3, 2, 9)", "CREATE INDEX ON t (k)",
+           "CREATE TABLE u (k int PRIMARY KEY, b text)", "INSERT INTO u VALUES (1, 'x'), (2, 'y')")
+    db.create("s", "SELECT id, rank() OVER (PARTITION BY k ORDER BY v) AS r FROM t"
+                   " WHERE NOT EXISTS (SELECT FROM u WHERE u.k = t.k AND u.b = 'y')")
+    db.run("INSERT INTO t VALUES (4, 1, 6)", "DELETE FROM t WHERE id = 3")
+    db.refresh()
+    db.fresh()
+
+
 @mutant("E11")
 def count_of_nothing(db):
     db.run("CREATE TABLE t (id int, n int)", "CREATE TABLE u (n int)", "INSERT INTO t VALUES (1, 1)", "INSERT INTO u VALUES (1)")
