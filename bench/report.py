@@ -135,6 +135,31 @@ def tpch_text(results):
     return "\n\n".join(blocks) + "\n"
 
 
+def nexmark_text(results):
+    runs = results["runs"]
+    batches = list(dict.fromkeys(r["batch"] for r in runs))
+    by_query = {}
+    for r in runs:
+        by_query.setdefault(r["query"], {})[r["batch"]] = r
+    head = ["query", "mode"]
+    lines = []
+    for batch in batches:
+        head += [batch, "REFRESH", "ratio"]
+    for query, of_query in by_query.items():
+        line = [query, next(iter(of_query.values()))["mode"]]
+        for batch in batches:
+            r = of_query[batch]
+            line += [f"{r['refresh']['cpu_ms']:.1f}", f"{r['view']['cpu_ms']:.1f}", f"{share(r):.2f}"]
+        actions = {r["action"] for r in of_query.values()} - {"DIFFERENTIAL", "NO_DATA"}
+        lines.append([*line, "yes" if all(r["exact"] for r in of_query.values()) else "no", ", ".join(sorted(actions))])
+    mean = math.exp(sum(math.log(share(r)) for r in runs) / len(runs))
+    return (f"PostgreSQL {results['server_version']}, {results['events']:,} events of seed {results['seed']}, {results['cores']} cores,"
+            f" batches of {results['percent']:g} %, medians of {results['rounds']} rounds, ms\n\n"
+            f"{aligned([*head, 'exact', ''], lines, 2)}\n\n"
+            f"at most 0.5 x REFRESH: {sum(share(r) <= 0.5 for r in runs)} of {len(runs)}, above 1.0 x: {sum(too_slow(r) for r in runs)},"
+            f" geometric mean {mean:.3f}\n")
+
+
 # COMMIT to visible: p50 and p99 at most, in ms
 FRESHNESS_TARGETS = {"row": (5, 25)}
 

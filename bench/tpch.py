@@ -25,17 +25,22 @@ from tpch_queries import QUERIES
 
 
 class Bench(Session):
-    def __init__(self, dsn, args):
+    """Stream tables and materialized views of the same queries, under batches of changes that a subclass makes."""
+
+    def __init__(self, dsn, args, queries):
         super().__init__(dsn)
         self.args = args
-        self.tpch = Tpch(self.conn, args.percent)
-        self.number = 0
+        self.queries = queries
+
+    def change(self, kind):
+        """Make a batch of changes; returns the number of rows."""
+        raise NotImplementedError
 
     def create(self, names):
         self.modes = {}
         for name in names:
-            self.run(f"CREATE MATERIALIZED VIEW {name}_view AS {QUERIES[name]}")
-            self.conn.execute("SELECT pgtrickle.create_stream_table(%s, %s)", (name, QUERIES[name]))
+            self.run(f"CREATE MATERIALIZED VIEW {name}_view AS {self.queries[name]}")
+            self.conn.execute("SELECT pgtrickle.create_stream_table(%s, %s)", (name, self.queries[name]))
             self.modes[name] = self.run("SELECT refresh_mode FROM pgtrickle.pgt_stream_tables"
                                         f" WHERE pgt_name = '{name}'").fetchone()[0]
 
@@ -53,8 +58,7 @@ class Bench(Session):
         results = {name: {"query": name, "batch": kind, "mode": self.modes[name], "exact": True} for name in names}
         for number in range(self.args.rounds + 1):
             say(f"{kind}, round {number}")
-            self.number += 1
-            changed = sum(self.tpch.batch(kind, self.number).values())
+            changed = self.change(kind)
             for name in names:
                 ours = self.timed(f"SELECT pgtrickle.refresh_stream_table('{name}')")
                 view = self.timed(f"REFRESH MATERIALIZED VIEW {name}_view")
@@ -63,16 +67,27 @@ class Bench(Session):
                     times[name]["view"].append(view)
                 result = results[name]
                 result["changed"] = changed
-                result["exact"] &= differing(self.conn, name, QUERIES[name]) == 0
+                result["exact"] &= differing(self.conn, name, self.queries[name]) == 0
                 result["action"], result["reason"] = self.last_run(name)
         for name in names:
             results[name].update({who: spread(pairs) for who, pairs in times[name].items()})
         return list(results.values())
 
 
+class TpchBench(Bench):
+    def __init__(self, dsn, args):
+        super().__init__(dsn, args, QUERIES)
+        self.tpch = Tpch(self.conn, args.percent)
+        self.number = 0
+
+    def change(self, kind):
+        self.number += 1
+        return sum(self.tpch.batch(kind, self.number).values())
+
+
 def measure(args, names):
     with Server() as server:
-        bench = Bench(server.dsn, args)
+        bench = TpchBench(server.dsn, args)
         say(f"loading TPC-H, scale {args.scale}")
         bench.tpch.load(directory(TOP, args.scale))
         say(f"creating {len(names)} stream tables and materialized views")

@@ -10,7 +10,7 @@ docs/monitoring.md     the same, while a scheduler runs
 README.md              output of the statements in it
 docs/sql-support.md    mode and reason, or the error, of each example, and
                        those of each construct of the regression test q_matrix
-README.md and bench/README.md   figures, from bench/results.json, tpch.json and freshness.json
+README.md and bench/README.md   figures, from the JSON files of bench/
 
 In a document a fence "```sql" holds statements for psql; the fence after it
 holds what they print.  A test compares all of it (test/py/test_docs.py).
@@ -296,6 +296,8 @@ def documents(settings):
     tpch = json.loads((TOP / "bench" / "tpch.json").read_text(encoding="utf8"))
     text = with_figures((TOP / "bench" / "README.md").read_text(encoding="utf8"), f"```\n{report.text(figures)}```\n")
     text = with_figures(text, f"```\n{report.tpch_text(tpch)}```\n", "tpch")
+    nexmark = json.loads((TOP / "bench" / "nexmark.json").read_text(encoding="utf8"))
+    text = with_figures(text, f"```\n{report.nexmark_text(nexmark)}```\n", "nexmark")
     freshness = json.loads((TOP / "bench" / "freshness.json").read_text(encoding="utf8"))
     made["bench/README.md"] = with_figures(text, f"```\n{report.freshness_text(freshness)}```\n", "freshness")
     return made
