@@ -26,6 +26,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(ST_TOP)/pg
 OBJS = \
 	src/guc.o \
 	src/init.o \
+	src/util/clock.o \
 	src/util/fault.o \
 	src/util/image_hash.o \
 	src/util/only_row.o \
@@ -57,6 +58,7 @@ OBJS = \
 	src/query/analyze.o \
 	src/query/any.o \
 	src/query/build.o \
+	src/query/clock.o \
 	src/query/decorrelate.o \
 	src/query/dependencies.o \
 	src/query/distinct_on.o \
@@ -82,6 +84,7 @@ OBJS = \
 	src/query/window.o \
 	src/delta/aggregate.o \
 	src/delta/block.o \
+	src/delta/clock.o \
 	src/delta/join.o \
 	src/delta/outer.o \
 	src/delta/program.o \
@@ -97,6 +100,7 @@ OBJS = \
 	src/refresh/entry.o \
 	src/refresh/group.o \
 	src/refresh/hold.o \
+	src/refresh/next_time.o \
 	src/refresh/node_run.o \
 	src/refresh/poll.o \
 	src/refresh/recursion_run.o \

@@ -1,4 +1,4 @@
--- What generated statements and the apply room call: the guard of stream tables, the hash of row images.
+-- What generated statements and the apply room call: the guard of stream tables, the hash of row images, the clock of the last refresh.
 
 CREATE OR REPLACE FUNCTION pgtrickle.row_image_hash(record) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
@@ -11,6 +11,12 @@ CREATE OR REPLACE FUNCTION pgtrickle.only_row(anyarray) RETURNS anyelement
     AS 'MODULE_PATHNAME', 'st_sql_only_row';
 COMMENT ON FUNCTION pgtrickle.only_row(anyarray) IS
     'The only element of an array, NULL if it has none. Generated statements call it for scalar subqueries. Errors: 21000 more than one element.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.clock_before() RETURNS timestamptz
+    LANGUAGE c STABLE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'st_sql_clock_before';
+COMMENT ON FUNCTION pgtrickle.clock_before() IS
+    'Within a refresh, what now() was at the last one; elsewhere now(). Generated statements call it to find the rows for which time has made a difference.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.guard_stream_table() RETURNS trigger
     LANGUAGE c

@@ -216,7 +216,8 @@ CREATE TABLE pgtrickle.stream_table_internals (
     guard_fingerprint text NOT NULL DEFAULT '',
     unlogged_mark text NOT NULL DEFAULT '',
     paused_at timestamptz,
-    attempts smallint NOT NULL DEFAULT 0
+    attempts smallint NOT NULL DEFAULT 0,
+    clock timestamptz
 );
 COMMENT ON TABLE pgtrickle.stream_table_internals IS 'The engine''s half of a stream table''s definition. Internal.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.pgt_id IS 'The stream table.';
@@ -239,6 +240,7 @@ COMMENT ON COLUMN pgtrickle.stream_table_internals.functions_fingerprint IS 'Cha
 COMMENT ON COLUMN pgtrickle.stream_table_internals.paused_at IS 'Since when pause_all() keeps the scheduler from refreshing it; NULL: it does not.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.guard_fingerprint IS 'Changes when the trigger that keeps others from writing was disabled or dropped, were it only for a while.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.attempts IS 'Refreshes in a row that have begun after a crash of the server and not ended.';
+COMMENT ON COLUMN pgtrickle.stream_table_internals.clock IS 'What now() was when the contents were computed, if the query compares with it; NULL: it does not, or was not filled yet.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.unlogged_mark IS 'The crash mark when it was last recomputed, if the stream table or a state is UNLOGGED.';
 
 CREATE TABLE pgtrickle.source_copy (

@@ -240,9 +240,9 @@ static void
 insert_internals(CreatePlan *plan, int64 pgt_id)
 {
 	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID, OIDARRAYOID, INT2OID, INT2ARRAYOID,
-	TEXTOID, TEXTOID, OIDOID, TEXTOID, TEXTOID, OIDARRAYOID, INT2ARRAYOID, OIDARRAYOID};
-	Datum		values[17];
-	char		nulls[17];
+	TEXTOID, TEXTOID, OIDOID, TEXTOID, TEXTOID, OIDARRAYOID, INT2ARRAYOID, OIDARRAYOID, TIMESTAMPTZOID};
+	Datum		values[18];
+	char		nulls[18];
 	StDefinition *definition = &plan->definition;
 
 	memset(nulls, ' ', sizeof(nulls));
@@ -263,11 +263,14 @@ insert_internals(CreatePlan *plan, int64 pgt_id)
 	values[13] = CStringGetTextDatum(st_query_text(definition->analysed));
 	st_definition_unindexed(definition, &values[14], &values[15]);
 	values[16] = st_oid_list_array(definition->copies);
+	/* the scheduler is to know before it is filled that time matters */
+	values[17] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+	nulls[17] = definition->tree && st_query_reads_clock(definition->query) ? ' ' : 'n';
 	(void) st_catalog_execute("INSERT INTO pgtrickle.stream_table_internals (pgt_id, query_tree, requested_refresh_mode,"
 							  " full_reason, settings, search_path, states, identity_kind, key_columns,"
 							  " views_fingerprint, functions_fingerprint, accepted_owner, analysed_query, query_text,"
-							  " unindexed_relations, unindexed_columns, copies)"
-							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)", 17, types, values, nulls);
+							  " unindexed_relations, unindexed_columns, copies, clock)"
+							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)", 18, types, values, nulls);
 }
 
 static void

@@ -25,6 +25,7 @@
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
+#include "utils/timestamp.h"
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
@@ -119,6 +120,10 @@ add_join(List *list, StProgram *program, StJoinProgram *join)
 			previous = step->desc;
 		}
 	}
+	if (join->join->kind == ST_JOIN_CLOCK)
+		list = add_statement(list, psprintf("Join %d delta by time alone", join->join->ordinal),
+							 ((StJoinStep *) linitial(st_join_delta(program, join, NULL)->steps))->statement,
+							 list_length(join->leaves), leaf_inputs(join->leaves, NULL), true);
 	return list;
 }
 
@@ -286,6 +291,20 @@ print_identity(StringInfo text, StEntry *entry)
 	appendStringInfoString(text, table->nkeys > 0 ? ")\n" : "\n");
 }
 
+/* Since when its rows are right, and until when they are if nothing is written. */
+static void
+print_time(StringInfo text, StEntry *entry)
+{
+	TimestampTz clock = st_stream_table_get(entry->relid)->clock;
+	TimestampTz next;
+
+	if (entry->table->populated && clock != 0)
+		appendStringInfo(text, "Compared with now() at: %s\n", timestamptz_to_str(clock));
+	st_statement_check_permissions(entry->original);
+	next = st_next_time(entry, GetActiveSnapshot());
+	appendStringInfo(text, "Next row changes by time at: %s\n", TIMESTAMP_IS_NOEND(next) ? "never" : timestamptz_to_str(next));
+}
+
 Datum
 st_sql_explain_stream_table(PG_FUNCTION_ARGS)
 {
@@ -314,6 +333,8 @@ st_sql_explain_stream_table(PG_FUNCTION_ARGS)
 	if (entry->program)
 		print_program(&text, entry);
 	st_owner_enter(&scope, entry->owner, table->settings);
+	if (entry->program && entry->program->clocked)
+		print_time(&text, entry);
 	print_statements(&text, entry);
 	st_owner_leave(&scope);
 	st_entries_release();

@@ -120,8 +120,11 @@ print_join(StringInfo text, StEntry *entry, Query *query, int ordinal, int inden
 {
 	ListCell   *lc;
 
-	line(text, indent, psprintf("Join of %d%s [join %d]", list_length(query->jointree->fromlist),
-								query->jointree->quals ? "" : " without conditions", ordinal));
+	if (((StJoin *) list_nth(entry->program->tree->joins, ordinal))->kind == ST_JOIN_CLOCK)
+		line(text, indent, psprintf("Compare with now()%s [join %d]", query->jointree->quals ? ", filter" : "", ordinal));
+	else
+		line(text, indent, psprintf("Join of %d%s [join %d]", list_length(query->jointree->fromlist),
+									query->jointree->quals ? "" : " without conditions", ordinal));
 	foreach(lc, query->jointree->fromlist)
 		print_from(text, entry, query, lfirst(lc), indent + 1);
 }

@@ -251,7 +251,7 @@ st_sql_validate_query(PG_FUNCTION_ARGS)
 	if (definition.reason)
 		put_check(rsinfo, "ivm_support_check", definition.reason, "WARNING");
 	put_other_sources(rsinfo, query);
-	unstable = st_query_volatile(query) || st_query_stable(query);
+	unstable = st_query_volatile(query) || st_query_stable(query) || st_query_reads_clock(query);
 	put_check(rsinfo, "volatility", st_query_volatile(query) ? "volatile" : unstable ? "stable" : "immutable",
 			  unstable ? "WARNING" : "INFO");
 	(void) aggregates_walker((Node *) query, &aggregates);

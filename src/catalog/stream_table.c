@@ -149,6 +149,9 @@ st_stream_table_get(Oid relid)
 	result->functions_fingerprint = text_attribute(tuple, desc, "functions_fingerprint");
 	result->guard_fingerprint = text_attribute(tuple, desc, "guard_fingerprint");
 	result->unlogged_mark = text_attribute(tuple, desc, "unlogged_mark");
+	result->clock = DatumGetTimestampTz(attribute(tuple, desc, "clock", &isnull));
+	if (isnull)
+		result->clock = 0;
 	result->identity_kind = DatumGetInt16(attribute(tuple, desc, "identity_kind", &isnull));
 	count = array_attribute(tuple, desc, "settings", TEXTOID, -1, false, TYPALIGN_INT, &values);
 	for (int i = 0; i < count; i++)

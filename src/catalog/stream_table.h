@@ -37,6 +37,8 @@ typedef struct StStreamTable
 	bool		populated;
 	bool		needs_reinit;
 	TimestampTz last_refresh_at;	/* 0: never */
+	TimestampTz clock;			/* what now() was when the contents were
+								 * computed; 0: that does not matter */
 	double		last_full_ms;	/* its last recompute took; negative: not
 								 * known */
 	bool		found_nothing;	/* the last refresh that was recorded did */

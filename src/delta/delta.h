@@ -179,6 +179,7 @@ typedef struct StProgram
 	StBlockProgram final;		/* delta: result columns and the weight */
 	List	   *sources;		/* of StSource, each once, by OID */
 	List	   *source_leaves;	/* of StLeaf, parallel to sources */
+	bool		clocked;		/* time alone may change the result */
 	MemoryContext context;
 } StProgram;
 
@@ -204,8 +205,27 @@ extern StProgram *st_program_create(MemoryContext context, StTree *tree, const O
 
 /*
  * How to compute a join's delta when exactly the references in "changed"
- * (0-based) have changed. Made at first use, then kept with the program.
+ * (0-based) have changed; of a clock, also if none has. Made at first use, then
+ * kept with the program.
  */
 extern StJoinDelta *st_join_delta(StProgram *program, StJoinProgram *join, const Bitmapset *changed);
+
+/*
+ * Statements for each comparison with now() that a program's rows depend on:
+ * "least" returns the least value that a bound has not reached, or no row that
+ * is not NULL; it is reached as soon as "operator" says that it is at most
+ * "bound", an expression over pgtrickle.clock_before().
+ */
+typedef struct StClockStatement
+{
+	StStatement *least;
+	Oid			type;			/* of that value */
+	int32		typmod;
+	Oid			collation;
+	Oid			operator;
+	Node	   *bound;
+} StClockStatement;
+
+extern List *st_clock_statements(MemoryContext context, StProgram *program);
 
 #endif							/* ST_DELTA_DELTA_H */

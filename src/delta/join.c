@@ -47,6 +47,7 @@
 #include "utils/memutils.h"
 
 #include "delta/block.h"
+#include "delta/clock.h"
 #include "delta/join.h"
 #include "delta/outer.h"
 #include "query/make.h"
@@ -558,10 +559,15 @@ st_join_delta(StProgram *program, StJoinProgram *join, const Bitmapset *changed)
 		StringInfoData terms;
 
 		initStringInfo(&terms);
-		if (join->join->kind != ST_JOIN_SEMI && join->join->kind != ST_JOIN_ANTI)
-			print_terms(&terms, program, join->join->flat, changed, -1, NULL);
-		if (join->join->kind != ST_JOIN_INNER)
-			st_outer_print_terms(&terms, join->join, changed);
+		if (join->join->kind == ST_JOIN_CLOCK)
+			st_clock_print_terms(&terms, join->join, n > 0);
+		else
+		{
+			if (join->join->kind != ST_JOIN_SEMI && join->join->kind != ST_JOIN_ANTI)
+				print_terms(&terms, program, join->join->flat, changed, -1, NULL);
+			if (join->join->kind != ST_JOIN_INNER)
+				st_outer_print_terms(&terms, join->join, changed);
+		}
 
 		/*
 		 * of one reference, few columns may be left of rows that differed in

@@ -369,7 +369,11 @@ st_program_create(MemoryContext context, StTree *tree, const Oid *states)
 	program->njoins = list_length(tree->joins);
 	program->joins = palloc0(sizeof(StJoinProgram) * Max(program->njoins, 1));
 	for (int i = 0; i < program->njoins; i++)
+	{
 		st_join_program_init(program, &program->joins[i], list_nth(tree->joins, i));
+		if (program->joins[i].join->kind == ST_JOIN_CLOCK)
+			program->clocked = true;
+	}
 	for (int i = 0; i < program->nnodes; i++)
 		make_node_program(context, program, &program->nodes[i]);
 

@@ -22,6 +22,7 @@
 #include "rewrite/rewriteHandler.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -29,6 +30,7 @@
 
 #include "catalog/extension.h"
 #include "compat.h"
+#include "query/clock.h"
 #include "query/locate.h"
 #include "query/query.h"
 #include "util/fault.h"
@@ -290,7 +292,9 @@ stable_beyond_settings(Oid function, void *arg)
 	char	   *name;
 	size_t		length;
 
-	if (func_volatile(function) == PROVOLATILE_IMMUTABLE || ST_FAULT("E15 stable"))
+	/* what asks for the time is followed, or declined, by clock.c */
+	if (func_volatile(function) == PROVOLATILE_IMMUTABLE || function == F_NOW || function == F_TRANSACTION_TIMESTAMP ||
+		ST_FAULT("E15 stable"))
 		return false;
 	if (get_func_namespace(function) != PG_CATALOG_NAMESPACE)
 		return true;
@@ -318,7 +322,7 @@ stable_walker(Node *node, void *arg)
 	if (check_functions_in_node(node, stable_beyond_settings, arg))
 		return true;
 	if (IsA(node, SQLValueFunction))
-		return true;
+		return !st_is_clock(node);
 	if (IsA(node, Query))
 		return query_tree_walker((Query *) node, stable_walker, arg, 0);
 	return expression_tree_walker(node, stable_walker, arg);
@@ -328,6 +332,18 @@ bool
 st_query_stable(Query *query)
 {
 	return stable_walker((Node *) query, NULL);
+}
+
+bool
+st_query_reads_clock(Query *query)
+{
+	return st_reads_clock((Node *) query);
+}
+
+Query *
+st_query_before(Query *query)
+{
+	return castNode(Query, st_clock_before((Node *) query));
 }
 
 /* ----- printing ----- */

@@ -48,6 +48,7 @@
 
 #include "compat.h"
 #include "query/build.h"
+#include "query/clock.h"
 #include "query/numeric_scale.h"
 #include "query/source_facts.h"
 #include "util/fault.h"
@@ -741,7 +742,7 @@ group(Query *query, BuildContext *context)
 		return NULL;
 	outer = st_make_query(list_make1(st_make_leaf(node)), having, targets);
 	outer->hasSubLinks = checkExprHasSubLink((Node *) targets) || checkExprHasSubLink(having);
-	return outer;
+	return st_build_clocks(outer, context) ? outer : NULL;
 }
 
 /* One grouping for each set, one behind the other. */
@@ -1149,7 +1150,13 @@ st_query_build(Query *query, bool decided, List *unindexed)
 	if (whole_row_walker((Node *) copy, NULL) && !ST_FAULT("F3"))
 		(void) st_decline(&context, "whole-row and system columns have no delta rule yet");
 	else
+	{
 		tree->final = st_linearize(copy, &context);
+		if (tree->final)
+			st_check_clocks(tree->final, &context);
+		if (context.reason)
+			tree->final = NULL;
+	}
 	tree->nodes = context.nodes;
 	tree->joins = context.joins;
 	tree->reason = context.reason;

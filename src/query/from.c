@@ -31,6 +31,7 @@
 
 #include "compat.h"
 #include "query/build.h"
+#include "query/clock.h"
 #include "util/fault.h"
 
 typedef struct FlattenContext
@@ -547,29 +548,51 @@ st_add_join(BuildContext *context, StJoinKind kind, Query *flat)
 	st_replace_aliases(flat);
 	join->kind = kind;
 	join->flat = flat;
-	join->query = kind == ST_JOIN_INNER ? flat : st_join_print_form(kind, flat);
+	join->query = kind == ST_JOIN_INNER || kind == ST_JOIN_CLOCK ? flat : st_join_print_form(kind, flat);
 	return linitial_node(RangeTblEntry, st_read_join(join, context)->rtable);
+}
+
+/* The conditions of WHERE that time changes; the query loses them. */
+static List *
+take_clock_conditions(Query *query)
+{
+	List	   *taken = NIL;
+	List	   *rest = NIL;
+	ListCell   *lc;
+
+	foreach(lc, make_ands_implicit((Expr *) query->jointree->quals))
+	{
+		if (st_reads_clock(lfirst(lc)))
+			taken = lappend(taken, lfirst(lc));
+		else
+			rest = lappend(rest, lfirst(lc));
+	}
+	query->jointree->quals = rest ? (Node *) make_ands_explicit(rest) : NULL;
+	return taken;
 }
 
 /*
  * The references and WHERE become a join, whose columns are those that the
- * rest of the query uses (rule E1: expressions stay above).
+ * rest of the query uses (rule E1: expressions stay above). What compares
+ * columns of several references with now() stays above as well.
  */
 static void
 make_join(Query *query, BuildContext *build)
 {
 	JoinContext context = {NIL, 0};
 	Query	   *inner;
+	List	   *conditions = take_clock_conditions(query);
 
 	query->targetList = (List *) join_column_mutator((Node *) query->targetList, &context);
 	query->havingQual = join_column_mutator(query->havingQual, &context);
+	conditions = (List *) join_column_mutator((Node *) conditions, &context);
 	/* a query without columns cannot be printed and parsed again */
 	if (context.columns == NIL)
 		context.columns = list_make1(makeBoolConst(true, false));
 	inner = st_make_query(query->rtable, NULL, st_make_targets(context.columns));
 	inner->jointree = query->jointree;
 	query->rtable = list_make1(st_add_join(build, ST_JOIN_INNER, inner));
-	query->jointree = makeFromExpr(list_make1(st_make_reference(1)), NULL);
+	query->jointree = makeFromExpr(list_make1(st_make_reference(1)), conditions ? (Node *) make_ands_explicit(conditions) : NULL);
 }
 
 /* Which joins may have made a column NULL is said anew when the text is parsed. */
@@ -604,7 +627,7 @@ st_flatten_from(Query *query, bool grouped, BuildContext *build)
 	st_reduce_outer_joins(query);
 	if (list_length(query->rtable) > 4 * ST_MAX_REFERENCES)
 		return st_decline(build, psprintf("a join of more than %d relations has no delta rule", ST_MAX_REFERENCES)) != NULL;
-	if (!st_build_outer_joins(query, build))
+	if (!st_build_clocks(query, build) || !st_build_outer_joins(query, build))
 		return false;
 	collect_references((Node *) query->jointree, &context);
 	if (context.references == NIL)
@@ -617,5 +640,5 @@ st_flatten_from(Query *query, bool grouped, BuildContext *build)
 	if (list_length(query->rtable) > 1 ||
 		first->rtekind == RTE_FUNCTION || first->rtekind == RTE_VALUES)
 		make_join(query, build);
-	return true;
+	return st_build_clocks(query, build);
 }

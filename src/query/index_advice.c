@@ -6,7 +6,8 @@
  * A change of one reference of a join finds the rows of the others by the
  * columns that conditions equate, and of a row that EXISTS or an outer join
  * depends on, whether others match it; a slice finds the rows of a touched key,
- * and those that a changed row of a linked relation equals. Where no index
+ * and those that a changed row of a linked relation equals; as time passes, the
+ * rows whose column now() has reached are looked up by it. Where no index
  * begins with such a column the relation is read in whole, which is right but
  * costs what the relation holds (rule E6).
  *
@@ -28,6 +29,7 @@
 #include "utils/typcache.h"
 
 #include "catalog/source_copy.h"
+#include "query/clock.h"
 #include "query/lookup.h"
 #include "query/query.h"
 #include "query/source_facts.h"
@@ -47,7 +49,10 @@ is_small(Oid relid)
 	/* a partitioned table holds nothing itself: large until proven otherwise */
 	if (RELKIND_HAS_STORAGE(rel->rd_rel->relkind))
 	{
-		/* the planner takes a table that was never vacuumed for larger than it is */
+		/*
+		 * the planner takes a table that was never vacuumed for larger than
+		 * it is
+		 */
 		if (RelationGetNumberOfBlocks(rel) > SMALL_PAGES)
 			estimate_rel_size(rel, NULL, &pages, &rows, &visible);
 	}
@@ -143,6 +148,24 @@ advise_join(List *advice, Query *flat)
 	return advice;
 }
 
+/* Rows whose time has come are found by each of the columns that are compared with now(). */
+static List *
+advise_clock(List *advice, StJoin *join)
+{
+	ListCell   *lc;
+
+	foreach(lc, st_clock_columns(join))
+	{
+		Oid			relid;
+		AttrNumber	attnum;
+
+		if (st_find_relation_column(linitial_node(RangeTblEntry, join->flat->rtable), lfirst_node(Var, lc)->varattno, &relid, &attnum) &&
+			!st_relation_has_index_on(relid, bms_make_singleton(attnum)))
+			advice = advise(advice, relid, attnum);
+	}
+	return advice;
+}
+
 List *
 st_tree_index_advice(StTree *tree)
 {
@@ -157,6 +180,8 @@ st_tree_index_advice(StTree *tree)
 		CHECK_FOR_INTERRUPTS();
 		if (join->flat)
 			advice = advise_join(advice, join->flat);
+		if (join->kind == ST_JOIN_CLOCK)
+			advice = advise_clock(advice, join);
 		foreach(lc2, join->classes)
 		{
 			StSliceClass *class = lfirst(lc2);

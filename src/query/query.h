@@ -103,6 +103,8 @@ typedef enum StJoinKind
 	ST_JOIN_SEMI,				/* rows of the first that match some of the
 								 * second */
 	ST_JOIN_ANTI,				/* rows of the first that match none */
+	ST_JOIN_CLOCK,				/* of one reference, with comparisons with
+								 * now() among its columns */
 	ST_JOIN_SLICE				/* evaluated for the touched keys */
 } StJoinKind;
 
@@ -134,7 +136,7 @@ typedef struct StSliceReference
  * What a block reads as a leaf though it is a query. A join of references is
  * one SELECT of their columns, c1..: "flat" is that of their inner join, with
  * all conditions in WHERE, and "query" says the same as the user did, with LEFT
- * or FULL JOIN, or [NOT] EXISTS. A slice is any query that falls into slices by
+ * or FULL JOIN, or [NOT] EXISTS. Of a reference whose rows time changes (clock.c) they are the same. A slice is any query that falls into slices by
  * a key. Above it is an RTE_SUBQUERY with this very query, for which
  * st_join_ordinal() gives its number.
  */
@@ -143,8 +145,8 @@ typedef struct StJoin
 	int			ordinal;		/* 0-based, inputs first */
 	StJoinKind	kind;
 	Query	   *query;
-	Query	   *flat;			/* of an inner join, "query" itself; of a
-								 * slice, NULL */
+	Query	   *flat;			/* of an inner join or a clock, "query"
+								 * itself; of a slice, NULL */
 	/* of a slice: */
 	List	   *classes;		/* of StSliceClass, by number */
 	List	   *sliced;			/* of StSliceReference, by ordinal; origins
@@ -221,7 +223,15 @@ extern int	st_query_errposition(const char *text, int location);
 
 /* Why the query has volatile parts, or NULL. */
 extern const char *st_query_volatile(Query *query);
+
+/* Does it call stable functions whose result depends on more than arguments, settings and the time? */
 extern bool st_query_stable(Query *query);
+
+/* Does the query ask for the time, by now() or one of those that follow from it? */
+extern bool st_query_reads_clock(Query *query);
+
+/* The same query as it was at the last refresh; see st_clock_set_before(). */
+extern Query *st_query_before(Query *query);
 
 /*
  * Decompose; never raises for a query that PostgreSQL accepts: see reason. The

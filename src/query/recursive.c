@@ -128,7 +128,7 @@ check_joins(int njoins, int self, StNode *node, BuildContext *context)
 			node->monotone = false;
 		if (count_leaves(join->query, self) == 0 || join->kind == ST_JOIN_INNER)
 			continue;
-		if (join->kind == ST_JOIN_SLICE || join->kind == ST_JOIN_FULL)
+		if (join->kind == ST_JOIN_SLICE || join->kind == ST_JOIN_FULL || join->kind == ST_JOIN_CLOCK)
 			return false;
 		/* the first reference is the one that is preserved */
 		if (count_leaves(st_make_query(list_make1(lsecond(join->flat->rtable)), NULL, NIL), self) > 0)

@@ -25,7 +25,9 @@
 #include "utils/typcache.h"
 
 #include "compat.h"
+#include "query/clock.h"
 #include "query/slice.h"
+#include "util/fault.h"
 
 /* ----- what depends on the order of rows ----- */
 
@@ -328,7 +330,11 @@ prepare_level(Query *query, BuildContext *build)
 		switch (rte->rtekind)
 		{
 			case RTE_RELATION:
-				/* what the rewriter leaves in the range table of a view, out of FROM */
+
+				/*
+				 * what the rewriter leaves in the range table of a view, out
+				 * of FROM
+				 */
 				if (rte->relkind == RELKIND_VIEW)
 				{
 					rte->rtekind = RTE_RESULT;
@@ -415,6 +421,8 @@ prepare_walker(Node *node, void *arg)
 			return true;
 		return query_tree_walker((Query *) node, prepare_walker, arg, QTW_IGNORE_JOINALIASES);
 	}
+	if (st_is_clock(node) && !ST_FAULT("E15 slices"))
+		return st_decline(build, "what time changes has no slices yet") == NULL;
 	if (IsA(node, Var) && ((Var *) node)->varattno <= 0)
 		return st_decline(build, "whole-row and system columns have no delta rule yet") == NULL;
 	return expression_tree_walker(node, prepare_walker, arg);

@@ -292,6 +292,7 @@ visit_join(StJoin *join, FilterContext *context)
 	{
 		case ST_JOIN_INNER:
 		case ST_JOIN_SEMI:
+		case ST_JOIN_CLOCK:
 			visit(join->flat, NULL, context);
 			break;
 		case ST_JOIN_LEFT:

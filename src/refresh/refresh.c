@@ -55,6 +55,7 @@
 #include "refresh/source_read.h"
 #include "refresh/refresh.h"
 #include "store/store.h"
+#include "util/clock.h"
 #include "util/fault.h"
 
 /* pages of change logs that a refresh may read in vain each time */
@@ -208,6 +209,7 @@ collect(Oid relid, bool all, List *along, List **members)
 		entry->table->needs_reinit = table->needs_reinit;
 		entry->table->written_by = table->written_by;
 		entry->table->last_refresh_at = table->last_refresh_at;
+		entry->table->clock = table->clock;
 		entry->table->found_nothing = table->found_nothing;
 		copies = list_concat_unique_oid(copies, table->copies);
 		*members = lappend(*members, make_member(entry));
@@ -264,6 +266,7 @@ try_differential(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outco
 	ResourceOwner owner = CurrentResourceOwner;
 	const char *volatile reason = NULL;
 	StOwnerScope scope;
+	TimestampTz clock = st_clock_set_before(member->entry->table->clock);
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
@@ -289,6 +292,7 @@ try_differential(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outco
 		ErrorData  *error;
 		int			category;
 
+		(void) st_clock_set_before(clock);
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
@@ -313,6 +317,7 @@ try_differential(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outco
 			reason = psprintf("an expression failed over the delta: %s", error->message);
 	}
 	PG_END_TRY();
+	(void) st_clock_set_before(clock);
 	return reason;
 }
 
@@ -382,6 +387,25 @@ write_frontiers(GroupMember *member, Snapshot snapshot, bool recomputed)
 		st_frontier_advance(member->sources[i].frontier, member->sources[i].probe, snapshot, recomputed);
 		st_frontier_write(member->sources[i].frontier);
 	}
+}
+
+/*
+ * From which time on the next refresh is to find what time has changed. Where
+ * nothing was, the time before serves as well, and nothing is written.
+ */
+static void
+write_clock(StEntry *entry)
+{
+	Oid			types[] = {INT8OID, TIMESTAMPTZOID};
+	Datum		values[] = {Int64GetDatum(entry->table->pgt_id), TimestampTzGetDatum(GetCurrentTransactionStartTimestamp())};
+
+	if (entry->program == NULL || !entry->program->clocked || ST_FAULT("E15 clock"))
+		return;
+	SPI_connect();
+	(void) st_catalog_execute("UPDATE pgtrickle.stream_table_internals SET clock = $2 WHERE pgt_id = $1",
+							  2, types, values, NULL);
+	SPI_finish();
+	entry->table->clock = GetCurrentTransactionStartTimestamp();
 }
 
 /* ----- the record of a run ----- */
@@ -545,6 +569,24 @@ end_sources(GroupMember *member)
 			tuplestore_end(member->sources[i].rows);
 }
 
+/* A refresh that had nothing to do. */
+static void
+found_nothing(GroupMember *member, const char *initiated_by, TimestampTz start, Snapshot snapshot,
+			  StRefreshOutcome *outcome)
+{
+	outcome->action = "NO_DATA";
+	/* written when it spares the next one as much reading (rule C13) */
+	if (outcome->log_pages > FEW_PAGES)
+		write_frontiers(member, snapshot, false);
+
+	/*
+	 * rule C13: the scheduler knows, and looks often, unless nobody would
+	 * tell
+	 */
+	if (strcmp(initiated_by, "SCHEDULER") != 0 || member->entry->table->copies != NIL)
+		record(member->entry, initiated_by, start, outcome);
+}
+
 static void
 run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot snapshot,
 		   StRefreshOutcome *outcome)
@@ -581,20 +623,9 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 		reason = read_sources(member, snapshot, outcome);
 		ST_STOP_POINT("changes read");
 		outcome->fallback = reason != NULL;
-		if (reason == NULL && outcome->delta_rows == 0)
+		if (reason == NULL && outcome->delta_rows == 0 && (!entry->program->clocked || ST_FAULT("E15 skip")))
 		{
-			outcome->action = "NO_DATA";
-			/* written when it spares the next one as much reading (rule C13) */
-			if (outcome->log_pages > FEW_PAGES)
-				write_frontiers(member, snapshot, false);
-
-			/*
-			 * rule C13: the scheduler knows, and looks often, unless nobody
-			 * would tell
-			 */
-			if (strcmp(initiated_by, "SCHEDULER") == 0 && entry->table->copies == NIL)
-				return;
-			record(entry, initiated_by, start, outcome);
+			found_nothing(member, initiated_by, start, snapshot, outcome);
 			return;
 		}
 		if (reason == NULL)
@@ -603,6 +634,12 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 			reason = try_differential(member, snapshot, outcome);
 			outcome->fallback = reason != NULL;
 			recomputed = reason != NULL;
+			if (!recomputed && outcome->delta_rows == 0 && outcome->clock_rows == 0)
+			{
+				set_constraints(entry->relid, true);
+				found_nothing(member, initiated_by, start, snapshot, outcome);
+				return;
+			}
 		}
 	}
 	if (recomputed)
@@ -619,6 +656,7 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 	outcome->reason = reason;
 	outcome->action = recomputed ? (entry->table->needs_reinit ? "REINITIALIZE" : "FULL") : "DIFFERENTIAL";
 	write_frontiers(member, snapshot, recomputed);
+	write_clock(entry);
 	ST_STOP_POINT("frontiers written");
 	if (recomputed)
 		adopt_present(entry);
@@ -950,11 +988,14 @@ st_verify(Oid relid, int64 *missing, int64 *unexpected, char **sample)
 	StEntry    *entry;
 	Snapshot	snapshot;
 	StOwnerScope scope;
+	StStatement *query;
+	TimestampTz clock;
 	StZset	   *zset;
 	StZsetStep	step;
 
 	st_entries_hold();
 	entry = st_entry_get(relid);
+	query = entry->original;
 	snapshot = group_snapshot();
 	*missing = *unexpected = 0;
 	*sample = NULL;
@@ -962,7 +1003,19 @@ st_verify(Oid relid, int64 *missing, int64 *unexpected, char **sample)
 	UpdateActiveSnapshotCommandId();
 	st_owner_enter(&scope, entry->owner, entry->table->settings);
 	zset = st_zset_begin(entry->desc, 0, NULL);
-	(void) st_statement_run(entry->original, 0, NULL, GetActiveSnapshot(), collect_result, zset);
+	/* what was right at the last refresh */
+	if (entry->program && entry->program->clocked)
+		query = st_statement_from_query(CurrentMemoryContext, st_query_before(st_stored_query(entry->table)), entry->table->query);
+	clock = st_clock_set_before(st_stream_table_get(relid)->clock);
+	PG_TRY();
+	{
+		(void) st_statement_run(query, 0, NULL, GetActiveSnapshot(), collect_result, zset);
+	}
+	PG_FINALLY();
+	{
+		(void) st_clock_set_before(clock);
+	}
+	PG_END_TRY();
 	st_applier_subtract_contents(entry->applier, zset, GetActiveSnapshot());
 	st_zset_rewind(zset);
 	while (st_zset_next(zset, &step))

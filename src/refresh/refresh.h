@@ -23,6 +23,8 @@ typedef struct StRefreshOutcome
 	const char *reason;			/* of a recompute, or NULL */
 	bool		fallback;		/* planned differential, recomputed */
 	int64		delta_rows;
+	int64		clock_rows;		/* changes of rows that are compared with
+								 * now() */
 	int64		log_pages;		/* read from change logs */
 	StApplyResult applied;
 	double		read_ms;
@@ -165,6 +167,13 @@ extern void st_refresh_initial(Oid relid, StRefreshOutcome *outcome);
  * rows are missing and unexpected, and some of them as jsonb text, or NULL.
  */
 extern bool st_verify(Oid relid, int64 *missing, int64 *unexpected, char **sample);
+
+/*
+ * When a row will next have another answer to a comparison with now(), as the
+ * sources and states are under the snapshot; DT_NOEND: never, or there is none.
+ * Runs as the owner; the caller holds entries.
+ */
+extern TimestampTz st_next_time(StEntry *entry, Snapshot snapshot);
 
 /* Register what the rooms below ask of this one; once, from _PG_init. */
 extern void st_refresh_init(void);

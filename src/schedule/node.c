@@ -9,7 +9,8 @@
  *	  H2). A node whose schedule is a second or less, or follows from such
  *	  ones, is due as soon as it is pending; others when their schedule says so
  *	  and they are pending. What is not captured, or reads what no commit
- *	  tells of, is always pending.
+ *	  tells of, is always pending, and what compares with now() is due when its
+ *	  schedule says so, pending or not.
  *
  *-------------------------------------------------------------------------
  */
@@ -116,6 +117,7 @@ read_node(int row)
 		node->interval = node->timing.every * USECS_PER_SEC * tier_factor(tier);
 	value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 14, &isnull);
 	node->longest = isnull ? ST_NEVER : Max(DatumGetInt64(value) * 1000 / 2, 1);
+	node->clocked = node->captured && bool_column(row, 16) && !ST_FAULT("E15 scheduler");
 	node->pending = true;
 	node->stretch = 1;
 	node->pending_since = st_now();
@@ -268,7 +270,7 @@ st_schedule_read(StSchedule *old)
 							   " t.pooler_compatibility_mode,"
 							   " (SELECT pg_catalog.array_agg(d.source_relid) FROM pgtrickle.pgt_dependencies AS d"
 							   "   WHERE d.pgt_id = t.pgt_id AND d.source_type <> 'VIEW'),"
-							   " i.paused_at IS NOT NULL, t.freshness_deadline_ms, i.copies <> '{}'"
+							   " i.paused_at IS NOT NULL, t.freshness_deadline_ms, i.copies <> '{}', i.clock IS NOT NULL"
 							   " FROM pgtrickle.pgt_stream_tables AS t JOIN pgtrickle.stream_table_internals AS i USING (pgt_id)",
 							   0, NULL, NULL, NULL);
 	ST_STOP_POINT("scheduler has read");
@@ -463,6 +465,15 @@ due_by_interval(StScheduled *node)
 	return st_now() + interval - (now - node->last_refresh);
 }
 
+/* Nothing was written, but time goes on, which may change what it shows. */
+static int64
+due_by_time(StScheduled *node)
+{
+	if (!node->clocked)
+		return ST_NEVER;
+	return Max(due_by_interval(node), node->last_start + USECS_PER_SEC);
+}
+
 int64
 st_scheduled_due(StScheduled *node)
 {
@@ -484,14 +495,14 @@ st_scheduled_due(StScheduled *node)
 	{
 		due = due_by_cron(node);
 		/* it has fired, and there is nothing to do */
-		if (due == 0 && told_by_commits(node) && !node->pending)
+		if (due == 0 && told_by_commits(node) && !node->pending && !node->clocked)
 		{
 			node->last_fire = GetCurrentTimestamp();
 			due = due_by_cron(node);
 		}
 	}
 	else if (told_by_commits(node) && !node->pending)
-		return ST_NEVER;
+		due = due_by_time(node);
 	else if (st_scheduled_follows_commits(node))
 		/* rule K16: a spacing, not a delay */
 		due = node->last_end + Max(st_guc_wake_debounce_ms * INT64CONST(1000), node->last_end - node->last_start);

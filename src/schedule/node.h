@@ -36,6 +36,7 @@ typedef struct StScheduled
 	int64		longest;		/* interval that the service level allows */
 	bool		captured;		/* it reads change logs */
 	bool		polls;			/* and something of which no commit tells */
+	bool		clocked;		/* its rows come and go with time */
 	bool		quiet;			/* no NOTIFY: pooler compatibility */
 	bool		runnable;		/* neither suspended nor in error nor frozen nor paused */
 	bool		failed_before;	/* suspended or in error, by its own error */

@@ -176,7 +176,7 @@ collect_stale(StScheduled *node, List **stale, bool *busy)
 		 * one that is suspended or held is read as it is; where nothing is
 		 * pending, nothing above is
 		 */
-		if (*busy || !upstream->runnable || upstream->held || !upstream->pending || list_member_ptr(*stale, upstream))
+		if (*busy || !upstream->runnable || upstream->held || !(upstream->pending || upstream->clocked) || list_member_ptr(*stale, upstream))
 			continue;
 		collect_stale(upstream, stale, busy);
 		*stale = lappend(*stale, upstream);
@@ -595,7 +595,7 @@ prepare_sleep(StSchedule *schedule)
 		/* what is due now waits for a worker, which tells when it is free */
 		if (!node->running && due > now)
 			next = Min(next, due);
-		if (due != ST_NEVER || !node->runnable || node->held || !st_scheduled_follows_commits(node))
+		if (node->pending || !node->runnable || node->held || !st_scheduled_follows_commits(node))
 			continue;
 		while ((source = bms_next_member(node->sources, source)) >= 0)
 			st_wake_arm(list_nth_oid(schedule->sources, source));

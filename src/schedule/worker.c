@@ -171,6 +171,8 @@ st_job_run(Oid relid, List *along, StJobResult *result)
 	QueryCancelPending = false;
 	PG_TRY();
 	{
+		/* what now() is in the queries */
+		SetCurrentStatementStartTimestamp();
 		StartTransactionCommand();
 		PushActiveSnapshot(GetTransactionSnapshot());
 		report_activity(relid);

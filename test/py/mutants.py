@@ -529,6 +529,55 @@ def settings_of_creation(db):
     db.fresh()
 
 
+def expiring(db, query="SELECT id FROM t WHERE w > now()"):
+    """Rows whose time comes a microsecond after the refresh, in the transaction before."""
+    grouped(db, "(1, '2000-01-01'), (2, 'infinity')", query, "id int, w timestamptz")
+    db.run("DO $$ BEGIN INSERT INTO t VALUES (3, now() + '1 microsecond'), (4, now() + '1 microsecond');"
+           " PERFORM pgtrickle.refresh_stream_table('s'); END $$")
+
+
+@mutant("E15 skip")
+def time_goes_on(db):
+    expiring(db)
+    db.refresh()
+    db.fresh()
+
+
+@mutant("E15 flip")
+def rows_whose_time_has_come(db):
+    expiring(db, "SELECT id, w > now() AS ahead FROM t")
+    db.run("INSERT INTO t VALUES (5, 'infinity')")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("E15 then")
+def rows_that_left_had_the_answers_of_then(db):
+    expiring(db)
+    db.run("DELETE FROM t WHERE id = 3")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("E15 clock")
+def time_of_the_last_refresh(db):
+    expiring(db)
+    db.refresh()
+    db.run("INSERT INTO t VALUES (5, 'infinity')")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("E15 slices")
+def slices_are_of_one_time(db):
+    expiring(db)
+    db.create("s2", "SELECT id, rank() OVER (PARTITION BY id ORDER BY w) AS r FROM t WHERE w > now()", "AUTO")
+    db.run("DO $$ BEGIN UPDATE t SET w = now() + '1 microsecond' WHERE id = 2;"
+           " PERFORM pgtrickle.refresh_stream_table('s2'); END $$")
+    db.refresh("s2")
+    db.fresh("s2", fallback=True)
+
+
 @mutant("E5")
 def slices(db):
     db.run("CREATE TABLE t (id int, k int, v int)", "INSERT INTO t VALUES (1, 1, 5), (2, 1, 7), (3, 2, 9)")

@@ -71,6 +71,13 @@ def commits_wake(db):
     assert time.monotonic() - began < 4, "the scheduler was not woken"
 
 
+@mutant("E15 scheduler")
+def time_needs_no_commit(db):
+    db.run("CREATE TABLE t (id int PRIMARY KEY, at timestamptz)", "INSERT INTO t VALUES (1, now() + interval '1 s'), (2, 'infinity')")
+    scheduled(db, "SELECT count(*) AS n FROM t WHERE at > now()")
+    follow(db, 1)
+
+
 @mutant("H2")
 def pending_until_it_is_done(db):
     scheduled(db)

@@ -70,6 +70,27 @@ def test_follows_commits(scheduled):
     assert scheduled.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE initiated_by = 'SCHEDULER'") >= 20
 
 
+def test_time_alone(scheduled):
+    """A row's time comes, and another's, though nothing is written; commits are followed as well."""
+    scheduled.execute("CREATE TABLE t (id int PRIMARY KEY, at timestamptz)")
+    scheduled.execute("INSERT INTO t VALUES (1, 'infinity'), (2, now() + interval '1.5 s'), (3, '2000-01-01')")
+    scheduled.create("s", "SELECT id FROM t WHERE at > now()")
+    scheduled.create("s2", "SELECT count(*) AS n FROM s", "1s")
+    scheduled.create("s3", "SELECT count(*) AS n FROM t WHERE at <= now()", "* * * * *")
+    wait_for(scheduled.pid, "the scheduler")
+    wait_for(lambda: scheduled.value("SELECT n FROM s2") == 1, "the row to leave")
+    scheduled.follows("s")
+    # what follows commits waits for them, not for its next look at the clock
+    began = time.monotonic()
+    for i in range(10):
+        scheduled.execute("INSERT INTO t VALUES (%s, 'infinity')", (1000 + i,))
+        wait_for(lambda: scheduled.value("SELECT n FROM s2") == 2 + i, "the row")
+    assert time.monotonic() - began < 6, "commits do not wake the scheduler"
+    wait_for(lambda: scheduled.value("SELECT n FROM s3") == 2, "the minute", 75)
+    assert scheduled.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE refresh_reason IS NOT NULL"
+                           " AND initiated_by = 'SCHEDULER'") == 0
+
+
 def test_chain_and_diamond(scheduled):
     scheduled.source()
     scheduled.create("a", "SELECT id, n FROM t WHERE n > 2")
