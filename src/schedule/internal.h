@@ -15,6 +15,12 @@
 /* Fill in what all our workers have in common. */
 extern void st_worker_describe(BackgroundWorker *worker, const char *kind, const char *function);
 
+/*
+ * Does somebody hold or wait for a lock on the database that is not for
+ * connections: to drop, rename or copy it (rule K13)? Waits for nobody.
+ */
+extern bool st_is_database_wanted(Oid database);
+
 extern PGDLLEXPORT void st_launcher_main(Datum argument);
 extern PGDLLEXPORT void st_worker_main(Datum argument);
 

@@ -30,6 +30,7 @@
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/lock.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/hsearch.h"
@@ -46,7 +47,13 @@
 /* how often databases are looked for that nobody told of */
 #define LOOK_INTERVAL_MS 10000
 
-/* a scheduler that died comes back after so long, then after twice as long, and so on */
+/* where nothing may be refreshed, a scheduler looks again after so long if commits ask for one */
+#define REST (60 * USECS_PER_SEC)
+
+/*
+ * a scheduler that died comes back after so long, then after twice as long, and
+ * so on; not later than after the first of these if a commit asks for one
+ */
 #define RESTART_DELAY (1 * USECS_PER_SEC)
 #define LONGEST_RESTART_DELAY (60 * USECS_PER_SEC)
 
@@ -58,6 +65,8 @@ typedef struct LaunchedDatabase
 	int64		not_before;
 	int			deaths;			/* in a row */
 	int64		started;
+	int64		ended;			/* 0: not yet */
+	bool		resting;		/* it had nothing to do */
 } LaunchedDatabase;
 
 void
@@ -161,23 +170,53 @@ is_running(LaunchedDatabase *database)
 	return status == BGWH_STARTED || status == BGWH_NOT_YET_STARTED;
 }
 
+bool
+st_is_database_wanted(Oid database)
+{
+	LOCKTAG		tag;
+
+	if (ST_FAULT("K13"))
+		return false;
+	SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, database, 0);
+	if (LockAcquire(&tag, RowExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
+		return true;
+	LockRelease(&tag, RowExclusiveLock, true);
+	return false;
+}
+
 /* Its scheduler has ended: by itself, or not. */
 static void
 note_end(LaunchedDatabase *database)
 {
 	pfree(database->handle);
 	database->handle = NULL;
-	if (st_wake_take_rest(database->database))
+	database->ended = st_now();
+	database->resting = st_wake_take_empty(database->database) || st_wake_is_resting(database->database);
+	if (database->resting)
 	{
 		database->deaths = 0;
 		database->not_before = ST_NEVER;
 		return;
 	}
 	/* one that lived long does not count */
-	if (st_now() - database->started > LONGEST_RESTART_DELAY)
+	if (database->ended - database->started > LONGEST_RESTART_DELAY)
 		database->deaths = 0;
-	database->not_before = st_now() + Min(RESTART_DELAY << Min(database->deaths, 10), LONGEST_RESTART_DELAY);
+	database->not_before = database->ended + Min(RESTART_DELAY << Min(database->deaths, 10), LONGEST_RESTART_DELAY);
 	database->deaths++;
+}
+
+/* Commits must not start processes one after the other that find nothing to do, or die. */
+static void
+heed_requests(LaunchedDatabase *database)
+{
+	uint32		requests = st_wake_requests(database->database);
+	int64		delay = RESTART_DELAY;
+
+	if (requests == 0)
+		return;
+	if (database->resting)
+		delay = (requests & ST_WAKE_GRAPH) ? 0 : REST;
+	database->not_before = Min(database->not_before, database->ended == 0 ? st_now() : database->ended + delay);
 }
 
 /* False if there is no room for another process. */
@@ -190,6 +229,8 @@ start_scheduler(LaunchedDatabase *database)
 	worker.bgw_main_arg = ObjectIdGetDatum(database->database);
 	worker.bgw_notify_pid = MyProcPid;
 	database->started = st_now();
+	/* what is asked from here on is not answered by what it finds */
+	st_wake_take_requests(database->database);
 	return RegisterDynamicBackgroundWorker(&worker, &database->handle);
 }
 
@@ -216,18 +257,23 @@ attend(HTAB *databases)
 	LaunchedDatabase *database;
 	int64		next = ST_NEVER;
 	bool		full = false;
+	bool		homeless = st_wake_take_homeless();
 
 	hash_seq_init(&sequence, databases);
 	while ((database = hash_seq_search(&sequence)))
 	{
 		if (database->handle && !is_running(database))
 			note_end(database);
-		if (database->handle || !database->present)
+		/* or an earlier launcher has started it */
+		if (database->handle || !database->present || st_wake_scheduler_pid(database->database) != 0)
 			continue;
-		if (st_wake_take_request(database->database))
-			database->not_before = Min(database->not_before, st_now());
+		heed_requests(database);
+		if (homeless && !st_wake_has_place(database->database))
+			database->not_before = Min(database->not_before, Max(st_now(), database->ended + RESTART_DELAY));
 		if (full)
 			continue;
+		if (database->not_before <= st_now() && st_is_database_wanted(database->database))
+			database->not_before = st_now() + RESTART_DELAY;
 		if (database->not_before <= st_now())
 			full = !start_scheduler(database);
 		else

@@ -26,7 +26,6 @@
 #include <signal.h>
 
 #include "access/xact.h"
-#include "catalog/pg_database.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -42,6 +41,7 @@
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/timeout.h"
 #include "utils/timestamp.h"
 
 #include "catalog/extension.h"
@@ -91,6 +91,14 @@ note_catalog_change(Datum arg, Oid relid)
 		catalog_changed = true;
 }
 
+/* To cancel it would do nobody good; but it is this signal by which lock_timeout ends a wait. */
+static void
+handle_cancel(SIGNAL_ARGS)
+{
+	if (get_timeout_indicator(LOCK_TIMEOUT, false))
+		StatementCancelHandler(postgres_signal_arg);
+}
+
 /* ----- one process for a database, which is in nobody's way ----- */
 
 static bool
@@ -100,21 +108,6 @@ be_the_only_one(void)
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 0, SCHEDULER_LOCK_FIELD4);
 	return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
-}
-
-/* Does somebody hold or wait for a lock on the database that is not for connections? */
-static bool
-is_database_wanted(void)
-{
-	LOCKTAG		tag;
-
-	if (ST_FAULT("K13"))
-		return false;
-	SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, MyDatabaseId, 0);
-	if (LockAcquire(&tag, RowExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
-		return true;
-	LockRelease(&tag, RowExclusiveLock, true);
-	return false;
 }
 
 /* ----- refreshes ----- */
@@ -400,7 +393,7 @@ refresh(StSchedule *schedule, StScheduled *node)
 		pqsignal(SIGINT, StatementCancelHandler);
 		st_job_run(node->relid, along, &result);
 		revoke_announcement();
-		pqsignal(SIGINT, SIG_IGN);
+		pqsignal(SIGINT, handle_cancel);
 		pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 		finish(schedule, node, stale, start, generation, &result);
 	}
@@ -461,6 +454,9 @@ reload(StSchedule *old)
 
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
+	/* there may be a place by now */
+	if (st_wake_attach() && !st_wake_become_scheduler())
+		proc_exit(1);
 	catalog_changed = false;
 	if (st_extension_exists())
 	{
@@ -471,6 +467,17 @@ reload(StSchedule *old)
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(context);
 	return schedule;
+}
+
+static bool
+has_extension(void)
+{
+	bool		result;
+
+	StartTransactionCommand();
+	result = st_extension_exists();
+	CommitTransactionCommand();
+	return result;
 }
 
 static bool
@@ -485,8 +492,13 @@ has_work(StSchedule *schedule)
 	ListCell   *lc;
 
 	foreach(lc, schedule->nodes)
-		if (((StScheduled *) lfirst(lc))->runnable)
+	{
+		StScheduled *node = lfirst(lc);
+
+		/* what its own error has stopped is tried again (rule K2) */
+		if (node->runnable || node->failed_before)
 			return true;
+	}
 	return false;
 }
 
@@ -545,7 +557,7 @@ watch_prepared(StSchedule *schedule)
 static bool
 keep_house(StSchedule *schedule)
 {
-	if (is_database_wanted())
+	if (st_is_database_wanted(MyDatabaseId))
 	{
 		st_workers_stop();
 		return false;
@@ -554,6 +566,9 @@ keep_house(StSchedule *schedule)
 	give_way(schedule);
 	watch_prepared(schedule);
 	st_schedule_check_sources(schedule);
+	/* without a place in shared memory nobody tells */
+	if (st_wake_generation() == 0)
+		catalog_changed = true;
 	if (!catalog_changed)
 		st_watch_look(schedule);
 	return true;
@@ -678,19 +693,22 @@ st_scheduler_main(Datum argument)
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(argument), InvalidOid, 0);
 	st_worker_pin_session(SCHEDULER_NAME);
-	/* looks into pg_database if all places are taken */
-	StartTransactionCommand();
-	(void) st_wake_attach();
-	CommitTransactionCommand();
 	CacheRegisterRelcacheCallback(note_catalog_change, (Datum) 0);
-	if (is_database_wanted())
+	if (st_is_database_wanted(MyDatabaseId) || !be_the_only_one())
 		proc_exit(1);
-	if (!be_the_only_one() || !st_wake_become_scheduler())
-		proc_exit(1);
-	generation = st_wake_generation();
+	if (!has_extension())
+	{
+		st_wake_note_empty();
+		proc_exit(0);
+	}
 	do
+	{
+		if (!st_wake_become_scheduler())
+			proc_exit(1);
+		/* before the snapshot, as always (rule H3) */
+		generation = st_wake_generation();
 		schedule = reload(NULL);
-	while (schedule == NULL && !st_wake_rest(generation) && st_wake_become_scheduler());
+	} while (schedule == NULL && !st_wake_rest(generation));
 	if (schedule)
 	{
 		if (st_probation_begin())
@@ -704,7 +722,7 @@ st_scheduler_main(Datum argument)
 		}
 		/* from here on it ends in order, unless it refreshes itself */
 		pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
-		pqsignal(SIGINT, SIG_IGN);
+		pqsignal(SIGINT, handle_cancel);
 		st_workers_init();
 		if (run_loop(schedule))
 			st_probation_end();

@@ -297,8 +297,13 @@ find_worker(int preferred)
 
 	for (int i = 0; i < limit; i++)
 	{
-		if (handles[i] && !is_running(i) && pg_atomic_read_u32(&area->jobs[i].state) != JOB_QUEUED &&
-			pg_atomic_read_u32(&area->jobs[i].state) != JOB_RUNNING)
+		uint32		state = pg_atomic_read_u32(&area->jobs[i].state);
+
+		/*
+		 * a job that is not collected yet keeps its place, although the
+		 * worker is gone
+		 */
+		if (handles[i] && (state == JOB_FREE || state == JOB_GONE) && !is_running(i))
 			clear_worker(i);
 		if (handles[i] == NULL)
 			place = place < 0 ? i : place;
@@ -318,6 +323,7 @@ st_workers_dispatch(Oid relid, List *along, int preferred)
 
 	if (area == NULL || st_guc_parallel_refresh_mode == ST_PARALLEL_OFF)
 		return -2;
+	ST_STOP_POINT("scheduler dispatches");
 	number = find_worker(preferred);
 	if (number < 0)
 		return -1;

@@ -40,7 +40,7 @@
 #include "util/fault.h"
 #include "util/shared_area.h"
 
-#define AREA_NAME "pg_trickle wake 1"
+#define AREA_NAME "pg_trickle wake 2"
 
 /* preloaded, and from the reserve (of which 16 kB are used) */
 #define LARGE_SLOTS 256
@@ -48,14 +48,20 @@
 #define SMALL_SLOTS 14
 #define SMALL_BITS 4096
 
+/* databases without the extension that the launcher has not heard of yet */
+#define EMPTY_DATABASES 32
+
 typedef struct WakeSlot
 {
 	pg_atomic_uint32 database;	/* its OID; 0: free */
 	pg_atomic_uint32 scheduler; /* process number + 1; 0: none */
 	pg_atomic_uint32 scheduler_pid;
-	pg_atomic_uint32 requested; /* a scheduler is wanted */
-	pg_atomic_uint32 resting;	/* the last one ended because there was nothing to do */
-	pg_atomic_uint32 prepared;	/* a transaction that touched a source was prepared */
+	pg_atomic_uint32 requested; /* a scheduler is wanted, and why:
+								 * StWakeReason */
+	pg_atomic_uint32 resting;	/* the last one ended because there was
+								 * nothing to do */
+	pg_atomic_uint32 prepared;	/* a transaction that touched a source was
+								 * prepared */
 	pg_atomic_uint32 any_dirty;
 	pg_atomic_uint64 generation;
 	/* dirty, then armed */
@@ -69,8 +75,11 @@ typedef struct WakeArea
 	int64		incarnation;
 	pg_atomic_uint32 launcher;	/* process number + 1; 0: none */
 	pg_atomic_uint32 launcher_pid;
-	pg_atomic_uint32 requested; /* in some slot */
+	pg_atomic_uint32 requested; /* in some slot, or without one */
+	pg_atomic_uint32 homeless;	/* the graph of some database that has no slot
+								 * has changed */
 	pg_atomic_uint32 workers;	/* of all databases */
+	pg_atomic_uint32 empty[EMPTY_DATABASES];	/* OIDs; 0: free */
 } WakeArea;
 
 static WakeArea *area = NULL;
@@ -121,7 +130,10 @@ init_area(void *memory, bool found, bool is_large)
 	pg_atomic_init_u32(&area->launcher, 0);
 	pg_atomic_init_u32(&area->launcher_pid, 0);
 	pg_atomic_init_u32(&area->requested, 0);
+	pg_atomic_init_u32(&area->homeless, 0);
 	pg_atomic_init_u32(&area->workers, 0);
+	for (int i = 0; i < EMPTY_DATABASES; i++)
+		pg_atomic_init_u32(&area->empty[i], 0);
 	for (uint32 i = 0; i < area->nslots; i++)
 	{
 		WakeSlot   *new = slot_at(i);
@@ -251,7 +263,7 @@ st_wake_note_source(Oid source)
 void
 st_wake_note_graph(void)
 {
-	graph_changed = attach();
+	graph_changed = attach() || area != NULL;
 }
 
 static void
@@ -281,21 +293,15 @@ armed_word(uint32 bit)
 	return &slot->words[area->nbits / 32 + bit / 32];
 }
 
-/* Nobody listens: ask for somebody who does. */
+/* Nobody listens: ask for somebody who does. What was asked for already costs the launcher nothing. */
 static void
-request(void)
+request(StWakeReason reason)
 {
-	pg_atomic_write_u32(&slot->requested, 1);
+	if (pg_atomic_fetch_or_u32(&slot->requested, reason) & reason)
+		return;
 	pg_atomic_write_u32(&area->requested, 1);
 	pg_memory_barrier();
 	set_latch_of(&area->launcher);
-}
-
-void
-st_wake_request_scheduler(void)
-{
-	if (attach())
-		request();
 }
 
 static void
@@ -303,6 +309,14 @@ tell_scheduler(void)
 {
 	bool		wake = graph_changed;
 
+	if (slot == NULL)
+	{
+		pg_atomic_write_u32(&area->homeless, 1);
+		pg_atomic_write_u32(&area->requested, 1);
+		pg_memory_barrier();
+		set_latch_of(&area->launcher);
+		return;
+	}
 	for (int i = 0; i < ntouched; i++)
 	{
 		uint32		bit = bit_of(touched[i]);
@@ -325,7 +339,7 @@ tell_scheduler(void)
 			wake = true;
 	}
 	if (pg_atomic_read_u32(&slot->scheduler) == 0)
-		request();
+		request(graph_changed ? ST_WAKE_GRAPH : ST_WAKE_COMMIT);
 	else if (wake && !ST_FAULT("H1"))
 		set_latch_of(&slot->scheduler);
 }
@@ -340,12 +354,13 @@ at_transaction(XactEvent event, void *arg)
 				tell_scheduler();
 			break;
 		case XACT_EVENT_PREPARE:
+
 			/*
 			 * COMMIT PREPARED may run where this library is not loaded (rule
 			 * H5). The transaction can be seen by now, so that whoever takes
 			 * the flag finds it.
 			 */
-			if ((ntouched > 0 || graph_changed) && !ST_FAULT("H5"))
+			if (slot && (ntouched > 0 || graph_changed) && !ST_FAULT("H5"))
 				pg_atomic_write_u32(&slot->prepared, 1);
 			break;
 		case XACT_EVENT_ABORT:
@@ -388,22 +403,33 @@ st_wake_rest(uint64 generation)
 {
 	if (slot == NULL)
 		return true;
-	pg_atomic_write_u32(&slot->resting, 1);
 	ST_STOP_POINT("scheduler rests");
 	resign(&slot->scheduler, &slot->scheduler_pid);
 	/* a commit that came before found somebody to tell */
-	if ((pg_atomic_read_u32(&slot->any_dirty) == 0 && pg_atomic_read_u64(&slot->generation) == generation) ||
-		ST_FAULT("H4"))
-		return true;
-	pg_atomic_write_u32(&slot->resting, 0);
-	return false;
+	if (pg_atomic_read_u64(&slot->generation) != generation && !ST_FAULT("H4"))
+		return false;
+
+	/*
+	 * who changes the graph from here on asks the launcher, whatever this
+	 * says
+	 */
+	pg_atomic_write_u32(&slot->resting, 1);
+	return true;
 }
 
 static void
 resign_at_exit(int code, Datum arg)
 {
-	if (slot)
+	if (slot && pg_atomic_read_u32(&slot->scheduler_pid) == (uint32) MyProcPid)
+	{
 		resign(&slot->scheduler, &slot->scheduler_pid);
+
+		/*
+		 * which may not be the one that has started this process, and is told
+		 * by nobody else then
+		 */
+		set_latch_of(&area->launcher);
+	}
 	if (area)
 		resign(&area->launcher, &area->launcher_pid);
 }
@@ -421,9 +447,14 @@ st_wake_become_scheduler(void)
 		return true;			/* nobody can be asked; a lock tells */
 	if (!become(&slot->scheduler, &slot->scheduler_pid))
 		return false;
-	before_shmem_exit(resign_at_exit, (Datum) 0);
+	pg_atomic_write_u32(&slot->resting, 0);
+	pg_atomic_write_u32(&slot->requested, 0);
+	pg_memory_barrier();
 	if (collected == NULL)
+	{
+		before_shmem_exit(resign_at_exit, (Datum) 0);
 		collected = MemoryContextAllocZero(TopMemoryContext, sizeof(uint32) * (area->nbits / 32));
+	}
 	return true;
 }
 
@@ -548,12 +579,21 @@ st_wake_launcher_pid(void)
 	return area ? (int) pg_atomic_read_u32(&area->launcher_pid) : 0;
 }
 
-bool
-st_wake_take_request(Oid database)
+uint32
+st_wake_requests(Oid database)
 {
 	WakeSlot   *other = find_slot(database);
 
-	return other && pg_atomic_exchange_u32(&other->requested, 0) != 0;
+	return other ? pg_atomic_read_u32(&other->requested) : 0;
+}
+
+void
+st_wake_take_requests(Oid database)
+{
+	WakeSlot   *other = find_slot(database);
+
+	if (other)
+		pg_atomic_write_u32(&other->requested, 0);
 }
 
 bool
@@ -563,11 +603,51 @@ st_wake_take_any_request(void)
 }
 
 bool
-st_wake_take_rest(Oid database)
+st_wake_has_place(Oid database)
+{
+	return find_slot(database) != NULL;
+}
+
+bool
+st_wake_take_homeless(void)
+{
+	return pg_atomic_exchange_u32(&area->homeless, 0) != 0;
+}
+
+bool
+st_wake_is_resting(Oid database)
 {
 	WakeSlot   *other = find_slot(database);
 
-	return other && pg_atomic_exchange_u32(&other->resting, 0) != 0;
+	return other && pg_atomic_read_u32(&other->resting) != 0;
+}
+
+void
+st_wake_note_empty(void)
+{
+	if (area == NULL)
+		(void) st_shared_area_attach(&shared);
+	for (int i = 0; area && i < EMPTY_DATABASES; i++)
+	{
+		uint32		nobody = 0;
+
+		if (pg_atomic_compare_exchange_u32(&area->empty[i], &nobody, MyDatabaseId))
+			return;
+	}
+}
+
+bool
+st_wake_take_empty(Oid database)
+{
+	bool		result = false;
+
+	for (int i = 0; i < EMPTY_DATABASES; i++)
+	{
+		uint32		expected = database;
+
+		result |= pg_atomic_compare_exchange_u32(&area->empty[i], &expected, 0);
+	}
+	return result;
 }
 
 void

@@ -37,9 +37,10 @@ extern int64 st_wake_incarnation(void);
 extern bool st_wake_become_scheduler(void);
 
 /*
- * Stop being it because there is nothing to do: the launcher starts another
- * when a commit asks for one. False if a commit came since the generation was
- * read and st_wake_collect() was called.
+ * Stop being it because there is nothing that may be refreshed, whatever commits
+ * touch: the launcher starts another when the graph changes, and looks again
+ * now and then while commits ask. False if the graph has changed since the
+ * generation was read.
  */
 extern bool st_wake_rest(uint64 generation);
 
@@ -83,15 +84,37 @@ extern bool st_wake_join_workers(int limit);
 extern bool st_wake_become_launcher(void);
 extern int	st_wake_launcher_pid(void);
 
-/* Is a scheduler asked for in this database, or in any? The question is taken. */
-extern bool st_wake_take_request(Oid database);
+/*
+ * Is a scheduler asked for in this database, and why? Bits of StWakeReason, which
+ * stay until st_wake_take_requests(), or until there is a scheduler.
+ */
+typedef enum StWakeReason
+{
+	ST_WAKE_COMMIT = 1,			/* a source was touched */
+	ST_WAKE_GRAPH = 2
+} StWakeReason;
+
+extern uint32 st_wake_requests(Oid database);
+extern void st_wake_take_requests(Oid database);
+
+/* Is one asked for in any? The question is taken. */
 extern bool st_wake_take_any_request(void);
 
-/* Has the last scheduler of the database ended because there was nothing to do? Said once. */
-extern bool st_wake_take_rest(Oid database);
+/* Are there commits that can ask for this database? */
+extern bool st_wake_has_place(Oid database);
 
-/* Ask for a scheduler of this database, now. */
-extern void st_wake_request_scheduler(void);
+/* Has the graph of some database changed for which nobody can ask? Said once. */
+extern bool st_wake_take_homeless(void);
+
+/* Has the last scheduler of the database ended because there was nothing to do? */
+extern bool st_wake_is_resting(Oid database);
+
+/*
+ * The database of this process does not have the extension, and needs no place
+ * in the area. Told to the launcher once, which takes it.
+ */
+extern void st_wake_note_empty(void);
+extern bool st_wake_take_empty(Oid database);
 
 /* From _PG_init. */
 extern void st_wake_init(void);
