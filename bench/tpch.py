@@ -4,6 +4,7 @@
     ./dev bench tpch q3 q5 --rounds 5
     ./dev bench tpch --scale 1 --percent 0.1
     ./dev bench tpch --show bench/tpch.json
+    ./dev bench tpch --plans bench/tpch-plans.json     statements and plans, against that file
 
 It starts a server of its own and removes it.  Every query has a stream table
 and a materialized view over the same tables with the same indexes.  After each
@@ -18,6 +19,7 @@ import os
 import pathlib
 import sys
 
+import plans
 import report
 from server import TOP, Server, Session, say, spread
 from tpch_data import BATCHES, Tpch, differing, directory
@@ -96,8 +98,21 @@ def measure(args, names):
                    "scale": args.scale, "percent": args.percent, "rounds": args.rounds, "runs": []}
         for kind in args.batches:
             results["runs"] += bench.batch(kind, names)
+        if args.plans:
+            results["plans"] = plans.record(bench, "MIX", names, say)
         bench.conn.close()
     return results
+
+
+def compare_plans(path, results, keep):
+    """Print what moved since the artifact was written; write it anew if asked to, or if there is none."""
+    artifact = {key: results[key] for key in ("server_version", "cores", "scale", "percent")}
+    artifact["queries"] = results.pop("plans")
+    if path.exists():
+        lines = list(plans.differences(json.loads(path.read_text(encoding="utf8")), artifact))
+        print("\n".join([f"{path.name}: {len(lines)} things moved", *lines]))
+    if keep or not path.exists():
+        path.write_text(json.dumps(artifact, indent=1) + "\n", encoding="utf8")
 
 
 def merged(path, results):
@@ -129,6 +144,9 @@ def main():
     parser.add_argument("--rounds", type=int, default=3, help="default 3")
     parser.add_argument("--json", metavar="FILE", default=str(TOP / "build" / "tpch.json"),
                         help="where the figures go, in place of those of the same queries (default build/tpch.json)")
+    parser.add_argument("--plans", metavar="FILE", help="20 refreshes more of each query; what moved of its statements since that"
+                        " file was written, which is written if there is none")
+    parser.add_argument("--keep-plans", action="store_true", help="write that file anew")
     parser.add_argument("--show", metavar="FILE", help="measure nothing, print the table of that file")
     args = parser.parse_args()
     if args.show:
@@ -136,6 +154,8 @@ def main():
         return 0
     names = list(QUERIES) if "all" in args.query else [q for q in QUERIES if q in args.query]
     results = measure(args, names)
+    if args.plans:
+        compare_plans(pathlib.Path(args.plans), results, args.keep_plans)
     exact = all(r["exact"] for r in results["runs"])
     results = merged(pathlib.Path(args.json), results)
     pathlib.Path(args.json).write_text(json.dumps(results, indent=1) + "\n", encoding="utf8")

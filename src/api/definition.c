@@ -164,7 +164,7 @@ st_definition_decide(StDefinition *definition)
 	if (reason == NULL)
 	{
 		definition->polls = st_query_polls(definition->query);
-		tree = st_query_build(definition->polls ? st_poll_replaced(definition->query, InvalidOid, NULL) : definition->query, false, NIL);
+		tree = st_query_build(definition->polls ? st_poll_pretended(definition->query) : definition->query, false, NIL);
 		reason = tree->reason;
 	}
 	if (reason == NULL)

@@ -243,10 +243,20 @@ pretend(Query *query, RangeTblEntry *rte, PollContext *context)
 Query *
 st_poll_replaced(Query *query, Oid reader, const List *copies)
 {
-	PollContext context = {.visit = copies ? replace : pretend, .reader = reader, .copies = copies};
+	PollContext context = {.visit = replace, .reader = reader, .copies = copies};
 	Query	   *result = copyObject(query);
 
 	return polled_walker((Node *) result, &context) ? NULL : result;
+}
+
+Query *
+st_poll_pretended(Query *query)
+{
+	PollContext context = {.visit = pretend};
+	Query	   *result = copyObject(query);
+
+	(void) polled_walker((Node *) result, &context);
+	return result;
 }
 
 /* ----- copies ----- */

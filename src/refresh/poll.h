@@ -22,10 +22,12 @@ extern const char *st_poll_refused(Query *query);
 
 /*
  * A copy of the query that reads the copies instead. NULL if one of them is
- * missing: "reader" is the role as which the query runs. With "copies" NULL it
- * reads the sources as if they were tables, which is good for deciding only.
+ * missing: "reader" is the role as which the query runs.
  */
 extern Query *st_poll_replaced(Query *query, Oid reader, const List *copies);
+
+/* One that reads the sources as if they were tables, which is good for deciding only. */
+extern Query *st_poll_pretended(Query *query);
 
 /*
  * The copies for a query of "reader": OIDs, sorted, each once. Those that are

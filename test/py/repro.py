@@ -1,8 +1,8 @@
-"""Shrinks a failure of test_random.py to the statements that matter.
+"""Shrinks a failure of test_random.py and its kin to the statements that matter.
 
-    ./dev repro SEED [--output FILE]
+    ./dev repro SEED [--kind outer] [--output FILE]
 
-runs the query of that seed, recording what each session executes, takes
+runs the query of that seed (of test_random_outer.py), recording what each session executes, takes
 statements away for as long as the failure stays the same, and writes what is
 left as a script for psql: build/repro-SEED.sql.  If it takes several sessions
 the script is an isolation spec, build/repro-SEED.spec.
@@ -10,6 +10,7 @@ the script is an isolation spec, build/repro-SEED.spec.
 import argparse
 import collections
 import contextlib
+import importlib
 import itertools
 import os
 import pathlib
@@ -21,6 +22,11 @@ import psycopg.sql
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import conftest  # noqa: E402
+
+# What makes queries of one kind: the module with its Queries.
+KINDS = {"random": "test_random", "outer": "test_random_outer", "setops": "test_random_setops",
+         "subqueries": "test_random_subqueries", "windows": "test_random_windows", "recursive": "test_random_recursive",
+         "slices": "test_random_slices"}
 
 # What one session does.  A text of None refreshes the stream table `name` and
 # compares it with its query; session 0 is the one that creates it.
@@ -233,9 +239,9 @@ def statement(text):
     return text.strip().rstrip(";") + ";\n"
 
 
-def script(steps, wanted, seed):
+def script(steps, wanted, seed, kind="random"):
     """(suffix, text) of a file that shows the failure."""
-    head = f"Seed {seed} of test/py/test_random.py: {wanted}"
+    head = f"Seed {seed} of test/py/{KINDS[kind]}.py: {wanted}"
     sessions = sorted({step.session for step in steps})
     if len(sessions) == 1:
         body = "".join(comparison(step.name) if step.text is None else statement(step.text) for step in steps)
@@ -255,14 +261,14 @@ def script(steps, wanted, seed):
     return ".spec", "".join(lines) + "\npermutation " + " ".join(names) + "\n"
 
 
-def record(server, seed):
+def record(server, seed, kind="random"):
     """What query number `seed` executes."""
     import test_random
     steps = []
     db = conftest.Database(server)
     try:
         with recording(steps):
-            test_random.one_query(db, seed, [])
+            test_random.one_query(db, seed, [], importlib.import_module(KINDS[kind]))
         return steps, None
     except (AssertionError, psycopg.Error) as e:
         return steps, f"{type(e).__name__}: {e}"
@@ -271,28 +277,33 @@ def record(server, seed):
         forget(server, db.name)
 
 
+def reproduce(server, seed, kind="random", output=None):
+    """(exit status, what became of it): the script is written if the failure is found again."""
+    steps, error = record(server, seed, kind)
+    if error is None:
+        return 0, f"seed {seed} does not fail"
+    replayer = Replayer(server)
+    short, wanted = shrink(replayer, steps)
+    if wanted is None:
+        return 1, f"seed {seed} failed, but its {len(steps)} statements do not fail again:\n{error}"
+    suffix, text = script(short, wanted, seed, kind)
+    output = output or str(conftest.TOP / "build" / f"repro-{'' if kind == 'random' else kind + '-'}{seed}")
+    pathlib.Path(output + suffix).write_text(text, encoding="utf8")
+    return 0, f"{wanted}\n{len(steps)} statements, {len(short)} after {replayer.tries} tries: {output}{suffix}"
+
+
 def main():
     parser = argparse.ArgumentParser(prog="./dev repro")
     parser.add_argument("seed", type=int)
+    parser.add_argument("--kind", default="random", choices=KINDS, help="default random")
     parser.add_argument("--output", help="without suffix; default build/repro-SEED")
     args = parser.parse_args()
-    output = args.output or str(conftest.TOP / "build" / f"repro-{args.seed}")
     server = conftest.Server(preload=os.environ.get("ST_PRELOAD", ""), conf=os.environ.get("ST_SERVER_CONF", ""))
     try:
         server.start()
-        steps, error = record(server, args.seed)
-        if error is None:
-            print(f"seed {args.seed} does not fail")
-            return 0
-        replayer = Replayer(server)
-        short, wanted = shrink(replayer, steps)
-        if wanted is None:
-            print(f"seed {args.seed} failed, but its {len(steps)} statements do not fail again:\n{error}")
-            return 1
-        suffix, text = script(short, wanted, args.seed)
-        pathlib.Path(output + suffix).write_text(text, encoding="utf8")
-        print(f"{wanted}\n{len(steps)} statements, {len(short)} after {replayer.tries} tries: {output}{suffix}")
-        return 0
+        failed, text = reproduce(server, args.seed, args.kind, args.output)
+        print(text)
+        return failed
     finally:
         server.remove()
 

@@ -1,6 +1,10 @@
 """./dev repro leaves of a failure what matters, in a script that shows it."""
+import argparse
+
 import conftest
+import long_check
 import repro
+import test_random
 from repro import Step
 
 # The comparison is with the text: a row of group 2 is then one too many.
@@ -92,3 +96,37 @@ def test_recording(server):
         database.drop()
     assert [s.text for s in steps[-3:]] == ["BEGIN", "INSERT INTO u VALUES (5, 2, 'it''s')", "COMMIT"]
     assert repro.Replayer(server).failure(steps) == "public.st is not what its query returns"
+
+
+def check_of(server, **arguments):
+    defaults = {"queries": 7, "seed": 31, "minutes": 10, "kinds": list(repro.KINDS)}
+    return long_check.LongCheck(server, argparse.Namespace(**{**defaults, **arguments}))
+
+
+def test_long_check(server):
+    """Each kind makes queries that can be compared."""
+    check = check_of(server)
+    assert check.run() == 0 and not check.failures
+    assert check.results["compared"] >= 7 and sum(check.results[kind] > 0 for kind in repro.KINDS) >= 5, check.results
+
+
+def test_long_check_fails(server, monkeypatch):
+    """A failure is shrunk and told at the end, and the others are compared nevertheless."""
+    original = test_random.one_query
+    shrunk = []
+
+    def one_query(db, seed, *arguments):
+        assert seed != 42, "planted"
+        return original(db, seed, *arguments)
+
+    monkeypatch.setattr(test_random, "one_query", one_query)
+    monkeypatch.setattr(repro, "reproduce", lambda server, seed, kind: shrunk.append((kind, seed)) or (0, ""))
+    check = check_of(server, seed=41, queries=4, kinds=["random", "setops"])
+    assert check.run() == 1
+    assert sorted(check.failures) == [(kind, 42, "AssertionError: planted") for kind in ("random", "setops")]
+    assert sorted(shrunk) == [("random", 42), ("setops", 42)]
+    assert check.results["compared"] >= 2
+
+
+def test_long_check_out_of_time(server):
+    assert check_of(server, minutes=0).run() == 1
