@@ -25,6 +25,8 @@
  *	  which is the formula above for two, and at the end P is joined with the
  *	  rest. That is 3 (k - 1) + 2 terms for k changed references.
  *
+ *	  A state of one row that is only compared with has a term of its own.
+ *
  *	  A join that is not an inner one has further terms, or others (outer.c).
  *
  *	  A term may join rows that never existed together, so terms carry columns
@@ -35,6 +37,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -44,6 +47,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "delta/block.h"
@@ -212,15 +216,150 @@ make_term(StProgram *program, Query *join, const Bitmapset *deltas)
 	return term;
 }
 
+/* ----- one row that changes its values ----- */
+
+/*
+ * The delta of an ungrouped state is its row before and its row after. Where
+ * nothing but comparisons other than by equality connects it, most rows of the
+ * rest compare alike with either, and come to nothing when they are netted.
+ * So the rest is asked for the rows that do not (rule E11). True: "reference"
+ * is such a state; "about" are the conditions on it.
+ */
+static bool
+is_only_compared(StProgram *program, Query *join, int reference, List **about)
+{
+	int			varno = reference + 1;
+	int			ordinal = st_node_leaf_ordinal(rt_fetch(varno, join->rtable));
+	StNode	   *node = ordinal < 0 ? NULL : program->nodes[ordinal].node;
+	ListCell   *lc;
+
+	*about = NIL;
+	if (node == NULL || node->nkeys > 0 || node->top || node->step || node->whole || node->first ||
+		list_length(join->rtable) == 1 ||
+		bms_is_member(varno, pull_varnos(NULL, (Node *) join->targetList)))
+		return false;
+	foreach(lc, make_ands_implicit((Expr *) join->jointree->quals))
+	{
+		OpExpr	   *condition = lfirst(lc);
+
+		if (!bms_is_member(varno, pull_varnos(NULL, (Node *) condition)))
+			continue;
+		/* by an index, few rows are found for either */
+		if (IsA(condition, OpExpr) && list_length(condition->args) == 2 &&
+			op_mergejoinable(condition->opno, exprType(linitial(condition->args))))
+			return false;
+		*about = lappend(*about, condition);
+	}
+	foreach(lc, join->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (bms_is_member(varno, pull_varnos(NULL, (Node *) rte->functions)) ||
+			bms_is_member(varno, pull_varnos(NULL, (Node *) rte->values_lists)))
+			return false;
+	}
+	return *about != NIL;
+}
+
+typedef struct ValueContext
+{
+	RangeTblEntry *state;
+	int			varno;
+	bool		after;			/* of the row that has entered, else left */
+} ValueContext;
+
+/* Values of the state become subqueries of its delta, which are computed once. */
+static Node *
+value_mutator(Node *node, void *arg)
+{
+	ValueContext *context = arg;
+	RangeTblEntry *rte;
+	AttrNumber	weight;
+	SubLink    *sublink;
+	Expr	   *zero;
+	Expr	   *sign;
+
+	if (node == NULL)
+		return NULL;
+	check_stack_depth();
+	if (!IsA(node, Var) || ((Var *) node)->varno != context->varno)
+		return expression_tree_mutator(node, value_mutator, arg);
+	rte = copyObject(context->state);
+	weight = st_weigh_entry(rte);
+	zero = (Expr *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(0), false, FLOAT8PASSBYVAL);
+	sign = weight_of(1, weight);
+	sublink = makeNode(SubLink);
+	sublink->subLinkType = EXPR_SUBLINK;
+	sublink->location = -1;
+	sublink->subselect = (Node *)
+		st_make_query(list_make1(rte),
+					  (Node *) make_opclause(Int8LessOperator, BOOLOID, false, context->after ? zero : sign,
+											 context->after ? sign : zero, InvalidOid, InvalidOid),
+					  NIL);
+	node = copyObject(node);
+	((Var *) node)->varno = 1;
+	((Query *) sublink->subselect)->targetList = st_make_targets(list_make1(node));
+	return (Node *) sublink;
+}
+
+/* Do these conditions hold for the state's row before, or after? */
+static Expr *
+holds(List *conditions, RangeTblEntry *state, int varno, bool after)
+{
+	ValueContext context = {state, varno, after};
+	BooleanTest *test = makeNode(BooleanTest);
+
+	test->arg = (Expr *) value_mutator((Node *) make_ands_explicit(copyObject(conditions)), &context);
+	/* without a value, or with NULL, they do not hold, nor is that unknown */
+	test->booltesttype = IS_TRUE;
+	test->location = -1;
+	return ST_FAULT("E11 compared") ? test->arg : (Expr *) test;
+}
+
+/* The term of such a state. */
+static Query *
+make_crossing_term(Query *join, int reference, List *about)
+{
+	Query	   *term = copyObject(join);
+	RangeTblEntry *state = rt_fetch(reference + 1, join->rtable);
+	List	   *quals = NIL;
+	List	   *refs = NIL;
+	CaseExpr   *sign = makeNode(CaseExpr);
+	CaseWhen   *enters = makeNode(CaseWhen);
+	ListCell   *lc;
+
+	foreach(lc, make_ands_implicit((Expr *) join->jointree->quals))
+		if (!list_member_ptr(about, lfirst(lc)))
+			quals = lappend(quals, copyObject(lfirst(lc)));
+	quals = lappend(quals, make_opclause(BooleanNotEqualOperator, BOOLOID, false, holds(about, state, reference + 1, true),
+										 holds(about, state, reference + 1, false), InvalidOid, InvalidOid));
+	foreach(lc, term->jointree->fromlist)
+		if (lfirst_node(RangeTblRef, lc)->rtindex != reference + 1)
+			refs = lappend(refs, lfirst(lc));
+	enters->expr = holds(about, state, reference + 1, true);
+	enters->result = (Expr *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(1), false, FLOAT8PASSBYVAL);
+	sign->casetype = INT8OID;
+	sign->args = list_make1(enters);
+	sign->defresult = (Expr *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(-1), false, FLOAT8PASSBYVAL);
+	term->jointree = makeFromExpr(refs, (Node *) make_ands_explicit(quals));
+	term->hasSubLinks = true;
+	add_weight(term, (Expr *) sign);
+	return term;
+}
+
 /* All terms, over the subsets of "changed" from behind "member" on added to "chosen". */
 static void
 print_terms(StringInfo sql, StProgram *program, Query *join, const Bitmapset *changed, int member, Bitmapset *chosen)
 {
 	int			next = bms_next_member(changed, member);
+	int			only;
+	List	   *about;
 
 	if (next < 0)
 	{
-		if (!bms_is_empty(chosen) && !(ST_FAULT("E2") && bms_num_members(chosen) > 1))
+		if (bms_get_singleton_member(chosen, &only) && is_only_compared(program, join, only, &about))
+			add_term(sql, make_crossing_term(join, only, about));
+		else if (!bms_is_empty(chosen) && !(ST_FAULT("E2") && bms_num_members(chosen) > 1))
 			add_term(sql, make_term(program, join, chosen));
 		return;
 	}

@@ -611,6 +611,15 @@ def keys_of_which_a_subquery_finds_nothing(db):
     db.fresh()
 
 
+@mutant("E11 compared")
+def compared_with_nothing(db):
+    db.run("CREATE TABLE t (id int, n int)", "CREATE TABLE u (n int)", "INSERT INTO t VALUES (1, 1), (2, 5)")
+    db.create("s", "SELECT id FROM t WHERE n > (SELECT avg(n) FROM u)")
+    db.run("INSERT INTO u VALUES (3)")
+    db.refresh()
+    db.fresh()
+
+
 @mutant("E11")
 def count_of_nothing(db):
     db.run("CREATE TABLE t (id int, n int)", "CREATE TABLE u (n int)", "INSERT INTO t VALUES (1, 1)", "INSERT INTO u VALUES (1)")

@@ -159,3 +159,20 @@ def test_conditions_that_the_log_has_seen_to(big):
         check_fresh(conn, "s")
     finally:
         conn.execute("SELECT pgtrickle.drop_stream_table('s')")
+
+
+def test_a_value_that_moves(big):
+    """Of what is compared with an aggregate, the rows are handed on that compare otherwise than before."""
+    conn = big.connect()
+    conn.execute("SELECT pgtrickle.create_stream_table('s', 'SELECT id, n FROM big WHERE id > (SELECT avg(id) FROM other)',"
+                 " refresh_mode => 'DIFFERENTIAL')")
+    try:
+        conn.execute("UPDATE other SET id = id + 2000000 WHERE id = 7")
+        with Cost(conn) as cost:
+            conn.execute("SELECT pgtrickle.refresh_stream_table('s')")
+        assert conn.execute("SELECT rows_deleted FROM pgtrickle.pgt_refresh_history ORDER BY refresh_id DESC LIMIT 1").fetchone()[0] == 2
+        assert max(s.plan["Actual Rows"] for s in cost.statements) <= 10
+        check_fresh(conn, "s")
+    finally:
+        conn.execute("SELECT pgtrickle.drop_stream_table('s')")
+        conn.execute("UPDATE other SET id = 7 WHERE id = 2000007")
