@@ -128,8 +128,11 @@ OBJS = \
 	src/api/graph.o \
 	src/api/information.o \
 	src/api/lifecycle.o \
+	src/api/lineage.o \
 	src/api/name.o \
 	src/api/operators.o \
+	src/api/parameter.o \
+	src/api/redefine.o \
 	src/api/refuse.o \
 	src/api/rename.o \
 	src/api/service.o \

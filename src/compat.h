@@ -137,6 +137,14 @@ typedef Oid RelFileNumber;
 #define StReindexRelationParts(relid, flags, params) reindex_relation(relid, flags, params)
 #endif
 
+/* 16 can check as whom a table is truncated */
+#if PG_VERSION_NUM >= 160000
+#define StExecuteTruncateGuts(rels, relids, logged) \
+	ExecuteTruncateGuts(rels, relids, logged, DROP_RESTRICT, false, false)
+#else
+#define StExecuteTruncateGuts(rels, relids, logged) ExecuteTruncateGuts(rels, relids, logged, DROP_RESTRICT, false)
+#endif
+
 /* index_create and makeIndexInfo gain arguments in 16, 17 and 18 */
 #if PG_VERSION_NUM >= 180000
 #define StMakeIndexInfo(natts, am, expressions, unique) \

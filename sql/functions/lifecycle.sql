@@ -31,7 +31,13 @@ CREATE OR REPLACE FUNCTION pgtrickle.alter_stream_table(
     max_differential_joins integer DEFAULT NULL, max_delta_fraction double precision DEFAULT NULL)
 RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_alter_stream_table';
 COMMENT ON FUNCTION pgtrickle.alter_stream_table(text, text, text, text, text, text, text, text, boolean, boolean, text, text, bigint, integer, text, integer, double precision) IS
-    'Changes schedule, status or refresh mode of a stream table; NULL leaves a property as it is. Another mode recomputes the stream table at once; writers of its sources wait until the transaction ends. The other parameters are 0A000 in this release. Errors: 42P01 unknown, 42501 not the owner, 22023 bad value, 0A000 if mode DIFFERENTIAL is asked for and the query has no delta.';
+    'Changes properties of a stream table; NULL leaves one as it is, 0 takes a limit away. Another query or mode recomputes the stream table at once; writers of its sources wait until the transaction ends. With another query it stays the same table, with its rights, indexes, comments and views: columns are matched by name, added at the end, dropped, or given another type; readers wait if any is. The order of its own columns is kept. A stream table in status ERROR becomes ACTIVE. Parameters whose capability this release does not have are 0A000. Errors: 42P01 unknown, 42501 not the owner, 22023 bad value, 0A000 if mode DIFFERENTIAL is asked for and the query has no delta, 42P15 if the query reads the stream table itself, 2BP01 if others use a column that would go or change.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.stream_table_lineage(name text)
+RETURNS TABLE(output_col text, source_table text, source_col text)
+LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'st_sql_stream_table_lineage';
+COMMENT ON FUNCTION pgtrickle.stream_table_lineage(text) IS
+    'From which columns of which tables the values of each column of a stream table are computed: a row each, views expanded, a whole row as all of its columns. What only decides on rows (WHERE, joins, groups) is not listed. Error: 42P01 unknown.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.drop_stream_table(name text, cascade boolean DEFAULT false)
 RETURNS void LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_drop_stream_table';

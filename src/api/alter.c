@@ -28,11 +28,14 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/formatting.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 
 #include "api/definition.h"
 #include "api/name.h"
+#include "api/parameter.h"
+#include "api/redefine.h"
 #include "capture/capture.h"
 #include "catalog/extension.h"
 #include "compat.h"
@@ -84,18 +87,98 @@ static void
 alter_tier(Oid relid, const char *tier)
 {
 	static const char *const tiers[] = {"hot", "warm", "cold", "frozen"};
+	Oid			types[] = {OIDOID, TEXTOID};
+	Datum		values[2] = {ObjectIdGetDatum(relid)};
 
 	for (int i = 0; i < lengthof(tiers); i++)
 		if (pg_strcasecmp(tier, tiers[i]) == 0)
 		{
-			set_column(relid, "UPDATE pgtrickle.pgt_stream_tables SET refresh_tier = $2, updated_at = pg_catalog.now()"
-					   " WHERE pgt_relid = $1", tiers[i]);
+			values[1] = CStringGetTextDatum(tiers[i]);
+			if (i >= 2 &&
+				st_catalog_execute("SELECT 1 FROM pgtrickle.pgt_stream_tables WHERE pgt_relid = $1 AND refresh_tier = 'hot' AND $2 <> 'hot'",
+								   2, types, values, NULL) > 0)
+				ereport(NOTICE,
+						(errmsg("stream table \"%s\" leaves the tier hot for %s", get_rel_name(relid), tiers[i]),
+						 errdetail(i == 3 ? "It is not refreshed by itself any more." : "It is refreshed less often than its schedule says.")));
+			(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET refresh_tier = $2, updated_at = pg_catalog.now()"
+									  " WHERE pgt_relid = $1", 2, types, values, NULL);
 			return;
 		}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("invalid argument: unknown tier \"%s\"", tier),
 			 errhint("Use hot, warm, cold or frozen.")));
+}
+
+/* ----- words, flags and limits ----- */
+
+static char *
+word(FunctionCallInfo fcinfo, int n)
+{
+	char	   *value = PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
+
+	return value ? asc_tolower(value, strlen(value)) : NULL;
+}
+
+/* In the order of creation's checks, before anything is changed. */
+static void
+check_parameters(FunctionCallInfo fcinfo)
+{
+	char	   *cdc_mode = word(fcinfo, 7);
+	char	   *fuse = word(fcinfo, 11);
+
+	st_require_one_of("diamond_consistency", word(fcinfo, 5), "none", "atomic", NULL);
+	st_require_one_of("diamond_schedule_policy", word(fcinfo, 6), "fastest", "slowest", NULL);
+	st_require_one_of("cdc_mode", cdc_mode, "auto", "trigger", "wal");
+	if (cdc_mode && strcmp(cdc_mode, "wal") == 0)
+		st_refuse_parameter("cdc_mode 'wal'");
+	if (!PG_ARGISNULL(8) && PG_GETARG_BOOL(8))
+		st_refuse_parameter("append_only");
+	st_require_one_of("fuse", fuse, "off", "on", "auto");
+	if (fuse && strcmp(fuse, "off") != 0)
+		st_refuse_parameter(psprintf("fuse '%s'", fuse));
+	if ((!PG_ARGISNULL(12) && PG_GETARG_INT64(12) <= 0) || (!PG_ARGISNULL(13) && PG_GETARG_INT32(13) <= 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid argument: %s is not positive", PG_ARGISNULL(12) ? "fuse_sensitivity" : "fuse_ceiling")));
+	if (!PG_ARGISNULL(12))
+		st_refuse_parameter("fuse_ceiling");
+	if (!PG_ARGISNULL(13))
+		st_refuse_parameter("fuse_sensitivity");
+	if (!PG_ARGISNULL(14) && *text_to_cstring(PG_GETARG_TEXT_PP(14)) != '\0')
+		st_refuse_parameter("partition_by");
+	st_check_limits(PG_ARGISNULL(15) ? 0 : PG_GETARG_INT32(15), PG_ARGISNULL(16) ? 0 : PG_GETARG_FLOAT8(16));
+}
+
+/* NULL leaves what is; 0 is no limit. */
+static void
+alter_options(FunctionCallInfo fcinfo, Oid relid)
+{
+	Oid			types[] = {OIDOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, INT4OID, FLOAT8OID};
+	static const int arguments[] = {5, 6, 7, 9, 15, 16};
+	Datum		values[7] = {ObjectIdGetDatum(relid)};
+	char		nulls[] = "       ";
+	bool		isnull;
+
+	for (int i = 0; i < lengthof(arguments); i++)
+	{
+		char	   *chosen = i < 3 ? word(fcinfo, arguments[i]) : NULL;
+
+		nulls[i + 1] = PG_ARGISNULL(arguments[i]) ? 'n' : ' ';
+		values[i + 1] = chosen ? CStringGetTextDatum(chosen) : PG_GETARG_DATUM(arguments[i]);
+	}
+	if (strcmp(nulls, " nnnnnn") == 0)
+		return;
+	(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET diamond_consistency = coalesce($2, diamond_consistency),"
+							  " diamond_schedule_policy = coalesce($3, diamond_schedule_policy),"
+							  " requested_cdc_mode = coalesce($4, requested_cdc_mode),"
+							  " pooler_compatibility_mode = coalesce($5, pooler_compatibility_mode),"
+							  " max_differential_joins = CASE WHEN $6 IS NULL THEN max_differential_joins ELSE nullif($6, 0) END,"
+							  " max_delta_fraction = CASE WHEN $7 IS NULL THEN max_delta_fraction ELSE nullif($7, 0) END,"
+							  " updated_at = pg_catalog.now() WHERE pgt_relid = $1"
+							  " RETURNING diamond_consistency, diamond_schedule_policy", 7, types, values, nulls);
+	st_check_diamond(TextDatumGetCString(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)),
+					 TextDatumGetCString(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull)));
 }
 
 /* Whatever else was changed, a table in status ERROR gets another chance. */
@@ -112,17 +195,6 @@ leave_error(Oid relid)
 
 /* ----- mode ----- */
 
-/* Sources that the stream table has captured so far, by OID. */
-static List *
-captured_sources(int64 pgt_id)
-{
-	Oid			types[] = {INT8OID};
-	Datum		values[] = {Int64GetDatum(pgt_id)};
-
-	return st_catalog_oids("SELECT source_relid FROM pgtrickle.source_frontier WHERE pgt_id = $1 ORDER BY source_relid",
-						   1, types, values);
-}
-
 /*
  * The sources whose capture begins or ends with the wanted mode, as far as can
  * be told without reading the query, which would lock them: those that the
@@ -136,7 +208,7 @@ sources_concerned(StStreamTable *table, const char *wanted)
 	ListCell   *lc;
 
 	if (strcmp(table->refresh_mode, "FULL") != 0)
-		return strcmp(wanted, "FULL") == 0 ? captured_sources(table->pgt_id) : NIL;
+		return strcmp(wanted, "FULL") == 0 ? st_captured_sources(table->pgt_id) : NIL;
 	if (strcmp(wanted, "FULL") == 0)
 		return NIL;
 	foreach(lc, st_sources_of(table->pgt_id))
@@ -154,29 +226,14 @@ sources_concerned(StStreamTable *table, const char *wanted)
 static void
 update_catalog(StStreamTable *table, StDefinition *definition)
 {
-	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, TEXTOID, OIDARRAYOID, INT2OID, INT2ARRAYOID, OIDARRAYOID, INT2ARRAYOID,
-	OIDARRAYOID};
-	Datum		values[10];
-	char		nulls[11] = "          ";
+	Oid			types[] = {INT8OID, TEXTOID};
+	Datum		values[] = {Int64GetDatum(table->pgt_id), CStringGetTextDatum(definition->mode)};
 
-	values[0] = Int64GetDatum(table->pgt_id);
-	values[1] = CStringGetTextDatum(definition->requested_mode);
-	values[2] = definition->reason ? CStringGetTextDatum(definition->reason) : (Datum) 0;
-	nulls[2] = definition->reason ? ' ' : 'n';
-	values[3] = CStringGetTextDatum(definition->mode);
-	values[4] = st_oid_array(definition->nstates, definition->states);
-	values[5] = Int16GetDatum(definition->identity.kind);
-	values[6] = st_attnum_array(definition->identity.nkeys, definition->identity.keys);
-	st_definition_unindexed(definition, &values[7], &values[8]);
-	values[9] = st_oid_list_array(definition->copies);
 	SPI_connect();
-	(void) st_catalog_execute("UPDATE pgtrickle.stream_table_internals SET requested_refresh_mode = $2, full_reason = $3,"
-							  " states = $5, identity_kind = $6, key_columns = $7,"
-							  " unindexed_relations = $8, unindexed_columns = $9, copies = $10"
-							  " WHERE pgt_id = $1", 10, types, values, nulls);
-	(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET refresh_mode = $4, needs_reinit = is_populated,"
+	st_definition_update_internals(definition, table->pgt_id);
+	(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET refresh_mode = $2, needs_reinit = is_populated,"
 							  " updated_at = pg_catalog.now()"
-							  " WHERE pgt_id = $1", 4, types, values, nulls);
+							  " WHERE pgt_id = $1", 2, types, values, NULL);
 	st_definition_write_dependencies(definition, table->pgt_id);
 	SPI_finish();
 	CacheInvalidateRelcacheByRelid(table->relid);
@@ -211,37 +268,24 @@ decide(StStreamTable *table, StDefinition *definition, Oid owner)
 	st_definition_decide(definition);
 	if (strcmp(definition->mode, table->refresh_mode) != 0)
 		st_definition_prepare_copies(definition);
+	st_definition_map_identity(definition);
 	st_owner_leave(&scope);
 	if (strcmp(definition->mode, table->refresh_mode) != 0 && definition->sources)
 		st_require_fresh_snapshot();
 }
 
-/* The right to capture the sources is the owner's (rule J16). */
-static void
-install_capture(StStreamTable *table, StDefinition *definition, Oid owner)
-{
-	StOwnerScope scope;
-
-	st_owner_enter(&scope, owner, table->settings);
-	st_definition_install_capture(definition);
-	st_owner_leave(&scope);
-}
-
 static void
 switch_mode(StStreamTable *table, StDefinition *definition)
 {
-	List	   *captured = captured_sources(table->pgt_id);
+	List	   *captured = st_captured_sources(table->pgt_id);
 	StIdentity	old_identity = {table->identity_kind, table->nkeys, table->keys};
-	bool		same_identity = definition->identity.kind == old_identity.kind &&
-		definition->identity.nkeys == old_identity.nkeys &&
-		(old_identity.nkeys == 0 ||
-		 memcmp(definition->identity.keys, old_identity.keys, sizeof(AttrNumber) * old_identity.nkeys) == 0);
+	bool		same_identity = st_same_identity(&definition->identity, &old_identity);
 	ListCell   *lc;
 
 	if (table->populated && strcmp(table->status, "SUSPENDED") != 0)
 		st_definition_fill_copies(definition);
 	if (definition->sources)
-		install_capture(table, definition, st_relation_owner(table->relid));
+		st_install_capture_as(table, definition, st_relation_owner(table->relid));
 	st_definition_create_states(definition, table->pgt_id);
 	st_definition_create_indexes(definition, !same_identity);
 	update_catalog(table, definition);
@@ -273,14 +317,9 @@ static void
 alter_mode(Oid relid, const char *mode)
 {
 	StStreamTable *table = st_require_stream_table(relid);
-	StDefinition definition = {.requested_mode = st_parse_mode(mode)};
+	StDefinition definition = {.requested_mode = mode};
 	List	   *sources;
 
-	if (strcmp(definition.requested_mode, "IMMEDIATE") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("refresh mode IMMEDIATE is not available in this release"),
-				 errhint("Use AUTO, FULL or DIFFERENTIAL.")));
 	sources = sources_concerned(table, definition.requested_mode);
 	if (sources)
 		st_definition_lock(sources, st_refresh_nodes(table));
@@ -295,7 +334,7 @@ alter_mode(Oid relid, const char *mode)
 	}
 	/* it cannot be maintained any more as it is, which only the query told */
 	if (sources == NIL)
-		st_definition_lock(definition.tree ? st_definition_sources(&definition) : captured_sources(table->pgt_id),
+		st_definition_lock(definition.tree ? st_definition_sources(&definition) : st_captured_sources(table->pgt_id),
 						   st_refresh_nodes(table));
 	switch_mode(table, &definition);
 }
@@ -303,14 +342,10 @@ alter_mode(Oid relid, const char *mode)
 Datum
 st_sql_alter_stream_table(PG_FUNCTION_ARGS)
 {
-	static const char *const later[] = {
-		NULL, "query", NULL, NULL, NULL, "diamond_consistency", "diamond_schedule_policy", "cdc_mode",
-		"append_only", "pooler_compatibility_mode", NULL, "fuse", "fuse_ceiling", "fuse_sensitivity",
-		"partition_by", "max_differential_joins", "max_delta_fraction"
-	};
 	Oid			relid;
 	bool		changed = false;
 	char	   *schedule = NULL;
+	char	   *mode;
 
 	PreventCommandIfReadOnly("alter_stream_table()");
 	if (PG_ARGISNULL(0))
@@ -320,27 +355,25 @@ st_sql_alter_stream_table(PG_FUNCTION_ARGS)
 	relid = st_resolve_stream_table(PG_GETARG_TEXT_PP(0));
 	st_require_owner(relid);
 	st_note_lifecycle_call();
-	for (int i = 0; i < lengthof(later); i++)
-	{
-		changed |= i > 0 && !PG_ARGISNULL(i);
-		if (later[i] && !PG_ARGISNULL(i))
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("parameter \"%s\" of alter_stream_table() is not available in this release", later[i]),
-					 errhint("Drop the stream table and create it with the other value.")));
-	}
-	if (!changed)
-		PG_RETURN_VOID();
+	mode = PG_ARGISNULL(3) ? NULL : st_parse_mode(text_to_cstring(PG_GETARG_TEXT_PP(3)));
+	if (mode && strcmp(mode, "IMMEDIATE") == 0)
+		st_refuse_parameter("refresh mode IMMEDIATE");
+	check_parameters(fcinfo);
+	for (int i = 1; i < PG_NARGS(); i++)
+		changed |= !PG_ARGISNULL(i);
 	if (!PG_ARGISNULL(2))
 		schedule = st_parse_schedule(text_to_cstring(PG_GETARG_TEXT_PP(2)));
 
 	/*
-	 * its locks come before that of the catalog row, which a refresh writes
+	 * their locks come before that of the catalog row, which a refresh writes
 	 * last
 	 */
-	if (!PG_ARGISNULL(3))
-		alter_mode(relid, text_to_cstring(PG_GETARG_TEXT_PP(3)));
+	if (!PG_ARGISNULL(1))
+		st_redefine(relid, text_to_cstring(PG_GETARG_TEXT_PP(1)), mode);
+	else if (mode)
+		alter_mode(relid, mode);
 	SPI_connect();
+	alter_options(fcinfo, relid);
 	if (!PG_ARGISNULL(2))
 		set_column(relid, "UPDATE pgtrickle.pgt_stream_tables SET schedule = $2, updated_at = pg_catalog.now()"
 				   " WHERE pgt_relid = $1", schedule);
@@ -351,6 +384,7 @@ st_sql_alter_stream_table(PG_FUNCTION_ARGS)
 	else
 		leave_error(relid);
 	SPI_finish();
-	CacheInvalidateRelcacheByRelid(relid);
+	if (changed)
+		CacheInvalidateRelcacheByRelid(relid);
 	PG_RETURN_VOID();
 }

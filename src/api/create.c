@@ -25,9 +25,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "optimizer/optimizer.h"
 #include "nodes/makefuncs.h"
-#include "nodes/nodeFuncs.h"
 #include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/formatting.h"
@@ -36,6 +34,7 @@
 #include "utils/lsyscache.h"
 
 #include "api/definition.h"
+#include "api/parameter.h"
 #include "api/name.h"
 #include "catalog/depend.h"
 #include "catalog/internal_table.h"
@@ -60,28 +59,6 @@ text_argument(FunctionCallInfo fcinfo, int n)
 	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
 }
 
-static void
-require_one_of(const char *what, const char *value, const char *first, const char *second, const char *third)
-{
-	if (value == NULL || pg_strcasecmp(value, first) == 0 || pg_strcasecmp(value, second) == 0 ||
-		(third && pg_strcasecmp(value, third) == 0))
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid argument: %s \"%s\"", what, value),
-			 errhint(third ? "Use %s, %s or %s." : "Use %s or %s.", first, second, third)));
-}
-
-/* A parameter whose capability this release does not have. */
-static void
-refuse(const char *what)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("%s is not available in this release", what),
-			 errhint("Leave the parameter out, or pass its default.")));
-}
-
 /* Parameters in the order of the contract; what comes later is refused. */
 static void
 check_parameters(FunctionCallInfo fcinfo, CreatePlan *plan)
@@ -97,17 +74,14 @@ check_parameters(FunctionCallInfo fcinfo, CreatePlan *plan)
 				 errmsg("invalid argument: name, query and refresh_mode must not be NULL")));
 	plan->definition.requested_mode = st_parse_mode(text_argument(fcinfo, 3));
 	if (strcmp(plan->definition.requested_mode, "IMMEDIATE") == 0)
-		refuse("refresh mode IMMEDIATE");
-	require_one_of("diamond_consistency", consistency, "none", "atomic", NULL);
+		st_refuse_parameter("refresh mode IMMEDIATE");
+	st_require_one_of("diamond_consistency", consistency, "none", "atomic", NULL);
 	if (consistency && pg_strcasecmp(consistency, "none") == 0)
 		ereport(NOTICE,
 				(errmsg("stream tables that \"%s\" reads may be refreshed at different times", text_argument(fcinfo, 0)),
 				 errdetail("Its diamond_consistency is \"none\".")));
-	require_one_of("diamond_schedule_policy", policy, "fastest", "slowest", NULL);
-	if (policy && pg_strcasecmp(policy, "slowest") == 0 && consistency && pg_strcasecmp(consistency, "none") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid argument: diamond_schedule_policy \"slowest\" needs diamond_consistency \"atomic\"")));
+	st_require_one_of("diamond_schedule_policy", policy, "fastest", "slowest", NULL);
+	st_check_diamond(consistency, policy);
 	plan->name = st_parse_name(PG_GETARG_TEXT_PP(0));
 	plan->definition.name = plan->name->relname;
 	if (PG_ARGISNULL(2))
@@ -116,54 +90,25 @@ check_parameters(FunctionCallInfo fcinfo, CreatePlan *plan)
 				 errmsg("invalid argument: schedule is NULL"),
 				 errhint("Use 'calculated' to follow the stream tables that read this one.")));
 	plan->schedule = st_parse_schedule(text_argument(fcinfo, 2));
-	require_one_of("cdc_mode", cdc_mode, "auto", "trigger", "wal");
+	st_require_one_of("cdc_mode", cdc_mode, "auto", "trigger", "wal");
 	if (cdc_mode && pg_strcasecmp(cdc_mode, "wal") == 0)
-		refuse("cdc_mode 'wal'");
+		st_refuse_parameter("cdc_mode 'wal'");
 	if (!PG_ARGISNULL(8) && PG_GETARG_BOOL(8))
-		refuse("append_only");
+		st_refuse_parameter("append_only");
 	if (!PG_ARGISNULL(10))
-		refuse("partition_by");
+		st_refuse_parameter("partition_by");
 	if (!PG_ARGISNULL(13))
-		refuse("output_distribution_column");
+		st_refuse_parameter("output_distribution_column");
 	if (!PG_ARGISNULL(14) && PG_GETARG_BOOL(14))
-		refuse("temporal");
+		st_refuse_parameter("temporal");
 	if (backend && (pg_strcasecmp(backend, "citus") == 0 || pg_strcasecmp(backend, "pg_mooncake") == 0))
-		refuse(psprintf("storage_backend '%s'", backend));
-	require_one_of("storage_backend", backend, "heap", "none", NULL);
-	if (!PG_ARGISNULL(11) && PG_GETARG_INT32(11) < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid argument: max_differential_joins is negative"),
-				 errhint("NULL or 0 means no limit.")));
-	if (!PG_ARGISNULL(12) && !(PG_GETARG_FLOAT8(12) >= 0 && PG_GETARG_FLOAT8(12) <= 1))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid argument: max_delta_fraction is not between 0 and 1"),
-				 errhint("It is the share of a source that may have changed; NULL or 0 means no limit.")));
+		st_refuse_parameter(psprintf("storage_backend '%s'", backend));
+	st_require_one_of("storage_backend", backend, "heap", "none", NULL);
+	st_check_limits(PG_ARGISNULL(11) ? 0 : PG_GETARG_INT32(11), PG_ARGISNULL(12) ? 0 : PG_GETARG_FLOAT8(12));
 	plan->query_text = text_argument(fcinfo, 1);
 }
 
 /* ----- creating ----- */
-
-static List *
-result_columns(Query *query)
-{
-	List	   *columns = NIL;
-	ListCell   *lc;
-
-	foreach(lc, query->targetList)
-	{
-		TargetEntry *tle = lfirst_node(TargetEntry, lc);
-		Oid			type = exprType((Node *) tle->expr);
-
-		if (tle->resjunk)
-			continue;
-		columns = lappend(columns, makeColumnDef(tle->resname, type == UNKNOWNOID ? TEXTOID : type,
-												 exprTypmod((Node *) tle->expr),
-												 exprCollation((Node *) tle->expr)));
-	}
-	return columns;
-}
 
 /* As create_ctas_internal in PostgreSQL's createas.c. */
 static void
@@ -173,7 +118,7 @@ create_relation(CreatePlan *plan)
 	ObjectAddress address;
 
 	create->relation = plan->name;
-	create->tableElts = result_columns(plan->definition.query);
+	create->tableElts = st_result_columns(plan->definition.query);
 	create->oncommit = ONCOMMIT_NOOP;
 	address = DefineRelation(create, RELKIND_RELATION, GetUserId(), NULL, NULL);
 	CommandCounterIncrement();
@@ -184,20 +129,6 @@ create_relation(CreatePlan *plan)
 }
 
 /* ----- the catalog ----- */
-
-/* The constant of LIMIT or OFFSET of a top-N query, as an integer; false if it has none. */
-static bool
-row_limit(Query *query, Node *rows, Datum *result)
-{
-	Const	   *constant = (Const *) eval_const_expressions(NULL, rows);
-
-	*result = (Datum) 0;
-	if (query->sortClause == NIL || constant == NULL || !IsA(constant, Const) || constant->constisnull ||
-		constant->consttype != INT8OID || DatumGetInt64(constant->constvalue) > INT_MAX)
-		return false;
-	*result = Int32GetDatum((int32) DatumGetInt64(constant->constvalue));
-	return true;
-}
 
 static int64
 insert_catalog(CreatePlan *plan, FunctionCallInfo fcinfo)
@@ -225,8 +156,8 @@ insert_catalog(CreatePlan *plan, FunctionCallInfo fcinfo)
 	values[10] = PG_ARGISNULL(11) ? (Datum) 0 : PG_GETARG_DATUM(11);
 	nulls[11] = PG_ARGISNULL(12) ? 'n' : ' ';
 	values[11] = PG_ARGISNULL(12) ? (Datum) 0 : PG_GETARG_DATUM(12);
-	nulls[12] = row_limit(plan->definition.query, plan->definition.query->limitCount, &values[12]) ? ' ' : 'n';
-	nulls[13] = nulls[12] == ' ' && row_limit(plan->definition.query, plan->definition.query->limitOffset, &values[13]) ? ' ' : 'n';
+	nulls[12] = st_row_limit(plan->definition.query, plan->definition.query->limitCount, &values[12]) ? ' ' : 'n';
+	nulls[13] = nulls[12] == ' ' && st_row_limit(plan->definition.query, plan->definition.query->limitOffset, &values[13]) ? ' ' : 'n';
 	(void) st_catalog_execute("INSERT INTO pgtrickle.pgt_stream_tables (pgt_relid, pgt_name, pgt_schema, defining_query,"
 							  " schedule, refresh_mode, diamond_consistency, diamond_schedule_policy, requested_cdc_mode,"
 							  " pooler_compatibility_mode, max_differential_joins, max_delta_fraction, topk_limit, topk_offset)"

@@ -17,7 +17,9 @@
 #include "commands/defrem.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -189,6 +191,60 @@ st_definition_decide(StDefinition *definition)
 	definition->nstates = reason ? 0 : list_length(tree->nodes);
 	definition->states = palloc0(sizeof(Oid) * Max(definition->nstates, 1));
 	choose_identity(definition);
+}
+
+/* ----- the result ----- */
+
+List *
+st_result_columns(Query *query)
+{
+	List	   *columns = NIL;
+	ListCell   *lc;
+
+	foreach(lc, query->targetList)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+		Oid			type = exprType((Node *) tle->expr);
+
+		if (tle->resjunk)
+			continue;
+		columns = lappend(columns, makeColumnDef(tle->resname, type == UNKNOWNOID ? TEXTOID : type,
+												 exprTypmod((Node *) tle->expr),
+												 exprCollation((Node *) tle->expr)));
+	}
+	return columns;
+}
+
+bool
+st_row_limit(Query *query, Node *rows, Datum *result)
+{
+	Const	   *constant = (Const *) eval_const_expressions(NULL, rows);
+
+	*result = (Datum) 0;
+	if (query->sortClause == NIL || constant == NULL || !IsA(constant, Const) || constant->constisnull ||
+		constant->consttype != INT8OID || DatumGetInt64(constant->constvalue) > INT_MAX)
+		return false;
+	*result = Int32GetDatum((int32) DatumGetInt64(constant->constvalue));
+	return true;
+}
+
+void
+st_definition_map_identity(StDefinition *definition)
+{
+	AttrNumber *keys = palloc(sizeof(AttrNumber) * Max(definition->identity.nkeys, 1));
+
+	for (int i = 0; i < definition->identity.nkeys; i++)
+		keys[i] = get_attnum(definition->relid,
+							 list_nth_node(TargetEntry, definition->query->targetList,
+										   definition->identity.keys[i] - 1)->resname);
+	definition->identity.keys = keys;
+}
+
+bool
+st_same_identity(const StIdentity *a, const StIdentity *b)
+{
+	return a->kind == b->kind && a->nkeys == b->nkeys &&
+		(a->nkeys == 0 || memcmp(a->keys, b->keys, sizeof(AttrNumber) * a->nkeys) == 0);
 }
 
 /* ----- what belongs to it ----- */
@@ -432,6 +488,29 @@ st_definition_unindexed(const StDefinition *definition, Datum *relations, Datum 
 	}
 	*relations = st_oid_array(list_length(lookups), oids);
 	*columns = st_attnum_array(list_length(lookups), attnums);
+}
+
+void
+st_definition_update_internals(StDefinition *definition, int64 pgt_id)
+{
+	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, OIDARRAYOID, INT2OID, INT2ARRAYOID, OIDARRAYOID, INT2ARRAYOID,
+	OIDARRAYOID};
+	Datum		values[9];
+	char		nulls[] = "         ";
+
+	values[0] = Int64GetDatum(pgt_id);
+	values[1] = CStringGetTextDatum(definition->requested_mode);
+	values[2] = definition->reason ? CStringGetTextDatum(definition->reason) : (Datum) 0;
+	nulls[2] = definition->reason ? ' ' : 'n';
+	values[3] = st_oid_array(definition->nstates, definition->states);
+	values[4] = Int16GetDatum(definition->identity.kind);
+	values[5] = st_attnum_array(definition->identity.nkeys, definition->identity.keys);
+	st_definition_unindexed(definition, &values[6], &values[7]);
+	values[8] = st_oid_list_array(definition->copies);
+	(void) st_catalog_execute("UPDATE pgtrickle.stream_table_internals SET requested_refresh_mode = $2, full_reason = $3,"
+							  " states = $4, identity_kind = $5, key_columns = $6,"
+							  " unindexed_relations = $7, unindexed_columns = $8, copies = $9"
+							  " WHERE pgt_id = $1", 9, types, values, nulls);
 }
 
 static const char *

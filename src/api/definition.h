@@ -44,6 +44,19 @@ typedef struct StDefinition
  */
 extern void st_definition_decide(StDefinition *definition);
 
+/* Columns of the query's result, of ColumnDef. */
+extern List *st_result_columns(Query *query);
+
+/* The constant of LIMIT or OFFSET of a top-N query, as an integer; false if it has none. */
+extern bool st_row_limit(Query *query, Node *rows, Datum *result);
+
+/*
+ * The identity's keys are positions in the result, which are attribute numbers
+ * of a table that is to be made: of one that exists, look them up by name.
+ */
+extern void st_definition_map_identity(StDefinition *definition);
+extern bool st_same_identity(const StIdentity *a, const StIdentity *b);
+
 /*
  * Find or make the copies of what is to be followed through copies, and let the
  * tree and the sources be those of a query over the copies. Until then they are
@@ -74,6 +87,12 @@ extern void st_definition_create_states(StDefinition *definition, int64 pgt_id);
 
 /* Make the indexes of the states and, with "own", of the stream table's identity. */
 extern void st_definition_create_indexes(StDefinition *definition, bool own);
+
+/*
+ * What is kept of a definition beside its query: modes, states, identity,
+ * copies. SPI is connected.
+ */
+extern void st_definition_update_internals(StDefinition *definition, int64 pgt_id);
 
 /* Replace the stream table's rows of pgt_dependencies; SPI is connected. */
 extern void st_definition_write_dependencies(StDefinition *definition, int64 pgt_id);

@@ -31,7 +31,10 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_trigger.h"
+#include "commands/tablecmds.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -44,6 +47,9 @@
 #include "util/written_row.h"
 
 static object_access_hook_type previous_hook = NULL;
+
+/* the stream table whose columns this session is changing itself */
+static Oid	let_pass = InvalidOid;
 
 static void
 check_rule(Oid rule)
@@ -219,6 +225,8 @@ object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg
 		check_trigger(object);
 	else if (class == NamespaceRelationId && access == OAT_POST_ALTER)
 		check_schema(object);
+	else if (class == RelationRelationId && sub > 0 && object == let_pass)
+		return;
 	else if (class == RelationRelationId && sub > 0 && (access == OAT_POST_CREATE || access == OAT_DROP))
 	{
 		if (st_is_stream_table(object))
@@ -231,6 +239,31 @@ object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg
 		else
 			check_relation(object);
 	}
+}
+
+void
+st_alter_columns(Oid relid, List *commands)
+{
+	Oid			outer = let_pass;
+	AlterTableStmt *statement = makeNode(AlterTableStmt);
+
+	/* a change of type wants to know the statement that it is part of */
+	AlterTableUtilityContext context = {.pstmt = makeNode(PlannedStmt),.queryString = "", .relid = relid};
+
+	statement->relation = makeRangeVar(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid), -1);
+	statement->cmds = commands;
+	statement->objtype = OBJECT_TABLE;
+	let_pass = relid;
+	PG_TRY();
+	{
+		AlterTable(statement, AccessExclusiveLock, &context);
+	}
+	PG_FINALLY();
+	{
+		let_pass = outer;
+	}
+	PG_END_TRY();
+	CommandCounterIncrement();
 }
 
 void

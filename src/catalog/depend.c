@@ -102,6 +102,13 @@ collect_types(Node *node, void *arg)
 }
 
 void
+st_depend_forget(Oid relid)
+{
+	delete_rows(relid, NULL);
+	CommandCounterIncrement();
+}
+
+void
 st_depend_record(Oid relid, Query *query, List *views)
 {
 	ObjectAddresses *others = new_object_addresses();

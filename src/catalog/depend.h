@@ -18,6 +18,9 @@
  */
 extern void st_depend_record(Oid relid, Query *query, List *views);
 
+/* The end of all such rows of a stream table. */
+extern void st_depend_forget(Oid relid);
+
 /* OIDs of the stream tables that depend on an object by such a row; whether one does on something in a schema. */
 extern List *st_depend_dependants(Oid class, Oid object);
 extern bool st_depend_uses_schema(Oid relid, Oid schema);

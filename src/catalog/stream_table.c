@@ -204,6 +204,12 @@ st_stream_table_analysed(const StStreamTable *table)
 }
 
 char *
+st_stream_table_requested_mode(const StStreamTable *table)
+{
+	return internal_text(table, "requested_refresh_mode");
+}
+
+char *
 st_stream_table_query_text(const StStreamTable *table)
 {
 	return internal_text(table, "query_text");

@@ -75,6 +75,9 @@ extern char *st_stream_table_tree(const StStreamTable *table);
 /* The query as it was before its views were expanded, and the same as SQL, which tells it from another. */
 extern char *st_stream_table_analysed(const StStreamTable *table);
 extern char *st_stream_table_query_text(const StStreamTable *table);
+
+/* The mode asked for: AUTO, FULL or DIFFERENTIAL. */
+extern char *st_stream_table_requested_mode(const StStreamTable *table);
 extern bool st_is_stream_table(Oid relid);
 
 /*

@@ -1,0 +1,473 @@
+/*-------------------------------------------------------------------------
+ *
+ * redefine.c
+ *	  Another query for a stream table.
+ *
+ * NOTES
+ *	  The table stays: its OID, rights, comments, indexes, triggers, policies,
+ *	  views over it. Its columns are those of the query by name; columns are
+ *	  added at the end and dropped where they are, so the order is the table's
+ *	  and not the query's (rule J12).
+ *
+ *	  If a column gets another type, the table is emptied before, because no
+ *	  row is converted, all are computed: that locks readers out until the end
+ *	  of the transaction, as each change of columns does. Otherwise the
+ *	  difference between the two results is written, as by any refresh.
+ *
+ *	  Lock order: as for a change of mode (alter.c), with the sources and
+ *	  upstream nodes of both queries.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "commands/tablecmds.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/readfuncs.h"
+#include "parser/parse_type.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "api/lineage.h"
+#include "api/name.h"
+#include "api/redefine.h"
+#include "api/refuse.h"
+#include "capture/capture.h"
+#include "catalog/depend.h"
+#include "catalog/extension.h"
+#include "compat.h"
+#include "refresh/poll.h"
+#include "store/store.h"
+
+/* What becomes of the columns; lists of names, and of ColumnDef. */
+typedef struct ColumnChanges
+{
+	List	   *added;			/* of ColumnDef */
+	List	   *retyped;		/* of ColumnDef */
+	List	   *dropped;		/* of names */
+	bool		reordered;
+} ColumnChanges;
+
+List *
+st_captured_sources(int64 pgt_id)
+{
+	Oid			types[] = {INT8OID};
+	Datum		values[] = {Int64GetDatum(pgt_id)};
+
+	return st_catalog_oids("SELECT source_relid FROM pgtrickle.source_frontier WHERE pgt_id = $1 ORDER BY source_relid",
+						   1, types, values);
+}
+
+void
+st_install_capture_as(StStreamTable *table, StDefinition *definition, Oid owner)
+{
+	StOwnerScope scope;
+
+	st_owner_enter(&scope, owner, table->settings);
+	st_definition_install_capture(definition);
+	st_owner_leave(&scope);
+}
+
+/* ----- what the query may read ----- */
+
+/* A stream table cannot read itself, not by way of others either. */
+static void
+check_acyclic(Oid relid, Oid source, List *path)
+{
+	StStreamTable *table = st_stream_table_get(source);
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (table == NULL)
+		return;
+	path = lappend(list_copy(path), quote_qualified_identifier(table->schema, table->name));
+	if (source == relid && list_length(path) > 1)
+	{
+		StringInfoData members;
+
+		initStringInfo(&members);
+		foreach(lc, path)
+			appendStringInfo(&members, "%s%s", members.len > 0 ? " -> " : "", (char *) lfirst(lc));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_SCHEMA_DEFINITION),
+				 errmsg("cycle detected in dependency graph: %s", members.data),
+				 errhint("A stream table reads no stream table that reads it.")));
+	}
+	foreach(lc, st_sources_of(table->pgt_id))
+		check_acyclic(relid, lfirst_oid(lc), path);
+}
+
+static void
+check_cycles(StStreamTable *table, Query *query)
+{
+	List	   *start = list_make1(quote_qualified_identifier(table->schema, table->name));
+	ListCell   *lc;
+
+	foreach(lc, st_query_sources(query))
+		check_acyclic(table->relid, lfirst_oid(lc), start);
+}
+
+/* Itself and all that the refresh at the end takes along, in the order of locks. */
+static List *
+nodes_concerned(StStreamTable *table, Query *query)
+{
+	List	   *nodes = list_copy(st_refresh_nodes(table));
+	ListCell   *lc;
+
+	foreach(lc, st_query_sources(query))
+	{
+		StStreamTable *source = st_stream_table_get(lfirst_oid(lc));
+
+		if (source && !st_is_suspended(source))
+			nodes = list_concat(nodes, st_refresh_nodes(source));
+	}
+	return st_refresh_lock_order(nodes);
+}
+
+/* ----- columns ----- */
+
+static ColumnChanges *
+compare_columns(Oid relid, Query *query)
+{
+	ColumnChanges *changes = palloc0(sizeof(ColumnChanges));
+	Relation	rel = table_open(relid, AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(rel);
+	List	   *columns = st_result_columns(query);
+	AttrNumber	last = 0;
+	ListCell   *lc;
+
+	foreach(lc, columns)
+	{
+		ColumnDef  *column = lfirst_node(ColumnDef, lc);
+		AttrNumber	attnum = get_attnum(relid, column->colname);
+		Form_pg_attribute att;
+
+		if (attnum < 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_COLUMN),
+					 errmsg("column name \"%s\" conflicts with a system column name", column->colname)));
+		if (attnum == InvalidAttrNumber)
+		{
+			changes->added = lappend(changes->added, column);
+			continue;
+		}
+		/* columns that are added come last, wherever the query has them */
+		changes->reordered |= attnum < last || changes->added != NIL;
+		last = attnum;
+		att = TupleDescAttr(desc, attnum - 1);
+		if (att->atttypid != typenameTypeId(NULL, column->typeName) ||
+			att->atttypmod != column->typeName->typemod || att->attcollation != column->collOid)
+			changes->retyped = lappend(changes->retyped, column);
+	}
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		bool		found = false;
+
+		foreach(lc, columns)
+			found |= strcmp(lfirst_node(ColumnDef, lc)->colname, NameStr(att->attname)) == 0;
+		if (!att->attisdropped && !found)
+			changes->dropped = lappend(changes->dropped, pstrdup(NameStr(att->attname)));
+	}
+	table_close(rel, NoLock);
+	return changes;
+}
+
+static bool
+has_changes(const ColumnChanges *changes)
+{
+	return changes->added || changes->retyped || changes->dropped;
+}
+
+/* Views are PostgreSQL's to look at; stream tables depend on the table only. */
+static void
+check_readers(StStreamTable *table, const ColumnChanges *changes)
+{
+	List	   *names = list_copy(changes->dropped);
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, changes->retyped)
+		names = lappend(names, lfirst_node(ColumnDef, lc)->colname);
+	foreach(lc, names == NIL ? NIL : st_depend_dependants(RelationRelationId, table->relid))
+	{
+		StStreamTable *reader = st_stream_table_get(lfirst_oid(lc));
+		Bitmapset  *used = st_query_columns_of(castNode(Query, stringToNode(st_stream_table_tree(reader))), table->relid);
+
+		foreach(lc2, names)
+			if (bms_is_member(get_attnum(table->relid, lfirst(lc2)), used))
+				ereport(ERROR,
+						(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+						 errmsg("cannot drop or change column \"%s\" of stream table \"%s.%s\" because stream table \"%s.%s\" uses it",
+								(char *) lfirst(lc2), table->schema, table->name, reader->schema, reader->name),
+						 errhint("Alter or drop that one first.")));
+	}
+}
+
+/* Are rows found by the same columns as before, of which none changes? The image is of all columns. */
+static bool
+keeps_identity(const StIdentity *old_identity, const StDefinition *definition, const ColumnChanges *changes)
+{
+	const StIdentity *identity = &definition->identity;
+
+	if (!has_changes(changes))
+		return st_same_identity(identity, old_identity);
+	if (identity->kind == ST_IDENTITY_IMAGE || !st_same_identity(identity, old_identity))
+		return false;
+	for (int i = 0; i < identity->nkeys; i++)
+	{
+		ListCell   *lc;
+
+		foreach(lc, changes->retyped)
+			if (get_attnum(definition->relid, lfirst_node(ColumnDef, lc)->colname) == identity->keys[i])
+				return false;
+	}
+	return true;
+}
+
+/* As TRUNCATE: refused if a foreign key points here. The guard lets us. */
+static void
+empty_table(Oid relid)
+{
+	Relation	rel = table_open(relid, AccessExclusiveLock);
+
+	st_guard_enter();
+	StExecuteTruncateGuts(list_make1(rel), list_make1_oid(relid), RelationIsLogicallyLogged(rel) ? list_make1_oid(relid) : NIL);
+	st_guard_leave();
+	table_close(rel, NoLock);
+	CommandCounterIncrement();
+}
+
+static AlterTableCmd *
+command(AlterTableType type, const char *name, ColumnDef *column)
+{
+	AlterTableCmd *result = makeNode(AlterTableCmd);
+
+	result->subtype = type;
+	result->name = name ? pstrdup(name) : NULL;
+	result->def = (Node *) column;
+	result->behavior = DROP_RESTRICT;
+	return result;
+}
+
+static void
+change_columns(StStreamTable *table, const ColumnChanges *changes)
+{
+	List	   *commands = NIL;
+	StOwnerScope scope;
+	ListCell   *lc;
+
+	st_owner_enter(&scope, st_relation_owner(table->relid), NIL);
+	if (changes->retyped)
+		empty_table(table->relid);
+	foreach(lc, changes->dropped)
+		commands = lappend(commands, command(AT_DropColumn, lfirst(lc), NULL));
+	foreach(lc, changes->retyped)
+	{
+		ColumnDef  *column = copyObject(lfirst_node(ColumnDef, lc));
+		A_Const    *nothing = makeNode(A_Const);
+		TypeCast   *cast = makeNode(TypeCast);
+
+		/* there is no row to be converted */
+		nothing->isnull = true;
+		nothing->location = -1;
+		cast->arg = (Node *) nothing;
+		cast->typeName = copyObject(column->typeName);
+		cast->location = -1;
+		column->raw_default = (Node *) cast;
+		commands = lappend(commands, command(AT_AlterColumnType, column->colname, column));
+	}
+	foreach(lc, changes->added)
+		commands = lappend(commands, command(AT_AddColumn, NULL, copyObject(lfirst_node(ColumnDef, lc))));
+	st_alter_columns(table->relid, commands);
+	st_owner_leave(&scope);
+}
+
+static char *
+names_of(List *columns)
+{
+	StringInfoData names;
+	ListCell   *lc;
+
+	initStringInfo(&names);
+	foreach(lc, columns)
+		appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
+						 IsA(lfirst(lc), ColumnDef) ? lfirst_node(ColumnDef, lc)->colname : strVal(lfirst(lc)));
+	return names.data;
+}
+
+static void
+tell(StStreamTable *table, const ColumnChanges *changes)
+{
+	StringInfoData detail;
+	List	   *dropped = NIL;
+	ListCell   *lc;
+
+	initStringInfo(&detail);
+	foreach(lc, changes->dropped)
+		dropped = lappend(dropped, makeString(lfirst(lc)));
+	if (changes->added)
+		appendStringInfo(&detail, " Columns added: %s.", names_of(changes->added));
+	if (changes->dropped)
+		appendStringInfo(&detail, " Columns dropped: %s.", names_of(dropped));
+	if (changes->retyped)
+		appendStringInfo(&detail, " Columns of another type: %s.", names_of(changes->retyped));
+	ereport(WARNING,
+			(errmsg("stream table \"%s.%s\" has another query and is recomputed", table->schema, table->name),
+			 errdetail("%s", detail.len > 0 ? detail.data + 1 : "Its columns stay as they are.")));
+	if (changes->reordered)
+		ereport(NOTICE,
+				(errmsg("the columns of stream table \"%s.%s\" are in another order than those of its query",
+						table->schema, table->name)));
+}
+
+/* ----- the catalog ----- */
+
+static void
+update_catalog(StStreamTable *table, StDefinition *definition, bool emptied)
+{
+	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, INT4OID, INT4OID, BOOLOID};
+	Datum		values[6] = {Int64GetDatum(table->pgt_id)};
+	char		nulls[] = "      ";
+	Oid			query_types[] = {INT8OID, TEXTOID, TEXTARRAYOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
+	Datum		query[8] = {Int64GetDatum(table->pgt_id)};
+
+	values[1] = CStringGetTextDatum(definition->text);
+	values[2] = CStringGetTextDatum(definition->mode);
+	nulls[3] = st_row_limit(definition->query, definition->query->limitCount, &values[3]) ? ' ' : 'n';
+	nulls[4] = nulls[3] == ' ' && st_row_limit(definition->query, definition->query->limitOffset, &values[4]) ? ' ' : 'n';
+	values[5] = BoolGetDatum(emptied);
+	query[1] = CStringGetTextDatum(nodeToString(definition->query));
+	query[2] = st_text_array(st_settings_now());
+	query[3] = CStringGetTextDatum(GetConfigOption("search_path", false, false));
+	query[4] = CStringGetTextDatum(st_query_views_fingerprint(definition->query));
+	query[5] = CStringGetTextDatum(st_query_functions_fingerprint(definition->query));
+	query[6] = CStringGetTextDatum(nodeToString(definition->analysed));
+	query[7] = CStringGetTextDatum(st_query_text(definition->analysed));
+	SPI_connect();
+	(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET defining_query = $2, refresh_mode = $3,"
+							  " topk_limit = $4, topk_offset = $5, is_populated = is_populated AND NOT $6,"
+							  " needs_reinit = is_populated AND NOT $6, last_full_ms = NULL, updated_at = pg_catalog.now()"
+							  " WHERE pgt_id = $1", 6, types, values, nulls);
+	(void) st_catalog_execute("UPDATE pgtrickle.stream_table_internals SET query_tree = $2, settings = $3, search_path = $4,"
+							  " views_fingerprint = $5, functions_fingerprint = $6, analysed_query = $7, query_text = $8"
+							  " WHERE pgt_id = $1", 8, query_types, query, NULL);
+	st_definition_update_internals(definition, table->pgt_id);
+	st_definition_write_dependencies(definition, table->pgt_id);
+	SPI_finish();
+	st_depend_forget(table->relid);
+	st_depend_record(table->relid, definition->query, st_query_views(definition->query));
+	CacheInvalidateRelcacheByRelid(table->relid);
+	CommandCounterIncrement();
+}
+
+/* ----- all of it ----- */
+
+/* What the query is to the owner, whose rights it has (rule J15). */
+static void
+decide(StDefinition *definition, Oid owner)
+{
+	StOwnerScope scope;
+
+	st_owner_enter(&scope, owner, st_settings_now());
+	st_statement_check_permissions(st_statement_from_query(CurrentMemoryContext, definition->query, definition->text));
+	st_definition_decide(definition);
+	st_definition_prepare_copies(definition);
+	st_owner_leave(&scope);
+}
+
+/* The capture of sources that it does not read any more, unless others do. */
+static void
+leave_sources(StDefinition *definition, List *captured, List *copies)
+{
+	List	   *kept = st_definition_sources(definition);
+	ListCell   *lc;
+
+	foreach(lc, list_difference_oid(list_difference_oid(captured, kept), copies))
+		st_capture_remove(lfirst_oid(lc));
+	st_poll_drop_unused();
+}
+
+void
+st_redefine(Oid relid, const char *query_text, const char *mode)
+{
+	StStreamTable *table = st_require_stream_table(relid);
+	StDefinition definition = {.name = table->name, .relid = relid, .text = query_text};
+	StIdentity	old_identity;
+	AttrNumber *positions;
+	ColumnChanges *changes;
+	List	   *captured;
+	bool		same_identity;
+	bool		fill;
+
+	definition.requested_mode = st_parse_mode(mode ? mode : st_stream_table_requested_mode(table));
+	definition.analysed = st_query_parse(query_text);
+	definition.query = st_query_rewrite(definition.analysed);
+	st_query_check(definition.query, query_text);
+	st_require_fresh_snapshot();
+	check_cycles(table, definition.query);
+	decide(&definition, st_relation_owner(relid));
+	positions = definition.identity.keys;
+	captured = st_captured_sources(table->pgt_id);
+	st_definition_lock(list_concat(st_definition_sources(&definition), list_copy(captured)),
+					   nodes_concerned(table, definition.query));
+	changes = compare_columns(relid, definition.query);
+	LockRelationOid(relid, has_changes(changes) ? AccessExclusiveLock : ShareRowExclusiveLock);
+	/* somebody else may have altered or dropped it while we waited */
+	table = st_require_stream_table(relid);
+	captured = st_captured_sources(table->pgt_id);
+	changes = compare_columns(relid, definition.query);
+	check_readers(table, changes);
+	fill = table->populated && strcmp(table->status, "SUSPENDED") != 0;
+
+	old_identity.kind = table->identity_kind;
+	old_identity.nkeys = table->nkeys;
+	old_identity.keys = table->keys;
+	st_definition_map_identity(&definition);
+	same_identity = keeps_identity(&old_identity, &definition, changes);
+	if (fill)
+		st_definition_fill_copies(&definition);
+	if (definition.sources)
+		st_install_capture_as(table, &definition, st_relation_owner(relid));
+	if (has_changes(changes))
+	{
+		if (!same_identity)
+			st_identity_drop_index(relid, &old_identity);
+		change_columns(table, changes);
+		/* some keys may be new columns */
+		definition.identity.keys = positions;
+		st_definition_map_identity(&definition);
+	}
+	tell(table, changes);
+	st_frontier_delete(table->pgt_id);
+	CommandCounterIncrement();
+	for (int i = 0; i < table->nstates; i++)
+		st_extension_drop_relation(table->states[i]);
+	st_definition_create_states(&definition, table->pgt_id);
+	st_definition_create_indexes(&definition, !same_identity && !changes->retyped);
+	update_catalog(table, &definition, changes->retyped != NIL);
+	if (fill)
+	{
+		StRefreshOutcome outcome;
+
+		(void) st_refresh(relid, "MANUAL", false, &outcome);
+	}
+	/* a table that is filled anew gets its index afterwards, as at creation */
+	if (changes->retyped && !same_identity)
+		(void) st_identity_create_index(relid, &definition.identity);
+	leave_sources(&definition, captured, table->copies);
+	if (!same_identity && !has_changes(changes))
+		st_identity_drop_index(relid, &old_identity);
+}
