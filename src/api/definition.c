@@ -494,9 +494,9 @@ void
 st_definition_update_internals(StDefinition *definition, int64 pgt_id)
 {
 	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, OIDARRAYOID, INT2OID, INT2ARRAYOID, OIDARRAYOID, INT2ARRAYOID,
-	OIDARRAYOID};
-	Datum		values[9];
-	char		nulls[] = "         ";
+	OIDARRAYOID, BOOLOID};
+	Datum		values[10];
+	char		nulls[] = "          ";
 
 	values[0] = Int64GetDatum(pgt_id);
 	values[1] = CStringGetTextDatum(definition->requested_mode);
@@ -507,10 +507,13 @@ st_definition_update_internals(StDefinition *definition, int64 pgt_id)
 	values[5] = st_attnum_array(definition->identity.nkeys, definition->identity.keys);
 	st_definition_unindexed(definition, &values[6], &values[7]);
 	values[8] = st_oid_list_array(definition->copies);
+	/* as at creation: the scheduler is to know before the recompute that time matters */
+	values[9] = BoolGetDatum(definition->tree && st_query_reads_clock(definition->query));
 	(void) st_catalog_execute("UPDATE pgtrickle.stream_table_internals SET requested_refresh_mode = $2, full_reason = $3,"
 							  " states = $4, identity_kind = $5, key_columns = $6,"
-							  " unindexed_relations = $7, unindexed_columns = $8, copies = $9"
-							  " WHERE pgt_id = $1", 9, types, values, nulls);
+							  " unindexed_relations = $7, unindexed_columns = $8, copies = $9,"
+							  " clock = CASE WHEN $10 THEN pg_catalog.now() END"
+							  " WHERE pgt_id = $1", 10, types, values, nulls);
 }
 
 static const char *

@@ -70,6 +70,11 @@ SELECT pgtrickle.alter_stream_table('api_st', query => 'SELECT id, a::bigint AS 
 SELECT topk_limit, topk_offset FROM pgtrickle.pgt_stream_tables;
 SELECT pgtrickle.alter_stream_table('api_st', query => 'SELECT id, a::bigint AS a FROM api_t');
 SELECT topk_limit, topk_offset FROM pgtrickle.pgt_stream_tables;
+-- time
+SELECT pgtrickle.alter_stream_table('api_st', query => $$SELECT id, a::bigint AS a FROM api_t WHERE now() > '2020-01-01'::timestamptz + a * interval '1 day'$$);
+SELECT clock IS NOT NULL AS clocked, test.assert_fresh('api_st') FROM pgtrickle.stream_table_internals;
+SELECT pgtrickle.alter_stream_table('api_st', query => 'SELECT id, a::bigint AS a FROM api_t');
+SELECT clock IS NOT NULL AS clocked, test.assert_fresh('api_st') FROM pgtrickle.stream_table_internals;
 -- what stands in the way is named, and nothing has changed
 SELECT pgtrickle.alter_stream_table('api_st', query => 'SELECT a::bigint AS a FROM api_t');
 SELECT pgtrickle.alter_stream_table('api_st', query => 'SELECT id::text, a::bigint AS a FROM api_t');
