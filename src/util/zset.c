@@ -135,6 +135,25 @@ st_zset_begin(TupleDesc desc, int nkeys, const AttrNumber *keys)
 	return zset;
 }
 
+/* Bytes of the hash table without its rows. */
+static Size
+table_size(const StZset *zset)
+{
+	return zset->table.space * sizeof(ZsetEntry) + zset->nbuckets * sizeof(uint32);
+}
+
+/* Make an empty hash table as small as a first one. */
+static void
+shrink_table(StZset *zset)
+{
+	pfree(zset->table.items);
+	zset->table.items = NULL;
+	zset->table.space = 0;
+	pfree(zset->buckets);
+	zset->nbuckets = FIRST_BUCKETS;
+	zset->buckets = MemoryContextAllocZero(zset->context, sizeof(uint32) * zset->nbuckets);
+}
+
 static void
 grow_buckets(StZset *zset)
 {
@@ -202,8 +221,7 @@ st_zset_add(StZset *zset, TupleTableSlot *slot, int64 weight)
 	zset->buckets[at] = (uint32) zset->table.count;
 	zset->used += entry->tuple->t_len + 16;
 
-	if (zset->used + zset->table.space * sizeof(ZsetEntry) +
-		zset->nbuckets * sizeof(uint32) > zset->limit ||
+	if (zset->used + table_size(zset) > zset->limit ||
 		zset->table.count >= PG_INT32_MAX)
 		spill(zset);
 	else if ((uint64) zset->table.count * 2 > zset->nbuckets)
@@ -303,8 +321,12 @@ spill(StZset *zset)
 	ExecClearTuple(zset->probe);
 	zset->table.count = 0;
 	zset->used = 0;
-	memset(zset->buckets, 0, sizeof(uint32) * zset->nbuckets);
 	MemoryContextReset(zset->tuples);
+	/* the first limit is higher than the next: the empty table must not reach that by itself */
+	if (table_size(zset) > zset->limit / 2)
+		shrink_table(zset);
+	else
+		memset(zset->buckets, 0, sizeof(uint32) * zset->nbuckets);
 }
 
 static int
