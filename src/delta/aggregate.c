@@ -23,7 +23,8 @@
  *	  again when none may be left. Images are told apart by their hashes.
  *
  *	  The delta of a group is added to its row. Where that cannot be right, the
- *	  group is marked and computed again from the block: the extreme left, the
+ *	  group is marked and computed again from the block: the extreme left (unless
+ *	  an index leads to the one that follows, which is then looked up), the
  *	  last argument of the largest scale left, a sum is or becomes NaN or
  *	  infinite, or the last row that looks like the shown key (rules A3, E7).
  *
@@ -43,11 +44,14 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
+#include "utils/typcache.h"
 
 #include "access/htup_details.h"
 #include "delta/aggregate.h"
 #include "delta/top.h"
+#include "query/build.h"
 #include "query/make.h"
+#include "query/source_facts.h"
 #include "util/fault.h"
 #include "util/sqlbuf.h"
 
@@ -520,6 +524,64 @@ extreme_operator(StAggregate *aggregate)
 	return sql.data;
 }
 
+/*
+ * Rule E8: does an index of the only relation that a block reads lead to a
+ * group's extreme? Then it is looked up when it leaves, however large the group.
+ */
+static bool
+is_looked_up(StNode *node, StAggregate *aggregate)
+{
+	Query	   *block = node->block;
+	RangeTblEntry *rte = linitial_node(RangeTblEntry, block->rtable);
+	Var		   *argument;
+	Bitmapset  *keys = NULL;
+
+	if (!is_extreme(aggregate) || node->recompute || node->nkeys == 0 || list_length(block->rtable) != 1 ||
+		rte->rtekind != RTE_RELATION || block->hasSubLinks || block->setOperations || block->hasTargetSRFs)
+		return false;
+	for (int k = 0; k < node->nkeys; k++)
+	{
+		Var		   *key = (Var *) list_nth_node(TargetEntry, block->targetList, k)->expr;
+
+		if (!IsA(key, Var) || key->varattno <= 0 || type_is_rowtype(key->vartype))
+			return false;
+		keys = bms_add_member(keys, key->varattno);
+	}
+	argument = (Var *) list_nth_node(TargetEntry, block->targetList, node->nkeys + aggregate->argument - 1)->expr;
+	return IsA(argument, Var) && argument->varattno > 0 &&
+		st_type_is_exact(argument->vartype, argument->vartypmod, argument->varcollid) &&
+		st_relation_orders_behind(rte->relid, keys, argument->varattno);
+}
+
+/* The leaving value is not behind the extreme, and no entering one is before it. */
+static void
+print_extreme_left(StringInfo sql, StAggregate *aggregate, int i)
+{
+	char	   *before = extreme_operator(aggregate);
+
+	st_sql_format(sql, "(t.x%d IS NOT NULL AND (s.v%d IS NULL OR NOT (s.v%d %s t.x%d))"
+				  " AND NOT COALESCE(t.p%d %s t.x%d, false))",
+				  i, i, i, before, i, i, before, i);
+}
+
+/* The extreme of the group as it is. */
+static void
+print_lookup(StringInfo sql, StNode *node, StAggregate *aggregate)
+{
+	st_sql_format(sql, "(SELECT pg_catalog.%s(b.a%d) FROM (%s) b",
+				  aggregate->strategy == ST_AGGREGATE_MIN ? "min" : "max", aggregate->argument, st_query_print(node->block));
+	st_state_print_input_columns(sql, node, false);
+	for (int k = 1; k <= node->nkeys; k++)
+	{
+		Node	   *key = (Node *) list_nth_node(TargetEntry, node->block->targetList, k - 1)->expr;
+
+		st_sql_format(sql, "%sb.k%d ", k == 1 ? " WHERE " : " AND ", k);
+		st_sql_operator(sql, lookup_type_cache(exprType(key), TYPECACHE_EQ_OPR)->eq_opr);
+		st_sql_format(sql, " t.k%d", k);
+	}
+	st_sql_text(sql, ")");
+}
+
 /* The groups' own deltas: __pgt_t, one row per touched group. */
 static void
 print_group_deltas(StringInfo sql, StNode *node)
@@ -621,15 +683,19 @@ print_recompute_condition(StringInfo sql, StNode *node)
 		i++;
 		if (is_extreme(aggregate) && !ST_FAULT("E8"))
 		{
-			char	   *before = extreme_operator(aggregate);
-
-			/*
-			 * the leaving value is not behind the extreme, and no entering
-			 * one is before it
-			 */
-			st_sql_format(sql, " OR (t.x%d IS NOT NULL AND (s.v%d IS NULL OR NOT (s.v%d %s t.x%d))"
-						  " AND NOT COALESCE(t.p%d %s t.x%d, false))",
-						  i, i, i, before, i, i, before, i);
+			st_sql_text(sql, " OR (");
+			print_extreme_left(sql, aggregate, i);
+			/* equality, by which it is looked up, finds no NULL */
+			if (is_looked_up(node, aggregate) && !ST_FAULT("E8 null"))
+			{
+				st_sql_text(sql, " AND pg_catalog.num_nulls(");
+				for (int k = 1; k <= node->nkeys; k++)
+					st_sql_format(sql, "%st.k%d", k == 1 ? "" : ", ", k);
+				st_sql_text(sql, ") > 0");
+			}
+			else if (is_looked_up(node, aggregate))
+				st_sql_text(sql, " AND false");
+			st_sql_text(sql, ")");
 		}
 		if (is_sum(aggregate) && !sums_as_int8(node, aggregate) &&
 			argument_type(node, aggregate) == NUMERICOID && !ST_FAULT("E7e"))
@@ -670,7 +736,15 @@ print_new_state(StringInfo sql, StNode *node)
 		{
 			char	   *before = extreme_operator(aggregate);
 
-			st_sql_format(sql, ", CASE WHEN s.v%d IS NULL OR t.p%d %s s.v%d THEN t.p%d ELSE s.v%d END",
+			st_sql_text(sql, ", CASE ");
+			if (is_looked_up(node, aggregate))
+			{
+				st_sql_text(sql, "WHEN ");
+				print_extreme_left(sql, aggregate, i);
+				st_sql_text(sql, " THEN ");
+				print_lookup(sql, node, aggregate);
+			}
+			st_sql_format(sql, " WHEN s.v%d IS NULL OR t.p%d %s s.v%d THEN t.p%d ELSE s.v%d END",
 						  i, i, before, i, i, i);
 		}
 		if (is_sum(aggregate))

@@ -158,6 +158,35 @@ st_relation_has_index_on(Oid relid, const Bitmapset *attnums)
 	return result;
 }
 
+bool
+st_relation_orders_behind(Oid relid, const Bitmapset *attnums, AttrNumber last)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	List	   *indexes = RelationGetIndexList(rel);
+	int			n = bms_num_members(attnums);
+	bool		result = false;
+	ListCell   *lc;
+
+	foreach(lc, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+		Form_pg_index form = index->rd_index;
+		Bitmapset  *first = NULL;
+
+		if (form->indisvalid && form->indnkeyatts > n && index->rd_rel->relam == BTREE_AM_OID &&
+			heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL) && form->indkey.values[n] == last)
+		{
+			for (int i = 0; i < n; i++)
+				if (form->indkey.values[i] > 0)
+					first = bms_add_member(first, form->indkey.values[i]);
+			result |= bms_equal(first, attnums);
+		}
+		index_close(index, AccessShareLock);
+	}
+	table_close(rel, NoLock);
+	return result;
+}
+
 /* ----- identity ----- */
 
 /* Columns of one reference that no two of its rows share. */

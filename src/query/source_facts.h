@@ -42,6 +42,9 @@ extern int	st_state_lookup_key(List *types);
 /* Has any index of the relation one of these columns as its first? */
 extern bool st_relation_has_index_on(Oid relid, const Bitmapset *attnums);
 
+/* Is there an ordered index, not a partial one, over these columns in any order and then that one? */
+extern bool st_relation_orders_behind(Oid relid, const Bitmapset *attnums, AttrNumber last);
+
 /* Fill in the identity of the result (rule J13). */
 extern void st_tree_find_identity(StTree *tree);
 

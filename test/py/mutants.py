@@ -487,6 +487,15 @@ def extreme_leaves(db):
     db.fresh()
 
 
+@mutant("E8 null")
+def extreme_of_the_null_group(db):
+    db.run("CREATE TABLE t (id int, g int, n int)", "CREATE INDEX ON t (g, n)", "INSERT INTO t VALUES (1, NULL, 1), (2, NULL, 2), (3, 1, 3)")
+    db.create("s", "SELECT g, max(n) AS z FROM t GROUP BY g")
+    db.run("DELETE FROM t WHERE id = 2")
+    db.refresh()
+    db.fresh()
+
+
 @mutant("E9")
 def null_group(db):
     grouped(db, "(1, NULL, 1), (2, 1, 2)", "SELECT g, count(*) AS c FROM t GROUP BY g")

@@ -176,3 +176,21 @@ def test_a_value_that_moves(big):
     finally:
         conn.execute("SELECT pgtrickle.drop_stream_table('s')")
         conn.execute("UPDATE other SET id = 7 WHERE id = 2000007")
+
+
+def test_the_extreme_of_a_large_group(big):
+    """A hundred groups of 10,000 rows: what follows the largest and the smallest is found by an index."""
+    conn = big.connect()
+    conn.execute("CREATE INDEX big_k_id ON big (k, id)")
+    conn.execute("SELECT pgtrickle.create_stream_table('s', 'SELECT k, min(id) AS a, max(id) AS z, count(*) AS c FROM big GROUP BY k',"
+                 " refresh_mode => 'DIFFERENTIAL')")
+    try:
+        for key in (17, 18):
+            conn.execute(f"DELETE FROM big WHERE id IN ((SELECT max(id) FROM big WHERE k = {key}), (SELECT min(id) FROM big WHERE k = {key}))")
+            with Cost(conn) as cost:
+                conn.execute("SELECT pgtrickle.refresh_stream_table('s')")
+            cost.check(BASE_ROWS + 40, BASE_PAGES + 80)
+        check_fresh(conn, "s")
+    finally:
+        conn.execute("SELECT pgtrickle.drop_stream_table('s')")
+        conn.execute("DROP INDEX big_k_id")
