@@ -135,6 +135,7 @@ OBJS = \
 	src/api/redefine.o \
 	src/api/refuse.o \
 	src/api/rename.o \
+	src/api/replace.o \
 	src/api/service.o \
 	src/api/source_name.o \
 	src/api/two_phase.o \

@@ -12,6 +12,34 @@ RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_create_stream_table';
 COMMENT ON FUNCTION pgtrickle.create_stream_table(text, text, text, text, boolean, text, text, text, boolean, boolean, text, integer, double precision, text, boolean, text) IS
     'Creates a table defined by a query, fills it and captures the changes of its sources. Writers of the sources wait until the transaction ends. Errors: 42601 and 42000 for anything but one SELECT over tables, 42P07 if the name is taken, 42501 without rights on the sources, 0A000 if mode DIFFERENTIAL is asked for and the query has no delta.';
 
+CREATE OR REPLACE FUNCTION pgtrickle.create_stream_table_if_not_exists(
+    name text, query text, schedule text DEFAULT 'calculated', refresh_mode text DEFAULT 'AUTO',
+    initialize boolean DEFAULT true, diamond_consistency text DEFAULT NULL,
+    diamond_schedule_policy text DEFAULT NULL, cdc_mode text DEFAULT NULL,
+    append_only boolean DEFAULT false, pooler_compatibility_mode boolean DEFAULT false,
+    partition_by text DEFAULT NULL, max_differential_joins integer DEFAULT NULL,
+    max_delta_fraction double precision DEFAULT NULL, output_distribution_column text DEFAULT NULL,
+    temporal boolean DEFAULT false, storage_backend text DEFAULT NULL)
+RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_create_stream_table_if_not_exists';
+COMMENT ON FUNCTION pgtrickle.create_stream_table_if_not_exists(text, text, text, text, boolean, text, text, text, boolean, boolean, text, integer, double precision, text, boolean, text) IS
+    'As create_stream_table(), unless there is a stream table of that name: then nothing is done, and the other arguments are not looked at. Errors: those of create_stream_table(); 42P07 if the name is that of another relation.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.create_or_replace_stream_table(
+    name text, query text, schedule text DEFAULT 'calculated', refresh_mode text DEFAULT 'AUTO',
+    initialize boolean DEFAULT true, diamond_consistency text DEFAULT NULL,
+    diamond_schedule_policy text DEFAULT NULL, cdc_mode text DEFAULT NULL,
+    append_only boolean DEFAULT false, pooler_compatibility_mode boolean DEFAULT false,
+    partition_by text DEFAULT NULL, max_differential_joins integer DEFAULT NULL,
+    max_delta_fraction double precision DEFAULT NULL, output_distribution_column text DEFAULT NULL)
+RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_create_or_replace_stream_table';
+COMMENT ON FUNCTION pgtrickle.create_or_replace_stream_table(text, text, text, text, boolean, text, text, text, boolean, boolean, text, integer, double precision, text) IS
+    'Creates a stream table as create_stream_table(), or gives the one of that name this query and these properties as alter_stream_table(): what is not passed gets its default again. Queries that say the same in other words are the same; if nothing differs, nothing is done. "initialize" is for creation only. Errors: those of the two functions.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.write_and_refresh(sql text, stream_table_name text)
+RETURNS void LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_write_and_refresh';
+COMMENT ON FUNCTION pgtrickle.write_and_refresh(text, text) IS
+    'Runs one or several statements as the caller and then refreshes a stream table, in one transaction: what follows reads what was written. Errors: those of the statements, 0A000 for COPY and transaction control, those of refresh_stream_table().';
+
 CREATE OR REPLACE FUNCTION pgtrickle.refresh_stream_table(name text)
 RETURNS void LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_refresh_stream_table';
 COMMENT ON FUNCTION pgtrickle.refresh_stream_table(text) IS
