@@ -65,6 +65,7 @@ OBJS = \
 	src/query/from.o \
 	src/query/grouping_sets.o \
 	src/query/index_advice.o \
+	src/query/limits.o \
 	src/query/locate.o \
 	src/query/lookup.o \
 	src/query/make.o \

@@ -24,7 +24,10 @@ int			st_guc_max_concurrent_refreshes = 4;
 int			st_guc_max_consecutive_errors = 3;
 int			st_guc_max_dynamic_refresh_workers = 4;
 int			st_guc_max_log_age = 24 * 60 * 60;
+int			st_guc_max_grouping_set_branches = 64;
 int			st_guc_max_log_bytes = 16 * 1024 * 1024;
+int			st_guc_max_parse_depth = 64;
+int			st_guc_max_parse_nodes = 0;
 int			st_guc_min_delta_budget_ms = 5000;
 int			st_guc_min_schedule_seconds = 1;
 int			st_guc_parallel_refresh_mode = ST_PARALLEL_ON;
@@ -93,6 +96,10 @@ st_guc_init(void)
 							"How many workers refresh stream tables of all databases at the same time.",
 							"Each takes one of max_worker_processes.",
 							&st_guc_max_dynamic_refresh_workers, 4, 1, 64, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trickle.max_grouping_set_branches",
+							"How many grouping sets a query may have that becomes a stream table.",
+							"Those that ROLLUP and CUBE stand for count one by one. A state is kept for each.",
+							&st_guc_max_grouping_set_branches, 64, 1, 65536, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.max_log_age",
 							"How long a stream table that is not refreshed may hold a change log.",
 							"After that the log is given back and the stream table recomputed at its next refresh. 0: without limit.",
@@ -101,6 +108,14 @@ st_guc_init(void)
 							"How large a change log may become while a stream table that is not refreshed holds it.",
 							"Beyond that the log is given back and the stream table recomputed at its next refresh. 0: without limit.",
 							&st_guc_max_log_bytes, 16 * 1024 * 1024, 0, INT_MAX, PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trickle.max_parse_depth",
+							"How deep the subqueries of a query may be nested that becomes a stream table.",
+							"Views and WITH queries count as subqueries.",
+							&st_guc_max_parse_depth, 64, 1, 10000, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trickle.max_parse_nodes",
+							"How many nodes the tree of a query may have that becomes a stream table.",
+							"0: without limit.",
+							&st_guc_max_parse_nodes, 0, 0, 10000000, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.min_delta_budget_ms",
 							"How long the delta of a stream table may at least take to compute, in milliseconds.",
 							"When it has taken as long and four times as long as the last recompute, it is given up and the stream table recomputed. 0: without limit.",

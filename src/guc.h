@@ -59,6 +59,11 @@ extern bool st_guc_log_refresh;
 extern int	st_guc_max_log_age;
 extern int	st_guc_max_log_bytes;
 
+/* How large a query may be that becomes a stream table: grouping sets, nested subqueries, nodes (0: any). */
+extern int	st_guc_max_grouping_set_branches;
+extern int	st_guc_max_parse_depth;
+extern int	st_guc_max_parse_nodes;
+
 /* Rule L9, in kB; 0: no limit. The entry that was used last is always kept. */
 extern int	st_guc_session_memory_limit;
 

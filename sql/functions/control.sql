@@ -5,6 +5,11 @@ RETURNS void LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_resume_stream_table
 COMMENT ON FUNCTION pgtrickle.resume_stream_table(text) IS
     'Makes a stream table in status SUSPENDED or ERROR ACTIVE again and forgets its errors. Errors: 42P01 unknown, 42501 not the owner, 22023 another status.';
 
+CREATE OR REPLACE FUNCTION pgtrickle.adopt_settings(name text)
+RETURNS void LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_adopt_settings';
+COMMENT ON FUNCTION pgtrickle.adopt_settings(text) IS
+    'Gives a stream table the settings of this session that its result depends on: TimeZone, DateStyle, IntervalStyle, extra_float_digits, bytea_output, lc_monetary, lc_numeric, lc_time, default_text_search_config, xmloption, xmlbinary and array_nulls. They were those of the session that created it, whoever refreshes it; debug_stream_table() shows them. The next refresh recomputes it. Waits for a refresh that is going on. Errors: 42P01 unknown, 42501 not the owner.';
+
 CREATE OR REPLACE FUNCTION pgtrickle.repair_stream_table(name text)
 RETURNS text LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_repair_stream_table';
 COMMENT ON FUNCTION pgtrickle.repair_stream_table(text) IS

@@ -15,6 +15,7 @@
 #include "utils/inval.h"
 #include "utils/timestamp.h"
 
+#include "api/definition.h"
 #include "api/name.h"
 #include "catalog/alert.h"
 #include "catalog/stream_table.h"
@@ -23,6 +24,7 @@
 #include "store/wake.h"
 
 PG_FUNCTION_INFO_V1(st_sql_resume_stream_table);
+PG_FUNCTION_INFO_V1(st_sql_adopt_settings);
 PG_FUNCTION_INFO_V1(st_sql_pause_all);
 PG_FUNCTION_INFO_V1(st_sql_resume_all);
 PG_FUNCTION_INFO_V1(st_sql_start_scheduler);
@@ -66,6 +68,39 @@ st_sql_resume_stream_table(PG_FUNCTION_ARGS)
 	st_alert_send(&alert);
 	ereport(INFO,
 			(errmsg("stream table \"%s.%s\" resumed, its status was %s", table->schema, table->name, table->status)));
+	PG_RETURN_VOID();
+}
+
+/*
+ * What a query of text, time zones and kin returns depends on settings. They are
+ * those of the session that created the stream table, until its owner calls
+ * this in a session with others. The next refresh recomputes it.
+ */
+Datum
+st_sql_adopt_settings(PG_FUNCTION_ARGS)
+{
+	Oid			relid;
+	StStreamTable *table;
+	Oid			types[] = {INT8OID, TEXTARRAYOID};
+	Datum		values[2];
+
+	PreventCommandIfReadOnly("adopt_settings()");
+	relid = st_resolve_stream_table(PG_GETARG_TEXT_PP(0));
+	st_require_owner(relid);
+	st_note_lifecycle_call();
+	table = st_require_stream_table(relid);
+	(void) st_refresh_lock(table->pgt_id, true);
+	/* it may have been dropped while we waited */
+	table = st_require_stream_table(relid);
+	values[0] = Int64GetDatum(table->pgt_id);
+	values[1] = st_text_array(st_settings_now());
+	SPI_connect();
+	(void) st_catalog_execute("UPDATE pgtrickle.stream_table_internals SET settings = $2 WHERE pgt_id = $1",
+							  2, types, values, NULL);
+	(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET needs_reinit = is_populated, updated_at = pg_catalog.now()"
+							  " WHERE pgt_id = $1", 1, types, values, NULL);
+	SPI_finish();
+	CacheInvalidateRelcacheByRelid(relid);
 	PG_RETURN_VOID();
 }
 

@@ -215,6 +215,7 @@ st_query_check(Query *query, const char *text)
 	SourceContext context = {0};
 	ListCell   *lc;
 
+	st_query_check_size(query);
 	(void) sources_walker((Node *) query, &context);
 	if (context.rowmarks)
 		ereport(ERROR,

@@ -962,6 +962,21 @@ whole_row_walker(Node *node, void *arg)
 	return expression_tree_walker(node, whole_row_walker, arg);
 }
 
+/* The paths of SEARCH and CYCLE are arrays of rows that have no type of their own. */
+static bool
+search_walker(Node *node, void *arg)
+{
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, CommonTableExpr) &&
+		(((CommonTableExpr *) node)->search_clause || ((CommonTableExpr *) node)->cycle_clause))
+		return true;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, search_walker, arg, 0);
+	return expression_tree_walker(node, search_walker, arg);
+}
+
 /* Does the query hold anything that only slices may be able to follow? */
 static bool
 beyond_blocks_walker(Node *node, void *arg)
@@ -1147,7 +1162,9 @@ st_query_build(Query *query, bool decided, List *unindexed)
 	BuildContext context = {.decided = decided, .unindexed = list_copy(unindexed)};
 	Query	   *copy = copyObject(query);
 
-	if (whole_row_walker((Node *) copy, NULL) && !ST_FAULT("F3"))
+	if (search_walker((Node *) copy, NULL))
+		(void) st_decline(&context, "SEARCH and CYCLE collect rows without a type, which no state can hold: collect columns in an array instead");
+	else if (whole_row_walker((Node *) copy, NULL) && !ST_FAULT("F3"))
 		(void) st_decline(&context, "whole-row and system columns have no delta rule yet");
 	else
 	{

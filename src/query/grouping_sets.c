@@ -29,9 +29,6 @@
 
 #include "query/build.h"
 
-/* as the default of the contract's max_grouping_set_branches */
-#define MAX_SETS 64
-
 typedef struct SetContext
 {
 	List	   *refs;			/* sort group references in the set */
@@ -127,12 +124,11 @@ query_of_set(Query *query, List *refs)
 List *
 st_expand_grouping_sets(Query *query, BuildContext *context)
 {
-	List	   *sets = expand_grouping_sets(query->groupingSets, query->groupDistinct, MAX_SETS);
+	/* how many there may be is asked when it is created (limits.c) */
+	List	   *sets = expand_grouping_sets(query->groupingSets, query->groupDistinct, -1);
 	List	   *result = NIL;
 	ListCell   *lc;
 
-	if (sets == NIL)
-		return st_decline(context, psprintf("it has more than %d grouping sets", MAX_SETS));
 	foreach(lc, sets)
 	{
 		CHECK_FOR_INTERRUPTS();

@@ -215,6 +215,9 @@ extern char *st_query_text(Query *analysed);
  */
 extern void st_query_check(Query *query, const char *text);
 
+/* Raises 54000 if the query is larger than pg_trickle.max_parse_depth and kin allow. */
+extern void st_query_check_size(Query *query);
+
 /*
  * To be called within ereport(): a cursor at a byte offset of the query's text.
  * None if the text is NULL or the offset -1.

@@ -40,5 +40,23 @@ SET bytea_output = 'escape';
 SELECT count(*) FROM (SELECT id, f::text, d::text, i::text, b::text FROM q_t EXCEPT ALL SELECT * FROM q_text) AS missing;
 SELECT * FROM q_ts ORDER BY id;
 SELECT id FROM q_float UNION ALL SELECT id FROM q_date UNION ALL SELECT id FROM q_interval UNION ALL SELECT id FROM q_bytea ORDER BY 1;
+-- until the owner lets it have those of another session
+SET TimeZone = 'Asia/Tokyo';
+RESET DateStyle;
+SELECT pgtrickle.adopt_settings('q_ts');
+SELECT pgtrickle.debug_stream_table('q_ts')::json -> 'settings' ->> 'TimeZone' AS zone,
+       pgtrickle.debug_stream_table('q_text')::json -> 'settings' ->> 'TimeZone' AS other;
+SELECT pgtrickle.refresh_stream_table('q_ts');
+RESET TimeZone;
+SELECT * FROM q_ts ORDER BY id;
+INSERT INTO q_t SELECT id + 1000, f, d, i, b, ts FROM q_t WHERE id < 10;
+SELECT pgtrickle.refresh_stream_table('q_ts');
+SELECT * FROM q_ts ORDER BY id;
+CREATE ROLE q_stranger;
+SET ROLE q_stranger;
+SELECT pgtrickle.adopt_settings('q_ts');
+RESET ROLE;
+DROP ROLE q_stranger;
+SELECT pgtrickle.adopt_settings('q_t');
 SELECT test.drop_all();
 DROP TABLE q_t;
