@@ -900,7 +900,10 @@ linearize_level(Query *query, BuildContext *context)
 	st_flatten_grouping(query);
 	if (query->groupingSets &&
 		(checkExprHasSubLink((Node *) query->targetList) || checkExprHasSubLink(query->havingQual)))
-		return st_decline(context, "a subquery above grouping sets has no delta rule yet");
+	{
+		if (query->hasWindowFuncs || !st_split_grouping_sets(query))
+			return st_decline(context, "this form of a subquery above grouping sets has no delta rule yet");
+	}
 	if (query->hasDistinctOn)
 		first = st_take_distinct_on(query);
 	is_distinct = query->distinctClause != NIL;
@@ -1163,7 +1166,7 @@ st_query_build(Query *query, bool decided, List *unindexed)
 	Query	   *copy = copyObject(query);
 
 	if (search_walker((Node *) copy, NULL))
-		(void) st_decline(&context, "SEARCH and CYCLE collect rows without a type, which no state can hold: collect columns in an array instead");
+		(void) st_decline(&context, "SEARCH and CYCLE collect rows without a type, which no state can hold");
 	else if (whole_row_walker((Node *) copy, NULL) && !ST_FAULT("F3"))
 		(void) st_decline(&context, "whole-row and system columns have no delta rule yet");
 	else

@@ -177,6 +177,12 @@ extern Query *st_top_rows(Query *query, StTop *top, BuildContext *context);
 /* A query for each grouping set, without any; NIL: declined. */
 extern List *st_expand_grouping_sets(Query *query, BuildContext *context);
 
+/*
+ * Subqueries above grouping sets: the query becomes one that holds them, over a
+ * subquery that groups. False: it cannot, and is as it was.
+ */
+extern bool st_split_grouping_sets(Query *query);
+
 /* Linear queries with the same columns, one behind the other. */
 extern Query *st_union_all(List *queries);
 

@@ -25,8 +25,11 @@
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/tlist.h"
 #include "parser/parse_agg.h"
+#include "rewrite/rewriteManip.h"
 
+#include "compat.h"
 #include "query/build.h"
 
 typedef struct SetContext
@@ -135,4 +138,117 @@ st_expand_grouping_sets(Query *query, BuildContext *context)
 		result = lappend(result, query_of_set(query, lfirst(lc)));
 	}
 	return result;
+}
+
+/* ----- subqueries above ----- */
+
+typedef struct AboveContext
+{
+	List	   *keys;			/* expressions that the level groups by */
+	List	   *columns;		/* of the grouping, which becomes a subquery */
+	Index		depth;			/* levels of subqueries around the expression */
+	bool		failed;
+} AboveContext;
+
+static Node *
+column_above(AboveContext *context, Node *expr)
+{
+	AttrNumber	column = 1;
+	ListCell   *lc;
+
+	foreach(lc, context->columns)
+	{
+		if (equal(lfirst(lc), expr))
+			break;
+		column++;
+	}
+	if (lc == NULL)
+		context->columns = lappend(context->columns, copyObject(expr));
+	return (Node *) makeVar(1, column, exprType(expr), exprTypmod(expr), exprCollation(expr), context->depth);
+}
+
+/* Keys, aggregates and GROUPING() become columns; within subqueries only keys that are columns may be named. */
+static Node *
+above_mutator(Node *node, void *arg)
+{
+	AboveContext *context = arg;
+
+	if (node == NULL)
+		return NULL;
+	check_stack_depth();
+	if (context->depth == 0 &&
+		(IsA(node, Aggref) || IsA(node, GroupingFunc) ||
+		 (!IsA(node, List) && !IsA(node, Const) && list_member(context->keys, node))))
+		return column_above(context, node);
+	if ((IsA(node, Aggref) && ((Aggref *) node)->agglevelsup >= context->depth) ||
+		(IsA(node, GroupingFunc) && ((GroupingFunc *) node)->agglevelsup >= context->depth))
+		context->failed = true;
+	if (IsA(node, Var) && ((Var *) node)->varlevelsup >= context->depth)
+	{
+		Var		   *var = copyObject((Var *) node);
+
+		var->varlevelsup -= context->depth;
+		if (var->varlevelsup > 0 || !list_member(context->keys, var))
+			context->failed = true;
+		return column_above(context, (Node *) var);
+	}
+	if (IsA(node, Query))
+	{
+		Query	   *result;
+
+		context->depth++;
+		result = query_tree_mutator((Query *) node, above_mutator, arg, 0);
+		context->depth--;
+		return (Node *) result;
+	}
+	return expression_tree_mutator(node, above_mutator, arg);
+}
+
+bool
+st_split_grouping_sets(Query *query)
+{
+	AboveContext context = {get_sortgrouplist_exprs(query->groupClause, query->targetList), NIL, 0, false};
+	List	   *targets = (List *) above_mutator((Node *) query->targetList, &context);
+	Node	   *having = above_mutator(query->havingQual, &context);
+	Query	   *below = makeNode(Query);
+	ListCell   *lc;
+
+	if (context.failed || context.columns == NIL || checkExprHasSubLink((Node *) context.columns))
+		return false;
+	memcpy(below, query, sizeof(Query));
+	below->targetList = st_make_targets(context.columns);
+	/* grouping sets and GROUPING() name the keys by these numbers */
+	foreach(lc, query->groupClause)
+	{
+		SortGroupClause *clause = lfirst_node(SortGroupClause, lc);
+		Expr	   *key = (Expr *) get_sortgroupclause_expr(clause, query->targetList);
+		TargetEntry *target = tlist_member(key, below->targetList);
+
+		if (target == NULL || target->ressortgroupref != 0)
+		{
+			target = makeTargetEntry(copyObject(key), list_length(below->targetList) + 1, "k", true);
+			below->targetList = lappend(below->targetList, target);
+		}
+		target->ressortgroupref = clause->tleSortGroupRef;
+	}
+	below->havingQual = NULL;
+	below->distinctClause = NIL;
+	below->hasDistinctOn = false;
+	below->sortClause = NIL;
+	below->hasSubLinks = checkExprHasSubLink((Node *) below->jointree);
+
+	if (having && IsA(having, List))
+		having = (Node *) make_ands_explicit((List *) having);
+	query->targetList = targets;
+	query->rtable = list_make1(st_make_subquery_entry(below, "b", st_make_names(list_length(context.columns))));
+#ifdef ST_HAVE_PERMINFOS
+	query->rteperminfos = NIL;
+	below->rteperminfos = NIL;
+#endif
+	query->jointree = makeFromExpr(list_make1(st_make_reference(1)), having);
+	query->havingQual = NULL;
+	query->groupClause = NIL;
+	query->groupingSets = NIL;
+	query->hasAggs = false;
+	return true;
 }

@@ -53,6 +53,35 @@ INSERT INTO q_t (id, g, n) VALUES (1, NULL, 1), (2, NULL, 2), (3, 1, 7);
 SELECT count(pgtrickle.refresh_stream_table(pgt_name)) FROM (SELECT pgt_name FROM pgtrickle.pgt_stream_tables ORDER BY pgt_id) AS s;
 SELECT count(test.assert_fresh(pgt_name)) FROM pgtrickle.pgt_stream_tables;
 SELECT test.drop_all();
+-- subqueries above the sets: of keys, which are NULL where a set lacks them, and of nothing
+CREATE TABLE gs_t (a int, b text, n numeric);
+CREATE TABLE gs_v (a int, b text, w int);
+INSERT INTO gs_t VALUES (1, 'x', 1.0), (1, 'y', 2.50), (2, 'x', 3), (NULL, 'x', 4), (2, NULL, NULL);
+INSERT INTO gs_v VALUES (1, 'x', 10), (NULL, 'y', 20), (3, 'z', 30);
+SELECT test.create('gs_scalar', 'SELECT a, b, sum(n) AS s, (SELECT max(w) FROM gs_v) AS m FROM gs_t GROUP BY ROLLUP (a, b)');
+SELECT test.create('gs_correlated', 'SELECT a, count(*) AS c, GROUPING(a) AS g, (SELECT sum(w) FROM gs_v WHERE gs_v.a = gs_t.a) AS m FROM gs_t GROUP BY CUBE (a, b)');
+SELECT test.create('gs_exists', 'SELECT a, b, sum(n) AS s FROM gs_t GROUP BY GROUPING SETS ((a), (b), ()) HAVING NOT EXISTS (SELECT FROM gs_v WHERE gs_v.a = gs_t.a)');
+SELECT test.create('gs_in', 'SELECT DISTINCT b IN (SELECT b FROM gs_v) AS known, count(*) AS c FROM gs_t GROUP BY ROLLUP (b)');
+SELECT test.create('gs_having', 'SELECT a + 1 AS k, count(*) AS c FROM gs_t GROUP BY ROLLUP (a + 1) HAVING count(*) > (SELECT count(*) FROM gs_v WHERE w > 15) ORDER BY 2');
+SELECT test.create('gs_inside', 'SELECT a, sum((SELECT max(w) FROM gs_v WHERE gs_v.a = gs_t.a)) AS s FROM gs_t GROUP BY ROLLUP (a)', 'AUTO');
+SELECT pgtrickle.drop_stream_table('gs_inside');
+INSERT INTO gs_t VALUES (3, 'z', 5), (1, 'x', 1.00);
+INSERT INTO gs_v VALUES (2, 'x', 40), (1, 'q', -1);
+SELECT stream_table, run FROM test.refresh_all();
+UPDATE gs_t SET a = a + 1 WHERE b = 'x';
+UPDATE gs_v SET a = 1 WHERE a IS NULL;
+DELETE FROM gs_v WHERE w = 40;
+SELECT stream_table, run FROM test.refresh_all();
+DELETE FROM gs_t WHERE a = 2;
+DELETE FROM gs_v;
+SELECT stream_table, run FROM test.refresh_all();
+DELETE FROM gs_t;
+SELECT stream_table, run FROM test.refresh_all();
+INSERT INTO gs_t VALUES (NULL, NULL, NULL);
+INSERT INTO gs_v VALUES (NULL, NULL, NULL);
+SELECT stream_table, run FROM test.refresh_all();
+SELECT test.drop_all();
+DROP TABLE gs_t, gs_v;
 \set VERBOSITY terse
 SELECT pgtrickle.create_stream_table('q_x', 'SELECT count(*) AS c FROM q_t GROUP BY CUBE (id, g, h, n, d, b, id + 1)', refresh_mode => 'DIFFERENTIAL');
 \set VERBOSITY default

@@ -105,6 +105,8 @@ INSERT INTO matrix (part, construct, query) VALUES
 ('5','ROLLUP','SELECT a, b, sum(n) AS s FROM t GROUP BY ROLLUP (a, b)'),
 ('5','CUBE','SELECT a, b, sum(n) AS s FROM t GROUP BY CUBE (a, b)'),
 ('5','GROUPING SETS with subquery','SELECT a, count(*) AS c, (SELECT max(a) FROM v) AS m FROM t GROUP BY ROLLUP (a)'),
+('5','GROUPING SETS with correlated subquery','SELECT a, b, count(*) AS c, (SELECT max(v.b) FROM v WHERE v.a = t.a) AS m FROM t GROUP BY ROLLUP (a, b) HAVING count(*) >= (SELECT min(a) FROM v WHERE a < 2) OR GROUPING(a) = 1'),
+('5','GROUPING SETS with EXISTS','SELECT a, sum(n) AS s, GROUPING(a) AS g FROM t GROUP BY CUBE (a, b) HAVING NOT EXISTS (SELECT FROM v WHERE v.a = t.a)'),
 ('5','DISTINCT aggregate','SELECT a, count(DISTINCT b) AS c FROM t GROUP BY a'),
 ('5','ordered-set aggregate','SELECT a, percentile_cont(0.5) WITHIN GROUP (ORDER BY n) AS m FROM t GROUP BY a'),
 ('5','hypothetical-set aggregate','SELECT a, rank(3) WITHIN GROUP (ORDER BY n) AS m FROM t GROUP BY a'),
