@@ -42,6 +42,7 @@ OBJS = \
 	src/catalog/gate.o \
 	src/catalog/history.o \
 	src/catalog/internal_table.o \
+	src/catalog/saved.o \
 	src/catalog/source_copy.o \
 	src/catalog/stream_table.o \
 	src/capture/book.o \
@@ -137,6 +138,7 @@ OBJS = \
 	src/api/refuse.o \
 	src/api/rename.o \
 	src/api/replace.o \
+	src/api/restore.o \
 	src/api/service.o \
 	src/api/source_name.o \
 	src/api/two_phase.o \

@@ -63,12 +63,17 @@ GRANT SELECT ON pgtrickle.pgt_change_tracking TO PUBLIC;
 CREATE TABLE pgtrickle.install_mark (
     only_row boolean NOT NULL DEFAULT true CHECK (only_row),
     mark     uuid    NOT NULL,
+    system_identifier text NOT NULL,
+    catalog_version integer NOT NULL,
     CONSTRAINT install_mark_pkey PRIMARY KEY (only_row)
 );
 COMMENT ON TABLE pgtrickle.install_mark IS 'identity of this installation';
 COMMENT ON COLUMN pgtrickle.install_mark.only_row IS 'keeps the table to one row';
 COMMENT ON COLUMN pgtrickle.install_mark.mark IS 'random; another value means another database than the one frontiers were written in';
-INSERT INTO pgtrickle.install_mark (mark) VALUES (pg_catalog.gen_random_uuid());
+COMMENT ON COLUMN pgtrickle.install_mark.system_identifier IS 'cluster in which the trees and OIDs of the catalog are valid; another one after pg_upgrade';
+COMMENT ON COLUMN pgtrickle.install_mark.catalog_version IS 'likewise the version of PostgreSQL''s catalogs';
+INSERT INTO pgtrickle.install_mark (mark, system_identifier, catalog_version)
+SELECT pg_catalog.gen_random_uuid(), system_identifier::text, catalog_version_no FROM pg_catalog.pg_control_system();
 
 CREATE UNLOGGED TABLE pgtrickle.crash_mark (
     only_row boolean NOT NULL DEFAULT true CHECK (only_row),

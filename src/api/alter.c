@@ -38,6 +38,7 @@
 #include "api/redefine.h"
 #include "capture/capture.h"
 #include "catalog/extension.h"
+#include "catalog/saved.h"
 #include "compat.h"
 #include "refresh/poll.h"
 #include "schedule/timing.h"
@@ -384,6 +385,7 @@ st_sql_alter_stream_table(PG_FUNCTION_ARGS)
 	else
 		leave_error(relid);
 	SPI_finish();
+	st_saved_note(relid);
 	if (changed)
 		CacheInvalidateRelcacheByRelid(relid);
 	PG_RETURN_VOID();

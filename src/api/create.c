@@ -36,8 +36,10 @@
 #include "api/definition.h"
 #include "api/parameter.h"
 #include "api/name.h"
+#include "api/restore.h"
 #include "catalog/depend.h"
 #include "catalog/internal_table.h"
+#include "catalog/saved.h"
 #include "compat.h"
 #include "guc.h"
 #include "schedule/schedule.h"
@@ -168,43 +170,6 @@ insert_catalog(CreatePlan *plan, FunctionCallInfo fcinfo)
 }
 
 static void
-insert_internals(CreatePlan *plan, int64 pgt_id)
-{
-	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID, OIDARRAYOID, INT2OID, INT2ARRAYOID,
-	TEXTOID, TEXTOID, OIDOID, TEXTOID, TEXTOID, OIDARRAYOID, INT2ARRAYOID, OIDARRAYOID, TIMESTAMPTZOID};
-	Datum		values[18];
-	char		nulls[18];
-	StDefinition *definition = &plan->definition;
-
-	memset(nulls, ' ', sizeof(nulls));
-	values[0] = Int64GetDatum(pgt_id);
-	values[1] = CStringGetTextDatum(nodeToString(definition->query));
-	values[2] = CStringGetTextDatum(definition->requested_mode);
-	values[3] = definition->reason ? CStringGetTextDatum(definition->reason) : (Datum) 0;
-	nulls[3] = definition->reason ? ' ' : 'n';
-	values[4] = st_text_array(st_settings_now());
-	values[5] = CStringGetTextDatum(GetConfigOption("search_path", false, false));
-	values[6] = st_oid_array(definition->nstates, definition->states);
-	values[7] = Int16GetDatum(definition->identity.kind);
-	values[8] = st_attnum_array(definition->identity.nkeys, definition->identity.keys);
-	values[9] = CStringGetTextDatum(st_query_views_fingerprint(definition->query));
-	values[10] = CStringGetTextDatum(st_query_functions_fingerprint(definition->query));
-	values[11] = ObjectIdGetDatum(st_relation_owner(definition->relid));
-	values[12] = CStringGetTextDatum(nodeToString(definition->analysed));
-	values[13] = CStringGetTextDatum(st_query_text(definition->analysed));
-	st_definition_unindexed(definition, &values[14], &values[15]);
-	values[16] = st_oid_list_array(definition->copies);
-	/* the scheduler is to know before it is filled that time matters */
-	values[17] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
-	nulls[17] = definition->tree && st_query_reads_clock(definition->query) ? ' ' : 'n';
-	(void) st_catalog_execute("INSERT INTO pgtrickle.stream_table_internals (pgt_id, query_tree, requested_refresh_mode,"
-							  " full_reason, settings, search_path, states, identity_kind, key_columns,"
-							  " views_fingerprint, functions_fingerprint, accepted_owner, analysed_query, query_text,"
-							  " unindexed_relations, unindexed_columns, copies, clock)"
-							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)", 18, types, values, nulls);
-}
-
-static void
 check_name_free(CreatePlan *plan)
 {
 	Oid			namespace = RangeVarGetCreationNamespace(plan->name);
@@ -252,6 +217,7 @@ st_sql_create_stream_table(PG_FUNCTION_ARGS)
 	int64		pgt_id;
 
 	PreventCommandIfReadOnly("create_stream_table()");
+	st_restore_if_moved();
 	check_parameters(fcinfo, &plan);
 	st_note_lifecycle_call();
 	definition->analysed = st_query_parse(plan.query_text);
@@ -275,11 +241,14 @@ st_sql_create_stream_table(PG_FUNCTION_ARGS)
 	SPI_connect();
 	pgt_id = insert_catalog(&plan, fcinfo);
 	st_definition_create_states(definition, pgt_id);
-	insert_internals(&plan, pgt_id);
+	st_definition_write_internals(definition, pgt_id, st_settings_now(), GetConfigOption("search_path", false, false),
+								  st_relation_owner(definition->relid));
 	st_definition_write_dependencies(definition, pgt_id);
 	SPI_finish();
 	st_depend_record(definition->relid, definition->query, st_query_views(definition->query));
 	st_guard_install(definition->relid);
+	st_restore_prepare();
+	st_saved_note(definition->relid);
 	CommandCounterIncrement();
 
 	if (initialize)

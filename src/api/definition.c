@@ -322,7 +322,7 @@ st_definition_install_capture(StDefinition *definition)
 
 		st_capture_install(source->relid, source->attnums);
 	}
-	if (list_length(definition->sources) > list_length(definition->copies))
+	if (definition->name && list_length(definition->sources) > list_length(definition->copies))
 		ereport(NOTICE,
 				(errmsg("writers of the sources of \"%s\" wait until this transaction ends",
 						definition->name)));
@@ -514,6 +514,42 @@ st_definition_update_internals(StDefinition *definition, int64 pgt_id)
 							  " unindexed_relations = $7, unindexed_columns = $8, copies = $9,"
 							  " clock = CASE WHEN $10 THEN pg_catalog.now() END"
 							  " WHERE pgt_id = $1", 10, types, values, nulls);
+}
+
+void
+st_definition_write_internals(StDefinition *definition, int64 pgt_id, List *settings, const char *search_path, Oid owner)
+{
+	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID, OIDARRAYOID, INT2OID, INT2ARRAYOID,
+	TEXTOID, TEXTOID, OIDOID, TEXTOID, TEXTOID, OIDARRAYOID, INT2ARRAYOID, OIDARRAYOID, TIMESTAMPTZOID};
+	Datum		values[18];
+	char		nulls[18];
+
+	memset(nulls, ' ', sizeof(nulls));
+	values[0] = Int64GetDatum(pgt_id);
+	values[1] = CStringGetTextDatum(nodeToString(definition->query));
+	values[2] = CStringGetTextDatum(definition->requested_mode);
+	values[3] = definition->reason ? CStringGetTextDatum(definition->reason) : (Datum) 0;
+	nulls[3] = definition->reason ? ' ' : 'n';
+	values[4] = st_text_array(settings);
+	values[5] = CStringGetTextDatum(search_path);
+	values[6] = st_oid_array(definition->nstates, definition->states);
+	values[7] = Int16GetDatum(definition->identity.kind);
+	values[8] = st_attnum_array(definition->identity.nkeys, definition->identity.keys);
+	values[9] = CStringGetTextDatum(st_query_views_fingerprint(definition->query));
+	values[10] = CStringGetTextDatum(st_query_functions_fingerprint(definition->query));
+	values[11] = ObjectIdGetDatum(owner);
+	values[12] = CStringGetTextDatum(nodeToString(definition->analysed));
+	values[13] = CStringGetTextDatum(st_query_text(definition->analysed));
+	st_definition_unindexed(definition, &values[14], &values[15]);
+	values[16] = st_oid_list_array(definition->copies);
+	/* the scheduler is to know before it is filled that time matters */
+	values[17] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+	nulls[17] = definition->tree && st_query_reads_clock(definition->query) ? ' ' : 'n';
+	(void) st_catalog_execute("INSERT INTO pgtrickle.stream_table_internals (pgt_id, query_tree, requested_refresh_mode,"
+							  " full_reason, settings, search_path, states, identity_kind, key_columns,"
+							  " views_fingerprint, functions_fingerprint, accepted_owner, analysed_query, query_text,"
+							  " unindexed_relations, unindexed_columns, copies, clock)"
+							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)", 18, types, values, nulls);
 }
 
 static const char *

@@ -94,6 +94,14 @@ extern void st_definition_create_indexes(StDefinition *definition, bool own);
  */
 extern void st_definition_update_internals(StDefinition *definition, int64 pgt_id);
 
+/*
+ * Write the stream table's row of stream_table_internals; SPI is connected.
+ * "settings" are names and values in turn (st_settings_now), "owner" the role
+ * with whose rights the query may run.
+ */
+extern void st_definition_write_internals(StDefinition *definition, int64 pgt_id, List *settings,
+										  const char *search_path, Oid owner);
+
 /* Replace the stream table's rows of pgt_dependencies; SPI is connected. */
 extern void st_definition_write_dependencies(StDefinition *definition, int64 pgt_id);
 

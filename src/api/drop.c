@@ -38,10 +38,12 @@
 
 #include "api/definition.h"
 #include "api/name.h"
+#include "api/restore.h"
 #include "capture/capture.h"
 #include "catalog/depend.h"
 #include "catalog/extension.h"
 #include "catalog/gate.h"
+#include "catalog/saved.h"
 #include "compat.h"
 #include "refresh/poll.h"
 #include "store/store.h"
@@ -97,6 +99,7 @@ forget_stream_table(StStreamTable *table)
 	st_definition_lock(sources, NIL);
 	SPI_connect();
 	(void) st_catalog_execute("DELETE FROM pgtrickle.pgt_stream_tables WHERE pgt_id = $1", 1, types, values, NULL);
+	st_saved_note(table->relid);
 	SPI_finish();
 	st_frontier_delete(table->pgt_id);
 	CommandCounterIncrement();
@@ -350,6 +353,7 @@ st_sql_on_ddl_start(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("not called by an event trigger")));
+	st_restore_if_moved();
 	statement = ((EventTriggerData *) fcinfo->context)->parsetree;
 	if (IsA(statement, DropStmt) && OidIsValid(st_internal_relation("pgt_stream_tables", true)))
 		lock_what_goes((DropStmt *) statement);

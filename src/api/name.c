@@ -18,6 +18,7 @@
 #include "utils/varlena.h"
 
 #include "api/name.h"
+#include "api/restore.h"
 #include "compat.h"
 #include "util/fault.h"
 
@@ -58,8 +59,10 @@ no_such_stream_table(const char *name)
 Oid
 st_resolve_stream_table(text *name)
 {
-	Oid			relid = RangeVarGetRelid(st_parse_name(name), NoLock, true);
+	Oid			relid;
 
+	st_restore_if_moved();
+	relid = RangeVarGetRelid(st_parse_name(name), NoLock, true);
 	if (!OidIsValid(relid) || !st_is_stream_table(relid))
 		no_such_stream_table(text_to_cstring(name));
 	return relid;
@@ -85,7 +88,10 @@ check_reader_before_lock(const RangeVar *name, Oid relid, Oid old_relid, void *a
 static Oid
 lock_stream_table(text *name, RangeVarGetRelidCallback check)
 {
-	Oid			relid = RangeVarGetRelidExtended(st_parse_name(name), AccessShareLock, RVR_MISSING_OK, check, name);
+	Oid			relid;
+
+	st_restore_if_moved();
+	relid = RangeVarGetRelidExtended(st_parse_name(name), AccessShareLock, RVR_MISSING_OK, check, name);
 
 	/*
 	 * the row may have gone with a rolled-back creation, or stands for

@@ -47,6 +47,7 @@
 #include "capture/capture.h"
 #include "catalog/depend.h"
 #include "catalog/extension.h"
+#include "catalog/saved.h"
 #include "compat.h"
 #include "refresh/poll.h"
 #include "store/store.h"
@@ -369,6 +370,7 @@ update_catalog(StStreamTable *table, StDefinition *definition, bool emptied)
 	SPI_finish();
 	st_depend_forget(table->relid);
 	st_depend_record(table->relid, definition->query, st_query_views(definition->query));
+	st_saved_note(table->relid);
 	CacheInvalidateRelcacheByRelid(table->relid);
 	CommandCounterIncrement();
 }

@@ -45,6 +45,9 @@ typedef struct StApplier StApplier;
  */
 extern Oid	st_identity_create_index(Oid relid, const StIdentity *identity);
 
+/* Has the table an index that st_identity_create_index would make? A restore brings it along. */
+extern bool st_identity_has_index(Oid relid, const StIdentity *identity);
+
 /* Likewise an index, by the access method btree or hash, of a column by which rows of a state are looked up. */
 extern Oid	st_column_create_index(Oid relid, AttrNumber column, Oid method);
 

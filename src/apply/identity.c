@@ -180,6 +180,16 @@ find_own_index(Relation rel, const StIdentity *identity)
 	return InvalidOid;
 }
 
+bool
+st_identity_has_index(Oid relid, const StIdentity *identity)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	bool		found = OidIsValid(find_own_index(rel, identity));
+
+	table_close(rel, NoLock);
+	return found;
+}
+
 void
 st_identity_drop_index(Oid relid, const StIdentity *identity)
 {

@@ -154,10 +154,16 @@ st_extension_adopt_relation(Oid relid)
 void
 st_extension_drop_relation(Oid relid)
 {
+	Oid			type = get_rel_type_id(relid);
 	ObjectAddress relation;
 
-	/* as a member it could only be dropped with the whole extension */
+	/*
+	 * as a member it could only be dropped with the whole extension; pg_upgrade
+	 * has made members of its row types, too
+	 */
 	deleteDependencyRecordsFor(RelationRelationId, relid, false);
+	(void) deleteDependencyRecordsForClass(TypeRelationId, type, ExtensionRelationId, DEPENDENCY_EXTENSION);
+	(void) deleteDependencyRecordsForClass(TypeRelationId, get_array_type(type), ExtensionRelationId, DEPENDENCY_EXTENSION);
 	CommandCounterIncrement();
 	ObjectAddressSet(relation, RelationRelationId, relid);
 	performDeletion(&relation, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
@@ -208,6 +214,56 @@ st_install_fingerprint(void)
 		cached_for = mark ? relid : InvalidOid;
 	}
 	return fingerprint;
+}
+
+/* The row of install_mark says which cluster it was written in. */
+bool
+st_installation_has_moved(void)
+{
+	static Oid	settled = InvalidOid;
+	Oid			relid = st_internal_relation("install_mark", true);
+	Relation	rel;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		moved = false;
+
+	if (!OidIsValid(relid) || relid == settled || ST_FAULT("J3"))
+		return false;
+	rel = table_open(relid, AccessShareLock);
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool		isnull;
+		char	   *system = TextDatumGetCString(heap_getattr(tuple, 3, RelationGetDescr(rel), &isnull));
+
+		moved = strcmp(system, psprintf(UINT64_FORMAT, GetSystemIdentifier())) != 0 ||
+			DatumGetInt32(heap_getattr(tuple, 4, RelationGetDescr(rel), &isnull)) != CATALOG_VERSION_NO;
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	if (!moved)
+		settled = relid;
+	return moved;
+}
+
+void
+st_installation_settle(void)
+{
+	Relation	rel = table_open(st_internal_relation("install_mark", false), RowExclusiveLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple	tuple = systable_getnext(scan);
+	Datum		values[4] = {0};
+	bool		nulls[4] = {0};
+	bool		replaces[4] = {false, false, true, true};
+
+	values[2] = CStringGetTextDatum(psprintf(UINT64_FORMAT, GetSystemIdentifier()));
+	values[3] = Int32GetDatum(CATALOG_VERSION_NO);
+	if (HeapTupleIsValid(tuple))
+		CatalogTupleUpdate(rel, &tuple->t_self, heap_modify_tuple(tuple, RelationGetDescr(rel), values, nulls, replaces));
+	systable_endscan(scan);
+	table_close(rel, RowExclusiveLock);
+	CommandCounterIncrement();
 }
 
 char *

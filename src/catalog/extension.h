@@ -41,6 +41,15 @@ extern void st_extension_drop_relation(Oid relid);
 /* Rule C8's install mark with system and catalogue version; lives in cache. */
 extern const char *st_install_fingerprint(void);
 
+/*
+ * Are the trees, OIDs and frontiers of the catalog another cluster's, as after
+ * pg_upgrade? Cheap: once it is not so, the session does not look again.
+ */
+extern bool st_installation_has_moved(void);
+
+/* They are this cluster's from now on. The caller holds a lock that keeps others from it. */
+extern void st_installation_settle(void);
+
 /* Rule C8's crash mark; a new one if there is none (a crash emptied its table). */
 extern char *st_crash_mark_ensure(void);
 

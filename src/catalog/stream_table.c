@@ -33,6 +33,7 @@
 #include "utils/timestamp.h"
 
 #include "catalog/extension.h"
+#include "catalog/saved.h"
 #include "catalog/stream_table.h"
 #include "compat.h"
 
@@ -142,6 +143,7 @@ st_stream_table_get(Oid relid)
 	rel = table_open(st_internal_relation("stream_table_internals", false), AccessShareLock);
 	desc = RelationGetDescr(rel);
 	tuple = find_internals(rel, result);
+	result->requested_mode = text_attribute(tuple, desc, "requested_refresh_mode");
 	result->reason = text_attribute(tuple, desc, "full_reason");
 	result->accepted_owner = DatumGetObjectId(attribute(tuple, desc, "accepted_owner", &isnull));
 	result->search_path = text_attribute(tuple, desc, "search_path");
@@ -191,16 +193,29 @@ internal_text(const StStreamTable *table, const char *column)
 	return value;
 }
 
+/* A tree names functions by number, and not even its form is the same in another version. */
+static char *
+internal_tree(const StStreamTable *table, const char *column)
+{
+	if (st_installation_has_moved())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("stream table \"%s\" has not been restored since this database was upgraded",
+						quote_qualified_identifier(table->schema, table->name)),
+				 errhint("Call pgtrickle.restore_stream_tables().")));
+	return internal_text(table, column);
+}
+
 char *
 st_stream_table_tree(const StStreamTable *table)
 {
-	return internal_text(table, "query_tree");
+	return internal_tree(table, "query_tree");
 }
 
 char *
 st_stream_table_analysed(const StStreamTable *table)
 {
-	return internal_text(table, "analysed_query");
+	return internal_tree(table, "analysed_query");
 }
 
 char *
@@ -309,6 +324,7 @@ st_stream_table_rename(Oid relid, const char *name, const char *schema)
 	else if (HeapTupleIsValid(tuple))
 		update_column(rel, tuple, "pgt_schema", CStringGetTextDatum(schema));
 	table_close(rel, RowExclusiveLock);
+	st_saved_note(relid);
 }
 
 void
@@ -324,6 +340,7 @@ st_stream_table_set_query(const StStreamTable *table, const char *text)
 	update_column(rel, find_row(rel, "idx_pgt_relid", 2, F_OIDEQ, ObjectIdGetDatum(table->relid)),
 				  "defining_query", CStringGetTextDatum(text));
 	table_close(rel, RowExclusiveLock);
+	st_saved_note(table->relid);
 }
 
 /* An array of names with one of them replaced; (Datum) 0 if it is not among them. */
@@ -398,6 +415,37 @@ st_stream_table_accept_owner(int64 pgt_id, Oid owner)
 	if (HeapTupleIsValid(tuple))
 		update_column(rel, tuple, "accepted_owner", ObjectIdGetDatum(owner));
 	table_close(rel, RowExclusiveLock);
+	st_saved_note(st_stream_table_by_id(pgt_id));
+}
+
+/* ----- what a dump carries ----- */
+
+static const char *const options[] = {
+	"schedule", "is_populated", "diamond_consistency", "diamond_schedule_policy", "requested_cdc_mode", "is_append_only",
+	"max_differential_joins", "max_delta_fraction", "pooler_compatibility_mode", "refresh_tier",
+	"fuse_mode", "fuse_ceiling", "fuse_sensitivity", "freshness_deadline_ms",
+	"topk_limit", "topk_offset", "topk_order_by", "st_partition_key", "st_placement", "temporal_mode", "storage_backend"
+};
+
+List *
+st_stream_table_options(Oid relid)
+{
+	Relation	rel = table_open(st_internal_relation("pgt_stream_tables", false), AccessShareLock);
+	HeapTuple	tuple = find_row(rel, "idx_pgt_relid", 2, F_OIDEQ, ObjectIdGetDatum(relid));
+	TupleDesc	desc = RelationGetDescr(rel);
+	List	   *result = NIL;
+
+	for (int i = 0; HeapTupleIsValid(tuple) && i < lengthof(options); i++)
+		for (int j = 0; j < desc->natts; j++)
+			if (strcmp(NameStr(TupleDescAttr(desc, j)->attname), options[i]) == 0)
+			{
+				char	   *value = SPI_getvalue(tuple, desc, j + 1);
+
+				if (value)
+					result = lappend(lappend(result, pstrdup(options[i])), value);
+			}
+	table_close(rel, AccessShareLock);
+	return result;
 }
 
 /* ----- the owner ----- */

@@ -32,6 +32,7 @@ typedef struct StStreamTable
 	Oid			accepted_owner; /* whose rights the query may have, see
 								 * st_owner_is_accepted */
 	char	   *refresh_mode;	/* FULL or DIFFERENTIAL */
+	char	   *requested_mode; /* the same, or AUTO */
 	char	   *status;
 	char	   *reason;			/* why there is no delta, or NULL */
 	bool		populated;
@@ -114,6 +115,12 @@ extern List *st_stream_tables_in(Oid schema);
 
 /* The role that owns a relation; raises 42P01 if it is gone. */
 extern Oid	st_relation_owner(Oid relid);
+
+/*
+ * What users have given, as columns of pgt_stream_tables: name and value as
+ * text in turn; columns that are NULL are left out.
+ */
+extern List *st_stream_table_options(Oid relid);
 
 /* The relation of a stream table; InvalidOid if there is none with this number. */
 extern Oid	st_stream_table_by_id(int64 pgt_id);

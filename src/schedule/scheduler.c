@@ -45,6 +45,7 @@
 #include "utils/timestamp.h"
 
 #include "catalog/extension.h"
+#include "catalog/saved.h"
 #include "catalog/stream_table.h"
 #include "guc.h"
 #include "refresh/refresh.h"
@@ -108,6 +109,29 @@ be_the_only_one(void)
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 0, SCHEDULER_LOCK_FIELD4);
 	return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/* ----- after a restore or an upgrade ----- */
+
+/* rows that a restore has brought, and may still be bringing */
+static bool restoring = false;
+
+/*
+ * A full dump links its stream tables itself (rule J4). This is for other ways
+ * of restoring, once who restores has left, and for pg_upgrade (rule J3).
+ */
+static void
+link_restored(void)
+{
+	StSavedState state = st_saved_state();
+
+	if (st_installation_has_moved() || state == ST_SAVED_READY)
+	{
+		(void) OidFunctionCall0(st_internal_function("relink", false));
+		CommandCounterIncrement();
+		state = st_saved_state();
+	}
+	restoring = state == ST_SAVED_WAITS;
 }
 
 /* ----- refreshes ----- */
@@ -460,6 +484,7 @@ reload(StSchedule *old)
 	catalog_changed = false;
 	if (st_extension_exists())
 	{
+		link_restored();
 		catalog_relid = st_internal_relation("pgt_stream_tables", false);
 		schedule = st_schedule_read(old);
 	}
@@ -491,6 +516,8 @@ has_work(StSchedule *schedule)
 {
 	ListCell   *lc;
 
+	if (restoring)
+		return true;
 	foreach(lc, schedule->nodes)
 	{
 		StScheduled *node = lfirst(lc);
@@ -565,6 +592,8 @@ keep_house(StSchedule *schedule)
 	AcceptInvalidationMessages();
 	give_way(schedule);
 	watch_prepared(schedule);
+	if (restoring)
+		catalog_changed = true;
 	st_schedule_check_sources(schedule);
 	/* without a place in shared memory nobody tells */
 	if (st_wake_generation() == 0)

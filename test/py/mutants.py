@@ -716,6 +716,51 @@ def view_replaced(db):
     db.fresh(fallback=True)
 
 
+def dumped(db):
+    """The stream tables that a dump of the database brings into another one."""
+    other = f"{db.name}_restored"
+    db.server.admin.execute(f"CREATE DATABASE {other}")
+    db.server.psql(db.server.program("pg_dump", "-d", db.name), dbname=other)
+    with db.server.connect(other) as conn:
+        return conn.execute("SELECT array_agg(pgt_name) FROM pgtrickle.pgt_stream_tables").fetchone()[0]
+
+
+def to_be_dumped(db):
+    db.run("CREATE TABLE t (id int, n int)", "INSERT INTO t VALUES (1, 1)")
+    db.create("s", "SELECT id, n FROM t")
+    assert dumped(db) == ["s"]
+
+
+MUTANTS["J1"] = to_be_dumped
+MUTANTS["J4"] = to_be_dumped
+
+
+@mutant("J3")
+def upgraded(db):
+    """What pg_upgrade leaves: another catalog version, no rows of ours in pg_depend."""
+    db.run("CREATE TABLE t (id int, n int)", "INSERT INTO t VALUES (1, 1)")
+    db.create("s", "SELECT id, n FROM t")
+    db.run("UPDATE pgtrickle.install_mark SET catalog_version = 1", "SET allow_system_table_mods = on",
+           "DELETE FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = 's'::regclass AND refobjid = 't'::regclass")
+    try:
+        db.session().execute("DROP TABLE t")
+    except psycopg.errors.DependentObjectsStillExist:
+        return
+    raise AssertionError("the stream table has lost its source")
+
+
+@mutant("J21")
+def definition_of_a_stranger(db):
+    stranger = f"stranger_{db.name}"
+    db.run(f"CREATE ROLE {stranger} LOGIN", "CREATE TABLE secret (n int)", "CREATE TABLE s (n int)",
+           f"GRANT INSERT ON pgtrickle_saved.stream_tables TO {stranger}")
+    with db.server.connect(db.name, user=stranger) as other:
+        other.execute("INSERT INTO pgtrickle_saved.stream_tables VALUES (NULL, 'public', 's', 'postgres', '',"
+                      " 'SELECT n FROM public.secret', '', '{}', 'AUTO', '{schedule,1s}')")
+    db.run("SELECT pgtrickle.restore_stream_tables()")
+    assert db.value("SELECT count(*) FROM pgtrickle.pgt_stream_tables") == 0
+
+
 @mutant("J5")
 def internal_tables_depend_on_nothing(db):
     db.run("CREATE TYPE mood AS ENUM ('low')", "CREATE TABLE t (id int, m mood)", "INSERT INTO t VALUES (1, 'low')")

@@ -1,0 +1,26 @@
+/*-------------------------------------------------------------------------
+ *
+ * restore.h
+ *	  Stream tables after a dump was restored or the server upgraded.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ST_API_RESTORE_H
+#define ST_API_RESTORE_H
+
+#include "postgres.h"
+
+/*
+ * Make sure that dumps of this database end in a call of ours (rule J4). From
+ * whoever creates a stream table. May wait for another session that does.
+ */
+extern void st_restore_prepare(void);
+
+/*
+ * If the database has come from another cluster, by pg_upgrade, make its stream
+ * tables good for this one (rule J3). Does nothing in a transaction that cannot
+ * write. Cheap if there is nothing to do.
+ */
+extern void st_restore_if_moved(void);
+
+#endif							/* ST_API_RESTORE_H */

@@ -1,0 +1,341 @@
+"""Dump, restore and upgrade: stream tables are there again, and exact, by themselves."""
+import shutil
+import subprocess
+
+import psycopg
+import pytest
+
+from conftest import Database, _as_pg, check_fresh, wait_for
+
+TABLES = {
+    "groups": "SELECT g, count(*) AS n, sum(amount) AS total FROM shop.item GROUP BY g",
+    "joined": "SELECT i.id, i.amount, k.label FROM shop.item AS i JOIN shop.kind AS k USING (g)",
+    "over_groups": "SELECT count(*) AS groups, max(total) AS best FROM groups",
+    "recomputed": "SELECT count(*) AS n FROM shop.item TABLESAMPLE bernoulli (100) REPEATABLE (1)",
+    "viewed": "SELECT * FROM shop.dear",
+}
+
+
+def fill(db):
+    db.execute("CREATE SCHEMA shop")
+    db.execute("CREATE TABLE shop.kind (g int PRIMARY KEY, label text)")
+    db.execute("CREATE TABLE shop.item (id int PRIMARY KEY, g int, amount numeric(10, 2), at date)")
+    db.execute("CREATE INDEX ON shop.item (g)")
+    db.execute("CREATE VIEW shop.dear AS SELECT id, at FROM shop.item WHERE amount > 20 AND at > '02/01/2024'")
+    db.execute("INSERT INTO shop.kind SELECT x, 'kind ' || x FROM generate_series(0, 9) AS x")
+    db.execute("INSERT INTO shop.item SELECT x, x % 10, x * 1.5, date '2024-01-01' + x FROM generate_series(1, 100) AS x")
+    db.execute("SET search_path = public, shop")
+    for name, query in TABLES.items():
+        db.execute("SELECT pgtrickle.create_stream_table(%s, %s, '1s')", (name, query))
+    db.execute("SELECT pgtrickle.alter_stream_table('joined', schedule => '5m', tier => 'cold')")
+
+
+def change(conn):
+    conn.execute("INSERT INTO shop.item SELECT max(id) + 1, 3, 70, '2024-03-03' FROM shop.item")
+    conn.execute("UPDATE shop.item SET amount = amount + 1 WHERE id < 10")
+    conn.execute("DELETE FROM shop.item WHERE id = (SELECT min(id) FROM shop.item)")
+
+
+def all_fresh(conn):
+    """Refresh and compare; says how each was refreshed."""
+    how = {}
+    for name in TABLES:
+        conn.execute("SELECT pgtrickle.refresh_stream_table(%s)", (name,))
+        check_fresh(conn, name)
+        how[name] = conn.execute("SELECT action FROM pgtrickle.pgt_refresh_history JOIN pgtrickle.pgt_stream_tables USING (pgt_id)"
+                                 " WHERE pgt_name = %s ORDER BY refresh_id DESC LIMIT 1", (name,)).fetchone()[0]
+    return how
+
+
+def check_all(conn):
+    """The restored stream tables are what they were: exact, and differential from the second refresh on."""
+    conn.execute("SET search_path = public, shop")
+    listed = {row[0] for row in conn.execute("SELECT pgt_name FROM pgtrickle.pgt_stream_tables")}
+    assert listed == set(TABLES)
+    assert conn.execute("SELECT count(*) FROM pgtrickle_saved.stream_tables WHERE problem IS NULL AND pgt_relid IS NOT NULL").fetchone()[0] == len(TABLES)
+    all_fresh(conn)
+    change(conn)
+    how = all_fresh(conn)
+    assert how == {name: "FULL" if name == "recomputed" else "DIFFERENTIAL" for name in TABLES}
+    assert conn.execute("SELECT schedule, refresh_tier FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'joined'").fetchone() == ("5m", "cold")
+    # the restored table has the one index it needs, and is guarded
+    indexes = conn.execute("SELECT count(*) FROM pg_index WHERE indrelid = 'groups'::regclass").fetchone()[0]
+    assert indexes == 1
+    with pytest.raises(psycopg.errors.Error, match="stream table"):
+        conn.execute("DELETE FROM groups")
+    with pytest.raises(psycopg.errors.DependentObjectsStillExist):
+        conn.execute("DROP TABLE shop.item")
+
+
+def problems(conn):
+    return dict(conn.execute("SELECT table_name, problem FROM pgtrickle_saved.stream_tables WHERE problem IS NOT NULL").fetchall())
+
+
+@pytest.fixture
+def other(server):
+    """A database without the extension, for a dump to be restored into."""
+    database = Database(server, extension=False)
+    yield database
+    database.drop()
+
+
+def dump(db, *arguments):
+    return db.server.program("pg_dump", "-d", db.name, *arguments)
+
+
+@pytest.mark.parametrize("form", ["plain", "custom", "directory"])
+def test_dump(db, other, form, tmp_path):
+    fill(db)
+    change(db)
+    tmp_path.chmod(0o777)
+    if form == "plain":
+        db.server.psql(dump(db), dbname=other.name)
+    else:
+        path = str(tmp_path / "dump")
+        jobs = ["-j", "4"] if form == "directory" else []
+        dump(db, "-F", form, "-f", path, *jobs)
+        db.server.program("pg_restore", "-d", other.name, *jobs, "--exit-on-error", path)
+    check_all(other.conn)
+
+
+def test_dump_of_the_restored(db, other):
+    """What a restore has written is as good as what was dumped; names may have changed meanwhile."""
+    fill(db)
+    db.execute("ALTER TABLE shop.kind RENAME TO sort")
+    db.execute("ALTER SCHEMA shop RENAME TO store")
+    db.execute("ALTER TABLE groups RENAME TO by_sort")
+    db.execute("ALTER TABLE by_sort RENAME TO groups")
+    db.execute("ALTER SCHEMA store RENAME TO shop")
+    other.psql(dump(db))
+    with db.server.connect() as admin:
+        admin.execute(f"CREATE DATABASE {other.name}_again")
+    try:
+        db.server.psql(dump(other), dbname=f"{other.name}_again")
+        with db.server.connect(f"{other.name}_again") as again:
+            check_all(again)
+    finally:
+        with db.server.connect() as admin:
+            admin.execute(f"DROP DATABASE {other.name}_again")
+
+
+def test_schema_then_data(db, other):
+    fill(db)
+    other.psql(dump(db, "--schema-only"))
+    assert other.value("SELECT count(*) FROM pgtrickle.pgt_stream_tables") == 0
+    # which does not end in the signal
+    other.psql(dump(db, "--data-only"))
+    other.execute("SELECT pgtrickle.restore_stream_tables()")
+    check_all(other.conn)
+
+
+def test_without_the_signal(db, other):
+    """Whoever leaves out the last step calls the function."""
+    fill(db)
+    other.psql("\n".join(line for line in dump(db).splitlines() if "REFRESH MATERIALIZED VIEW" not in line))
+    assert other.value("SELECT count(*) FROM pgtrickle.pgt_stream_tables") == 0
+    other.execute("SELECT pgtrickle.restore_stream_tables()")
+    check_all(other.conn)
+    # again: nothing to do
+    other.execute("SELECT pgtrickle.restore_stream_tables()")
+    assert other.value("SELECT count(*) FROM pgtrickle.pgt_stream_tables") == len(TABLES)
+
+
+def test_excluded_source(db, other):
+    """A dump without one table: what reads it stays a table, the others are restored."""
+    fill(db)
+    script = dump(db, "-T", "shop.kind")
+    other.psql(script)
+    assert problems(other.conn) == {"joined": 'relation "shop.kind" does not exist'}
+    assert other.value("SELECT count(*) FROM joined") == 100
+    other.execute("SET search_path = public, shop")
+    listed = {row[0] for row in other.rows("SELECT pgt_name FROM pgtrickle.pgt_stream_tables")}
+    assert listed == set(TABLES) - {"joined"}
+    # the cause is mended
+    other.execute("CREATE TABLE shop.kind (g int PRIMARY KEY, label text)")
+    other.execute("INSERT INTO shop.kind SELECT x, 'kind ' || x FROM generate_series(0, 9) AS x")
+    other.execute("SELECT pgtrickle.restore_stream_tables()")
+    assert problems(other.conn) == {}
+    check_all(other.conn)
+
+
+def test_other_columns(db, other):
+    fill(db)
+    other.psql(dump(db).replace("total numeric", "total text"))
+    assert problems(other.conn)["groups"] == 'the table has no column "total" of the type that the query returns'
+    assert set(problems(other.conn)) == {"groups", "over_groups"}
+
+
+def test_single_table(db, other):
+    """A dump of a stream table alone is a dump of a table."""
+    fill(db)
+    other.psql(dump(db, "-t", "joined"))
+    assert other.value("SELECT count(*) FROM joined") == 100
+    assert other.value("SELECT to_regnamespace('pgtrickle') IS NULL")
+
+
+@pytest.fixture
+def alice(db):
+    """A role that is no superuser; gone with its objects at the end."""
+    name = f"alice_{db.name}"
+    db.execute(f"CREATE ROLE {name} LOGIN")
+    yield name
+    db.execute(f"DROP OWNED BY {name}")
+
+
+def test_owner(db, other, alice):
+    """The owner of a database dumps it; the query keeps its owner's rights."""
+    try:
+        db.execute(f"ALTER DATABASE {db.name} OWNER TO {alice}")
+        db.execute(f"CREATE SCHEMA hers AUTHORIZATION {alice}")
+        with db.server.connect(db.name, user=alice) as conn:
+            conn.execute("CREATE TABLE hers.t (id int PRIMARY KEY, n int)")
+            conn.execute("INSERT INTO hers.t VALUES (1, 1), (2, 5)")
+            conn.execute("SELECT pgtrickle.create_stream_table('hers.s', 'SELECT sum(n) AS n FROM hers.t', '1s')")
+        script = db.server.program("pg_dump", "-d", db.name, "-U", alice)
+        other.psql(script)
+        assert other.rows("SELECT pgt_name, status FROM pgtrickle.pgt_stream_tables") == [("s", "ACTIVE")]
+        with other.server.connect(other.name, user=alice) as conn:
+            conn.execute("INSERT INTO hers.t VALUES (3, 10)")
+            conn.execute("SELECT pgtrickle.refresh_stream_table('hers.s')")
+            assert conn.execute("SELECT n FROM hers.s").fetchone() == (16,)
+    finally:
+        other.execute(f"DROP OWNED BY {alice}")
+        db.execute(f"ALTER DATABASE {db.name} OWNER TO postgres")
+
+
+def test_no_owner(db, other, alice):
+    """Whoever gets the table from a restore says whether the query may have his rights (rule J17)."""
+    db.execute("CREATE TABLE t (id int PRIMARY KEY, n int)")
+    db.execute(f"ALTER TABLE t OWNER TO {alice}")
+    db.execute(f"GRANT CREATE ON SCHEMA public TO {alice}")
+    with db.server.connect(db.name, user=alice) as conn:
+        conn.execute("SELECT pgtrickle.create_stream_table('s', 'SELECT sum(n) AS n FROM t', '1s')")
+    other.psql(dump(db, "--no-owner"))
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="is suspended"):
+        other.execute("SELECT pgtrickle.refresh_stream_table('s')")
+    other.execute("SELECT pgtrickle.resume_stream_table('s')")
+    other.execute("INSERT INTO t VALUES (1, 4)")
+    other.execute("SELECT pgtrickle.refresh_stream_table('s')")
+    other.assert_fresh("s")
+
+
+def test_forged_definition(db, alice):
+    """Nobody gets a query run with rights that are not his (rule J21)."""
+    db.execute("CREATE TABLE s (n bigint)")
+    db.execute("CREATE TABLE secret (n bigint)")
+    row = ("INSERT INTO pgtrickle_saved.stream_tables VALUES (NULL, 'public', 's', 'postgres', 'SELECT n FROM secret',"
+           " 'SELECT n FROM public.secret', '', '{}', 'AUTO', '{schedule,1s}')")
+    with db.server.connect(db.name, user=alice) as conn:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            conn.execute(row)
+    db.execute(f"GRANT INSERT ON pgtrickle_saved.stream_tables TO {alice}")
+    with db.server.connect(db.name, user=alice) as conn:
+        conn.execute(row)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            conn.execute("SELECT pgtrickle.restore_stream_tables()")
+    db.execute("SELECT pgtrickle.restore_stream_tables()")
+    assert problems(db.conn) == {"s": f'role "{alice}", which has restored the definition, is no member of the table\'s owner "postgres"'}
+    assert db.value("SELECT count(*) FROM pgtrickle.pgt_stream_tables") == 0
+
+
+def test_by_the_scheduler(make_server):
+    """With a scheduler, restored stream tables are exact without anybody's help, with the signal and without."""
+    server = make_server(preload="pg_trickle", conf={"pg_trickle.enabled": "on"})
+    db = Database(server)
+    fill(db)
+    db.execute("SELECT pgtrickle.alter_stream_table('joined', schedule => '1s', tier => 'hot')")
+    script = dump(db)
+    # what is in the dump is not true any more: a source restored from elsewhere
+    script = script.replace("1\t1\t1.50\t", "1\t1\t9.50\t")
+    assert "9.50" in script
+    for number, text in enumerate((script, "\n".join(line for line in script.splitlines() if "REFRESH MATERIALIZED" not in line))):
+        other = Database(server, extension=False)
+        other.psql(text)
+        wait_for(lambda: other.value("SELECT count(*) FROM pgtrickle.pgt_stream_tables WHERE NOT needs_reinit AND status = 'ACTIVE'"
+                                     " AND last_refresh_at IS NOT NULL") == len(TABLES), "all to be recomputed")
+        other.execute("SET search_path = public, shop")
+        other.execute("INSERT INTO shop.item VALUES (2000, 3, 70, '2024-03-03')")
+        wait_for(lambda: other.value("SELECT count(*) FROM joined") == 101, "the scheduler to follow")
+        wait_for(lambda: other.value("SELECT total FROM groups WHERE g = 3") == db.value("SELECT total + 70 FROM groups WHERE g = 3"), "the sums")
+        assert other.value("SELECT amount FROM joined WHERE id = 1") == 9.5
+        other.close()
+    db.close()
+
+
+def is_fresh(conn, name):
+    try:
+        check_fresh(conn, name)
+    except AssertionError:
+        return False
+    return True
+
+
+def upgrade(old, new):
+    """pg_upgrade of a stopped server, to the same version: another cluster all the same."""
+    _as_pg([f"{new.bin}/pg_upgrade", "-b", old.bin, "-B", new.bin, "-d", str(old.data), "-D", str(new.data),
+            "-s", str(new.dir / "sock"), "-U", "postgres"], cwd=new.dir, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("first", ["ddl", "scheduler"])
+def test_upgrade(make_server, first):
+    """DDL or the scheduler, whatever comes first, relinks (rule J3)."""
+    old = make_server()
+    db = Database(old)
+    fill(db)
+    db.execute("CREATE FUNCTION twice(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 2 * $1'")
+    db.execute("SELECT pgtrickle.create_stream_table('doubled', 'SELECT id, twice(g) AS g FROM shop.item', '1s')")
+    change(db)                  # in the logs
+    db.close()
+    old.stop()
+    new = make_server(start=False, preload="pg_trickle", conf={"pg_trickle.enabled": "on" if first == "scheduler" else "off"})
+    upgrade(old, new)
+    new.start()
+    conn = new.connect(db.name)
+    conn.execute("SET search_path = public, shop")
+    if first == "ddl":
+        with pytest.raises(psycopg.errors.DependentObjectsStillExist):
+            conn.execute("DROP TABLE shop.item")
+        conn.execute("SELECT pgtrickle.refresh_stream_table('doubled')")
+        check_fresh(conn, "doubled")
+        conn.execute("SELECT pgtrickle.drop_stream_table('doubled')")
+        check_all(conn)
+    else:
+        conn.execute("SELECT pgtrickle.alter_stream_table('joined', schedule => '1s', tier => 'hot')")
+        for name in [*TABLES, "doubled"]:
+            wait_for(lambda: is_fresh(conn, name), f"{name} to be recomputed")
+        change(conn)
+        for name in [*TABLES, "doubled"]:
+            wait_for(lambda: is_fresh(conn, name), f"{name} to follow")
+    # history has come along
+    assert conn.execute("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE initiated_by = 'INITIAL'").fetchone()[0] >= len(TABLES)
+    conn.close()
+
+
+def test_promotion(make_server):
+    """A promoted standby goes on where the primary was, without a recompute (rule C8)."""
+    primary = make_server(conf={"max_wal_senders": "4"})
+    db = Database(primary)
+    fill(db)
+    change(db)
+    all_fresh(db.conn)
+    change(db)                  # in the logs
+    standby = make_server(start=False)
+    shutil.rmtree(standby.data)
+    _as_pg([f"{primary.bin}/pg_basebackup", "-h", primary.host, "-p", str(primary.port), "-U", "postgres",
+            "-D", str(standby.data), "-R", "-c", "fast"])
+    conf = standby.data / "postgresql.conf"
+    conf.write_text(conf.read_text() + f"\nport = {standby.port}\nunix_socket_directories = '{standby.dir}/sock'\n")
+    standby.start()
+    copy = standby.connect(db.name)
+    copy.execute("SET search_path = public, shop")
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="standby"):
+        copy.execute("SELECT pgtrickle.refresh_stream_table('groups')")
+    change(db)
+    position = db.value("SELECT pg_current_wal_lsn()")
+    wait_for(lambda: copy.execute("SELECT pg_last_wal_replay_lsn() >= %s", (position,)).fetchone()[0], "the standby")
+    primary.stop("immediate")
+    copy.execute("SELECT pg_promote()")
+    wait_for(lambda: not copy.execute("SELECT pg_is_in_recovery()").fetchone()[0], "the promotion")
+    how = all_fresh(copy)
+    assert how == {name: "FULL" if name == "recomputed" else "DIFFERENTIAL" for name in TABLES}
+    copy.close()
