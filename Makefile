@@ -84,6 +84,7 @@ OBJS = \
 	src/query/sublink.o \
 	src/query/top.o \
 	src/query/window.o \
+	src/query/window_order.o \
 	src/delta/aggregate.o \
 	src/delta/block.o \
 	src/delta/clock.o \
@@ -93,6 +94,7 @@ OBJS = \
 	src/delta/recursive.o \
 	src/delta/slice.o \
 	src/delta/top.o \
+	src/delta/window.o \
 	src/apply/apply.o \
 	src/apply/find.o \
 	src/apply/guard.o \

@@ -348,6 +348,16 @@ create_recursion_indexes(StDefinition *definition, int ordinal, Oid state)
 		(void) st_column_create_index(state, column, BTREE_AM_OID);
 }
 
+/* By which windows find the rows around a change. */
+static void
+create_order_index(StNode *node, Oid state)
+{
+	AttrNumber	column = ((StSortColumn *) linitial(node->order))->argument;
+
+	if (st_type_is_small_key(exprType((Node *) list_nth_node(TargetEntry, node->block->targetList, column - 1)->expr)))
+		(void) st_column_create_index(state, column, BTREE_AM_OID);
+}
+
 /* By which joins find the group of a row. */
 static void
 create_lookup_index(StNode *node, Oid state)
@@ -421,6 +431,8 @@ st_definition_create_indexes(StDefinition *definition, bool own)
 
 		if (bms_is_member(i, joined))
 			create_lookup_index(node, definition->states[i]);
+		if (node->window)
+			create_order_index(node, definition->states[i]);
 		if (node->step)
 			create_recursion_indexes(definition, i, definition->states[i]);
 	}

@@ -94,6 +94,8 @@ print_node(StringInfo text, StEntry *entry, StNode *node, int indent)
 		appendStringInfo(&what, "Recursion%s", node->all ? "" : ", distinct");
 	else if (node->whole)
 		appendStringInfoString(&what, "Windows, computed again");
+	else if (node->window)
+		appendStringInfo(&what, "%d window functions in order of %d columns", list_length(node->kinds), list_length(node->order));
 	else if (node->top)
 		appendStringInfo(&what, "First " INT64_FORMAT " rows%s", node->limit, node->ties ? " with ties" : "");
 	else if (node->nkeys == 0)

@@ -49,6 +49,7 @@
 #include "access/htup_details.h"
 #include "delta/aggregate.h"
 #include "delta/top.h"
+#include "delta/window.h"
 #include "query/build.h"
 #include "query/make.h"
 #include "query/source_facts.h"
@@ -144,7 +145,7 @@ counts_shown(StNode *node)
 static List *
 state_columns(StNode *node)
 {
-	List	   *columns = node->top || node->step || node->whole ? NIL : add_column(NIL, 'n', 0, INT8OID, -1, InvalidOid);
+	List	   *columns = node->top || node->step || node->whole || node->window ? NIL : add_column(NIL, 'n', 0, INT8OID, -1, InvalidOid);
 	ListCell   *lc;
 	int			position = 0;
 
@@ -156,6 +157,13 @@ state_columns(StNode *node)
 													node->nkeys + i - 1)->expr;
 
 		columns = add_column(columns, 'v', i, exprType(column), exprTypmod(column), exprCollation(column));
+	}
+	foreach(lc, node->kinds)
+	{
+		int			i = node->nshown + foreach_current_index(lc) + 1;
+		Node	   *result = (Node *) list_nth_node(TargetEntry, node->window->targetList, i)->expr;
+
+		columns = add_column(columns, 'v', i, exprType(result), -1, exprCollation(result));
 	}
 	if (node->top)
 	{
@@ -278,7 +286,7 @@ st_state_print_values(StringInfo sql, StNode *node, const char *alias)
 
 	for (int k = 1; k <= node->nkeys; k++, separator = ", ")
 		st_sql_format(sql, "%s%s.k%d", separator, alias, k);
-	for (int v = 1; v <= node->nshown; v++, separator = ", ")
+	for (int v = 1; v <= node->nshown + list_length(node->kinds); v++, separator = ", ")
 		st_sql_format(sql, "%s%s.v%d", separator, alias, v);
 	foreach(lc, node->aggregates)
 	{
@@ -307,7 +315,7 @@ st_state_print_values(StringInfo sql, StNode *node, const char *alias)
 			st_sql_format(sql, "CASE WHEN %s.c%d > 0 THEN %s.t%d > 0 END AS v%d",
 						  alias, i, alias, i, i);
 	}
-	if (node->nkeys == 0 && node->aggregates == NIL && !node->top && !node->step && !node->whole)
+	if (node->nkeys == 0 && node->aggregates == NIL && !node->top && !node->step && !node->whole && !node->window)
 		st_sql_format(sql, "%s.n", alias);
 }
 
@@ -453,6 +461,11 @@ st_state_print_fill(StringInfo sql, StNode *node)
 	if (node->top)
 	{
 		st_top_print_fill(sql, node);
+		return;
+	}
+	if (node->window)
+	{
+		st_window_print_fill(sql, node);
 		return;
 	}
 	st_sql_text(sql, "SELECT ");
@@ -778,6 +791,11 @@ st_state_print_delta(StringInfo sql, StNode *node, Oid state)
 	if (node->top)
 	{
 		st_top_print_delta(sql, node, state);
+		return;
+	}
+	if (node->window)
+	{
+		st_window_print_delta(sql, node, state);
 		return;
 	}
 	st_sql_text(sql, "SELECT s.n IS NOT NULL, ");

@@ -188,7 +188,11 @@ st_type_is_exact(Oid type, int32 typmod, Oid collation)
 	Oid			proc;
 
 	type = getBaseTypeAndTypmod(type, &typmod);
-	/* equal values of char(n) are padded alike; without a length they need not be */
+
+	/*
+	 * equal values of char(n) are padded alike; without a length they need
+	 * not be
+	 */
 	if (type == BPCHAROID)
 		return typmod >= (int32) VARHDRSZ && get_collation_isdeterministic(collation);
 	entry = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY);
@@ -446,7 +450,11 @@ key_mutator(Node *node, void *arg)
 										exprCollation(key), context->depth);
 			position++;
 		}
-	/* a subquery above the grouping may hold aggregates of its rows, and has some of its own */
+
+	/*
+	 * a subquery above the grouping may hold aggregates of its rows, and has
+	 * some of its own
+	 */
 	if (IsA(node, Aggref) && context->depth > 0)
 	{
 		Aggref	   *aggref = copyObject((Aggref *) node);
@@ -564,6 +572,16 @@ st_make_leaf(StNode *node)
 		rte->coltypmods = lappend_int(rte->coltypmods, exprTypmod(column));
 		rte->colcollations = lappend_oid(rte->colcollations, exprCollation(column));
 	}
+	foreach(lc, node->kinds)
+	{
+		Node	   *result = (Node *) list_nth_node(TargetEntry, node->window->targetList,
+													node->nshown + 1 + foreach_current_index(lc))->expr;
+
+		names = lappend(names, makeString(psprintf("v%d", i++)));
+		rte->coltypes = lappend_oid(rte->coltypes, exprType(result));
+		rte->coltypmods = lappend_int(rte->coltypmods, -1);
+		rte->colcollations = lappend_oid(rte->colcollations, exprCollation(result));
+	}
 	rte->eref->colnames = names;
 	return rte;
 }
@@ -572,7 +590,7 @@ st_make_leaf(StNode *node)
 static int
 state_width(StNode *node)
 {
-	int			width = node->nkeys + node->nshown + 2;
+	int			width = node->nkeys + node->nshown + list_length(node->kinds) + 2;
 	ListCell   *lc;
 
 	foreach(lc, node->aggregates)
@@ -596,7 +614,8 @@ same_node(StNode *a, StNode *b)
 	if (a->nkeys != b->nkeys || a->narguments != b->narguments || a->distinct != b->distinct ||
 		list_length(a->aggregates) != list_length(b->aggregates) || a->first != b->first ||
 		a->nshown != b->nshown || a->top != b->top || a->limit != b->limit || a->offset != b->offset ||
-		a->ties != b->ties || a->step || b->step || a->whole != b->whole || list_length(a->order) != list_length(b->order) ||
+		a->ties != b->ties || a->step || b->step || a->whole != b->whole || !equal(a->window, b->window) ||
+		list_length(a->order) != list_length(b->order) ||
 		!equal(a->block, b->block))
 		return false;
 	forboth(lc1, a->order, lc2, b->order)
@@ -644,7 +663,7 @@ st_finish_node(StNode *node, BuildContext *context)
 			return st_decline(context, "a grouping key has no type that a table can hold") != NULL;
 		if (!key_type_is_hashable(exprType(key)))
 			return st_decline(context, psprintf("a grouping key of type %s cannot be hashed",
-											 format_type_be(exprType(key)))) != NULL;
+												format_type_be(exprType(key)))) != NULL;
 		if (!st_column_is_exact(node->block, i))
 			node->inexact_keys = true;
 		node->key_not_null[i] = st_block_column_not_null(node->block, i + 1);
@@ -848,12 +867,19 @@ st_replace_aliases(Query *query)
 		rte->eref->aliasname = pstrdup(rte->alias->aliasname);
 		if (rte->rtekind == RTE_SUBQUERY)
 		{
-			/* a subquery is printed whole, so its columns can be named by position */
+			/*
+			 * a subquery is printed whole, so its columns can be named by
+			 * position
+			 */
 			rte->eref->colnames = st_make_names(ExecCleanTargetListLength(rte->subquery->targetList));
 			rte->alias->colnames = copyObject(rte->eref->colnames);
 		}
 		else if (rte->rtekind == RTE_FUNCTION || rte->rtekind == RTE_VALUES)
-			/* the names in a column definition list are part of a function's meaning */
+
+			/*
+			 * the names in a column definition list are part of a function's
+			 * meaning
+			 */
 			rte->alias->colnames = columns;
 	}
 }

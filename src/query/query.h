@@ -59,11 +59,23 @@ typedef struct StSortColumn
 	bool		nulls_first;
 } StSortColumn;
 
+/* How a window function over all rows in one order follows a change. */
+typedef enum StWindowKind
+{
+	ST_WINDOW_NEAR,				/* depends on a few rows around */
+	ST_WINDOW_ROW_NUMBER,		/* these run on from what is before */
+	ST_WINDOW_RANK,
+	ST_WINDOW_DENSE_RANK,
+	ST_WINDOW_COUNT,
+	ST_WINDOW_SUM
+} StWindowKind;
+
 /*
  * A hidden state: groups of a linear block. The block's columns are the keys
  * k1.. and then the arguments a1.. . DISTINCT is a grouping without aggregates,
  * DISTINCT ON one that keeps a row of each group: v1.. are its first arguments.
- * WITH RECURSIVE is a state of all rows, whose columns are v1.. as well.
+ * WITH RECURSIVE is a state of all rows, whose columns are v1.. as well; so are
+ * those of windows, with the functions' results behind the arguments.
  * Further up the state is an RTE_CTE named st_node_leaf_name(ordinal), with
  * columns k1.. and v1.. (the aggregates' values).
  */
@@ -89,6 +101,14 @@ typedef struct StNode
 	Query	   *step;			/* of WITH RECURSIVE: reads the state itself;
 								 * the block is where it begins */
 	bool		all;			/* UNION ALL */
+	Query	   *window;			/* no groups: all rows of the block in
+								 * "order", with what this query's window
+								 * functions make of them */
+	List	   *kinds;			/* of StWindowKind, for each of these */
+	List	   *addends;		/* columns that they sum up, or 0 */
+	int64		preceding;		/* rows before and behind one that they look
+								 * at */
+	int64		following;
 	bool		whole;			/* no groups: all rows of the block, computed
 								 * again at each change */
 	bool		monotone;		/* more rows of what the step reads never take

@@ -15,8 +15,9 @@
  *	  made of, and only rows that came out different are written. Old values come
  *	  from storage, so that a choice among equals needs no care (rule A5).
  *
- *	  Windows over tables are left to slices (slice.c), and so are those over
- *	  states whose partitions a slice reads by an index.
+ *	  Windows over tables without PARTITION BY are a state that is kept in their
+ *	  order (window_order.c). Others are left to slices (slice.c), and so are those
+ *	  over states whose partitions a slice reads by an index.
  *
  *-------------------------------------------------------------------------
  */
@@ -37,6 +38,7 @@
 
 #include "query/build.h"
 #include "query/source_facts.h"
+#include "query/window.h"
 
 /* ----- cutting a level in two ----- */
 
@@ -327,8 +329,6 @@ make_whole(Query *upper, Query *below, BuildContext *context)
 	List	   *hidden = NIL;
 	ListCell   *lc;
 
-	if (table_walker((Node *) below, NULL))
-		return st_decline(context, "window functions have no delta rule yet");
 	linitial_node(RangeTblEntry, upper->rtable)->subquery = below;
 	linitial_node(RangeTblEntry, upper->rtable)->eref->colnames = st_make_names(list_length(below->targetList));
 	st_replace_aliases(upper);
@@ -394,6 +394,7 @@ st_window_level(Query *query, BuildContext *context)
 	Query	   *upper = cut(query);
 	Query	   *joined;
 	Query	   *below;
+	Query	   *result;
 
 	if (upper == NULL)
 		return st_decline(context, "window functions have no delta rule yet");
@@ -401,5 +402,10 @@ st_window_level(Query *query, BuildContext *context)
 	if (joined)
 		return st_linearize(joined, context);
 	below = st_linearize(linitial_node(RangeTblEntry, upper->rtable)->subquery, context);
-	return below ? make_whole(upper, below, context) : NULL;
+	if (below == NULL)
+		return NULL;
+	if (!table_walker((Node *) below, NULL))
+		return make_whole(upper, below, context);
+	result = st_window_order(upper, below, context);
+	return result ? result : st_decline(context, "window functions have no delta rule yet");
 }

@@ -385,6 +385,22 @@ def index_that_the_states_did_without(db):
     assert db.value("SELECT action FROM pgtrickle.pgt_refresh_history ORDER BY refresh_id DESC LIMIT 1") == "DIFFERENTIAL"
 
 
+@mutant("E10")
+def window_that_runs_on(db):
+    grouped(db, "(1, 1, 1), (2, 1, 1), (3, 1, 1)", "SELECT id, sum(n) OVER (ORDER BY id) AS s FROM t")
+    db.run("UPDATE t SET n = 2 WHERE id = 1")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("E10 reach")
+def window_that_looks_around(db):
+    grouped(db, "(1, 1, 1), (2, 1, 1), (3, 1, 1)", "SELECT id, lag(n) OVER (ORDER BY id) AS l, lead(n) OVER (ORDER BY id) AS m FROM t")
+    db.run("UPDATE t SET n = 2 WHERE id = 2")
+    db.refresh()
+    db.fresh()
+
+
 @mutant("A3 domain")
 def equal_values_that_ask(db):
     db.run("CREATE TABLE t (id int, n numeric)", "CREATE TABLE u (n int)", "INSERT INTO t VALUES (1, 1.0), (2, 1.00)", "INSERT INTO u VALUES (1), (2)")

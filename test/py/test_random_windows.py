@@ -1,5 +1,6 @@
-"""Random windows: aggregates of whole partitions over tables and joins, any
-window over groups and distinct rows, DISTINCT, LIMIT and groupings above them.
+"""Random windows: aggregates of whole partitions over tables and joins, windows
+over all rows of these in one order, any window over groups and distinct rows;
+DISTINCT, LIMIT and groupings above them.
 
 The machinery, its environment variables and what is avoided are those of
 test_random.py; only the queries differ.
@@ -31,10 +32,34 @@ class Queries(machinery.Queries):
         frame = r.choice(["", "", " ROWS 2 PRECEDING", " GROUPS BETWEEN 1 PRECEDING AND 1 FOLLOWING", " ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING EXCLUDE CURRENT ROW"])
         return f"{function} OVER ({partition}ORDER BY {order}{frame})"
 
+    def in_order(self, columns, order):
+        """A window function over all rows in one order that these columns, or their ties, do not change."""
+        r = self.r
+        peers = f"ORDER BY {order}"
+        rows = f"ORDER BY {order}, {', '.join(columns)} ROWS"
+        column = r.choice(["i", "g", "id"])
+        return r.choice([f"rank() OVER ({peers})", f"dense_rank() OVER ({peers})", f"count(*) OVER ({peers})", f"sum({column}) OVER ({peers})",
+                         f"count({column}) FILTER (WHERE g > 1) OVER ({peers})", f"sum({column}) FILTER (WHERE i > 1) OVER ({peers})"]
+                        if r.random() < 0.5 else
+                        [f"row_number() OVER ({rows} UNBOUNDED PRECEDING)", f"sum({column}) OVER ({rows} UNBOUNDED PRECEDING)",
+                         f"lag({column}) OVER ({rows} UNBOUNDED PRECEDING)", f"lead({column}, 3, -1) OVER ({rows} UNBOUNDED PRECEDING)",
+                         f"max({column}) OVER ({rows} BETWEEN 2 PRECEDING AND 1 FOLLOWING)", f"count({column}) OVER ({rows} 3 PRECEDING EXCLUDE CURRENT ROW)",
+                         f"first_value({column}) OVER ({rows} BETWEEN 1 FOLLOWING AND 2 FOLLOWING)", f"avg({column}) OVER ({rows} 1 PRECEDING)"])
+
     def any(self):
         r = self.r
         kind = r.random()
-        if kind < 0.4:
+        if kind < 0.3:
+            source = r.choice([f"{self.source()}{self.where()}", f"(SELECT a.id, a.g, a.i, c.h FROM t AS a {r.choice(['', 'LEFT '])}JOIN u AS c ON c.g = a.g) AS x"])
+            items = ["id", "g", "i", "h"]
+            order = r.choice(["id", "g", "i", "i DESC", "g NULLS FIRST", "g DESC NULLS LAST", "g + i", "i % 2, g", "h"])
+            function = self.in_order(items, order)
+            items = items + [function]
+            while r.random() < 0.5:
+                other = self.in_order(items[:4], order)
+                if (" ROWS" in other) == (" ROWS" in function):
+                    items.append(other)
+        elif kind < 0.5:
             source = r.choice([f"{self.source()}{self.where()}", f"(SELECT a.id, a.g, a.i, c.h FROM t AS a {r.choice(['', 'LEFT '])}JOIN u AS c ON c.g = a.g) AS x"])
             items = [r.choice(["id", "g", "i", "h"]) for _ in range(r.randint(1, 3))]
             items += [self.whole(["i", "g", "id"], ["g", "i", "h"]) for _ in range(r.choice([1, 1, 2]))]
