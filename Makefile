@@ -39,6 +39,7 @@ OBJS = \
 	src/catalog/alert.o \
 	src/catalog/depend.o \
 	src/catalog/extension.o \
+	src/catalog/fuse.o \
 	src/catalog/gate.o \
 	src/catalog/history.o \
 	src/catalog/internal_table.o \
@@ -107,6 +108,7 @@ OBJS = \
 	src/refresh/next_time.o \
 	src/refresh/node_run.o \
 	src/refresh/poll.o \
+	src/refresh/progress.o \
 	src/refresh/recursion_run.o \
 	src/refresh/refresh.o \
 	src/refresh/slice_run.o \
@@ -125,17 +127,21 @@ OBJS = \
 	src/api/create.o \
 	src/api/debug.o \
 	src/api/definition.o \
+	src/api/drain.o \
 	src/api/drop.o \
 	src/api/explain.o \
 	src/api/freshness.o \
+	src/api/fuse.o \
 	src/api/gate.o \
 	src/api/graph.o \
 	src/api/information.o \
+	src/api/jobs.o \
 	src/api/lifecycle.o \
 	src/api/lineage.o \
 	src/api/name.o \
 	src/api/operators.o \
 	src/api/parameter.o \
+	src/api/progress.o \
 	src/api/redefine.o \
 	src/api/refuse.o \
 	src/api/rename.o \

@@ -216,4 +216,11 @@ typedef Oid RelFileNumber;
 #define StProcLocalXid(proc) ((proc)->lxid)
 #endif
 
+/* the i-th of the backend statuses, from 1 */
+#if PG_VERSION_NUM >= 160000
+#define StBackendStatus(i) pgstat_get_local_beentry_by_index(i)
+#else
+#define StBackendStatus(i) pgstat_fetch_stat_local_beentry(i)
+#endif
+
 #endif							/* ST_COMPAT_H */

@@ -15,8 +15,10 @@
 
 bool		st_guc_auto_backoff = true;
 int			st_guc_default_schedule_seconds = 1;
+int			st_guc_drain_timeout = 60;
 bool		st_guc_enabled = true;
 bool		st_guc_foreign_table_polling = false;
+int			st_guc_fuse_default_ceiling = 0;
 int			st_guc_history_retention_days = 90;
 bool		st_guc_log_refresh = false;
 bool		st_guc_matview_polling = false;
@@ -30,7 +32,10 @@ int			st_guc_max_parse_depth = 64;
 int			st_guc_max_parse_nodes = 0;
 int			st_guc_min_delta_budget_ms = 5000;
 int			st_guc_min_schedule_seconds = 1;
+bool		st_guc_notify_refresh = false;
 int			st_guc_parallel_refresh_mode = ST_PARALLEL_ON;
+int			st_guc_per_database_worker_quota = 0;
+int			st_guc_schedule_alert_cooldown_seconds = 300;
 int			st_guc_scheduler_interval_ms = 1000;
 int			st_guc_session_memory_limit = 32 * 1024;
 int			st_guc_sla_window_hours = 24;
@@ -64,6 +69,10 @@ st_guc_init(void)
 							"Schedule of a stream table with schedule 'calculated' that no other reads, in seconds.",
 							"1: after each commit that changes a source.",
 							&st_guc_default_schedule_seconds, 1, 1, 86400, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trickle.drain_timeout",
+							"How many seconds drain() waits for refreshes to end if it is not told.",
+							NULL,
+							&st_guc_drain_timeout, 60, 1, 3600, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("pg_trickle.enabled",
 							 "Lets the scheduler refresh stream tables.",
 							 "Off, changes are captured and can be refreshed by hand.",
@@ -72,6 +81,10 @@ st_guc_init(void)
 							 "Lets stream tables that are created over foreign tables follow them by comparison.",
 							 "A refresh reads the foreign table, compares it with a copy, and goes on with the difference. Off, it recomputes the stream table.",
 							 &st_guc_foreign_table_polling, false, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trickle.fuse_default_ceiling",
+							"Changes above which the fuse of a stream table blows that has no ceiling of its own.",
+							"Only of stream tables whose fuse is on or auto. 0: none.",
+							&st_guc_fuse_default_ceiling, 0, 0, 2000000000, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.history_retention_days",
 							"How many days the refresh history goes back.",
 							"Beside, it keeps the newest 1000 runs of each stream table. 0 keeps everything.",
@@ -124,10 +137,22 @@ st_guc_init(void)
 							"Shortest schedule that a stream table may be given, in seconds.",
 							"Applies to durations when they are set, not to cron expressions.",
 							&st_guc_min_schedule_seconds, 1, 1, 86400, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("pg_trickle.notify_refresh",
+							 "Sends a notification for each scheduled refresh that has changed a stream table.",
+							 "Alerts refresh_completed, and on the channel pg_trickle_refresh; at most one transaction a second sends them.",
+							 &st_guc_notify_refresh, false, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("pg_trickle.parallel_refresh_mode",
 							 "Whether refreshes run in workers, several at the same time.",
 							 "off: one after another, in the scheduler.",
 							 &st_guc_parallel_refresh_mode, ST_PARALLEL_ON, parallel_refresh_modes, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trickle.per_database_worker_quota",
+							"How many of max_dynamic_refresh_workers a database may use.",
+							"Half as many again while fewer than 80 % of them are taken. 0: all. To be set for a database, with ALTER DATABASE.",
+							&st_guc_per_database_worker_quota, 0, 0, 64, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trickle.schedule_alert_cooldown_seconds",
+							"How many seconds pass at least between two alerts that a service level is in danger, per stream table.",
+							NULL,
+							&st_guc_schedule_alert_cooldown_seconds, 300, 0, 86400, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.scheduler_interval_ms",
 							"How long the scheduler sleeps at most, in milliseconds.",
 							"Commits wake it without waiting for this. It looks at least once a second at what no commit tells, such as the end of a prepared transaction.",

@@ -88,6 +88,20 @@ extern int	st_guc_watermark_holdback_timeout;
 /* Foreign tables and materialized views may be followed through copies, by what is created from now on. */
 extern bool st_guc_foreign_table_polling;
 extern bool st_guc_matview_polling;
+/* How long drain() waits, in seconds, if it is not told. */
+extern int	st_guc_drain_timeout;
+
+/* Ceiling of fuses that have none of their own; 0: none. */
+extern int	st_guc_fuse_default_ceiling;
+
+/* Workers that one database may use, of those of the server; 0: all. */
+extern int	st_guc_per_database_worker_quota;
+
+/* Notifications of single refreshes are wanted. */
+extern bool st_guc_notify_refresh;
+
+/* The least time between two predicted_sla_breach of a stream table, in seconds. */
+extern int	st_guc_schedule_alert_cooldown_seconds;
 
 /* Register all settings; from _PG_init only. */
 extern void st_guc_init(void);

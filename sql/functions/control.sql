@@ -28,7 +28,7 @@ COMMENT ON FUNCTION pgtrickle.pause_all() IS
 CREATE OR REPLACE FUNCTION pgtrickle.resume_all()
 RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_resume_all';
 COMMENT ON FUNCTION pgtrickle.resume_all() IS
-    'Lets the scheduler refresh again what pause_all() has paused. What was suspended stays suspended. Error: 42501 unless the caller owns all stream tables.';
+    'Lets the scheduler refresh again what pause_all() has paused, and takes back drain(). What was suspended stays suspended. Error: 42501 unless the caller owns all stream tables.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.start_scheduler()
 RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_start_scheduler';

@@ -95,3 +95,39 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrickle.watermark_status() IS
     'One row per watermark group: its first and last watermark, the seconds between them and whether that is within its tolerance (NULL: not known, fewer than two of its tables have one), and how many of its tables have a watermark.';
+
+-- Fuses: too many changes at once suspend a stream table.
+
+CREATE OR REPLACE FUNCTION pgtrickle.reset_fuse(name text, action text DEFAULT 'apply')
+RETURNS void LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_reset_fuse';
+COMMENT ON FUNCTION pgtrickle.reset_fuse(text, text) IS
+    'Arms a fuse that has blown and makes the stream table ACTIVE. What has made it blow is, by action, apply: applied by the next refresh; reinitialize: contained in the recompute that the next refresh is; skip_changes: forgotten by this stream table, which from then on is not what its query returns, until something recomputes it. Errors: 42P01 unknown, 42501 not the owner, 22023 the fuse has not blown or unknown action, 55006 another session refreshes it.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.fuse_status()
+RETURNS TABLE(stream_table text, fuse_mode text, fuse_state text, fuse_ceiling bigint, effective_ceiling bigint, fuse_sensitivity integer,
+              blown_at timestamptz, blow_reason text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT t.pgt_schema || '.' || t.pgt_name, t.fuse_mode, t.fuse_state, t.fuse_ceiling,
+           coalesce(t.fuse_ceiling, nullif(current_setting('pg_trickle.fuse_default_ceiling')::bigint, 0)), t.fuse_sensitivity,
+           t.blown_at, t.blow_reason
+      FROM pgtrickle.pgt_stream_tables t
+     ORDER BY t.pgt_id;
+END;
+COMMENT ON FUNCTION pgtrickle.fuse_status() IS
+    'One row per stream table: its fuse as alter_stream_table() has set it; effective_ceiling is its own ceiling or pg_trickle.fuse_default_ceiling, NULL if there is neither; when and why it has blown.';
+
+-- Draining
+
+CREATE OR REPLACE FUNCTION pgtrickle.drain(timeout_s integer DEFAULT 60)
+RETURNS boolean LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_drain';
+COMMENT ON FUNCTION pgtrickle.drain(integer) IS
+    'Waits until the refreshes that the scheduler runs in this database have ended, and keeps it from beginning others, until undrain() or resume_all(), also over restarts of the server. Changes are captured meanwhile, and refreshing by hand is possible. False, and nothing is changed, if they have not ended after so many seconds (below 1: pg_trickle.drain_timeout). In a transaction that is rolled back it changes nothing. Error: 42501 unless the caller owns all stream tables.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.undrain()
+RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_undrain';
+COMMENT ON FUNCTION pgtrickle.undrain() IS 'Takes back drain(). Error: 42501 unless the caller owns all stream tables.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.is_drained()
+RETURNS boolean LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'st_sql_is_drained';
+COMMENT ON FUNCTION pgtrickle.is_drained() IS 'Whether drain() is in force: no refresh of the scheduler is running in this database, and none begins.';

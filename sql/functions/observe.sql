@@ -62,12 +62,19 @@ RETURNS TABLE(start_time timestamptz, stream_table text, action text, status tex
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT r.start_time, r.pgt_schema || '.' || r.pgt_name, r.action, r.status, r.rows_inserted, r.rows_deleted, r.duration_ms, r.error_message
-      FROM pgtrickle.refresh_runs r
+      FROM (SELECT h.start_time, h.pgt_schema, h.pgt_name, h.action, h.status, h.rows_inserted, h.rows_deleted, h.duration_ms, h.error_message,
+                   h.refresh_id
+              FROM pgtrickle.refresh_runs h
+            UNION ALL
+            SELECT p.started_at, t.pgt_schema, t.pgt_name, CASE WHEN p.phase = 'recomputing' THEN 'FULL' ELSE 'DIFFERENTIAL' END, 'RUNNING',
+                   NULL, NULL, NULL, NULL, NULL
+              FROM pgtrickle.running_refreshes() p
+              JOIN pgtrickle.pgt_stream_tables t ON t.pgt_relid = p.stream_table) r
      ORDER BY r.start_time DESC, r.refresh_id DESC
      LIMIT refresh_timeline.max_rows;
 END;
 COMMENT ON FUNCTION pgtrickle.refresh_timeline(integer) IS
-    'The last refreshes of all stream tables, newest first; durations in milliseconds. error_message is NULL for roles that are neither the owner nor pg_read_all_stats. Error: 2201W negative max_rows.';
+    'The last refreshes of all stream tables, newest first, with those that are RUNNING; durations in milliseconds. error_message is NULL for roles that are neither the owner nor pg_read_all_stats. Error: 2201W negative max_rows.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.pgtrickle_refresh_stats()
 RETURNS TABLE(stream_table text, mode text, avg_ms double precision, p95_ms double precision, p99_ms double precision,
@@ -251,19 +258,62 @@ END;
 COMMENT ON FUNCTION pgtrickle.worker_pool_status() IS
     'One row: workers of the whole server that are refreshing at the moment (NULL for roles without pg_read_all_stats), how many there may be, how many of them in one database, and whether refreshes run in workers at all (on, off).';
 
+CREATE OR REPLACE FUNCTION pgtrickle.scheduler_jobs()
+RETURNS TABLE(stream_table oid, member_count integer, attempt_no integer, worker_pid integer, enqueued_at timestamptz, started_at timestamptz)
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'st_sql_scheduler_jobs';
+COMMENT ON FUNCTION pgtrickle.scheduler_jobs() IS
+    'What the scheduler of this database has handed to workers, and up to 256 refreshes that are due and wait (started_at is NULL): the stream table, how many are refreshed with it, how often it has been tried in a row, since when it is due. See parallel_job_status().';
+
+CREATE OR REPLACE FUNCTION pgtrickle.waiting_refreshes()
+RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'st_sql_waiting_refreshes';
+COMMENT ON FUNCTION pgtrickle.waiting_refreshes() IS 'How many refreshes are due in this database and wait for a worker or for another refresh; NULL: no scheduler runs.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.worker_allocation_status()
+RETURNS TABLE(db_name text, workers_used bigint, workers_quota bigint, workers_queued bigint, cluster_active bigint, cluster_max bigint)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT current_database()::text, w.used,
+           least(s.cluster_max, s.database_max, CASE WHEN s.quota > 0 THEN s.quota END), pgtrickle.waiting_refreshes(), w.active, s.cluster_max
+      FROM (SELECT current_setting('pg_trickle.max_dynamic_refresh_workers')::bigint AS cluster_max,
+                   current_setting('pg_trickle.max_concurrent_refreshes')::bigint AS database_max,
+                   current_setting('pg_trickle.per_database_worker_quota')::bigint AS quota) s,
+           (SELECT CASE WHEN pg_has_role('pg_read_all_stats', 'USAGE') THEN count(*) FILTER (WHERE a.datname = current_database()) END AS used,
+                   CASE WHEN pg_has_role('pg_read_all_stats', 'USAGE') THEN count(*) END AS active
+              FROM pg_catalog.pg_stat_activity a
+             WHERE a.backend_type = 'pg_trickle worker' AND a.state = 'active') w;
+END;
+COMMENT ON FUNCTION pgtrickle.worker_allocation_status() IS
+    'One row for this database: workers that are refreshing, how many it may have by max_concurrent_refreshes, max_dynamic_refresh_workers and per_database_worker_quota of pg_trickle (half as many again as the quota while few are busy elsewhere), refreshes that are due and wait for one (NULL: no scheduler runs); workers of the whole server that are refreshing, and how many there may be. Workers at work are NULL for roles without pg_read_all_stats.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.cluster_worker_summary()
+RETURNS TABLE(db_oid bigint, db_name text, active_workers integer, scheduler_pid integer, scheduler_running boolean, total_active_workers integer)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT d.oid::bigint, d.datname::text, d.workers, d.scheduler, d.scheduler IS NOT NULL, (sum(d.workers) OVER ())::integer
+      FROM (SELECT a.datid AS oid, a.datname, count(*) FILTER (WHERE a.backend_type = 'pg_trickle worker' AND a.state = 'active')::integer AS workers,
+                   min(a.pid) FILTER (WHERE a.backend_type = 'pg_trickle scheduler') AS scheduler
+              FROM pg_catalog.pg_stat_activity a
+             WHERE a.backend_type IN ('pg_trickle worker', 'pg_trickle scheduler') AND a.datid IS NOT NULL
+             GROUP BY a.datid, a.datname) d
+     ORDER BY d.datname;
+END;
+COMMENT ON FUNCTION pgtrickle.cluster_worker_summary() IS
+    'One row per database of the server in which a scheduler or worker runs: workers that are refreshing, the scheduler (NULL: none runs), and workers of all databases. Roles without pg_read_all_stats see no worker at work.';
+
 CREATE OR REPLACE FUNCTION pgtrickle.parallel_job_status(max_age_seconds integer DEFAULT 300)
 RETURNS TABLE(job_id bigint, unit_key text, unit_kind text, status text, member_count integer, attempt_no integer, scheduler_pid integer,
               worker_pid integer, enqueued_at timestamptz, started_at timestamptz, finished_at timestamptz, duration_ms double precision)
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT NULL::bigint, 's:' || t.pgt_id, 'singleton', 'RUNNING', 1, NULL::integer, pgtrickle.scheduler_pid(), a.pid, NULL::timestamptz,
-           a.state_change, NULL::timestamptz, 1000 * extract(epoch FROM clock_timestamp() - a.state_change)::double precision
-      FROM pg_catalog.pg_stat_activity a
-      JOIN pgtrickle.pgt_stream_tables t ON a.query = 'refreshing stream table ' || t.pgt_schema || '.' || t.pgt_name
-     WHERE a.datname = current_database() AND a.backend_type IN ('pg_trickle worker', 'pg_trickle scheduler') AND a.state = 'active'
+    SELECT NULL::bigint, 's:' || t.pgt_id, 'singleton', CASE WHEN j.started_at IS NULL THEN 'QUEUED' ELSE 'RUNNING' END, j.member_count,
+           j.attempt_no, pgtrickle.scheduler_pid(), j.worker_pid, j.enqueued_at, j.started_at, NULL::timestamptz,
+           1000 * extract(epoch FROM clock_timestamp() - j.started_at)::double precision
+      FROM pgtrickle.scheduler_jobs() j
+      JOIN pgtrickle.pgt_stream_tables t ON t.pgt_relid = j.stream_table
     UNION ALL
     (SELECT r.refresh_id, 's:' || r.pgt_id, 'singleton',
             CASE WHEN r.status = 'COMPLETED' THEN 'SUCCEEDED'
+                 WHEN r.status = 'SKIPPED' THEN 'CANCELLED'
                  WHEN left(r.error_code, 2) IN ('08', '25', '40', '53', '55', '57', '58') THEN 'RETRYABLE_FAILED'
                  ELSE 'PERMANENT_FAILED' END,
             1, NULL, NULL, NULL, NULL, r.start_time, r.end_time, r.duration_ms
@@ -273,7 +323,7 @@ BEGIN ATOMIC
       ORDER BY r.refresh_id DESC);
 END;
 COMMENT ON FUNCTION pgtrickle.parallel_job_status(integer) IS
-    'Refreshes of the scheduler that run now (for roles with pg_read_all_stats), and those that ended in the last max_age_seconds (at most 0 if negative) and did something, newest first; durations in milliseconds. A unit is the stream table that was due (s: and its pgt_id); what is refreshed along with it has rows of its own when it has ended. NULL is what is not known: job_id while it runs, processes afterwards, attempt_no and enqueued_at always; what waits for a worker is not listed.';
+    'Refreshes of the scheduler. QUEUED: due, and waiting for a worker or for another refresh; RUNNING: a worker is at it, with so many stream tables in one transaction. Then those that ended within so many seconds, newest first: SUCCEEDED, RETRYABLE_FAILED (of the moment, tried again), PERMANENT_FAILED, or CANCELLED (left out, because a gate was closed, say); of these there is one row per stream table, and no process, attempt or time of queueing is known. unit_key is s: and the pgt_id of the stream table.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.health_check()
 RETURNS TABLE(check_name text, severity text, detail text)

@@ -88,10 +88,10 @@ COMMENT ON COLUMN pgtrickle.pgt_stream_tables.max_delta_fraction IS 'Larger chan
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.pooler_compatibility_mode IS 'No NOTIFY and no prepared statements for this stream table.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.refresh_tier IS 'Scheduling tier.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.effective_refresh_mode IS 'What the last refresh did.';
-COMMENT ON COLUMN pgtrickle.pgt_stream_tables.fuse_mode IS 'Fuse setting.';
-COMMENT ON COLUMN pgtrickle.pgt_stream_tables.fuse_state IS 'Fuse state.';
-COMMENT ON COLUMN pgtrickle.pgt_stream_tables.fuse_ceiling IS 'Changes above which the fuse blows.';
-COMMENT ON COLUMN pgtrickle.pgt_stream_tables.fuse_sensitivity IS 'Sensitivity of an automatic fuse.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.fuse_mode IS 'Whether too many changes suspend it: off, on, or auto (only if a recompute is cheaper).';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.fuse_state IS 'armed, or blown: too many changes have suspended it.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.fuse_ceiling IS 'Changes above which the fuse blows; NULL: pg_trickle.fuse_default_ceiling.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.fuse_sensitivity IS 'How many refreshes in a row must find as many; NULL: one.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.blown_at IS 'When the fuse blew.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.blow_reason IS 'Why it did.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.last_error_message IS 'Message of the last failed refresh. It may hold values of rows: owners read it in stream_tables_info.';
@@ -217,7 +217,8 @@ CREATE TABLE pgtrickle.stream_table_internals (
     unlogged_mark text NOT NULL DEFAULT '',
     paused_at timestamptz,
     attempts smallint NOT NULL DEFAULT 0,
-    clock timestamptz
+    clock timestamptz,
+    fuse_observations integer NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE pgtrickle.stream_table_internals IS 'The engine''s half of a stream table''s definition. Internal.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.pgt_id IS 'The stream table.';
@@ -241,6 +242,7 @@ COMMENT ON COLUMN pgtrickle.stream_table_internals.paused_at IS 'Since when paus
 COMMENT ON COLUMN pgtrickle.stream_table_internals.guard_fingerprint IS 'Changes when the trigger that keeps others from writing was disabled or dropped, were it only for a while.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.attempts IS 'Refreshes in a row that have begun after a crash of the server and not ended.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.clock IS 'What now() was when the contents were computed, if the query compares with it; NULL: it does not, or was not filled yet.';
+COMMENT ON COLUMN pgtrickle.stream_table_internals.fuse_observations IS 'Refreshes in a row that found more changes than the ceiling of its fuse; -1: the next one may find any number.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.unlogged_mark IS 'The crash mark when it was last recomputed, if the stream table or a state is UNLOGGED.';
 
 CREATE TABLE pgtrickle.source_copy (

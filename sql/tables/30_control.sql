@@ -45,3 +45,14 @@ COMMENT ON COLUMN pgtrickle.pgt_watermark_groups.tolerance_secs IS 'How far apar
 COMMENT ON COLUMN pgtrickle.pgt_watermark_groups.created_at IS 'When it was created.';
 
 GRANT SELECT ON pgtrickle.pgt_source_gates, pgtrickle.pgt_watermarks, pgtrickle.pgt_watermark_groups TO PUBLIC;
+
+CREATE TABLE pgtrickle.scheduler_drain (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    drained_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    drained_by text NOT NULL
+);
+COMMENT ON TABLE pgtrickle.scheduler_drain IS 'Has a row from drain() to undrain(): meanwhile the scheduler begins no refresh.';
+COMMENT ON COLUMN pgtrickle.scheduler_drain.only_row IS 'Always true: there is one row at most.';
+COMMENT ON COLUMN pgtrickle.scheduler_drain.drained_at IS 'Since when.';
+COMMENT ON COLUMN pgtrickle.scheduler_drain.drained_by IS 'The role that wanted it.';
+GRANT SELECT ON pgtrickle.scheduler_drain TO PUBLIC;

@@ -49,10 +49,10 @@ COMMENT ON COLUMN pgtrickle.stream_tables_info.max_delta_fraction IS 'Larger cha
 COMMENT ON COLUMN pgtrickle.stream_tables_info.pooler_compatibility_mode IS 'No NOTIFY and no prepared statements for this stream table.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.refresh_tier IS 'Scheduling tier.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.effective_refresh_mode IS 'What the last refresh did.';
-COMMENT ON COLUMN pgtrickle.stream_tables_info.fuse_mode IS 'Fuse setting.';
-COMMENT ON COLUMN pgtrickle.stream_tables_info.fuse_state IS 'Fuse state.';
-COMMENT ON COLUMN pgtrickle.stream_tables_info.fuse_ceiling IS 'Changes above which the fuse blows.';
-COMMENT ON COLUMN pgtrickle.stream_tables_info.fuse_sensitivity IS 'Sensitivity of an automatic fuse.';
+COMMENT ON COLUMN pgtrickle.stream_tables_info.fuse_mode IS 'Whether too many changes suspend it: off, on, or auto (only if a recompute is cheaper).';
+COMMENT ON COLUMN pgtrickle.stream_tables_info.fuse_state IS 'armed, or blown: too many changes have suspended it.';
+COMMENT ON COLUMN pgtrickle.stream_tables_info.fuse_ceiling IS 'Changes above which the fuse blows; NULL: pg_trickle.fuse_default_ceiling.';
+COMMENT ON COLUMN pgtrickle.stream_tables_info.fuse_sensitivity IS 'How many refreshes in a row must find as many; NULL: one.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.blown_at IS 'When the fuse blew.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.blow_reason IS 'Why it did.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.last_error_message IS 'Message of the last failed refresh; NULL for roles that are neither the owner nor pg_read_all_stats.';

@@ -33,11 +33,13 @@
 #include "utils/lsyscache.h"
 
 #include "api/definition.h"
+#include "api/fuse.h"
 #include "api/name.h"
 #include "api/parameter.h"
 #include "api/redefine.h"
 #include "capture/capture.h"
 #include "catalog/extension.h"
+#include "catalog/fuse.h"
 #include "catalog/saved.h"
 #include "compat.h"
 #include "refresh/poll.h"
@@ -75,7 +77,10 @@ alter_status(Oid relid, const char *status)
 			 * rights (rule J17)
 			 */
 			if (strcmp(statuses[i], "ACTIVE") == 0)
+			{
+				st_fuse_arm(st_require_stream_table(relid)->pgt_id, true);
 				st_stream_table_accept_owner(st_require_stream_table(relid)->pgt_id, st_relation_owner(relid));
+			}
 			return;
 		}
 	ereport(ERROR,
@@ -126,7 +131,6 @@ static void
 check_parameters(FunctionCallInfo fcinfo)
 {
 	char	   *cdc_mode = word(fcinfo, 7);
-	char	   *fuse = word(fcinfo, 11);
 
 	st_require_one_of("diamond_consistency", word(fcinfo, 5), "none", "atomic", NULL);
 	st_require_one_of("diamond_schedule_policy", word(fcinfo, 6), "fastest", "slowest", NULL);
@@ -135,17 +139,7 @@ check_parameters(FunctionCallInfo fcinfo)
 		st_refuse_parameter("cdc_mode 'wal'");
 	if (!PG_ARGISNULL(8) && PG_GETARG_BOOL(8))
 		st_refuse_parameter("append_only");
-	st_require_one_of("fuse", fuse, "off", "on", "auto");
-	if (fuse && strcmp(fuse, "off") != 0)
-		st_refuse_parameter(psprintf("fuse '%s'", fuse));
-	if ((!PG_ARGISNULL(12) && PG_GETARG_INT64(12) <= 0) || (!PG_ARGISNULL(13) && PG_GETARG_INT32(13) <= 0))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid argument: %s is not positive", PG_ARGISNULL(12) ? "fuse_sensitivity" : "fuse_ceiling")));
-	if (!PG_ARGISNULL(12))
-		st_refuse_parameter("fuse_ceiling");
-	if (!PG_ARGISNULL(13))
-		st_refuse_parameter("fuse_sensitivity");
+	st_require_one_of("fuse", word(fcinfo, 11), "off", "on", "auto");
 	if (!PG_ARGISNULL(14) && *text_to_cstring(PG_GETARG_TEXT_PP(14)) != '\0')
 		st_refuse_parameter("partition_by");
 	st_check_limits(PG_ARGISNULL(15) ? 0 : PG_GETARG_INT32(15), PG_ARGISNULL(16) ? 0 : PG_GETARG_FLOAT8(16));
@@ -380,6 +374,12 @@ st_sql_alter_stream_table(PG_FUNCTION_ARGS)
 				   " WHERE pgt_relid = $1", schedule);
 	if (!PG_ARGISNULL(10))
 		alter_tier(relid, text_to_cstring(PG_GETARG_TEXT_PP(10)));
+	if (!PG_ARGISNULL(11))
+		st_alter_fuse_mode(relid, text_to_cstring(PG_GETARG_TEXT_PP(11)));
+	if (!PG_ARGISNULL(12))
+		st_alter_fuse_ceiling(relid, PG_GETARG_INT64(12));
+	if (!PG_ARGISNULL(13))
+		st_alter_fuse_sensitivity(relid, PG_GETARG_INT32(13));
 	if (!PG_ARGISNULL(4))
 		alter_status(relid, text_to_cstring(PG_GETARG_TEXT_PP(4)));
 	else

@@ -18,6 +18,7 @@
 #include "api/definition.h"
 #include "api/name.h"
 #include "catalog/alert.h"
+#include "catalog/fuse.h"
 #include "catalog/stream_table.h"
 #include "schedule/schedule.h"
 #include "schedule/timing.h"
@@ -55,6 +56,7 @@ st_sql_resume_stream_table(PG_FUNCTION_ARGS)
 	(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET status = 'ACTIVE', consecutive_errors = 0,"
 							  " last_error_message = NULL, last_error_at = NULL, updated_at = pg_catalog.now()"
 							  " WHERE pgt_relid = $1", 1, types, values, NULL);
+	st_fuse_arm(table->pgt_id, true);
 	SPI_finish();
 
 	/*
@@ -104,15 +106,17 @@ st_sql_adopt_settings(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* Raise unless the caller may act as the owner of every stream table. */
-static void
-require_all(void)
+void
+st_require_owner_of_all(void)
 {
+	Oid			types[] = {OIDOID};
+	Datum		values[] = {ObjectIdGetDatum(GetUserId())};
+
 	SPI_connect();
 	if (st_catalog_execute("SELECT c.oid::pg_catalog.regclass::text FROM pgtrickle.pgt_stream_tables AS t"
 						   " JOIN pg_catalog.pg_class AS c ON c.oid = t.pgt_relid"
-						   " WHERE NOT pg_catalog.pg_has_role(session_user, c.relowner, 'MEMBER') LIMIT 1",
-						   0, NULL, NULL, NULL) > 0)
+						   " WHERE NOT pg_catalog.pg_has_role($1, c.relowner, 'MEMBER') LIMIT 1",
+						   1, types, values, NULL) > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied: must be owner of all stream tables, and are not of %s",
@@ -136,7 +140,7 @@ Datum
 st_sql_pause_all(PG_FUNCTION_ARGS)
 {
 	PreventCommandIfReadOnly("pause_all()");
-	require_all();
+	st_require_owner_of_all();
 	set_paused("UPDATE pgtrickle.stream_table_internals SET paused_at = pg_catalog.clock_timestamp()"
 			   " WHERE paused_at IS NULL");
 	PG_RETURN_VOID();
@@ -146,8 +150,11 @@ Datum
 st_sql_resume_all(PG_FUNCTION_ARGS)
 {
 	PreventCommandIfReadOnly("resume_all()");
-	require_all();
+	st_require_owner_of_all();
 	set_paused("UPDATE pgtrickle.stream_table_internals SET paused_at = NULL WHERE paused_at IS NOT NULL");
+	SPI_connect();
+	(void) st_catalog_execute("DELETE FROM pgtrickle.scheduler_drain", 0, NULL, NULL, NULL);
+	SPI_finish();
 	PG_RETURN_VOID();
 }
 

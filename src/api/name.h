@@ -40,6 +40,9 @@ extern void st_require_owner(Oid relid);
 extern void st_require_reader(Oid relid);
 extern bool st_is_reader(Oid relid);
 
+/* Raises 42501 unless the current user owns all stream tables, or is a member of their owners. */
+extern void st_require_owner_of_all(void);
+
 /* AUTO, FULL, DIFFERENTIAL or IMMEDIATE in upper case; 22023. */
 extern char *st_parse_mode(const char *mode);
 

@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "api/name.h"
+#include "catalog/fuse.h"
 #include "catalog/stream_table.h"
 #include "refresh/refresh.h"
 #include "store/store.h"
@@ -145,9 +146,9 @@ st_sql_repair_stream_table(PG_FUNCTION_ARGS)
 	tell_sources(&summary, table->pgt_id);
 	values[0] = ObjectIdGetDatum(relid);
 	SPI_connect();
+	st_fuse_arm(table->pgt_id, false);
 	(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET status = 'ACTIVE', consecutive_errors = 0,"
-							  " last_error_message = NULL, last_error_at = NULL, fuse_state = 'armed', blown_at = NULL,"
-							  " blow_reason = NULL, needs_reinit = is_populated, updated_at = pg_catalog.now()"
+							  " last_error_message = NULL, last_error_at = NULL, needs_reinit = is_populated, updated_at = pg_catalog.now()"
 							  " WHERE pgt_relid = $1", 1, types, values, NULL);
 	SPI_finish();
 	st_stream_table_accept_owner(table->pgt_id, st_relation_owner(relid));

@@ -175,16 +175,28 @@ group_obstacle(const char *name, List *members, double tolerance, List *sources,
 					name, seconds_between(earliest.watermark, latest.watermark), tolerance);
 }
 
-bool
-st_watermark_groups_exist(Snapshot snapshot)
+static bool
+has_row(const char *table, Snapshot snapshot)
 {
-	Relation	rel = table_open(st_internal_relation("pgt_watermark_groups", false), AccessShareLock);
+	Relation	rel = table_open(st_internal_relation(table, false), AccessShareLock);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
 	bool		result = HeapTupleIsValid(systable_getnext(scan));
 
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return result;
+}
+
+bool
+st_watermark_groups_exist(Snapshot snapshot)
+{
+	return has_row("pgt_watermark_groups", snapshot);
+}
+
+bool
+st_drain_is_on(Snapshot snapshot)
+{
+	return has_row("scheduler_drain", snapshot);
 }
 
 char *

@@ -20,6 +20,9 @@
 /* One of these sources that is gated; InvalidOid: none is. */
 extern Oid	st_gate_find_closed(List *sources, Snapshot snapshot);
 
+/* Is nothing to be refreshed at all? */
+extern bool st_drain_is_on(Snapshot snapshot);
+
 /* Is there a group of watermarks at all? Spares finding out what is read. */
 extern bool st_watermark_groups_exist(Snapshot snapshot);
 

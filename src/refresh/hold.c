@@ -8,13 +8,27 @@
  *	  Watermarks hold what puts two sources together, also where each has come
  *	  through a stream table of its own.
  *
+ *	  Draining has two parts. A row in the catalog keeps refreshes from
+ *	  beginning, until it is taken away; they read it as they read gates. A lock,
+ *	  held while the row is being written, waits for those that have begun, and
+ *	  makes those that would begin meanwhile try again later. A refresh that
+ *	  waits for a lock of whoever drains gives up by its own lock_timeout.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/lock.h"
+#include "utils/guc.h"
+#include "utils/resowner.h"
 
+#include "catalog/fuse.h"
 #include "catalog/gate.h"
+#include "guc.h"
 #include "refresh/hold.h"
 #include "refresh/refresh.h"
 #include "util/fault.h"
@@ -43,7 +57,7 @@ add_sources(List *sources, StStreamTable *table)
 static StHold *
 make_hold(StStreamTable *table, StHoldKind kind, char *reason)
 {
-	StHold	   *hold = palloc(sizeof(StHold));
+	StHold	   *hold = palloc0(sizeof(StHold));
 
 	hold->relid = table->relid;
 	hold->kind = kind;
@@ -58,10 +72,147 @@ st_hold_find(StStreamTable *table, Snapshot snapshot)
 
 	if (ST_FAULT("K10"))
 		return NULL;
+	if (st_drain_is_on(snapshot) && !ST_FAULT("K27"))
+		return make_hold(table, ST_HOLD_DRAIN, "drained");
 	if (OidIsValid(st_gate_find_closed(st_entry_sources(table), snapshot)))
 		return make_hold(table, ST_HOLD_GATE, "source gated");
 	if (!st_watermark_groups_exist(snapshot))
 		return NULL;
 	obstacle = st_watermark_obstacle(add_sources(NIL, table), snapshot);
 	return obstacle ? make_hold(table, ST_HOLD_WATERMARK, obstacle) : NULL;
+}
+
+/* ----- fuses ----- */
+
+static void
+set_observations(StStreamTable *table, int observations)
+{
+	Oid			types[] = {INT8OID, INT4OID};
+	Datum		values[] = {Int64GetDatum(table->pgt_id), Int32GetDatum(observations)};
+
+	SPI_connect();
+	(void) st_catalog_execute("UPDATE pgtrickle.stream_table_internals SET fuse_observations = $2 WHERE pgt_id = $1",
+							  2, types, values, NULL);
+	SPI_finish();
+}
+
+/* Would a recompute be cheaper, by what past refreshes took? False if that is not known. */
+static bool
+recompute_is_cheaper(StStreamTable *table, int64 pending)
+{
+	Oid			types[] = {INT8OID, FLOAT8OID, FLOAT8OID};
+	Datum		values[] = {Int64GetDatum(table->pgt_id), Float8GetDatum((double) pending), Float8GetDatum(table->last_full_ms)};
+	bool		isnull;
+	Datum		answer;
+
+	if (table->last_full_ms < 0)
+		return false;
+	SPI_connect();
+	(void) st_catalog_execute("SELECT coalesce(1000 * sum(extract(epoch FROM h.end_time - h.start_time))::double precision"
+							  "                / sum(h.delta_row_count) * $2 > $3, false)"
+							  " FROM (SELECT * FROM pgtrickle.pgt_refresh_history WHERE pgt_id = $1 AND action = 'DIFFERENTIAL'"
+							  "       AND status = 'COMPLETED' AND delta_row_count > 0 ORDER BY start_time DESC LIMIT 20) AS h",
+							  3, types, values, NULL);
+	answer = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	SPI_finish();
+	return DatumGetBool(answer);
+}
+
+StHold *
+st_hold_fuse(StStreamTable *table, int64 pending, Snapshot snapshot)
+{
+	StFuse		fuse;
+	StHold	   *hold;
+	int64		ceiling;
+
+	if (!st_fuse_read(table, snapshot, &fuse) || !fuse.on)
+		return NULL;
+	ceiling = fuse.ceiling > 0 ? fuse.ceiling : st_guc_fuse_default_ceiling;
+	if (ceiling == 0 || pending <= ceiling || fuse.observations < 0 ||
+		(fuse.only_if_cheaper && !recompute_is_cheaper(table, pending)))
+	{
+		if (fuse.observations != 0)
+			set_observations(table, 0);
+		return NULL;
+	}
+	if (fuse.observations + 1 < fuse.sensitivity)
+	{
+		set_observations(table, fuse.observations + 1);
+		return NULL;
+	}
+	hold = make_hold(table, ST_HOLD_FUSE,
+					 psprintf("change buffer count (" INT64_FORMAT ") exceeded ceiling (" INT64_FORMAT ")", pending, ceiling));
+	hold->pending = pending;
+	hold->ceiling = ceiling;
+	return hold;
+}
+
+/* ----- draining ----- */
+
+/* beside the locks of nodes and of the scheduler */
+#define DRAIN_LOCK_FIELD4 7714
+
+static void
+make_drain_lock_tag(LOCKTAG *tag)
+{
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, 0, 0, DRAIN_LOCK_FIELD4);
+}
+
+bool
+st_drain_share(void)
+{
+	LOCKTAG		tag;
+
+	make_drain_lock_tag(&tag);
+	return LockAcquire(&tag, ShareLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/* Wait for the lock; false after lock_timeout. */
+static bool
+try_exclude(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	LOCKTAG		tag;
+	volatile bool done = true;
+
+	make_drain_lock_tag(&tag);
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		(void) LockAcquire(&tag, ExclusiveLock, false, false);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+			ReThrowError(error);
+		done = false;
+	}
+	PG_END_TRY();
+	return done;
+}
+
+bool
+st_drain_exclude(int timeout_ms)
+{
+	int			level = NewGUCNestLevel();
+	bool		done;
+
+	(void) set_config_option("lock_timeout", psprintf("%d", timeout_ms), PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	done = try_exclude();
+	AtEOXact_GUC(false, level);
+	return done;
 }

@@ -52,6 +52,7 @@
 #include "refresh/hold.h"
 #include "refresh/node_run.h"
 #include "refresh/poll.h"
+#include "refresh/progress.h"
 #include "refresh/source_read.h"
 #include "refresh/refresh.h"
 #include "store/store.h"
@@ -212,6 +213,7 @@ collect(Oid relid, bool all, List *along, List **members)
 		entry->table->clock = table->clock;
 		entry->table->found_nothing = table->found_nothing;
 		copies = list_concat_unique_oid(copies, table->copies);
+		entry->table->last_full_ms = table->last_full_ms;
 		*members = lappend(*members, make_member(entry));
 	}
 
@@ -588,8 +590,16 @@ found_nothing(GroupMember *member, const char *initiated_by, TimestampTz start, 
 }
 
 static void
+note_held(StRefreshOutcome *outcome)
+{
+	memset(outcome, 0, sizeof(StRefreshOutcome));
+	outcome->action = "SKIP";
+}
+
+/* *hold: set if it has found so much to do that it has done nothing. */
+static void
 run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot snapshot,
-		   StRefreshOutcome *outcome)
+		   StRefreshOutcome *outcome, StHold **hold)
 {
 	StEntry    *entry = member->entry;
 	bool		initial = !entry->table->populated;
@@ -620,7 +630,9 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 		reason = "others could write to the stream table";
 	else
 	{
+		st_progress_phase(ST_PHASE_READING);
 		reason = read_sources(member, snapshot, outcome);
+		st_progress_rows(outcome->delta_rows);
 		ST_STOP_POINT("changes read");
 		outcome->fallback = reason != NULL;
 		if (reason == NULL && outcome->delta_rows == 0 && (!entry->program->clocked || ST_FAULT("E15 skip")))
@@ -628,8 +640,18 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 			found_nothing(member, initiated_by, start, snapshot, outcome);
 			return;
 		}
+		if (reason == NULL && strcmp(initiated_by, "SCHEDULER") == 0)
+		{
+			*hold = st_hold_fuse(entry->table, outcome->delta_rows, snapshot);
+			if (*hold)
+			{
+				note_held(outcome);
+				return;
+			}
+		}
 		if (reason == NULL)
 		{
+			st_progress_phase(ST_PHASE_FOLLOWING);
 			set_constraints(entry->relid, false);
 			reason = try_differential(member, snapshot, outcome);
 			outcome->fallback = reason != NULL;
@@ -648,10 +670,12 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 		st_note_step(outcome, "recompute because: %s", reason);
 		if (changed)
 			renew_identity(entry);
+		st_progress_phase(ST_PHASE_RECOMPUTING);
 		set_constraints(entry->relid, false);
 		recompute(member, initial, snapshot, outcome);
 		ST_STOP_POINT("recomputed");
 	}
+	st_progress_phase(ST_PHASE_FINISHING);
 	set_constraints(entry->relid, true);
 	outcome->reason = reason;
 	outcome->action = recomputed ? (entry->table->needs_reinit ? "REINITIALIZE" : "FULL") : "DIFFERENTIAL";
@@ -764,13 +788,6 @@ check_snapshot_age(GroupMember *member, Snapshot snapshot)
 			st_require_storage_seen(lfirst_oid(lc2), snapshot);
 }
 
-static void
-note_held(StRefreshOutcome *outcome)
-{
-	memset(outcome, 0, sizeof(StRefreshOutcome));
-	outcome->action = "SKIP";
-}
-
 static StNodeRun *
 make_node_run(GroupMember *member, StHold *hold, const StRefreshOutcome *outcome, double ms)
 {
@@ -840,6 +857,7 @@ run_group(List *members, const char *initiated_by, bool full, StRefreshOutcome *
 
 		INSTR_TIME_SET_CURRENT(start);
 		at_relation = member->entry->relid;
+		st_progress_member(at_relation, list_length(nodes));
 		/* by hand it is refreshed whatever holds the scheduler back */
 		if (strcmp(initiated_by, "SCHEDULER") == 0)
 			hold = st_hold_find(member->entry->table, snapshot);
@@ -850,7 +868,7 @@ run_group(List *members, const char *initiated_by, bool full, StRefreshOutcome *
 			PushCopiedSnapshot(snapshot);
 			if (!ST_FAULT("C6"))
 				UpdateActiveSnapshotCommandId();
-			run_member(member, initiated_by, full && last, GetActiveSnapshot(), outcome);
+			run_member(member, initiated_by, full && last, GetActiveSnapshot(), outcome, &hold);
 			end_sources(member);
 			PopActiveSnapshot();
 			CommandCounterIncrement();
@@ -888,6 +906,8 @@ run_known_group(List *members, const char *initiated_by, bool full, StRefreshOut
 		open = lappend(open, table_open(relid, AccessShareLock));
 	}
 	being_refreshed = all;
+	if (outer == NIL)
+		st_progress_begin(((GroupMember *) llast(members))->entry->relid, initiated_by, list_length(members));
 	PG_TRY();
 	{
 		run_group(members, initiated_by, full, outcome);
@@ -897,6 +917,8 @@ run_known_group(List *members, const char *initiated_by, bool full, StRefreshOut
 		being_refreshed = outer;
 	}
 	PG_END_TRY();
+	if (outer == NIL)
+		st_progress_end();
 	foreach(lc, open)
 		table_close(lfirst(lc), NoLock);
 }
@@ -972,6 +994,28 @@ st_refresh_initial(Oid relid, StRefreshOutcome *outcome)
 	PG_END_TRY();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
+}
+
+bool
+st_refresh_skip(Oid relid)
+{
+	StStreamTable *table = st_stream_table_get(relid);
+	GroupMember *member;
+	Snapshot	snapshot;
+
+	check_not_being_refreshed(relid);
+	if (!st_refresh_lock(table->pgt_id, false))
+		return false;
+	st_entries_hold();
+	member = make_member(st_entry_get(relid));
+	probe(member);
+	CommandCounterIncrement();
+	snapshot = group_snapshot();
+	check_snapshot_age(member, snapshot);
+	write_frontiers(member, snapshot, false);
+	UnregisterSnapshot(snapshot);
+	st_entries_release();
+	return true;
 }
 
 /* ----- verification ----- */

@@ -159,6 +159,12 @@ extern List *st_refresh_nodes(StStreamTable *table);
 /* Any stream tables (of StStreamTable) in that order, each once. */
 extern List *st_refresh_lock_order(List *tables);
 
+/*
+ * Let a stream table forget what has changed since its last refresh: its
+ * frontiers advance, its contents stay. False: another session refreshes it.
+ */
+extern bool st_refresh_skip(Oid relid);
+
 /* First fill of a stream table that this transaction has created. */
 extern void st_refresh_initial(Oid relid, StRefreshOutcome *outcome);
 

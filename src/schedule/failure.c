@@ -76,7 +76,8 @@ send_alerts(StScheduled *node, const StJobResult *error, const char *status, int
 		return;
 	st_alert_begin(&alert, "refresh_failed", node->schema, node->name);
 	st_alert_add_text(&alert, "action", node->captured ? "DIFFERENTIAL" : "FULL");
-	st_alert_add_text(&alert, "error", error->message);
+	/* everybody may listen: a message may hold values (rule J19) */
+	st_alert_add_text(&alert, "error", ST_FAULT("J19 alert") ? error->message : unpack_sql_state(error->sqlstate));
 	st_alert_send(&alert);
 	if (status == NULL || strcmp(status, "SUSPENDED") != 0)
 		return;

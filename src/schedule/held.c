@@ -23,6 +23,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "catalog/alert.h"
 #include "catalog/stream_table.h"
 #include "schedule/held.h"
 #include "store/wake.h"
@@ -59,15 +60,60 @@ write_history(StScheduled *node, const char *reason)
 	CommitTransactionCommand();
 }
 
+/*
+ * The fuse has blown, unless somebody has taken it out or reset it meanwhile.
+ * The alert goes with the status (rule K22).
+ */
+static void
+blow_fuse(StScheduled *node, const StJobNode *run)
+{
+	Oid			types[] = {INT8OID, TEXTOID};
+	Datum		values[] = {Int64GetDatum(node->pgt_id), CStringGetTextDatum(run->reason)};
+	bool		blown;
+
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	SPI_connect();
+	blown = st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET fuse_state = 'blown', status = 'SUSPENDED',"
+							   " blown_at = pg_catalog.clock_timestamp(), blow_reason = $2"
+							   " WHERE pgt_id = $1 AND fuse_state = 'armed' AND fuse_mode <> 'off'", 2, types, values, NULL) > 0;
+	if (blown && !node->quiet)
+	{
+		StAlert		alert;
+
+		st_alert_begin(&alert, "fuse_blown", node->schema, node->name);
+		st_alert_add_text(&alert, "stream_table", psprintf("%s.%s", node->schema, node->name));
+		st_alert_add_number(&alert, "pending", run->pending);
+		st_alert_add_number(&alert, "ceiling", run->ceiling);
+		st_alert_send(&alert);
+	}
+	SPI_finish();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	if (!blown)
+		return;
+	node->runnable = false;
+	node->blown = true;
+	node->blown_since = node->reminded = st_now();
+	ereport(WARNING,
+			(errmsg("stream table \"%s.%s\" is suspended: its fuse has blown", node->schema, node->name),
+			 errdetail("%s", run->reason),
+			 errhint("Call pgtrickle.reset_fuse().")));
+}
+
 /* What cannot be written, because a disk is full, say, is known here all the same. */
 static void
-try_write_history(StScheduled *node, const char *reason)
+try_record(StScheduled *node, const StJobNode *run)
 {
 	MemoryContext context = CurrentMemoryContext;
 
 	PG_TRY();
 	{
-		write_history(node, reason);
+		if (run->hold == ST_HOLD_FUSE)
+			blow_fuse(node, run);
+		/* all are drained at once, and the catalog says so */
+		else if (run->hold != ST_HOLD_DRAIN)
+			write_history(node, run->reason);
 	}
 	PG_CATCH();
 	{
@@ -91,11 +137,11 @@ st_held_record(StScheduled *node, const StJobNode *run, uint64 generation)
 		node->not_before = st_now() + HELD_DELAY;
 	else
 		node->held = generation == st_wake_generation() || ST_FAULT("K10 generation");
-	if (!news)
+	if (!news && run->hold != ST_HOLD_FUSE)
 		return;
 	st_held_forget(node);
 	node->hold_reason = MemoryContextStrdup(GetMemoryChunkContext(node), run->reason);
-	try_write_history(node, run->reason);
+	try_record(node, run);
 }
 
 void

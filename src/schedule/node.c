@@ -118,6 +118,10 @@ read_node(int row)
 	value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 14, &isnull);
 	node->longest = isnull ? ST_NEVER : Max(DatumGetInt64(value) * 1000 / 2, 1);
 	node->clocked = node->captured && bool_column(row, 16) && !ST_FAULT("E15 scheduler");
+	node->blown = bool_column(row, 17);
+	value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 18, &isnull);
+	node->blown_since = isnull ? 0 : st_now() - DatumGetInt64(value);
+	node->frozen = st_guc_tiered_scheduling && strcmp(tier, "frozen") == 0;
 	node->pending = true;
 	node->stretch = 1;
 	node->pending_since = st_now();
@@ -141,6 +145,11 @@ keep_state(StScheduled *node, StScheduled *old)
 	node->worker = old->worker;
 	node->cancels = old->cancels;
 	node->stretch = old->stretch;
+	node->reminded = old->reminded;
+	node->warned_sla = old->warned_sla;
+	node->told_stale = old->told_stale;
+	node->told_slow = old->told_slow;
+	node->due_since = old->due_since;
 	/* what holds it may be gone: the next refresh tells (rule K10) */
 	node->hold_reason = old->hold_reason ? pstrdup(old->hold_reason) : NULL;
 	if (revived)
@@ -266,11 +275,12 @@ st_schedule_read(StSchedule *old)
 	SPI_connect();
 	count = st_catalog_execute("SELECT t.pgt_id, t.pgt_relid, t.pgt_schema, t.pgt_name, t.schedule, t.status, t.refresh_mode,"
 							   " t.refresh_tier, t.last_refresh_at,"
-							   " t.status IN ('SUSPENDED', 'ERROR') AND t.last_error_message IS NOT NULL,"
+							   " t.status IN ('SUSPENDED', 'ERROR') AND t.last_error_message IS NOT NULL AND t.fuse_state <> 'blown',"
 							   " t.pooler_compatibility_mode,"
 							   " (SELECT pg_catalog.array_agg(d.source_relid) FROM pgtrickle.pgt_dependencies AS d"
 							   "   WHERE d.pgt_id = t.pgt_id AND d.source_type <> 'VIEW'),"
-							   " i.paused_at IS NOT NULL, t.freshness_deadline_ms, i.copies <> '{}', i.clock IS NOT NULL"
+							   " i.paused_at IS NOT NULL, t.freshness_deadline_ms, i.copies <> '{}', i.clock IS NOT NULL,"
+							   " t.fuse_state = 'blown', (1000000 * extract(epoch FROM clock_timestamp() - t.blown_at))::bigint"
 							   " FROM pgtrickle.pgt_stream_tables AS t JOIN pgtrickle.stream_table_internals AS i USING (pgt_id)",
 							   0, NULL, NULL, NULL);
 	ST_STOP_POINT("scheduler has read");

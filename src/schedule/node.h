@@ -61,6 +61,14 @@ typedef struct StScheduled
 	bool		running;		/* in a worker, as its own job or along with one */
 	int			worker;			/* that has refreshed it last */
 	int			cancels;		/* in a row, for those who waited */
+	TimestampTz due_since;		/* it waits for a worker; 0: it does not */
+	bool		blown;			/* its fuse has suspended it */
+	bool		frozen;			/* its tier is */
+	int64		blown_since;
+	int64		reminded;		/* when they were told last who watch */
+	int64		warned_sla;		/* likewise, that a service level is in danger */
+	bool		told_stale;		/* they know of this row of late refreshes */
+	bool		told_slow;
 	bool		held;			/* until the graph's generation changes */
 	char	   *hold_reason;	/* as recorded; NULL: it was refreshed since */
 } StScheduled;

@@ -205,6 +205,7 @@ note_begun(StScheduled *node, int worker)
 {
 	/* commits from here on are seen by the next refresh */
 	node->pending = false;
+	node->due_since = 0;
 	node->running = true;
 	node->worker = worker;
 }
@@ -278,6 +279,8 @@ settle(StScheduled *node, int64 start, uint64 generation, const StJobResult *res
 	if (run == NULL || run->hold == ST_HOLD_NONE)
 	{
 		note_done(node, start);
+		if (run)
+			st_watch_refreshed(node, run);
 		return true;
 	}
 	note_undone(node);
@@ -388,7 +391,8 @@ refresh(StSchedule *schedule, StScheduled *node)
 		MemoryContextSwitchTo(context);
 		st_probation_announce(announced);
 	}
-	worker = st_workers_dispatch(node->relid, along, node->worker);
+	worker = st_workers_dispatch(node->relid, along, node->worker,
+								  node->due_since ? node->due_since : GetCurrentTimestamp(), node->failures + 1);
 	if (worker == -1)
 	{
 		revoke_announcement();
@@ -522,8 +526,11 @@ has_work(StSchedule *schedule)
 	{
 		StScheduled *node = lfirst(lc);
 
-		/* what its own error has stopped is tried again (rule K2) */
-		if (node->runnable || node->failed_before)
+		/*
+		 * what its own error has stopped is tried again (rule K2), and of a
+		 * blown fuse those who watch are reminded
+		 */
+		if (node->runnable || node->failed_before || node->blown)
 			return true;
 	}
 	return false;
@@ -603,6 +610,38 @@ keep_house(StSchedule *schedule)
 	return true;
 }
 
+/* What is due and was not handed out. */
+static void
+publish_waiting(StSchedule *schedule)
+{
+	static bool published = false;
+	List	   *nodes = NIL;
+	StWaiting  *waiting;
+	ListCell   *lc;
+
+	foreach(lc, schedule->nodes)
+	{
+		StScheduled *node = lfirst(lc);
+
+		if (node->due_since != 0 && !node->running)
+			nodes = lappend(nodes, node);
+	}
+	if (nodes == NIL && !published)
+		return;
+	waiting = palloc(sizeof(StWaiting) * Max(list_length(nodes), 1));
+	foreach(lc, nodes)
+	{
+		StScheduled *node = lfirst(lc);
+
+		waiting[foreach_current_index(lc)] = (StWaiting)
+		{
+			node->relid, node->failures + 1, node->due_since
+		};
+	}
+	st_workers_publish_waiting(list_length(nodes), waiting);
+	published = nodes != NIL;
+}
+
 /* Refresh what is due, furthest from the sources first: what it needs goes with it. */
 static bool
 run_due(StSchedule *schedule, MemoryContext context)
@@ -615,10 +654,16 @@ run_due(StSchedule *schedule, MemoryContext context)
 
 		CHECK_FOR_INTERRUPTS();
 		if (node->running || st_scheduled_due(node) > st_now())
+		{
+			node->due_since = 0;
 			continue;
+		}
+		if (node->due_since == 0)
+			node->due_since = GetCurrentTimestamp();
 		ran |= refresh(schedule, node);
 		MemoryContextReset(context);
 	}
+	publish_waiting(schedule);
 	return ran;
 }
 

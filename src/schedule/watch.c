@@ -15,9 +15,11 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "commands/async.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/json.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -27,6 +29,16 @@
 #include "schedule/watch.h"
 
 #define LOOK_INTERVAL (10 * USECS_PER_SEC)
+
+/* and this costs something for each source */
+#define AUDIT_INTERVAL (60 * USECS_PER_SEC)
+
+/* what is stopped on purpose is told of so often */
+#define REMIND_INTERVAL (60 * USECS_PER_SEC)
+
+/* when it was done last; 0: it is to be done */
+static int64 looked = 0;
+static int64 audited = 0;
 
 static int64
 number_column(uint64 row, int column)
@@ -64,13 +76,292 @@ find_stuck(void)
 	}
 }
 
-static void
-look(StSchedule *schedule)
+static const char *
+blow_reason(StScheduled *node)
 {
+	Oid			types[] = {INT8OID};
+	Datum		values[] = {Int64GetDatum(node->pgt_id)};
+	char	   *reason = NULL;
+
+	if (st_catalog_execute("SELECT blow_reason FROM pgtrickle.pgt_stream_tables WHERE pgt_id = $1", 1, types, values, NULL) > 0)
+		reason = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	return reason ? reason : "";
+}
+
+/* What is stopped on purpose, and easily forgotten. */
+static void
+remind(StScheduled *node)
+{
+	int64		now = st_now();
+	StAlert		alert;
+
+	if (node->quiet || now - node->reminded < REMIND_INTERVAL)
+		return;
+	if (node->blown)
+	{
+		st_alert_begin(&alert, "fuse_blown_reminder", node->schema, node->name);
+		st_alert_add_number(&alert, "blown_seconds", (now - node->blown_since) / USECS_PER_SEC);
+		st_alert_add_text(&alert, "reason", blow_reason(node));
+	}
+	else if (node->frozen && node->pending)
+	{
+		st_alert_begin(&alert, "frozen_tier_skip", node->schema, node->name);
+		st_alert_add_number(&alert, "frozen_seconds", (now - node->pending_since) / USECS_PER_SEC);
+	}
+	else
+		return;
+	st_alert_send(&alert);
+	node->reminded = now;
+}
+
+/* ----- what refreshes tell ----- */
+
+/* A refresh that somebody wants to know of, until the next look. */
+typedef struct Told
+{
+	const char *event;			/* NULL: of every refresh, as the contract has it */
+	char	   *schema;
+	char	   *name;
+	StJobNode	run;
+	int64		took;			/* milliseconds, and what they are compared with */
+	int64		allowed;
+} Told;
+
+/* more than that between two looks are not told */
+#define MAX_TOLD 1000
+
+static List *told = NIL;
+
+static void
+keep(const char *event, StScheduled *node, const StJobNode *run, int64 took, int64 allowed)
+{
+	MemoryContext old;
+	Told	   *entry;
+
+	if (node->quiet || list_length(told) >= MAX_TOLD)
+		return;
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	entry = palloc(sizeof(Told));
+	entry->event = event;
+	entry->schema = pstrdup(node->schema);
+	entry->name = pstrdup(node->name);
+	entry->run = *run;
+	entry->took = took;
+	entry->allowed = allowed;
+	told = lappend(told, entry);
+	MemoryContextSwitchTo(old);
+}
+
+void
+st_watch_refreshed(StScheduled *node, const StJobNode *run)
+{
+	int64		took = (node->last_end - node->last_start) / 1000;
+	int64		sla = node->longest == ST_NEVER ? 0 : node->longest / 500;
+	bool		slow = node->timing.kind != ST_TIMING_CRON && !st_scheduled_follows_commits(node) &&
+		took * 1000 * 100 >= node->interval * 80;
+
+	node->told_stale = false;
+	if (slow && !node->told_slow)
+		keep("scheduler_falling_behind", node, run, took, node->interval / 1000);
+	node->told_slow = slow;
+	if (sla > 0 && took * 10 > sla * 12 &&
+		(node->warned_sla == 0 || st_now() - node->warned_sla >= st_guc_schedule_alert_cooldown_seconds * USECS_PER_SEC))
+	{
+		keep("predicted_sla_breach", node, run, took, sla);
+		node->warned_sla = st_now();
+	}
+	if (strcmp(run->action, "NO_DATA") == 0)
+		return;
+	/* a recompute of what follows changes otherwise */
+	if (node->captured && strcmp(run->action, "DIFFERENTIAL") != 0 && strcmp(run->reason, "first fill") != 0)
+		keep("reinitialize_needed", node, run, 0, 0);
+	if (st_guc_notify_refresh)
+		keep(NULL, node, run, 0, 0);
+}
+
+/* The reason without what comes after a colon, which may hold values (rule J19). */
+static char *
+plain_reason(const char *reason)
+{
+	const char *colon = strchr(reason, ':');
+
+	return colon ? pnstrdup(reason, colon - reason) : pstrdup(reason);
+}
+
+static void
+add_ratio(StAlert *alert, const char *key, double value)
+{
+	appendStringInfoString(&alert->json, ", ");
+	escape_json(&alert->json, key);
+	appendStringInfo(&alert->json, ": %.2f", value);
+}
+
+static void
+send_completed(const Told *entry)
+{
+	StAlert		alert;
+	StringInfoData json;
+
+	st_alert_begin(&alert, "refresh_completed", entry->schema, entry->name);
+	st_alert_add_text(&alert, "action", entry->run.action);
+	st_alert_add_number(&alert, "rows_inserted", entry->run.inserted);
+	st_alert_add_number(&alert, "rows_deleted", entry->run.deleted);
+	st_alert_add_number(&alert, "rows_updated", entry->run.updated);
+	st_alert_add_number(&alert, "duration_ms", (int64) entry->run.ms);
+	st_alert_send(&alert);
+	initStringInfo(&json);
+	appendStringInfoString(&json, "{\"stream_table\": ");
+	escape_json(&json, entry->name);
+	appendStringInfoString(&json, ", \"schema\": ");
+	escape_json(&json, entry->schema);
+	appendStringInfo(&json, ", \"mode\": \"%s\", \"rows\": " INT64_FORMAT "}",
+					 strcmp(entry->run.action, "DIFFERENTIAL") == 0 ? "DIFFERENTIAL" : "FULL",
+					 entry->run.inserted + entry->run.updated + entry->run.deleted);
+	Async_Notify("pg_trickle_refresh", json.data);
+}
+
+static void
+send_told(const Told *entry)
+{
+	StAlert		alert;
+
+	if (entry->event == NULL)
+	{
+		send_completed(entry);
+		return;
+	}
+	st_alert_begin(&alert, entry->event, entry->schema, entry->name);
+	if (strcmp(entry->event, "reinitialize_needed") == 0)
+		st_alert_add_text(&alert, "reason", plain_reason(entry->run.reason));
+	else if (strcmp(entry->event, "scheduler_falling_behind") == 0)
+	{
+		st_alert_add_number(&alert, "elapsed_ms", entry->took);
+		st_alert_add_number(&alert, "schedule_ms", entry->allowed);
+		add_ratio(&alert, "ratio", (double) entry->took / entry->allowed);
+	}
+	else
+	{
+		st_alert_add_number(&alert, "predicted_ms", entry->took);
+		st_alert_add_number(&alert, "sla_ms", entry->allowed);
+		add_ratio(&alert, "pct_over", 100.0 * (entry->took - entry->allowed) / entry->allowed);
+	}
+	st_alert_send(&alert);
+}
+
+static void
+send_kept(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, told)
+		send_told(lfirst(lc));
+}
+
+static void
+forget_kept(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, told)
+	{
+		Told	   *entry = lfirst(lc);
+
+		pfree(entry->schema);
+		pfree(entry->name);
+		pfree(entry);
+	}
+	list_free(told);
+	told = NIL;
+}
+
+/* ----- what no refresh tells ----- */
+
+/* A refresh that has not come although it is long due. */
+static void
+find_stale(StScheduled *node)
+{
+	int64		age = st_now() - node->pending_since;
+	StAlert		alert;
+
+	if (!node->pending || !node->captured || node->quiet || node->told_stale || node->interval == 0 ||
+		node->timing.kind == ST_TIMING_CRON || age <= 2 * node->interval)
+		return;
+	st_alert_begin(&alert, "stale_data", node->schema, node->name);
+	st_alert_add_number(&alert, "staleness_seconds", age / USECS_PER_SEC);
+	st_alert_add_number(&alert, "schedule_seconds", node->interval / USECS_PER_SEC);
+	add_ratio(&alert, "ratio", (double) age / node->interval);
+	st_alert_send(&alert);
+	node->told_stale = true;
+}
+
+/* Change logs that have grown to half of what they may, and who holds them (rules B15, K21). */
+static void
+find_growth(void)
+{
+	static List *known = NIL;
+	List	   *large = NIL;
+	Oid			types[] = {INT8OID};
+	Datum		values[] = {Int64GetDatum(st_guc_max_log_bytes * INT64CONST(1024) / 2)};
+	uint64		count;
+	MemoryContext old;
+
+	if (st_guc_max_log_bytes == 0)
+		return;
+	count = st_catalog_execute("SELECT l.source::bigint, l.bytes, coalesce((SELECT pg_catalog.string_agg(t.pgt_schema || '.' || t.pgt_name || ' ('"
+							   " || CASE WHEN t.fuse_state = 'blown' THEN 'fuse blown' WHEN t.status IN ('SUSPENDED', 'ERROR') THEN lower(t.status)"
+							   "         WHEN i.paused_at IS NOT NULL THEN 'paused' WHEN t.refresh_tier = 'frozen' THEN 'frozen'"
+							   "         WHEN g.gated THEN 'gated' WHEN n.only_row THEN 'drained' ELSE 'behind' END || ')', ', ' ORDER BY t.pgt_id)"
+							   " FROM pgtrickle.source_frontier AS f JOIN pgtrickle.pgt_stream_tables AS t USING (pgt_id)"
+							   " JOIN pgtrickle.stream_table_internals AS i USING (pgt_id)"
+							   " LEFT JOIN pgtrickle.pgt_source_gates AS g ON g.source_relid = f.source_relid"
+							   " LEFT JOIN pgtrickle.scheduler_drain AS n ON true WHERE f.source_relid = l.source), ''),"
+							   " coalesce((SELECT slot_name FROM pgtrickle.pgt_change_tracking AS k WHERE k.source_relid = l.source), '')"
+							   " FROM (SELECT source, pgtrickle.change_log_bytes(source) AS bytes"
+							   "       FROM pgtrickle.change_log_segment GROUP BY source) AS l WHERE l.bytes > $1", 1, types, values, NULL);
+	for (uint64 row = 0; row < count; row++)
+	{
+		StAlert		alert;
+
+		large = lappend_oid(large, (Oid) number_column(row, 1));
+		if (list_member_oid(known, (Oid) number_column(row, 1)))
+			continue;
+		st_alert_begin(&alert, "buffer_growth_warning", NULL, NULL);
+		st_alert_add_text(&alert, "slot_name", SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 4));
+		st_alert_add_number(&alert, "source_oid", number_column(row, 1));
+		st_alert_add_number(&alert, "pending_bytes", number_column(row, 2));
+		st_alert_add_text(&alert, "held_by", SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 3));
+		st_alert_send(&alert);
+	}
+	list_free(known);
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	known = list_copy(large);
+	MemoryContextSwitchTo(old);
+}
+
+/* "all": it is time to look around, and not only to tell what was kept */
+static void
+look(StSchedule *schedule, bool all)
+{
+	ListCell   *lc;
+
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
-	find_stuck();
+	send_kept();
+	if (all)
+	{
+		find_stuck();
+		if (audited == 0 || st_now() - audited >= AUDIT_INTERVAL)
+		{
+			audited = st_now();
+			find_growth();
+		}
+		foreach(lc, schedule->nodes)
+		{
+			remind(lfirst(lc));
+			find_stale(lfirst(lc));
+		}
+	}
 	SPI_finish();
 	PopActiveSnapshot();
 	CommitTransactionCommand();
@@ -79,15 +370,16 @@ look(StSchedule *schedule)
 void
 st_watch_look(StSchedule *schedule)
 {
-	static int64 looked = 0;
 	MemoryContext context = CurrentMemoryContext;
+	bool		all = looked == 0 || st_now() - looked >= LOOK_INTERVAL;
 
-	if (looked > 0 && st_now() - looked < LOOK_INTERVAL)
+	if (!all && told == NIL)
 		return;
-	looked = st_now();
+	if (all)
+		looked = st_now();
 	PG_TRY();
 	{
-		look(schedule);
+		look(schedule, all);
 	}
 	PG_CATCH();
 	{
@@ -101,4 +393,5 @@ st_watch_look(StSchedule *schedule)
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
+	forget_kept();
 }

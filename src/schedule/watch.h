@@ -11,6 +11,10 @@
 #include "postgres.h"
 
 #include "schedule/node.h"
+#include "schedule/worker.h"
+
+/* A refresh of the node has ended well; "run" says what it did. Told with the next look, if it is worth it. */
+extern void st_watch_refreshed(StScheduled *node, const StJobNode *run);
 
 /*
  * Look, if it is time to. Does not raise. The caller is outside of any

@@ -68,12 +68,20 @@ typedef struct Job
 	Oid			relid;
 	int			nalong;
 	Oid			along[ST_JOB_ALONG];
+	int			attempt;
+	TimestampTz enqueued;
+	TimestampTz started;		/* 0: not yet */
 	StJobResult result;
 } Job;
+
+/* refreshes that are due and wait for a worker: so many of them can be told */
+#define MAX_WAITING 256
 
 typedef struct JobArea
 {
 	pg_atomic_uint32 scheduler; /* process number + 1 */
+	pg_atomic_uint32 nwaiting;	/* of all, also of those that are not told */
+	StWaiting	waiting[MAX_WAITING];
 	Job			jobs[ST_MAX_WORKERS];
 } JobArea;
 
@@ -156,6 +164,8 @@ keep_nodes(List *nodes, StJobResult *result)
 		node->updated = run->applied.updated;
 		node->deleted = run->applied.deleted;
 		node->ms = run->ms;
+		node->pending = run->hold ? run->hold->pending : 0;
+		node->ceiling = run->hold ? run->hold->ceiling : 0;
 	}
 }
 
@@ -176,7 +186,8 @@ st_job_run(Oid relid, List *along, StJobResult *result)
 		StartTransactionCommand();
 		PushActiveSnapshot(GetTransactionSnapshot());
 		report_activity(relid);
-		result->done = st_refresh_scheduled(relid, along, &outcome);
+		/* who drains is waiting, or has just written so: what is there to do is tried again */
+		result->done = st_drain_share() && st_refresh_scheduled(relid, along, &outcome);
 		if (result->done)
 			keep_nodes(outcome.nodes, result);
 		PopActiveSnapshot();
@@ -213,6 +224,7 @@ static void
 forget_jobs(int code, Datum arg)
 {
 	pg_atomic_write_u32(&area->scheduler, 0);
+	st_wake_publish_jobs(0);
 	pg_memory_barrier();
 	for (int i = 0; i < ST_MAX_WORKERS; i++)
 	{
@@ -239,7 +251,24 @@ st_workers_init(void)
 		pg_atomic_init_u32(&area->jobs[i].state, JOB_FREE);
 		pg_atomic_init_u32(&area->jobs[i].worker, 0);
 	}
+	pg_atomic_init_u32(&area->nwaiting, 0);
 	before_shmem_exit(forget_jobs, (Datum) 0);
+	st_wake_publish_jobs((uint32) segment_handle);
+}
+
+/* How many workers this database may have: its share of those of the server, if it has one. */
+static int
+worker_limit(void)
+{
+	int			limit = Min(st_guc_max_concurrent_refreshes, ST_MAX_WORKERS);
+	int			quota = st_guc_per_database_worker_quota;
+
+	if (quota == 0)
+		return limit;
+	/* half as many again while others leave a fifth unused */
+	if (st_wake_count_workers() * 5 < st_guc_max_dynamic_refresh_workers * 4)
+		quota += quota / 2;
+	return Min(limit, quota);
 }
 
 static bool
@@ -291,7 +320,7 @@ clear_worker(int number)
 static int
 find_worker(int preferred)
 {
-	int			limit = Min(st_guc_max_concurrent_refreshes, ST_MAX_WORKERS);
+	int			limit = worker_limit();
 	int			place = -1;
 	int			found = -1;
 
@@ -314,7 +343,7 @@ find_worker(int preferred)
 }
 
 int
-st_workers_dispatch(Oid relid, List *along, int preferred)
+st_workers_dispatch(Oid relid, List *along, int preferred, TimestampTz enqueued, int attempt)
 {
 	uint32		expected = JOB_FREE;
 	int			number;
@@ -339,6 +368,9 @@ st_workers_dispatch(Oid relid, List *along, int preferred)
 	job->nalong = 0;
 	foreach(lc, along)
 		job->along[job->nalong++] = lfirst_oid(lc);
+	job->attempt = attempt;
+	job->enqueued = enqueued;
+	job->started = 0;
 	pg_write_barrier();
 	/* it has just gone: there will be another */
 	if (!pg_atomic_compare_exchange_u32(&job->state, &expected, JOB_QUEUED))
@@ -397,6 +429,85 @@ st_workers_pid(int worker)
 	return area->jobs[worker].pid;
 }
 
+void
+st_workers_publish_waiting(int count, const StWaiting *waiting)
+{
+	if (area == NULL)
+		return;
+	memcpy(area->waiting, waiting, sizeof(StWaiting) * Min(count, MAX_WAITING));
+	pg_write_barrier();
+	pg_atomic_write_u32(&area->nwaiting, count);
+}
+
+/* ----- those who want to know ----- */
+
+static List *
+list_waiting(JobArea *jobs, List *result)
+{
+	int			count = Min(pg_atomic_read_u32(&jobs->nwaiting), MAX_WAITING);
+
+	pg_read_barrier();
+	for (int i = 0; i < count; i++)
+	{
+		StJobState *state = palloc0(sizeof(StJobState));
+
+		state->relid = jobs->waiting[i].relid;
+		state->members = 1;
+		state->attempt = jobs->waiting[i].attempt;
+		state->enqueued = jobs->waiting[i].since;
+		result = lappend(result, state);
+	}
+	return result;
+}
+
+List *
+st_jobs_list(void)
+{
+	uint32		handle = st_wake_jobs();
+	dsm_segment *segment = handle ? dsm_attach((dsm_handle) handle) : NULL;
+	JobArea    *jobs;
+	List	   *result = NIL;
+
+	if (segment == NULL)
+		return NIL;
+	jobs = dsm_segment_address(segment);
+	for (int i = 0; i < ST_MAX_WORKERS; i++)
+	{
+		Job		   *job = &jobs->jobs[i];
+		uint32		phase = pg_atomic_read_u32(&job->state);
+		StJobState *state;
+
+		if (phase != JOB_QUEUED && phase != JOB_RUNNING)
+			continue;
+		pg_read_barrier();
+		state = palloc0(sizeof(StJobState));
+		state->relid = job->relid;
+		state->members = job->nalong + 1;
+		state->attempt = job->attempt;
+		state->pid = job->pid;
+		state->enqueued = job->enqueued;
+		state->started = phase == JOB_RUNNING ? job->started : 0;
+		result = lappend(result, state);
+	}
+	result = list_waiting(jobs, result);
+	dsm_detach(segment);
+	return result;
+}
+
+int
+st_jobs_waiting(void)
+{
+	uint32		handle = st_wake_jobs();
+	dsm_segment *segment = handle ? dsm_attach((dsm_handle) handle) : NULL;
+	int			result;
+
+	if (segment == NULL)
+		return -1;
+	result = pg_atomic_read_u32(&((JobArea *) dsm_segment_address(segment))->nwaiting);
+	dsm_detach(segment);
+	return result;
+}
+
 /* ----- the worker's side ----- */
 
 static void
@@ -415,6 +526,7 @@ run_job(MemoryContext context)
 	uint32		scheduler;
 
 	pg_read_barrier();
+	own_job->started = GetCurrentTimestamp();
 	pg_atomic_write_u32(&own_job->state, JOB_RUNNING);
 	for (int i = 0; i < own_job->nalong; i++)
 		along = lappend_oid(along, own_job->along[i]);

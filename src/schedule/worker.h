@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 
 #include "refresh/hold.h"
@@ -30,6 +31,8 @@ typedef struct StJobNode
 	int64		inserted;
 	int64		updated;
 	int64		deleted;
+	int64		pending;		/* of a fuse: changes found, and its ceiling */
+	int64		ceiling;
 	double		ms;
 } StJobNode;
 
@@ -64,7 +67,18 @@ extern void st_workers_init(void);
  * none is. Returns its number; -1: all that there may be are busy; -2: there is
  * none and none can be started.
  */
-extern int	st_workers_dispatch(Oid relid, List *along, int preferred);
+extern int	st_workers_dispatch(Oid relid, List *along, int preferred, TimestampTz enqueued, int attempt);
+
+/* A refresh that is due and waits for a worker, or for another refresh. */
+typedef struct StWaiting
+{
+	Oid			relid;
+	int			attempt;
+	TimestampTz since;
+} StWaiting;
+
+/* Let others know of them. */
+extern void st_workers_publish_waiting(int count, const StWaiting *waiting);
 
 /*
  * The number of a worker that has ended its job since the last call, with the
@@ -77,5 +91,23 @@ extern void st_workers_stop(void);
 
 /* The process of a worker, 0 if it has none. */
 extern int	st_workers_pid(int worker);
+
+/* ----- of those who want to know ----- */
+
+typedef struct StJobState
+{
+	Oid			relid;
+	int			members;		/* stream tables that are refreshed with it, it included */
+	int			attempt;		/* 1, or one more than it has failed in a row */
+	int			pid;			/* of the worker; 0: not known yet, or it waits for one */
+	TimestampTz enqueued;		/* when it was due */
+	TimestampTz started;		/* 0: it waits */
+} StJobState;
+
+/* What the scheduler of this database does and has still to do; of StJobState. */
+extern List *st_jobs_list(void);
+
+/* How many refreshes wait; -1: there is no scheduler. */
+extern int	st_jobs_waiting(void);
 
 #endif							/* ST_SCHEDULE_WORKER_H */

@@ -63,6 +63,7 @@ typedef struct WakeSlot
 	pg_atomic_uint32 prepared;	/* a transaction that touched a source was
 								 * prepared */
 	pg_atomic_uint32 any_dirty;
+	pg_atomic_uint32 jobs;		/* handle of the scheduler's jobs; 0: none */
 	pg_atomic_uint64 generation;
 	/* dirty, then armed */
 	pg_atomic_uint32 words[FLEXIBLE_ARRAY_MEMBER];
@@ -145,6 +146,7 @@ init_area(void *memory, bool found, bool is_large)
 		pg_atomic_init_u32(&new->resting, 0);
 		pg_atomic_init_u32(&new->prepared, 0);
 		pg_atomic_init_u32(&new->any_dirty, 0);
+		pg_atomic_init_u32(&new->jobs, 0);
 		pg_atomic_init_u64(&new->generation, 1);
 		for (uint32 word = 0; word < 2 * (area->nbits / 32); word++)
 			pg_atomic_init_u32(&new->words[word], 0);
@@ -170,6 +172,7 @@ clear_slot(WakeSlot *target)
 	pg_atomic_write_u32(&target->resting, 0);
 	pg_atomic_write_u32(&target->prepared, 0);
 	pg_atomic_write_u32(&target->any_dirty, 0);
+	pg_atomic_write_u32(&target->jobs, 0);
 	for (uint32 word = 0; word < 2 * (area->nbits / 32); word++)
 		pg_atomic_write_u32(&target->words[word], 0);
 }
@@ -557,6 +560,19 @@ st_wake_join_workers(int limit)
 	} while (!pg_atomic_compare_exchange_u32(&area->workers, &present, present + 1));
 	before_shmem_exit(leave_workers, (Datum) 0);
 	return true;
+}
+
+void
+st_wake_publish_jobs(uint32 handle)
+{
+	if (slot)
+		pg_atomic_write_u32(&slot->jobs, handle);
+}
+
+uint32
+st_wake_jobs(void)
+{
+	return attach() ? pg_atomic_read_u32(&slot->jobs) : 0;
 }
 
 /* ----- the launcher ----- */

@@ -76,6 +76,10 @@ extern int	st_wake_count_workers(void);
 /* Be one of them, until the end of the process; false: there are as many as there may be. */
 extern bool st_wake_join_workers(int limit);
 
+/* Where those find the jobs of this database's scheduler who want to know; 0: there are none. */
+extern void st_wake_publish_jobs(uint32 handle);
+extern uint32 st_wake_jobs(void);
+
 /*
  * --- the launcher ---
  */

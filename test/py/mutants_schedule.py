@@ -300,3 +300,20 @@ def gate_opened_while_it_is_found_closed(db):
     for process in stopped():
         os.kill(process, signal.SIGCONT)
     follow(db, 2)
+
+
+@mutant("K27")
+def drained(db):
+    scheduled(db)
+    db.run("INSERT INTO t VALUES (1, 1)")
+    follow(db, 1)
+    assert db.value("SELECT pgtrickle.drain(30)")
+    # over the end of the scheduler, too
+    db.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type LIKE 'pg_trickle %' AND datname = current_database()",
+           "INSERT INTO t VALUES (2, 1)")
+    wait_for(lambda: pid(db) and db.value("SELECT count(*) FROM pgtrickle.scheduler_jobs()") == 0 and
+             db.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle worker' AND datname = current_database()"),
+             "a worker that finds out")
+    assert db.value("SELECT pgtrickle.is_drained()") and db.value("SELECT n FROM s") == 1, "it was refreshed"
+    db.run("SELECT pgtrickle.undrain()")
+    follow(db, 2)

@@ -104,7 +104,6 @@ SELECT pgtrickle.alter_stream_table('api_rank', refresh_mode => 'DIFFERENTIAL');
 SELECT pgtrickle.create_stream_table('api_random', 'SELECT id, random() < 2 AS r FROM api_t', refresh_mode => 'FULL');
 SELECT pgtrickle.alter_stream_table('api_random', refresh_mode => 'DIFFERENTIAL');
 SELECT pgtrickle.alter_stream_table('api_empty', refresh_mode => 'IMMEDIATE');
-SELECT pgtrickle.alter_stream_table('api_empty', fuse => 'on');
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT count(*) > 0 AS has_snapshot FROM api_t;
 SELECT pgtrickle.alter_stream_table('api_random', refresh_mode => 'FULL');

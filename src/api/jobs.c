@@ -1,0 +1,47 @@
+/*-------------------------------------------------------------------------
+ *
+ * jobs.c
+ *	  What the scheduler does now and has still to do.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/timestamp.h"
+#include "utils/tuplestore.h"
+
+#include "schedule/worker.h"
+
+PG_FUNCTION_INFO_V1(st_sql_scheduler_jobs);
+PG_FUNCTION_INFO_V1(st_sql_waiting_refreshes);
+
+Datum
+st_sql_scheduler_jobs(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	ListCell   *lc;
+
+	InitMaterializedSRF(fcinfo, 0);
+	foreach(lc, st_jobs_list())
+	{
+		StJobState *state = lfirst(lc);
+		Datum		values[] = {ObjectIdGetDatum(state->relid), Int32GetDatum(state->members), Int32GetDatum(state->attempt),
+		Int32GetDatum(state->pid), TimestampTzGetDatum(state->enqueued), TimestampTzGetDatum(state->started)};
+		bool		nulls[] = {false, false, false, state->pid == 0, false, state->started == 0};
+
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+Datum
+st_sql_waiting_refreshes(PG_FUNCTION_ARGS)
+{
+	int			count = st_jobs_waiting();
+
+	if (count < 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(count);
+}
