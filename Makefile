@@ -102,6 +102,7 @@ OBJS = \
 	src/apply/identity.o \
 	src/apply/write.o \
 	src/refresh/budget.o \
+	src/refresh/cost.o \
 	src/refresh/entry.o \
 	src/refresh/group.o \
 	src/refresh/hold.o \
@@ -114,6 +115,7 @@ OBJS = \
 	src/refresh/slice_run.o \
 	src/refresh/source_read.o \
 	src/schedule/failure.o \
+	src/schedule/graph.o \
 	src/schedule/held.o \
 	src/schedule/launcher.o \
 	src/schedule/node.o \
@@ -142,6 +144,7 @@ OBJS = \
 	src/api/operators.o \
 	src/api/parameter.o \
 	src/api/progress.o \
+	src/api/recommend.o \
 	src/api/redefine.o \
 	src/api/refuse.o \
 	src/api/rename.o \

@@ -216,3 +216,28 @@ def markdown(results):
         lines.append(f"| {r['case']} | {r['changed']:,} ({r['batch']}) | {ours:.1f} | {view:.1f} | {ours / view:.2f} |"
                      f" {hand} | {'yes' if r['exact'] else 'no'} |")
     return "\n".join(lines)
+
+
+def auto_lines(results):
+    for name, q in results["queries"].items():
+        auto, delta, full = (q["sums"][mode] for mode in ("AUTO", "DIFFERENTIAL", "FULL"))
+        yield (name, f"{auto:.0f}", f"{delta:.0f}", f"{full:.0f}", f"{auto / min(delta, full):.2f}",
+               verdict(auto <= results["target"] * min(delta, full)),
+               *(" / ".join(f"{p[mode]:.0f}" for mode in ("AUTO", "DIFFERENTIAL", "FULL")) for p in q["phases"].values()),
+               f"{q['actions']['DIFFERENTIAL']} / {q['actions']['FULL']}", "yes" if q["exact"] else "no")
+
+
+def auto_text(results):
+    phases = list(next(iter(results["queries"].values()))["phases"])
+    return (f"{results['version']}, {results['cores']} cores, source of {results['rows']:,} rows; ms, AUTO / DIFFERENTIAL / FULL\n\n"
+            + aligned(["query", "AUTO", "DIFF.", "FULL", "of the cheaper", f"at most {results['target']}", *phases,
+                       "deltas / recomputes", "exact"], list(auto_lines(results))) + "\n")
+
+
+def graph_text(results):
+    lines = [(kind, f"{r['first_ms']:.0f}", f"{r['last_ms']:.0f}", f"{r['settle_s']:.0f}", f"{r['path_ms']:.1f}", f"{r['manual_ms']:.1f}",
+              f"{r['read_ms']:.0f}", *(str(ms) for ms in r["shown_ms"].values()), f"{r['idle_percent']:.2f} %", "yes" if r["exact"] else "no")
+             for kind, r in results["shapes"].items()]
+    return (f"{results['version']}, {results['cores']} cores, {results['tables']:,} stream tables; ms but for settle, in s\n\n"
+            + aligned(["shape", "create first", "create last", "settle", "path", "manual", "read", "explain_dag", "diamond_groups", "freshness",
+                       "idle", "exact"], lines) + "\n")

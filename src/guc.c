@@ -14,9 +14,12 @@
 #include "guc.h"
 
 bool		st_guc_auto_backoff = true;
+double		st_guc_cost_model_safety_margin = 0.8;
 int			st_guc_default_schedule_seconds = 1;
+double		st_guc_differential_max_change_ratio = 0.15;
 int			st_guc_drain_timeout = 60;
 bool		st_guc_enabled = true;
+bool		st_guc_force_full_refresh = false;
 bool		st_guc_foreign_table_polling = false;
 int			st_guc_fuse_default_ceiling = 0;
 int			st_guc_history_retention_days = 90;
@@ -35,7 +38,9 @@ int			st_guc_min_schedule_seconds = 1;
 bool		st_guc_notify_refresh = false;
 int			st_guc_parallel_refresh_mode = ST_PARALLEL_ON;
 int			st_guc_per_database_worker_quota = 0;
+int			st_guc_refresh_strategy = ST_STRATEGY_AUTO;
 int			st_guc_schedule_alert_cooldown_seconds = 300;
+int			st_guc_schedule_recommendation_min_samples = 20;
 int			st_guc_scheduler_interval_ms = 1000;
 int			st_guc_session_memory_limit = 32 * 1024;
 int			st_guc_sla_window_hours = 24;
@@ -52,6 +57,13 @@ static const struct config_enum_entry volatile_function_policies[] = {
 	{NULL, 0, false}
 };
 
+static const struct config_enum_entry refresh_strategies[] = {
+	{"auto", ST_STRATEGY_AUTO, false},
+	{"differential", ST_STRATEGY_DIFFERENTIAL, false},
+	{"full", ST_STRATEGY_FULL, false},
+	{NULL, 0, false}
+};
+
 static const struct config_enum_entry parallel_refresh_modes[] = {
 	{"off", ST_PARALLEL_OFF, false},
 	{"on", ST_PARALLEL_ON, false},
@@ -65,10 +77,18 @@ st_guc_init(void)
 							 "Refreshes a stream table less often when its refreshes take most of its schedule.",
 							 "A refresh that takes 95 % of a duration schedule doubles the interval, up to eight times; one in time sets it back.",
 							 &st_guc_auto_backoff, true, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomRealVariable("pg_trickle.cost_model_safety_margin",
+							 "How much less than a delta a recompute must take to be preferred.",
+							 "A stream table of mode AUTO is recomputed after changes of a size whose delta, as measured, takes more than a recompute divided by this.",
+							 &st_guc_cost_model_safety_margin, 0.8, 0.1, 2.0, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.default_schedule_seconds",
 							"Schedule of a stream table with schedule 'calculated' that no other reads, in seconds.",
 							"1: after each commit that changes a source.",
 							&st_guc_default_schedule_seconds, 1, 1, 86400, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomRealVariable("pg_trickle.differential_max_change_ratio",
+							 "Share of the rows of a source that must have changed for a recompute to be tried before any was measured.",
+							 "For stream tables of mode AUTO, and only if it is not foreseen to take longer; afterwards measurements decide. 0: never. A stream table's auto_threshold takes precedence.",
+							 &st_guc_differential_max_change_ratio, 0.15, 0.0, 1.0, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.drain_timeout",
 							"How many seconds drain() waits for refreshes to end if it is not told.",
 							NULL,
@@ -81,6 +101,10 @@ st_guc_init(void)
 							 "Lets stream tables that are created over foreign tables follow them by comparison.",
 							 "A refresh reads the foreign table, compares it with a copy, and goes on with the difference. Off, it recomputes the stream table.",
 							 &st_guc_foreign_table_polling, false, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("pg_trickle.force_full_refresh",
+							 "Recomputes stream tables instead of following their changes.",
+							 "For emergencies. What has not changed is not recomputed.",
+							 &st_guc_force_full_refresh, false, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.fuse_default_ceiling",
 							"Changes above which the fuse of a stream table blows that has no ceiling of its own.",
 							"Only of stream tables whose fuse is on or auto. 0: none.",
@@ -131,7 +155,7 @@ st_guc_init(void)
 							&st_guc_max_parse_nodes, 0, 0, 10000000, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.min_delta_budget_ms",
 							"How long the delta of a stream table may at least take to compute, in milliseconds.",
-							"When it has taken as long and four times as long as the last recompute, it is given up and the stream table recomputed. 0: without limit.",
+							"When it has taken as long and four times as long as the last recompute, it is given up and the stream table recomputed. In mode AUTO, once a recompute was measured, a hundredth of this and 1.2 times as long are enough. 0: without limit.",
 							&st_guc_min_delta_budget_ms, 5000, 0, INT_MAX, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.min_schedule_seconds",
 							"Shortest schedule that a stream table may be given, in seconds.",
@@ -149,10 +173,18 @@ st_guc_init(void)
 							"How many of max_dynamic_refresh_workers a database may use.",
 							"Half as many again while fewer than 80 % of them are taken. 0: all. To be set for a database, with ALTER DATABASE.",
 							&st_guc_per_database_worker_quota, 0, 0, 64, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("pg_trickle.refresh_strategy",
+							 "Whether stream tables that can follow their changes do so.",
+							 "auto: those of mode AUTO do what has taken less time so far. differential: they always follow the changes. full: all are recomputed, those of mode DIFFERENTIAL too.",
+							 &st_guc_refresh_strategy, ST_STRATEGY_AUTO, refresh_strategies, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.schedule_alert_cooldown_seconds",
 							"How many seconds pass at least between two alerts that a service level is in danger, per stream table.",
 							NULL,
 							&st_guc_schedule_alert_cooldown_seconds, 300, 0, 86400, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trickle.schedule_recommendation_min_samples",
+							"How many refreshes recommend_schedule() must have seen to be confident.",
+							"It looks at three times as many.",
+							&st_guc_schedule_recommendation_min_samples, 20, 1, 1000, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.scheduler_interval_ms",
 							"How long the scheduler sleeps at most, in milliseconds.",
 							"Commits wake it without waiting for this. It looks at least once a second at what no commit tells, such as the end of a prepared transaction.",

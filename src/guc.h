@@ -19,6 +19,27 @@ extern bool st_guc_auto_backoff;
 /* Schedule of a stream table that follows those that read it, if none does, in seconds. */
 extern int	st_guc_default_schedule_seconds;
 
+/* Every refresh that would follow the changes recomputes instead. */
+extern bool st_guc_force_full_refresh;
+
+/* Whether stream tables follow their changes: one of ST_STRATEGY_*. */
+enum
+{
+	ST_STRATEGY_AUTO,
+	ST_STRATEGY_DIFFERENTIAL,
+	ST_STRATEGY_FULL
+};
+extern int	st_guc_refresh_strategy;
+
+/* A recompute is the cheaper one where it takes less than this part of a delta. */
+extern double st_guc_cost_model_safety_margin;
+
+/* Share of a source whose change is reason to try a recompute, once; 0: none. */
+extern double st_guc_differential_max_change_ratio;
+
+/* Refreshes that recommend_schedule() wants to have seen. */
+extern int	st_guc_schedule_recommendation_min_samples;
+
 /* Refresh workers of a database, and of all databases together. */
 extern int	st_guc_max_concurrent_refreshes;
 extern int	st_guc_max_dynamic_refresh_workers;

@@ -299,7 +299,11 @@ def documents(settings):
     nexmark = json.loads((TOP / "bench" / "nexmark.json").read_text(encoding="utf8"))
     text = with_figures(text, f"```\n{report.nexmark_text(nexmark)}```\n", "nexmark")
     freshness = json.loads((TOP / "bench" / "freshness.json").read_text(encoding="utf8"))
-    made["bench/README.md"] = with_figures(text, f"```\n{report.freshness_text(freshness)}```\n", "freshness")
+    text = with_figures(text, f"```\n{report.freshness_text(freshness)}```\n", "freshness")
+    auto = json.loads((TOP / "bench" / "auto.json").read_text(encoding="utf8"))
+    text = with_figures(text, f"```\n{report.auto_text(auto)}```\n", "auto")
+    graph = json.loads((TOP / "bench" / "graph.json").read_text(encoding="utf8"))
+    made["bench/README.md"] = with_figures(text, f"```\n{report.graph_text(graph)}```\n", "graph")
     return made
 
 

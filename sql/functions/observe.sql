@@ -24,10 +24,11 @@ COMMENT ON FUNCTION pgtrickle.get_staleness(text) IS
 CREATE OR REPLACE FUNCTION pgtrickle.st_auto_threshold(name text)
 RETURNS double precision LANGUAGE sql STABLE STRICT
 BEGIN ATOMIC
-    SELECT t.auto_threshold FROM pgtrickle.pgt_stream_tables t WHERE t.pgt_id = pgtrickle.stream_table_id(st_auto_threshold.name);
+    SELECT coalesce(t.auto_threshold, current_setting('pg_trickle.differential_max_change_ratio')::double precision)
+      FROM pgtrickle.pgt_stream_tables t WHERE t.pgt_id = pgtrickle.stream_table_id(st_auto_threshold.name);
 END;
 COMMENT ON FUNCTION pgtrickle.st_auto_threshold(text) IS
-    'Ratio of changed to all source rows above which a stream table is recomputed instead; NULL: there is none, changes are always followed. Error: 42P01 unknown.';
+    'Share of the rows of a source (at least 1000) above whose change a stream table of mode AUTO tries a recompute before any was measured: its own, or pg_trickle.differential_max_change_ratio. Afterwards measurements decide. 0: never. Error: 42P01 unknown.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.st_refresh_stats()
 RETURNS TABLE(pgt_name text, pgt_schema text, status text, refresh_mode text, is_populated boolean, total_refreshes bigint,

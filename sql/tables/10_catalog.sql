@@ -69,7 +69,7 @@ COMMENT ON COLUMN pgtrickle.pgt_stream_tables.frontier IS 'Unused: frontiers are
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.last_refresh_at IS 'End of the last successful refresh. Those that find nothing to do write it at most every 5 seconds.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.consecutive_errors IS 'Failed refreshes since the last successful one.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.needs_reinit IS 'The next refresh recomputes.';
-COMMENT ON COLUMN pgtrickle.pgt_stream_tables.auto_threshold IS 'Learned ratio of changes above which a recompute is cheaper.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.auto_threshold IS 'Share of changed source rows above which a recompute is tried before any was measured; NULL: the setting pg_trickle.differential_max_change_ratio.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.last_full_ms IS 'Duration of the last recompute in milliseconds.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.functions_used IS 'Names of the functions that the query calls.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.topk_limit IS 'LIMIT of a top-N query.';
@@ -83,8 +83,8 @@ COMMENT ON COLUMN pgtrickle.pgt_stream_tables.requested_cdc_mode IS 'Capture mod
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.is_append_only IS 'The caller promised insert-only sources.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.scc_id IS 'Cycle component.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.last_fixpoint_iterations IS 'Rounds that the last refresh of a cycle took.';
-COMMENT ON COLUMN pgtrickle.pgt_stream_tables.max_differential_joins IS 'More joins than this: recompute.';
-COMMENT ON COLUMN pgtrickle.pgt_stream_tables.max_delta_fraction IS 'Larger change than this share of the source: recompute.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.max_differential_joins IS 'More joins than this: recompute; NULL or 0: without limit.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.max_delta_fraction IS 'Larger change than this share of a source, which is taken to have at least 1000 rows: recompute; NULL or 0: without limit.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.pooler_compatibility_mode IS 'No NOTIFY and no prepared statements for this stream table.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.refresh_tier IS 'Scheduling tier.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.effective_refresh_mode IS 'What the last refresh did.';
@@ -258,6 +258,42 @@ COMMENT ON COLUMN pgtrickle.source_copy.source_relid IS 'What it is a copy of.';
 COMMENT ON COLUMN pgtrickle.source_copy.reader IS 'The role as which the source is read: another one may see other rows of it.';
 COMMENT ON COLUMN pgtrickle.source_copy.attnums IS 'Columns that are copied; others are NULL in the copy.';
 COMMENT ON COLUMN pgtrickle.source_copy.filled IS 'It has been filled once.';
+
+CREATE TABLE pgtrickle.refresh_costs (
+    pgt_id bigint PRIMARY KEY REFERENCES pgtrickle.pgt_stream_tables ON DELETE CASCADE,
+    runs bigint NOT NULL,
+    spent_ms double precision NOT NULL,
+    explored_ms double precision NOT NULL,
+    explored_at bigint NOT NULL,
+    delta_classes smallint[] NOT NULL,
+    streaks smallint[] NOT NULL,
+    overruns smallint[] NOT NULL,
+    retry_at bigint[] NOT NULL,
+    delta_ms real[] NOT NULL,
+    full_ms double precision,
+    full_cost double precision NOT NULL,
+    full_at bigint NOT NULL,
+    full_measured boolean NOT NULL,
+    updated_at timestamptz NOT NULL,
+    rows_per_page double precision NOT NULL
+) WITH (fillfactor = 50);
+COMMENT ON TABLE pgtrickle.refresh_costs IS 'What deltas and recomputes of a stream table of mode AUTO have taken; written now and then. Internal.';
+COMMENT ON COLUMN pgtrickle.refresh_costs.pgt_id IS 'The stream table.';
+COMMENT ON COLUMN pgtrickle.refresh_costs.runs IS 'Refreshes with changes so far.';
+COMMENT ON COLUMN pgtrickle.refresh_costs.spent_ms IS 'Milliseconds that they took together.';
+COMMENT ON COLUMN pgtrickle.refresh_costs.explored_ms IS 'Milliseconds of the recomputes among them that were tried to measure them.';
+COMMENT ON COLUMN pgtrickle.refresh_costs.explored_at IS 'Run of the last of those; 0: none.';
+COMMENT ON COLUMN pgtrickle.refresh_costs.delta_classes IS 'Sizes that were measured: n is from 2^n changed source rows to below 2^(n+1).';
+COMMENT ON COLUMN pgtrickle.refresh_costs.streaks IS 'Per size, how often in a row a recompute seemed cheaper; 2: changes of this size are recomputed.';
+COMMENT ON COLUMN pgtrickle.refresh_costs.overruns IS 'Per size, how many deltas in a row were given up for taking too long.';
+COMMENT ON COLUMN pgtrickle.refresh_costs.retry_at IS 'Per size, the run from which on a delta is tried again.';
+COMMENT ON COLUMN pgtrickle.refresh_costs.delta_ms IS 'Per size the last nine deltas in milliseconds, oldest first; 0: less than nine were measured.';
+COMMENT ON COLUMN pgtrickle.refresh_costs.full_ms IS 'Milliseconds of the last recompute.';
+COMMENT ON COLUMN pgtrickle.refresh_costs.full_cost IS 'The planner''s cost of the query about then.';
+COMMENT ON COLUMN pgtrickle.refresh_costs.full_at IS 'Its run.';
+COMMENT ON COLUMN pgtrickle.refresh_costs.full_measured IS 'It was a recompute, not the first fill.';
+COMMENT ON COLUMN pgtrickle.refresh_costs.updated_at IS 'When this was written.';
+COMMENT ON COLUMN pgtrickle.refresh_costs.rows_per_page IS 'Changed rows per page of the change logs, when much was read last; 0: not known.';
 
 CREATE TABLE pgtrickle.scheduler_run (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),

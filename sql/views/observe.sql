@@ -30,7 +30,7 @@ COMMENT ON COLUMN pgtrickle.stream_tables_info.frontier IS 'Unused: frontiers ar
 COMMENT ON COLUMN pgtrickle.stream_tables_info.last_refresh_at IS 'End of the last successful refresh. Those that find nothing to do write it at most every 5 seconds.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.consecutive_errors IS 'Failed refreshes since the last successful one.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.needs_reinit IS 'The next refresh recomputes.';
-COMMENT ON COLUMN pgtrickle.stream_tables_info.auto_threshold IS 'Learned ratio of changes above which a recompute is cheaper.';
+COMMENT ON COLUMN pgtrickle.stream_tables_info.auto_threshold IS 'Share of changed source rows above which a recompute is tried before any was measured; NULL: the setting.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.last_full_ms IS 'Duration of the last recompute in milliseconds.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.functions_used IS 'Names of the functions that the query calls.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.topk_limit IS 'LIMIT of a top-N query.';
@@ -44,8 +44,8 @@ COMMENT ON COLUMN pgtrickle.stream_tables_info.requested_cdc_mode IS 'Capture mo
 COMMENT ON COLUMN pgtrickle.stream_tables_info.is_append_only IS 'The caller promised insert-only sources.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.scc_id IS 'Cycle component.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.last_fixpoint_iterations IS 'Rounds that the last refresh of a cycle took.';
-COMMENT ON COLUMN pgtrickle.stream_tables_info.max_differential_joins IS 'More joins than this: recompute.';
-COMMENT ON COLUMN pgtrickle.stream_tables_info.max_delta_fraction IS 'Larger change than this share of the source: recompute.';
+COMMENT ON COLUMN pgtrickle.stream_tables_info.max_differential_joins IS 'More joins than this: recompute; NULL or 0: without limit.';
+COMMENT ON COLUMN pgtrickle.stream_tables_info.max_delta_fraction IS 'Larger change than this share of a source: recompute; NULL or 0: without limit.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.pooler_compatibility_mode IS 'No NOTIFY and no prepared statements for this stream table.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.refresh_tier IS 'Scheduling tier.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.effective_refresh_mode IS 'What the last refresh did.';

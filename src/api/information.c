@@ -53,9 +53,10 @@ st_sql_change_log_bytes(PG_FUNCTION_ARGS)
 
 /* ----- pending changes ----- */
 
-static void
+static bool
 ignore_row(TupleTableSlot *slot, int weight, void *arg)
 {
+	return true;
 }
 
 static bool

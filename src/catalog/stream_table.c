@@ -136,6 +136,12 @@ st_stream_table_get(Oid relid)
 	result->last_full_ms = DatumGetFloat8(attribute(tuple, desc, "last_full_ms", &isnull));
 	if (isnull)
 		result->last_full_ms = -1;
+	result->auto_threshold = DatumGetFloat8(attribute(tuple, desc, "auto_threshold", &isnull));
+	if (isnull)
+		result->auto_threshold = -1;
+	/* 0 if they are NULL */
+	result->max_delta_fraction = DatumGetFloat8(attribute(tuple, desc, "max_delta_fraction", &isnull));
+	result->max_joins = DatumGetInt32(attribute(tuple, desc, "max_differential_joins", &isnull));
 	result->written_by = HeapTupleHeaderXminFrozen(tuple->t_data) ? FrozenTransactionId :
 		HeapTupleHeaderGetRawXmin(tuple->t_data);
 	table_close(rel, AccessShareLock);
@@ -145,6 +151,7 @@ st_stream_table_get(Oid relid)
 	tuple = find_internals(rel, result);
 	result->requested_mode = text_attribute(tuple, desc, "requested_refresh_mode");
 	result->reason = text_attribute(tuple, desc, "full_reason");
+	result->automatic = strcmp(text_attribute(tuple, desc, "requested_refresh_mode"), "AUTO") == 0;
 	result->accepted_owner = DatumGetObjectId(attribute(tuple, desc, "accepted_owner", &isnull));
 	result->search_path = text_attribute(tuple, desc, "search_path");
 	result->views_fingerprint = text_attribute(tuple, desc, "views_fingerprint");

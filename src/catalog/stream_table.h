@@ -33,6 +33,7 @@ typedef struct StStreamTable
 								 * st_owner_is_accepted */
 	char	   *refresh_mode;	/* FULL or DIFFERENTIAL */
 	char	   *requested_mode; /* the same, or AUTO */
+	bool		automatic;		/* nobody has asked for it: it may do either */
 	char	   *status;
 	char	   *reason;			/* why there is no delta, or NULL */
 	bool		populated;
@@ -42,6 +43,9 @@ typedef struct StStreamTable
 								 * computed; 0: that does not matter */
 	double		last_full_ms;	/* its last recompute took; negative: not
 								 * known */
+	double		auto_threshold; /* negative: the setting */
+	double		max_delta_fraction; /* 0: no limit, as max_joins */
+	int			max_joins;
 	bool		found_nothing;	/* the last refresh that was recorded did */
 	TransactionId written_by;	/* who wrote its row of pgt_stream_tables
 								 * last, as every refresh does */

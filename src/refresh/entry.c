@@ -45,6 +45,7 @@
 
 #include "compat.h"
 #include "guc.h"
+#include "refresh/cost.h"
 #include "refresh/poll.h"
 #include "refresh/refresh.h"
 #include "util/fault.h"
@@ -441,6 +442,7 @@ fill_entry(StEntry *entry, StStreamTable *table, Query *query)
 		}
 	}
 	entry->original = st_statement_from_query(entry->context, query, table->query);
+	entry->njoins = st_count_joins(query);
 	columns = map_columns(entry, query);
 	entry->keys = key_positions(entry, columns);
 	if (tree)

@@ -49,6 +49,7 @@
 #include "compat.h"
 #include "guc.h"
 #include "refresh/budget.h"
+#include "refresh/cost.h"
 #include "refresh/hold.h"
 #include "refresh/node_run.h"
 #include "refresh/poll.h"
@@ -147,6 +148,26 @@ change_identity(StEntry *entry)
 }
 
 /*
+ * The same as st_refresh_nodes() for a scheduler that knows which upstreams are
+ * stale and has them by rank: those above them need not be looked at, who may be
+ * thousands. What has gone, or was suspended since, is left out.
+ */
+static List *
+nodes_along(StStreamTable *table, List *along)
+{
+	List	   *nodes = list_make1(table);
+
+	for (int i = list_length(along) - 1; i >= 0; i--)
+	{
+		StStreamTable *upstream = st_stream_table_get(list_nth_oid(along, i));
+
+		if (upstream && !st_is_suspended(upstream))
+			nodes = lappend(nodes, upstream);
+	}
+	return nodes;
+}
+
+/*
  * Upstreams before the stream tables that read them. Returns false if the
  * one asked for is being refreshed elsewhere; an upstream is waited for. No
  * source is locked before the last node is: st_refresh_nodes says why.
@@ -166,14 +187,7 @@ collect(Oid relid, bool all, List *along, List **members)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("stream table not found: \"%s\"",
 						get_rel_name(relid) ? get_rel_name(relid) : psprintf("%u", relid))));
-	nodes = st_refresh_nodes(table);
-	foreach(lc, nodes)
-	{
-		Oid			member = ((StStreamTable *) lfirst(lc))->relid;
-
-		if (!all && member != relid && !list_member_oid(along, member))
-			nodes = foreach_delete_current(nodes, lc);
-	}
+	nodes = all ? st_refresh_nodes(table) : nodes_along(table, along);
 	foreach(lc, nodes)
 	{
 		table = lfirst(lc);
@@ -214,6 +228,9 @@ collect(Oid relid, bool all, List *along, List **members)
 		entry->table->found_nothing = table->found_nothing;
 		copies = list_concat_unique_oid(copies, table->copies);
 		entry->table->last_full_ms = table->last_full_ms;
+		entry->table->auto_threshold = table->auto_threshold;
+		entry->table->max_delta_fraction = table->max_delta_fraction;
+		entry->table->max_joins = table->max_joins;
 		*members = lappend(*members, make_member(entry));
 	}
 
@@ -234,12 +251,32 @@ group_snapshot(void)
 
 /* ----- reading ----- */
 
+/* a source is taken to have at least so many rows */
+#define LEAST_SOURCE_ROWS 1000.0
+
+/* By the last ANALYZE or VACUUM. */
+static double
+estimated_rows(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	double		rows = 0;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		rows = ((Form_pg_class) GETSTRUCT(tuple))->reltuples;
+		ReleaseSysCache(tuple);
+	}
+	return rows;
+}
+
 static const char *
 read_sources(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outcome)
 {
 	const char *reason = NULL;
 	instr_time	start;
 
+	if (st_costs_measured(member->entry))
+		outcome->read_budget_ms = st_costs_budget(member->entry);
 	for (int i = 0; i < member->nsources && reason == NULL; i++)
 	{
 		int64		before = outcome->delta_rows;
@@ -248,11 +285,34 @@ read_sources(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outcome)
 		reason = st_read_source(&member->sources[i], list_nth(member->entry->program->sources, i),
 								list_nth(member->entry->program->source_leaves, i), snapshot, outcome);
 		outcome->read_ms += st_elapsed_ms(start);
+		outcome->change_ratio = Max(outcome->change_ratio,
+									(outcome->delta_rows - before) / Max(estimated_rows(member->sources[i].relid), LEAST_SOURCE_ROWS));
 		st_note_step(outcome, "read \"%s\": " INT64_FORMAT " rows, netted to " INT64_FORMAT ", %.3f ms",
 					 get_rel_name(member->sources[i].relid), outcome->delta_rows - before,
 					 member->sources[i].count, st_elapsed_ms(start));
 	}
+	if (reason == NULL)
+		st_costs_note_read(member->entry, outcome->delta_rows, outcome->log_pages);
 	return reason;
+}
+
+/*
+ * Is there so much to read that a recompute is certain to follow? Returns about
+ * how many rows; 0: no, or nothing at all.
+ */
+static int64
+foresee(GroupMember *member, Snapshot snapshot)
+{
+	int64		pages = 0;
+	int64		rows;
+
+	for (int i = 0; i < member->nsources; i++)
+		pages += st_log_pages(member->sources[i].frontier, member->sources[i].probe, snapshot);
+	rows = st_costs_foresee(member->entry, pages);
+	for (int i = 0; i < member->nsources && rows > 0; i++)
+		if (st_source_has_rows(&member->sources[i], snapshot))
+			return rows;
+	return 0;
 }
 
 /* ----- one node ----- */
@@ -267,12 +327,16 @@ try_differential(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outco
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	const char *volatile reason = NULL;
+	volatile bool spent = false;
 	StOwnerScope scope;
 	TimestampTz clock = st_clock_set_before(member->entry->table->clock);
+	instr_time	start;
+
+	INSTR_TIME_SET_CURRENT(start);
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
-	outcome->budget = st_budget_begin(st_budget_for(member->entry->table->last_full_ms));
+	outcome->budget = st_budget_begin(st_costs_budget(member->entry));
 	PG_TRY();
 	{
 		st_owner_enter(&scope, member->entry->owner, ST_FAULT("E15") ? NIL : member->entry->table->settings);
@@ -290,11 +354,11 @@ try_differential(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outco
 	}
 	PG_CATCH();
 	{
-		bool		spent = st_budget_end(outcome->budget);
 		ErrorData  *error;
 		int			category;
 
 		(void) st_clock_set_before(clock);
+		spent = st_budget_end(outcome->budget);
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
@@ -320,6 +384,8 @@ try_differential(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outco
 	}
 	PG_END_TRY();
 	(void) st_clock_set_before(clock);
+	if (reason == NULL || spent)
+		st_costs_note_delta(member->entry, outcome->delta_rows, outcome->read_ms + st_elapsed_ms(start), reason != NULL);
 	return reason;
 }
 
@@ -373,6 +439,8 @@ recompute(GroupMember *member, bool empty, Snapshot snapshot, StRefreshOutcome *
 	st_run_full(member->entry, empty, snapshot, outcome);
 	st_owner_leave(&scope);
 	outcome->full_ms = st_elapsed_ms(start);
+	st_costs_begin(member->entry);
+	st_costs_note_recompute(member->entry, outcome->full_ms, empty);
 }
 
 /*
@@ -479,6 +547,7 @@ record_change(StEntry *entry, const char *initiated_by, TimestampTz start, const
 						   " effective_refresh_mode = $4, last_full_ms = coalesce($6, last_full_ms)"
 						   " WHERE pgt_id = $1", 6, types, values, nulls) == 0)
 		raise_created_later(entry);
+	st_costs_write(entry);
 	st_history_prune(row.pgt_id, st_history_add(&row));
 	SPI_finish();
 }
@@ -630,12 +699,22 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 		reason = "others could write to the stream table";
 	else
 	{
-		st_progress_phase(ST_PHASE_READING);
-		reason = read_sources(member, snapshot, outcome);
-		st_progress_rows(outcome->delta_rows);
+		int64		rows;
+
+		st_costs_begin(entry);
+		rows = foresee(member, snapshot);
+		if (rows == 0)
+		{
+			st_progress_phase(ST_PHASE_READING);
+			reason = read_sources(member, snapshot, outcome);
+			st_progress_rows(outcome->delta_rows);
+			rows = outcome->delta_rows;
+			outcome->fallback = reason != NULL;
+			if (outcome->read_spent)
+				st_costs_note_unread(entry, rows, outcome->log_pages, outcome->read_ms);
+		}
 		ST_STOP_POINT("changes read");
-		outcome->fallback = reason != NULL;
-		if (reason == NULL && outcome->delta_rows == 0 && (!entry->program->clocked || ST_FAULT("E15 skip")))
+		if (reason == NULL && rows == 0 && (!entry->program->clocked || ST_FAULT("E15 skip")))
 		{
 			found_nothing(member, initiated_by, start, snapshot, outcome);
 			return;
@@ -649,6 +728,8 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 				return;
 			}
 		}
+		if (reason == NULL)
+			reason = st_costs_choose(entry, rows, outcome->change_ratio);
 		if (reason == NULL)
 		{
 			st_progress_phase(ST_PHASE_FOLLOWING);

@@ -32,6 +32,11 @@ typedef struct StRefreshOutcome
 	double		apply_ms;
 	double		full_ms;		/* of the recompute alone */
 	int			budget;			/* level of the delta's, see st_budget_begin */
+	double		change_ratio;	/* changed rows by those of their source, the
+								 * greatest */
+	double		read_budget_ms; /* that reading a log may take; 0: without
+								 * limit */
+	bool		read_spent;		/* it took longer */
 	StringInfo	steps;			/* a line per step, for the log; NULL: not
 								 * wanted */
 	List	   *nodes;			/* of StNodeRun, of all that the group has;
@@ -67,6 +72,9 @@ typedef struct StEntry
 	char	   *guard_fingerprint;	/* likewise */
 	StProgram  *program;		/* NULL: recomputed always */
 	const char *reason;			/* why, if so */
+	int			njoins;			/* of its query */
+	struct StCosts *costs;		/* of an automatic choice, see cost.h; NULL:
+								 * there is none */
 	bool		stays_stale;	/* its logs are not read meanwhile: recompute
 								 * until they are */
 	StStatement *original;		/* the user's query as it stands */
@@ -135,7 +143,8 @@ extern bool st_refresh(Oid relid, const char *initiated_by, bool full, StRefresh
 
 /*
  * The same for the scheduler, which knows what is stale: of the stream tables
- * above it only those of "along" are refreshed, others are read as they are.
+ * above it only those of "along" are refreshed, by rank and then by pgt_id,
+ * greatest first; others are read as they are.
  */
 extern bool st_refresh_scheduled(Oid relid, List *along, StRefreshOutcome *outcome);
 

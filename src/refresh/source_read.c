@@ -20,6 +20,9 @@
 #include "util/fault.h"
 #include "util/zset.h"
 
+/* the budget is looked at once in so many rows */
+#define CLOCK_EVERY 1024
+
 /* What a log's rows go through. */
 typedef struct LogReader
 {
@@ -35,6 +38,9 @@ typedef struct LogReader
 	EState	   *estate;			/* made for the first row */
 	ExprContext *context;
 	ExprState  *wanted;
+	int64		seen;
+	instr_time	start;
+	double		budget_ms;		/* 0: without limit */
 } LogReader;
 
 static void
@@ -89,13 +95,15 @@ is_wanted(LogReader *reader, TupleTableSlot *slot)
 	return ExecQual(reader->wanted, reader->context);
 }
 
-static void
+static bool
 add_log_row(TupleTableSlot *slot, int weight, void *arg)
 {
 	LogReader  *reader = arg;
 
+	if (++reader->seen % CLOCK_EVERY == 0 && reader->budget_ms > 0 && st_elapsed_ms(reader->start) > reader->budget_ms)
+		return false;
 	if (reader->conditions && !is_wanted(reader, slot))
-		return;
+		return true;
 	if (reader->sign == 0)
 		reader->sign = weight;
 	if (reader->rows == NULL && weight != reader->sign && !ST_FAULT("E1"))
@@ -104,6 +112,7 @@ add_log_row(TupleTableSlot *slot, int weight, void *arg)
 		st_zset_add(reader->rows, slot, weight);
 	else
 		put_row(reader, slot, weight);
+	return true;
 }
 
 /* The conditions, on columns of the source, as ones on those of the delta. */
@@ -124,7 +133,7 @@ st_read_source(StSourceDelta *source, StSource *columns, StLeaf *leaf, Snapshot 
 {
 	int			natts = leaf->desc->natts - 1;
 	AttrNumber *attnums = palloc(sizeof(AttrNumber) * Max(natts, 1));
-	LogReader	reader = {.source = source, .natts = natts};
+	LogReader	reader = {.source = source, .natts = natts, .budget_ms = outcome->read_budget_ms};
 	StZsetStep	step;
 	StLogResult result;
 	int			attnum = -1;
@@ -138,12 +147,14 @@ st_read_source(StSourceDelta *source, StSource *columns, StLeaf *leaf, Snapshot 
 	reader.values = palloc(sizeof(Datum) * (natts + 1));
 	reader.nulls = palloc(sizeof(bool) * (natts + 1));
 	reader.conditions = conditions_on_delta(columns);
+	INSTR_TIME_SET_CURRENT(reader.start);
 	source->desc = leaf->desc;
 	source->rows = tuplestore_begin_heap(false, false, work_mem);
 	result = st_log_read(source->frontier, source->probe, snapshot, natts, attnums, add_log_row, &reader);
 	outcome->delta_rows += result.plus + result.minus;
 	outcome->log_pages += result.pages;
-	if (reader.rows && result.recompute == NULL)
+	outcome->read_spent = result.stopped;
+	if (reader.rows && result.recompute == NULL && !result.stopped)
 	{
 		st_zset_rewind(reader.rows);
 		while (st_zset_next(reader.rows, &step))
@@ -153,5 +164,19 @@ st_read_source(StSourceDelta *source, StSource *columns, StLeaf *leaf, Snapshot 
 		st_zset_end(reader.rows);
 	if (reader.estate)
 		FreeExecutorState(reader.estate);
-	return result.recompute;
+	return result.recompute ? result.recompute : result.stopped ? ST_READING_TOO_LONG : NULL;
+}
+
+static bool
+first_row(TupleTableSlot *slot, int weight, void *arg)
+{
+	return false;
+}
+
+bool
+st_source_has_rows(StSourceDelta *source, Snapshot snapshot)
+{
+	StLogResult result = st_log_read(source->frontier, source->probe, snapshot, 0, NULL, first_row, NULL);
+
+	return result.stopped || result.recompute;
 }

@@ -18,4 +18,10 @@
 extern const char *st_read_source(StSourceDelta *source, StSource *columns, StLeaf *leaf, Snapshot snapshot,
 								  StRefreshOutcome *outcome);
 
+/* The reason of that function when "read_budget_ms" of the outcome is spent. */
+#define ST_READING_TOO_LONG "reading the changes took longer than the last recompute"
+
+/* Is there anything to read? Makes the same checks. */
+extern bool st_source_has_rows(StSourceDelta *source, Snapshot snapshot);
+
 #endif							/* ST_REFRESH_SOURCE_READ_H */

@@ -170,22 +170,19 @@ compare_ranks(const ListCell *a, const ListCell *b)
 	return left->pgt_id < right->pgt_id ? -1 : 1;
 }
 
-StScheduled *
-st_schedule_find(StSchedule *schedule, Oid relid)
-{
-	ListCell   *lc;
-
-	foreach(lc, schedule->nodes)
-		if (((StScheduled *) lfirst(lc))->relid == relid)
-			return lfirst(lc);
-	return NULL;
-}
-
 typedef struct NodeByRelation
 {
 	Oid			relid;			/* key */
 	StScheduled *node;
 } NodeByRelation;
+
+StScheduled *
+st_schedule_find(StSchedule *schedule, Oid relid)
+{
+	NodeByRelation *entry = hash_search(schedule->by_relation, &relid, HASH_FIND, NULL);
+
+	return entry ? entry->node : NULL;
+}
 
 typedef struct SourcePosition
 {
@@ -201,16 +198,12 @@ make_map(const char *name, Size entry_size)
 	return hash_create(name, 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
-/* Rank, and everything that is read by it and its upstreams. */
+/* Note what a node reads: its sources, and those that are nodes. */
 static void
-resolve(StScheduled *node, HTAB *by_relation, HTAB *positions, List **sources)
+link_node(StScheduled *node, HTAB *by_relation, HTAB *positions, List **sources)
 {
 	ListCell   *lc;
 
-	check_stack_depth();
-	if (node->rank > 0)
-		return;
-	node->rank = 1;
 	foreach(lc, node->reads)
 	{
 		Oid			relid = lfirst_oid(lc);
@@ -226,11 +219,43 @@ resolve(StScheduled *node, HTAB *by_relation, HTAB *positions, List **sources)
 		node->sources = bms_add_member(node->sources, position->position);
 		if (upstream == NULL)
 			continue;
-		resolve(upstream->node, by_relation, positions, sources);
 		node->upstream = lappend(node->upstream, upstream->node);
-		node->sources = bms_add_members(node->sources, upstream->node->sources);
-		node->rank = Max(node->rank, upstream->node->rank + 1);
+		upstream->node->readers = lappend(upstream->node->readers, node);
+		node->unranked++;
 	}
+}
+
+/*
+ * Ranks, and everything that is read by a node and its upstreams: each node
+ * after the last of its upstreams. A chain may be longer than the stack is deep.
+ */
+static void
+rank_nodes(List *nodes)
+{
+	List	   *ready = NIL;
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, nodes)
+		if (((StScheduled *) lfirst(lc))->unranked == 0)
+			ready = lappend(ready, lfirst(lc));
+	/* grows as it is walked */
+	foreach(lc, ready)
+	{
+		StScheduled *node = lfirst(lc);
+
+		node->rank = Max(node->rank, 1);
+		foreach(lc2, node->readers)
+		{
+			StScheduled *reader = lfirst(lc2);
+
+			reader->sources = bms_add_members(reader->sources, node->sources);
+			reader->rank = Max(reader->rank, node->rank + 1);
+			if (--reader->unranked == 0)
+				ready = lappend(ready, reader);
+		}
+	}
+	list_free(ready);
 }
 
 /* What is read by others with an interval and has none gets the shortest of them. */
@@ -286,6 +311,7 @@ st_schedule_read(StSchedule *old)
 	ST_STOP_POINT("scheduler has read");
 	caller = MemoryContextSwitchTo(context);
 	by_relation = make_map("pg_trickle nodes by relation", sizeof(NodeByRelation));
+	schedule->by_relation = by_relation;
 	positions = make_map("pg_trickle positions of sources", sizeof(SourcePosition));
 	for (uint64 row = 0; row < count; row++)
 	{
@@ -296,10 +322,12 @@ st_schedule_read(StSchedule *old)
 		schedule->nodes = lappend(schedule->nodes, node);
 	}
 	foreach(lc, schedule->nodes)
+		link_node(lfirst(lc), by_relation, positions, &schedule->sources);
+	rank_nodes(schedule->nodes);
+	foreach(lc, schedule->nodes)
 	{
 		StScheduled *node = lfirst(lc);
 
-		resolve(node, by_relation, positions, &schedule->sources);
 		if (node->captured)
 			schedule->captured = bms_add_members(schedule->captured, node->sources);
 	}
@@ -325,11 +353,11 @@ st_schedule_read(StSchedule *old)
 			if (entry && entry->node->pgt_id == before->pgt_id)
 				keep_state(entry->node, before);
 		}
+		schedule->check_after = old->check_after;
 		MemoryContextDelete(old->context);
 	}
 	if (ST_FAULT("H3"))
 		schedule->generation = st_wake_generation();
-	hash_destroy(by_relation);
 	hash_destroy(positions);
 	MemoryContextSwitchTo(caller);
 	SPI_finish();
@@ -393,9 +421,14 @@ st_schedule_check_sources(StSchedule *schedule)
 {
 	MemoryContext context = CurrentMemoryContext;
 	uint64		counter = st_watch_counter();
+	int64		start = st_now();
 	ListCell   *lc;
 
-	if (counter == schedule->checked || ST_FAULT("H6"))
+	/*
+	 * while stream tables are created one after another, relations change all
+	 * the time
+	 */
+	if (counter == schedule->checked || st_now() < schedule->check_after || ST_FAULT("H6"))
 		return;
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -420,6 +453,7 @@ st_schedule_check_sources(StSchedule *schedule)
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(context);
 	schedule->checked = counter;
+	schedule->check_after = st_now() + ST_LEISURE * (st_now() - start);
 }
 
 /* Can it rest until a commit makes it pending? */

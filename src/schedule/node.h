@@ -16,6 +16,7 @@
 
 #include "nodes/bitmapset.h"
 #include "nodes/pg_list.h"
+#include "utils/hsearch.h"
 
 #include "schedule/timing.h"
 
@@ -42,6 +43,10 @@ typedef struct StScheduled
 	bool		failed_before;	/* suspended or in error, by its own error */
 	List	   *reads;			/* OIDs of what it reads */
 	List	   *upstream;		/* of StScheduled: those of them that are stream tables */
+	List	   *readers;		/* of StScheduled: those that read it */
+	int			unranked;		/* upstreams without a rank, while ranks are given */
+	uint64		visited;		/* by the walk of this number, see graph.c */
+	uint64		blocked;		/* in the round of this number: something above it is refreshed */
 	Bitmapset  *sources;		/* positions in StSchedule.sources, of what all of its upstreams read too */
 	int			rank;			/* greater than that of any upstream */
 
@@ -77,12 +82,17 @@ typedef struct StSchedule
 {
 	MemoryContext context;
 	List	   *nodes;			/* of StScheduled, by rank */
+	HTAB	   *by_relation;	/* the same by their OIDs */
 	List	   *sources;		/* OIDs of all that is read */
 	Bitmapset  *captured;		/* positions of those that a captured node reads, however far up */
 	char	  **generations;	/* of each source's capture, at the last look; NULL: none yet */
 	uint64		checked;		/* counter of changes of relations at the last look */
+	int64		check_after;	/* no other look before this time */
 	uint64		generation;		/* of what was read */
 } StSchedule;
+
+/* What takes long is done again after so many times as long. */
+#define ST_LEISURE 10
 
 /* Microseconds of the monotonic clock. */
 extern int64 st_now(void);

@@ -50,6 +50,7 @@
 #include "guc.h"
 #include "refresh/refresh.h"
 #include "schedule/failure.h"
+#include "schedule/graph.h"
 #include "schedule/held.h"
 #include "schedule/internal.h"
 #include "schedule/node.h"
@@ -171,33 +172,6 @@ revoke_announcement(void)
 	st_probation_revoke(announced);
 	list_free(announced);
 	announced = NIL;
-}
-
-/*
- * The pending stream tables above a node, upstreams first; *busy if one of all
- * that are above it is being refreshed.
- */
-static void
-collect_stale(StScheduled *node, List **stale, bool *busy)
-{
-	ListCell   *lc;
-
-	check_stack_depth();
-	foreach(lc, node->upstream)
-	{
-		StScheduled *upstream = lfirst(lc);
-
-		*busy |= upstream->running;
-
-		/*
-		 * one that is suspended or held is read as it is; where nothing is
-		 * pending, nothing above is
-		 */
-		if (*busy || !upstream->runnable || upstream->held || !(upstream->pending || upstream->clocked) || list_member_ptr(*stale, upstream))
-			continue;
-		collect_stale(upstream, stale, busy);
-		*stale = lappend(*stale, upstream);
-	}
 }
 
 static void
@@ -358,29 +332,16 @@ refresh(StSchedule *schedule, StScheduled *node)
 {
 	List	   *stale = NIL;
 	List	   *along = NIL;
-	bool		busy = node->running;
 	int64		start = st_now();
 	uint64		generation = st_wake_generation();
 	int			worker;
 	ListCell   *lc;
 
-	collect_stale(node, &stale, &busy);
-	if (busy)
+	/* a transaction has room for so many only (rules C12, K8) */
+	if (node->running || !st_graph_collect(&node, ST_JOB_ALONG, &stale))
 		return false;
 	if (st_now() < probation_until && is_busy())
 		return false;
-
-	/*
-	 * a transaction has room for so many only (rules C12, K8): the first ones
-	 * first, by themselves
-	 */
-	if (list_length(stale) > ST_JOB_ALONG)
-	{
-		node = list_nth(stale, ST_JOB_ALONG);
-		stale = NIL;
-		collect_stale(node, &stale, &busy);
-		stale = list_truncate(stale, ST_JOB_ALONG);
-	}
 	foreach(lc, stale)
 		along = lappend_oid(along, ((StScheduled *) lfirst(lc))->relid);
 	if (st_now() < probation_until)
@@ -498,6 +459,9 @@ reload(StSchedule *old)
 	return schedule;
 }
 
+/* from the end of a reading to the next one */
+static int64 reload_interval = RELOAD_INTERVAL;
+
 static bool
 has_extension(void)
 {
@@ -512,7 +476,7 @@ has_extension(void)
 static bool
 may_reload(StSchedule *schedule, int64 read)
 {
-	return list_length(schedule->nodes) < LARGE_SCHEDULE || st_now() - read >= RELOAD_INTERVAL;
+	return list_length(schedule->nodes) < LARGE_SCHEDULE || st_now() - read >= reload_interval;
 }
 
 static bool
@@ -648,6 +612,7 @@ run_due(StSchedule *schedule, MemoryContext context)
 {
 	bool		ran = false;
 
+	st_graph_begin_round();
 	for (int i = list_length(schedule->nodes) - 1; i >= 0; i--)
 	{
 		StScheduled *node = list_nth(schedule->nodes, i);
@@ -673,22 +638,24 @@ prepare_sleep(StSchedule *schedule)
 {
 	int64		next = ST_NEVER;
 	int64		now = st_now();
+	Bitmapset  *followed = NULL;
+	int			source = -1;
 	ListCell   *lc;
 
 	foreach(lc, schedule->nodes)
 	{
 		StScheduled *node = lfirst(lc);
 		int64		due = st_scheduled_due(node);
-		int			source = -1;
 
 		/* what is due now waits for a worker, which tells when it is free */
 		if (!node->running && due > now)
 			next = Min(next, due);
 		if (node->pending || !node->runnable || node->held || !st_scheduled_follows_commits(node))
 			continue;
-		while ((source = bms_next_member(node->sources, source)) >= 0)
-			st_wake_arm(list_nth_oid(schedule->sources, source));
+		followed = bms_add_members(followed, node->sources);
 	}
+	while ((source = bms_next_member(followed, source)) >= 0)
+		st_wake_arm(list_nth_oid(schedule->sources, source));
 	return next;
 }
 
@@ -725,10 +692,13 @@ run_loop(StSchedule *schedule)
 		}
 		if ((catalog_changed || st_wake_generation() != schedule->generation) && may_reload(schedule, read))
 		{
+			int64		start = st_now();
+
 			schedule = reload(schedule);
 			if (schedule == NULL)
 				return false;
 			read = st_now();
+			reload_interval = Max((read - start) * ST_LEISURE, RELOAD_INTERVAL);
 		}
 		st_schedule_collect(schedule);
 		collect_results(schedule);
@@ -748,7 +718,7 @@ run_loop(StSchedule *schedule)
 		if (is_old && may_reload(schedule, read))
 			continue;
 		if (is_old)
-			wake = Min(wake, read + RELOAD_INTERVAL);
+			wake = Min(wake, read + reload_interval);
 		if (st_guc_enabled && st_wake_is_due())
 			continue;
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,

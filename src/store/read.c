@@ -243,9 +243,8 @@ read_row(ReadState *state, TupleTableSlot *slot)
 		state->result->plus++;
 	else
 		state->result->minus++;
-	if (state->callback)
-		state->callback(state->out, weight, state->arg);
-	return true;
+	state->result->stopped = !state->callback(state->out, weight, state->arg);
+	return !state->result->stopped;
 }
 
 /*
@@ -378,13 +377,28 @@ st_log_read(const StFrontier *frontier, const StLogProbe *probe, Snapshot snapsh
 	foreach(lc, segments)
 	{
 		read_segment(&state, lfirst(lc));
-		if (result.recompute)
+		if (result.recompute || result.stopped)
 			break;
 	}
 	if (result.recompute == NULL)
 		result.recompute = change;
 	ExecDropSingleTupleTableSlot(state.out);
 	return result;
+}
+
+int64
+st_log_pages(const StFrontier *frontier, const StLogProbe *probe, Snapshot snapshot)
+{
+	int64		pages = 0;
+
+	for (int i = 0; i < probe->nsegments; i++)
+	{
+		const StProbeSegment *segment = &probe->segments[i];
+		BlockNumber first = st_frontier_first_page(frontier, segment->log, segment->node, snapshot);
+
+		pages += segment->pages > first ? segment->pages - first : 0;
+	}
+	return pages;
 }
 
 TimestampTz

@@ -26,6 +26,7 @@ typedef struct StLogResult
 {
 	int64		plus;			/* rows handed out with weight +1 */
 	int64		minus;			/* rows handed out with weight -1 */
+	bool		stopped;		/* by the callback: there may be more rows */
 	int64		pages;			/* log pages read, which is more than what is
 								 * new if rows before them may still come to
 								 * light */
@@ -34,8 +35,11 @@ typedef struct StLogResult
 								 * was interrupted" */
 } StLogResult;
 
-/* Receives each unconsumed row: the wanted columns, in the order asked. */
-typedef void (*StLogCallback) (TupleTableSlot *slot, int weight, void *arg);
+/*
+ * Receives each unconsumed row: the wanted columns, in the order asked. False:
+ * no more of them are wanted.
+ */
+typedef bool (*StLogCallback) (TupleTableSlot *slot, int weight, void *arg);
 
 /* --- logs (writers' side) --- */
 
@@ -125,6 +129,9 @@ extern StLogProbe *st_log_probe(const StFrontier *frontier);
 extern StLogResult st_log_read(const StFrontier *frontier, const StLogProbe *probe, Snapshot snapshot,
 							   int natts, const AttrNumber *attnums,
 							   StLogCallback callback, void *arg);
+
+/* Pages that st_log_read() would read. */
+extern int64 st_log_pages(const StFrontier *frontier, const StLogProbe *probe, Snapshot snapshot);
 
 /*
  * Rule C5: in a transaction that keeps its snapshot (REPEATABLE READ and

@@ -103,6 +103,32 @@ def test_chain_and_diamond(scheduled):
             scheduled.follows(name)
 
 
+def test_long_chain(scheduled):
+    """Longer than a transaction has room for, twice: cut into several (rules C12, K8)."""
+    scheduled.source()
+    for i in range(130):
+        scheduled.create(f"s{i}", f"SELECT id, n FROM {f's{i - 1}' if i else 't'} WHERE n > 0", "calculated")
+    scheduled.create("last", "SELECT count(*), sum(n) FROM s129")
+    for statement in ("INSERT INTO t VALUES (100, 100), (101, -1)", "UPDATE t SET n = n + 1", "DELETE FROM t WHERE id < 5"):
+        scheduled.execute(statement)
+        wait_for(lambda: scheduled.same("last", "SELECT count(*), sum(n) FROM t WHERE n > 0"), "the last to follow")
+    for i in (0, 59, 60, 61, 120, 129):
+        scheduled.follows(f"s{i}")
+    # neither all in one transaction nor each in its own
+    assert scheduled.value("SELECT count(DISTINCT xmin::text) BETWEEN 2 AND 65 FROM pgtrickle.pgt_stream_tables WHERE pgt_name LIKE 's%'")
+
+
+def test_many_upstreams(scheduled):
+    """More than a transaction has room for, all read by one."""
+    scheduled.source(100)
+    for i in range(70):
+        scheduled.create(f"s{i}", f"SELECT id, n FROM t WHERE id % 70 = {i}", "calculated")
+    scheduled.create("last", " UNION ALL ".join(f"SELECT id, n FROM s{i}" for i in range(70)))
+    scheduled.execute("UPDATE t SET n = n + 1")
+    wait_for(lambda: scheduled.same("last", "SELECT id, n FROM t"), "the last to follow")
+    scheduled.follows("last")
+
+
 def test_prepared_transaction(scheduled):
     """Nobody tells of its end: COMMIT PREPARED may run where the library is not loaded."""
     scheduled.source()
