@@ -10,7 +10,7 @@ import psycopg
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 CONF = ("shared_buffers = 1GB\nmax_wal_size = 8GB\ncheckpoint_timeout = 1h\njit = off\nautovacuum = off\n"
-        "max_parallel_workers_per_gather = 0")
+        "max_parallel_workers_per_gather = 0\npg_trickle.refresh_strategy = auto")
 
 
 def say(text):

@@ -115,6 +115,8 @@ st_server_init() {
 		echo "autovacuum_naptime = 60"
 		# Tests refresh by hand; those of the scheduler turn it on.
 		echo "pg_trickle.enabled = off"
+		# Tests of deltas must see deltas, however quick a recompute would be.
+		echo "pg_trickle.refresh_strategy = differential"
 		printf '%s\n' "${ST_SERVER_CONF:-}"
 	} >>"$st_dir/data/postgresql.conf"
 	cat >"$st_dir/env" <<-ENV

@@ -10,6 +10,8 @@ SELECT test.create('ac_s', 'SELECT g, count(*) AS c, sum(n) AS s FROM ac_t GROUP
 SELECT test.create('ac_pinned', 'SELECT g, count(*) AS c, sum(n) AS s FROM ac_t GROUP BY g', 'DIFFERENTIAL');
 -- a busy machine must not make deltas of a row too slow here
 ALTER DATABASE :DBNAME SET pg_trickle.min_delta_budget_ms = 1000000;
+ALTER DATABASE :DBNAME SET pg_trickle.refresh_strategy = auto;
+SET pg_trickle.refresh_strategy = auto;
 -- the first fill is known, but was no recompute
 SELECT pgt_id, runs, full_measured, full_ms > 0 AS filled, full_cost > 1 AS planned, delta_classes FROM pgtrickle.refresh_costs;
 INSERT INTO ac_t VALUES (3001, 1, 1);
@@ -154,5 +156,6 @@ SELECT test.refresh('ac_joins');
 SELECT test.drop_all();
 SELECT count(*) FROM pgtrickle.refresh_costs;
 ALTER DATABASE :DBNAME RESET pg_trickle.min_delta_budget_ms;
+ALTER DATABASE :DBNAME RESET pg_trickle.refresh_strategy;
 DROP FUNCTION test.costs, test.decision;
 DROP TABLE ac_t, ac_same;
