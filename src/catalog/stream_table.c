@@ -141,6 +141,7 @@ st_stream_table_get(Oid relid)
 		result->auto_threshold = -1;
 	/* 0 if they are NULL */
 	result->max_delta_fraction = DatumGetFloat8(attribute(tuple, desc, "max_delta_fraction", &isnull));
+	result->fused = strcmp(text_attribute(tuple, desc, "fuse_mode"), "off") != 0;
 	result->max_joins = DatumGetInt32(attribute(tuple, desc, "max_differential_joins", &isnull));
 	result->written_by = HeapTupleHeaderXminFrozen(tuple->t_data) ? FrozenTransactionId :
 		HeapTupleHeaderGetRawXmin(tuple->t_data);

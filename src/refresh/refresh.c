@@ -231,6 +231,7 @@ collect(Oid relid, bool all, List *along, List **members)
 		entry->table->auto_threshold = table->auto_threshold;
 		entry->table->max_delta_fraction = table->max_delta_fraction;
 		entry->table->max_joins = table->max_joins;
+		entry->table->fused = table->fused;
 		*members = lappend(*members, make_member(entry));
 	}
 
@@ -275,7 +276,7 @@ read_sources(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outcome)
 	const char *reason = NULL;
 	instr_time	start;
 
-	if (st_costs_measured(member->entry))
+	if (st_costs_measured(member->entry) && !member->entry->table->fused)
 		outcome->read_budget_ms = st_costs_budget(member->entry);
 	for (int i = 0; i < member->nsources && reason == NULL; i++)
 	{
@@ -702,7 +703,8 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 		int64		rows;
 
 		st_costs_begin(entry);
-		rows = foresee(member, snapshot);
+		/* a fuse wants to know how much has changed */
+		rows = entry->table->fused ? 0 : foresee(member, snapshot);
 		if (rows == 0)
 		{
 			st_progress_phase(ST_PHASE_READING);
