@@ -99,6 +99,8 @@ REFUSED = {
 
 def sources(conn):
     conn.execute("SET client_min_messages = error")
+    # the depth that is allowed without asking for it has a test of its own, q_limits
+    conn.execute("SET pg_trickle.max_parse_depth = 10000")
     conn.execute("CREATE TABLE s (id int PRIMARY KEY, a int, t text)")
     conn.execute("INSERT INTO s VALUES (1, 1, 'x'), (2, 2, 'y'), (3, NULL, NULL)")
     conn.execute("CREATE TABLE widest (id int PRIMARY KEY, %s)"
