@@ -442,18 +442,6 @@ st_definition_create_indexes(StDefinition *definition, bool own)
 /* ----- the catalog ----- */
 
 Datum
-st_text_array(List *strings)
-{
-	Datum	   *values = palloc(sizeof(Datum) * Max(list_length(strings), 1));
-	int			n = 0;
-	ListCell   *lc;
-
-	foreach(lc, strings)
-		values[n++] = CStringGetTextDatum(lfirst(lc));
-	return PointerGetDatum(construct_array(values, n, TEXTOID, -1, false, TYPALIGN_INT));
-}
-
-Datum
 st_oid_array(int n, const Oid *oids)
 {
 	Datum	   *values = palloc(sizeof(Datum) * Max(n, 1));

@@ -106,7 +106,6 @@ extern void st_definition_write_internals(StDefinition *definition, int64 pgt_id
 extern void st_definition_write_dependencies(StDefinition *definition, int64 pgt_id);
 
 /* SQL arrays for the catalog. */
-extern Datum st_text_array(List *strings);
 extern Datum st_oid_array(int n, const Oid *oids);
 extern Datum st_oid_list_array(List *oids);
 extern Datum st_attnum_array(int n, const AttrNumber *attnums);

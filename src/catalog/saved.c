@@ -71,18 +71,6 @@ saved_relation(const char *name)
 	return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
 }
 
-static Datum
-text_array(List *strings)
-{
-	Datum	   *values = palloc(sizeof(Datum) * Max(list_length(strings), 1));
-	int			n = 0;
-	ListCell   *lc;
-
-	foreach(lc, strings)
-		values[n++] = CStringGetTextDatum(lfirst(lc));
-	return PointerGetDatum(construct_array(values, n, TEXTOID, -1, false, TYPALIGN_INT));
-}
-
 /* The present row of a stream table; NULL if it is none. */
 static HeapTuple
 form_row(TupleDesc desc, Oid relid)
@@ -102,9 +90,9 @@ form_row(TupleDesc desc, Oid relid)
 	values[SAVED_DEFINING_QUERY] = CStringGetTextDatum(table->query);
 	values[SAVED_QUERY_TEXT] = CStringGetTextDatum(st_stream_table_query_text(table));
 	values[SAVED_SEARCH_PATH] = CStringGetTextDatum(table->search_path);
-	values[SAVED_SETTINGS] = text_array(table->settings);
+	values[SAVED_SETTINGS] = st_text_array(table->settings);
 	values[SAVED_MODE] = CStringGetTextDatum(table->requested_mode);
-	values[SAVED_OPTIONS] = text_array(st_stream_table_options(relid));
+	values[SAVED_OPTIONS] = st_text_array(st_stream_table_options(relid));
 	nulls[SAVED_RESTORED_BY] = nulls[SAVED_RESTORED_IN] = nulls[SAVED_PROBLEM] = true;
 	return heap_form_tuple(desc, values, nulls);
 }

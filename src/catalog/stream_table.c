@@ -428,6 +428,18 @@ st_stream_table_accept_owner(int64 pgt_id, Oid owner)
 
 /* ----- what a dump carries ----- */
 
+Datum
+st_text_array(List *strings)
+{
+	Datum	   *values = palloc(sizeof(Datum) * Max(list_length(strings), 1));
+	int			n = 0;
+	ListCell   *lc;
+
+	foreach(lc, strings)
+		values[n++] = CStringGetTextDatum(lfirst(lc));
+	return PointerGetDatum(construct_array(values, n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
 static const char *const options[] = {
 	"schedule", "is_populated", "diamond_consistency", "diamond_schedule_policy", "requested_cdc_mode", "is_append_only",
 	"max_differential_joins", "max_delta_fraction", "pooler_compatibility_mode", "refresh_tier",

@@ -127,6 +127,9 @@ extern Oid	st_relation_owner(Oid relid);
  */
 extern List *st_stream_table_options(Oid relid);
 
+/* Strings as an SQL array of text, for the catalog. */
+extern Datum st_text_array(List *strings);
+
 /* The relation of a stream table; InvalidOid if there is none with this number. */
 extern Oid	st_stream_table_by_id(int64 pgt_id);
 

@@ -547,27 +547,6 @@ columns_mutator(Node *node, void *arg)
 	return expression_tree_mutator(node, columns_mutator, arg);
 }
 
-/* Entries whose rows no outer join completes with NULLs or drops, of which WHERE may therefore speak first. */
-static Bitmapset *
-inner_entries(Node *item)
-{
-	Bitmapset  *result = NULL;
-	ListCell   *lc;
-
-	check_stack_depth();
-	if (IsA(item, RangeTblRef))
-		return bms_make_singleton(((RangeTblRef *) item)->rtindex);
-	if (IsA(item, FromExpr))
-	{
-		foreach(lc, ((FromExpr *) item)->fromlist)
-			result = bms_join(result, inner_entries(lfirst(lc)));
-		return result;
-	}
-	if (((JoinExpr *) item)->jointype != JOIN_INNER)
-		return NULL;
-	return bms_join(inner_entries(((JoinExpr *) item)->larg), inner_entries(((JoinExpr *) item)->rarg));
-}
-
 /* The conditions of WHERE on the entry alone that time does not change; the query loses them. */
 static List *
 take_conditions(Query *query, int varno)
@@ -604,7 +583,7 @@ build_clock(Query *query, int varno, BuildContext *build)
 	if (!st_check_reference(rte, build))
 		return false;
 	find_comparisons(query, &context);
-	if (bms_is_member(varno, inner_entries((Node *) query->jointree)))
+	if (bms_is_member(varno, st_entries_inner((Node *) query->jointree)))
 		quals = take_conditions(query, varno);
 	query->targetList = (List *) columns_mutator((Node *) query->targetList, &context);
 	query->havingQual = columns_mutator(query->havingQual, &context);
@@ -672,7 +651,7 @@ st_build_clocks(Query *query, BuildContext *build)
 	find_comparisons(query, &context);
 	if (bms_is_empty(context.varnos))
 		return true;
-	inner = inner_entries((Node *) query->jointree);
+	inner = st_entries_inner((Node *) query->jointree);
 	while ((varno = bms_next_member(context.varnos, varno)) >= 0)
 		if (can_build(query, varno, inner) && !build_clock(query, varno, build))
 			return false;

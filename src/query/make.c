@@ -134,3 +134,34 @@ st_entries_below(Node *item)
 		result = bms_join(result, st_entries_below(lfirst(lc)));
 	return result;
 }
+
+Bitmapset *
+st_entries_inner(Node *item)
+{
+	Bitmapset  *result = NULL;
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (IsA(item, RangeTblRef))
+		return bms_make_singleton(((RangeTblRef *) item)->rtindex);
+	if (IsA(item, FromExpr))
+	{
+		foreach(lc, ((FromExpr *) item)->fromlist)
+			result = bms_join(result, st_entries_inner(lfirst(lc)));
+		return result;
+	}
+	if (((JoinExpr *) item)->jointype != JOIN_INNER)
+		return NULL;
+	return bms_join(st_entries_inner(((JoinExpr *) item)->larg), st_entries_inner(((JoinExpr *) item)->rarg));
+}
+
+WindowClause *
+st_window_of(Query *query, WindowFunc *function)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->windowClause)
+		if (lfirst_node(WindowClause, lc)->winref == function->winref)
+			return lfirst_node(WindowClause, lc);
+	elog(ERROR, "window %u is not there", function->winref);
+}

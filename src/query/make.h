@@ -47,4 +47,10 @@ extern Node *st_make_reference(int varno);
 /* The entries that an item of FROM is made of. */
 extern Bitmapset *st_entries_below(Node *item);
 
+/* Those of them that no outer join comes upon. */
+extern Bitmapset *st_entries_inner(Node *item);
+
+/* The window that a function is computed over. */
+extern WindowClause *st_window_of(Query *query, WindowFunc *function);
+
 #endif							/* ST_QUERY_MAKE_H */

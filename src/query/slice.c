@@ -118,27 +118,6 @@ name_columns(Query *query)
 
 /* ----- rows that change nothing ----- */
 
-/* The entries that no outer join comes upon. */
-static Bitmapset *
-inner_entries(Node *item)
-{
-	Bitmapset  *result = NULL;
-	ListCell   *lc;
-
-	check_stack_depth();
-	if (IsA(item, RangeTblRef))
-		return bms_make_singleton(((RangeTblRef *) item)->rtindex);
-	if (IsA(item, FromExpr))
-	{
-		foreach(lc, ((FromExpr *) item)->fromlist)
-			result = bms_join(result, inner_entries(lfirst(lc)));
-		return result;
-	}
-	if (((JoinExpr *) item)->jointype != JOIN_INNER)
-		return NULL;
-	return bms_join(inner_entries(((JoinExpr *) item)->larg), inner_entries(((JoinExpr *) item)->rarg));
-}
-
 typedef struct FilterContext
 {
 	Query	   *top;
@@ -159,7 +138,7 @@ filter_walker(Node *node, void *arg)
 	check_stack_depth();
 	if (!IsA(node, Query))
 		return expression_tree_walker(node, filter_walker, arg);
-	inner = inner_entries((Node *) query->jointree);
+	inner = st_entries_inner((Node *) query->jointree);
 	foreach(lc, context->references)
 	{
 		StSliceReference *reference = lfirst(lc);

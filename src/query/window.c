@@ -152,17 +152,6 @@ typedef struct WholeContext
 	bool		failed;
 } WholeContext;
 
-static WindowClause *
-find_window(Query *query, WindowFunc *function)
-{
-	ListCell   *lc;
-
-	foreach(lc, query->windowClause)
-		if (lfirst_node(WindowClause, lc)->winref == function->winref)
-			return lfirst_node(WindowClause, lc);
-	elog(ERROR, "window %u is not there", function->winref);
-}
-
 /* Is it an aggregate of its whole partition? */
 static bool
 is_whole_aggregate(WindowFunc *function, WindowClause *window)
@@ -182,7 +171,7 @@ whole_mutator(Node *node, void *arg)
 	if (IsA(node, WindowFunc))
 	{
 		WindowFunc *function = (WindowFunc *) node;
-		WindowClause *window = find_window(context->query, function);
+		WindowClause *window = st_window_of(context->query, function);
 		Aggref	   *aggref = makeNode(Aggref);
 		List	   *keys = get_sortgrouplist_exprs(window->partitionClause, context->query->targetList);
 		List	   *values;
@@ -371,7 +360,7 @@ other_function_walker(Node *node, void *arg)
 		return false;
 	check_stack_depth();
 	if (IsA(node, WindowFunc))
-		return !is_whole_aggregate((WindowFunc *) node, find_window(arg, (WindowFunc *) node));
+		return !is_whole_aggregate((WindowFunc *) node, st_window_of(arg, (WindowFunc *) node));
 	return expression_tree_walker(node, other_function_walker, arg);
 }
 

@@ -158,17 +158,6 @@ classify(WindowFunc *function, WindowClause *window, StWindowKind *kind, int64 *
 	return true;
 }
 
-static WindowClause *
-window_of(Query *query, WindowFunc *function)
-{
-	ListCell   *lc;
-
-	foreach(lc, query->windowClause)
-		if (lfirst_node(WindowClause, lc)->winref == function->winref)
-			return lfirst_node(WindowClause, lc);
-	elog(ERROR, "window %u is not there", function->winref);
-}
-
 /* Functions are noted, each once. */
 static bool
 function_walker(Node *node, void *arg)
@@ -181,7 +170,7 @@ function_walker(Node *node, void *arg)
 	if (IsA(node, WindowFunc))
 	{
 		WindowFunc *function = (WindowFunc *) node;
-		WindowClause *window = window_of(context->upper, function);
+		WindowClause *window = st_window_of(context->upper, function);
 		StWindowKind kind;
 		int64		preceding;
 		int64		following;
@@ -276,7 +265,7 @@ make_window_query(OrderContext *context)
 	foreach(lc, context->functions)
 	{
 		WindowFunc *function = (WindowFunc *) column_mutator(lfirst(lc), context);
-		WindowClause *window = copyObject(window_of(context->upper, lfirst(lc)));
+		WindowClause *window = copyObject(st_window_of(context->upper, lfirst(lc)));
 		StWindowKind kind = list_nth_int(context->node->kinds, foreach_current_index(lc));
 		bool		by_place = kind == ST_WINDOW_NEAR || kind == ST_WINDOW_ROW_NUMBER || (window->frameOptions & FRAMEOPTION_ROWS);
 		ListCell   *lc2;

@@ -146,6 +146,17 @@ record(StScheduled *node, const StJobResult *error, StFailureKind kind)
 }
 
 void
+st_failure_log(MemoryContext context)
+{
+	HOLD_INTERRUPTS();
+	MemoryContextSwitchTo(context);
+	EmitErrorReport();
+	FlushErrorState();
+	AbortCurrentTransaction();
+	RESUME_INTERRUPTS();
+}
+
+void
 st_failure_record(StScheduled *node, const StJobResult *error)
 {
 	StFailureKind kind = st_failure_kind(error->sqlstate);
@@ -160,12 +171,7 @@ st_failure_record(StScheduled *node, const StJobResult *error)
 	PG_CATCH();
 	{
 		/* a full disk, for example: memory knows it */
-		HOLD_INTERRUPTS();
-		MemoryContextSwitchTo(context);
-		EmitErrorReport();
-		FlushErrorState();
-		AbortCurrentTransaction();
-		RESUME_INTERRUPTS();
+		st_failure_log(context);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);

@@ -33,4 +33,10 @@ extern void st_failure_record(StScheduled *node, const StJobResult *error);
 /* A refresh has ended well. */
 extern void st_failure_forget(StScheduled *node);
 
+/*
+ * From a PG_CATCH block of the scheduler itself: the error goes to the log, its
+ * transaction ends, and the process goes on in "context".
+ */
+extern void st_failure_log(MemoryContext context);
+
 #endif							/* ST_SCHEDULE_FAILURE_H */

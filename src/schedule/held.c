@@ -25,6 +25,7 @@
 
 #include "catalog/alert.h"
 #include "catalog/stream_table.h"
+#include "schedule/failure.h"
 #include "schedule/held.h"
 #include "store/wake.h"
 #include "util/fault.h"
@@ -117,12 +118,7 @@ try_record(StScheduled *node, const StJobNode *run)
 	}
 	PG_CATCH();
 	{
-		HOLD_INTERRUPTS();
-		MemoryContextSwitchTo(context);
-		EmitErrorReport();
-		FlushErrorState();
-		AbortCurrentTransaction();
-		RESUME_INTERRUPTS();
+		st_failure_log(context);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);

@@ -26,6 +26,7 @@
 #include "catalog/alert.h"
 #include "catalog/stream_table.h"
 #include "guc.h"
+#include "schedule/failure.h"
 #include "schedule/watch.h"
 
 #define LOOK_INTERVAL (10 * USECS_PER_SEC)
@@ -384,12 +385,7 @@ st_watch_look(StSchedule *schedule)
 	PG_CATCH();
 	{
 		/* the queue of notifications is full, say: there is another time */
-		HOLD_INTERRUPTS();
-		MemoryContextSwitchTo(context);
-		EmitErrorReport();
-		FlushErrorState();
-		AbortCurrentTransaction();
-		RESUME_INTERRUPTS();
+		st_failure_log(context);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
