@@ -28,13 +28,14 @@ def test_tpch(db):
     tpch.load(tpch_data.directory(TOP, 0.01))
     for name, query in QUERIES.items():
         db.execute("SELECT pgtrickle.create_stream_table(%s, %s, refresh_mode => 'DIFFERENTIAL')", (name, query))
-    last = db.value("SELECT max(refresh_id) FROM pgtrickle.pgt_refresh_history")
+    changed_rows = dict.fromkeys(QUERIES, 0)
     for number, kind in enumerate(ROUNDS * [*tpch_data.BATCHES, "WIDE"], 1):
         if kind == "WIDE":
             assert all(db.execute(statement.format(number % 10)).rowcount for statement in WIDE)
         else:
             changed = tpch.batch(kind, number)
             assert changed["lineitem"] > 100 and (kind != "MIX" or changed["customer"]), changed
+        last = db.value("SELECT max(refresh_id) FROM pgtrickle.pgt_refresh_history")
         for name in QUERIES:
             db.execute("SELECT pgtrickle.refresh_stream_table(%s)", (name,))
         wrong = []
@@ -44,10 +45,14 @@ def test_tpch(db):
             except AssertionError as e:
                 wrong.append(str(e))
         assert not wrong, f"after batch {number}, {kind}: " + "\n".join(wrong)
-    runs = db.rows("SELECT pgt_name, action, refresh_reason, sum(rows_inserted + rows_updated + rows_deleted)::int"
-                   "  FROM pgtrickle.pgt_refresh_history JOIN pgtrickle.pgt_stream_tables USING (pgt_id)"
-                   " WHERE refresh_id > %s GROUP BY 1, 2, 3", (last,))
-    assert {run[1:3] for run in runs} == {("DIFFERENTIAL", None)}, [r for r in runs if r[1:3] != ("DIFFERENTIAL", None)]
+        for name, action, reason, rows in db.rows(
+                "SELECT pgt_name, action, refresh_reason, rows_inserted + rows_updated + rows_deleted"
+                "  FROM pgtrickle.pgt_refresh_history JOIN pgtrickle.pgt_stream_tables USING (pgt_id)"
+                " WHERE refresh_id > %s", (last,)):
+            changed_rows[name] += rows
+            # a tenth of the suppliers are in more orders than it is cheaper to look at one by one
+            allowed = [(action, reason) == ("FULL", "fetching the touched slices costs more than the query"), name == "q21", kind == "WIDE"]
+            assert (action, reason) == ("DIFFERENTIAL", None) or all(allowed), (number, kind, name, action, reason)
     # it was a test of something
-    unchanged = set(QUERIES) - {name for name, _, _, rows in runs if rows}
+    unchanged = {name for name, rows in changed_rows.items() if not rows}
     assert not unchanged, f"no batch changes the result of {unchanged}"
