@@ -50,6 +50,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -91,8 +92,16 @@ typedef struct Saved
 	bool		populated;
 	Oid			relid;
 	List	   *sources;		/* OIDs, as far as the text can be analysed */
+	List	   *upstreams;		/* of Saved: those among the sources */
 	bool		done;			/* with or without success */
 } Saved;
+
+/* The same by its relation. */
+typedef struct Restored
+{
+	Oid			relid;			/* hash key */
+	Saved	   *saved;
+} Restored;
 
 /* ----- reading ----- */
 
@@ -360,34 +369,47 @@ note_problem(Saved *saved, const char *problem)
 			 errhint("It is a plain table. Mend the cause and call pgtrickle.restore_stream_tables().")));
 }
 
-/* True if it is a stream table; false if its problem is noted. Raises only when told to stop. */
-static bool
-try_to_link(Saved *saved)
+/*
+ * Do a part of the work for one of them in a subtransaction. Returns its error,
+ * or NULL. Raises only what ends the whole: the user's cancel.
+ */
+static ErrorData *
+attempt(void (*part) (Saved *saved), Saved *saved)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	int64		pgt_id = saved->pgt_id;
 	ErrorData  *error = NULL;
 
 	BeginInternalSubTransaction(NULL);
 	PG_TRY();
 	{
 		MemoryContextSwitchTo(context);
-		link_table(saved);
+		part(saved);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
 	{
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-			PG_RE_THROW();
 		FlushErrorState();
+		/* an error must not leave with the subtransaction open */
 		RollbackAndReleaseCurrentSubTransaction();
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
+	if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		ReThrowError(error);
+	return error;
+}
+
+/* True if it is a stream table; false if its problem is noted. */
+static bool
+try_to_link(Saved *saved)
+{
+	int64		pgt_id = saved->pgt_id;
+	ErrorData  *error = attempt(link_table, saved);
+
 	saved->done = true;
 	if (error == NULL)
 		return true;
@@ -396,52 +418,59 @@ try_to_link(Saved *saved)
 	return false;
 }
 
-/* What the query reads, as far as that can be told: for the order only. */
+/* ----- the order ----- */
+
 static void
 find_sources(Saved *saved)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	StOwnerScope scope;
 
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		StOwnerScope scope;
+	find_table(saved);
+	st_owner_enter(&scope, st_relation_owner(saved->relid), saved->settings);
+	saved->sources = st_query_sources(st_query_rewrite(st_query_parse(saved->query_text)));
+	st_owner_leave(&scope);
+}
 
-		MemoryContextSwitchTo(context);
-		find_table(saved);
-		st_owner_enter(&scope, st_relation_owner(saved->relid), saved->settings);
-		saved->sources = st_query_sources(st_query_rewrite(st_query_parse(saved->query_text)));
-		st_owner_leave(&scope);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
+/* Which of them each reads, as far as that can be told: linking will say what is wrong. */
+static void
+find_upstreams(List *all)
+{
+	HASHCTL		control = {.keysize = sizeof(Oid), .entrysize = sizeof(Restored), .hcxt = CurrentMemoryContext};
+	HTAB	   *restored = hash_create("pg_trickle restored tables", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, all)
 	{
-		MemoryContextSwitchTo(context);
-		if (geterrcode() == ERRCODE_QUERY_CANCELED)
-			PG_RE_THROW();
-		/* linking will say so */
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
+		Saved	   *saved = lfirst(lc);
+
+		if (attempt(find_sources, saved) == NULL)
+			((Restored *) hash_search(restored, &saved->relid, HASH_ENTER, NULL))->saved = saved;
 	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
+	foreach(lc, all)
+	{
+		Saved	   *saved = lfirst(lc);
+
+		foreach(lc2, saved->sources)
+		{
+			Restored   *upstream = hash_search(restored, &lfirst_oid(lc2), HASH_FIND, NULL);
+
+			if (upstream && upstream->saved != saved)
+				saved->upstreams = lappend(saved->upstreams, upstream->saved);
+		}
+	}
+	hash_destroy(restored);
 }
 
 /* Does it read one that is not linked yet? */
 static bool
-must_wait(const Saved *saved, List *all)
+must_wait(const Saved *saved)
 {
 	ListCell   *lc;
 
-	foreach(lc, all)
-	{
-		Saved	   *other = lfirst(lc);
-
-		if (other != saved && !other->done && list_member_oid(saved->sources, other->relid))
+	foreach(lc, saved->upstreams)
+		if (!((Saved *) lfirst(lc))->done)
 			return true;
-	}
 	return false;
 }
 
@@ -453,8 +482,7 @@ link_all(List *all)
 	bool		progress;
 	ListCell   *lc;
 
-	foreach(lc, all)
-		find_sources(lfirst(lc));
+	find_upstreams(all);
 	for (bool circle = false;; circle = !progress)
 	{
 		bool		left = false;
@@ -467,7 +495,7 @@ link_all(List *all)
 			CHECK_FOR_INTERRUPTS();
 			if (saved->done)
 				continue;
-			if (!circle && must_wait(saved, all))
+			if (!circle && must_wait(saved))
 			{
 				left = true;
 				continue;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * hold.c
- *	  Stream tables that the scheduler is told not to refresh for now.
+ *	  Stream tables that the scheduler is told to leave as they are.
  *
  * NOTES
  *	  A gate holds what reads the source itself: what reads that sees no news.

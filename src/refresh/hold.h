@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * hold.h
- *	  Stream tables that the scheduler is told not to refresh for now.
+ *	  Stream tables that the scheduler is told to leave as they are.
  *
  *-------------------------------------------------------------------------
  */

@@ -756,10 +756,14 @@ def upgraded(db):
     """What pg_upgrade leaves: another catalog version, no rows of ours in pg_depend."""
     db.run("CREATE TABLE t (id int, n int)", "INSERT INTO t VALUES (1, 1)")
     db.create("s", "SELECT id, n FROM t")
-    db.run("UPDATE pgtrickle.install_mark SET catalog_version = 1", "SET allow_system_table_mods = on",
-           "DELETE FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = 's'::regclass AND refobjid = 't'::regclass")
+    # in one transaction: a scheduler that saw it would be the one who relinks
+    conn = db.session()
     try:
-        db.session().execute("DROP TABLE t")
+        with conn.transaction():
+            conn.execute("UPDATE pgtrickle.install_mark SET catalog_version = 1")
+            conn.execute("SET LOCAL allow_system_table_mods = on")
+            conn.execute("DELETE FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = 's'::regclass AND refobjid = 't'::regclass")
+            conn.execute("DROP TABLE t")
     except psycopg.errors.DependentObjectsStillExist:
         return
     raise AssertionError("the stream table has lost its source")

@@ -140,6 +140,23 @@ def test_without_the_signal(db, other):
     assert other.value("SELECT count(*) FROM pgtrickle.pgt_stream_tables") == len(TABLES)
 
 
+def test_cancelled(db, other):
+    """Whoever catches the cancel of a restore is left with the transaction that he had."""
+    fill(db)
+    other.psql("\n".join(line for line in dump(db).splitlines() if "REFRESH MATERIALIZED VIEW" not in line))
+    with other.server.connect(other.name, autocommit=False) as holder:
+        holder.execute("LOCK TABLE shop.item")
+        other.execute("SET statement_timeout = '300ms'")
+        other.execute("DO $$ BEGIN"
+                      " BEGIN PERFORM pgtrickle.restore_stream_tables(); EXCEPTION WHEN query_canceled THEN CREATE TABLE caught (); END;"
+                      " END $$")
+    other.execute("RESET statement_timeout")
+    other.execute("TABLE caught")
+    assert other.value("SELECT count(*) FROM pgtrickle.pgt_stream_tables") == 0
+    other.execute("SELECT pgtrickle.restore_stream_tables()")
+    check_all(other.conn)
+
+
 def test_excluded_source(db, other):
     """A dump without one table: what reads it stays a table, the others are restored."""
     fill(db)
