@@ -35,7 +35,6 @@
 #include "utils/acl.h"
 #include "utils/catcache.h"
 #include "utils/fmgroids.h"
-#include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -463,8 +462,7 @@ static const char *const part_reasons[N_PARTS] = {
 
 typedef struct GenerationEntry
 {
-	Oid			source;			/* hash key */
-	uint64		counter;
+	StWatched	watched;
 	char		text[1 + N_PARTS * PART_LENGTH + 1];
 } GenerationEntry;
 
@@ -510,10 +508,11 @@ print_hash(char *to, const char *data, int length)
 static void
 compute_generation(GenerationEntry *entry)
 {
+	Oid			source = entry->watched.relid;
 	StringInfoData parts[N_PARTS];
-	bool		complete = st_log_fits(entry->source);
-	bool		node = st_store_hooks.is_node && st_store_hooks.is_node(entry->source);
-	bool		by_row = st_capture_by_row(entry->source);
+	bool		complete = st_log_fits(source);
+	bool		node = st_store_hooks.is_node && st_store_hooks.is_node(source);
+	bool		by_row = st_capture_by_row(source);
 	bool		unlogged = false;
 	char	   *text = entry->text;
 	ListCell   *lc;
@@ -522,13 +521,13 @@ compute_generation(GenerationEntry *entry)
 		initStringInfo(&parts[i]);
 	appendStringInfoString(&parts[PART_INSTALL], ST_FAULT("C8") ? "" : st_install_fingerprint());
 	appendStringInfo(&parts[PART_TRIGGERS], "%d;", by_row);
-	foreach(lc, st_capture_tree(entry->source))
+	foreach(lc, st_capture_tree(source))
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (!describe_relation(parts, lfirst_oid(lc), by_row, node, &unlogged))
 			complete = false;
 	}
-	if ((unlogged || st_log_is_unlogged(entry->source)) && !ST_FAULT("C8"))
+	if ((unlogged || st_log_is_unlogged(source)) && !ST_FAULT("C8"))
 		appendStringInfoString(&parts[PART_CRASH], st_crash_mark_ensure());
 	if (!complete)
 		*text++ = '!';
@@ -566,27 +565,15 @@ char *
 st_capture_generation(Oid source)
 {
 	GenerationEntry *entry;
-	bool		found;
-	uint64		counter;
+	bool		filled;
 
-	if (generations == NULL)
-	{
-		HASHCTL		ctl;
-
-		ctl.keysize = sizeof(Oid);
-		ctl.entrysize = sizeof(GenerationEntry);
-		generations = hash_create("pg_trickle capture generations", 32, &ctl, HASH_ELEM | HASH_BLOBS);
-	}
-	st_watch_relation(source);
 	/* what others have committed since our last lock */
 	AcceptInvalidationMessages();
-	counter = st_watch_counter();
-	entry = hash_search(generations, &source, HASH_ENTER, &found);
-	if (!found || entry->counter != counter)
+	entry = st_watched_entry(&generations, "pg_trickle capture generations", sizeof(GenerationEntry), source, &filled);
+	if (!filled)
 	{
-		entry->counter = 0;		/* not valid if we fail */
 		compute_generation(entry);
-		entry->counter = counter;
+		st_watched_filled(&entry->watched);
 	}
 	return pstrdup(entry->text);
 }

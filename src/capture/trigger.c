@@ -36,7 +36,6 @@
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
-#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -56,8 +55,7 @@ PG_FUNCTION_INFO_V1(st_sql_capture_row);
 
 typedef struct TargetCache
 {
-	Oid			relid;			/* hash key */
-	uint64		counter;		/* st_watch_counter() when filled */
+	StWatched	watched;
 	int			ntargets;
 	StTarget   *targets;
 	MemoryContext context;
@@ -124,26 +122,29 @@ map_by_name(StTarget *target, TupleDesc relation, MemoryContext context)
 static void
 fill_targets(TargetCache *entry)
 {
-	Relation	rel = try_relation_open(entry->relid, NoLock);
+	Oid			relid = entry->watched.relid;
+	Relation	rel = try_relation_open(relid, NoLock);
 	List	   *above;
 	ListCell   *lc;
 
+	if (entry->context == NULL)
+		entry->context = AllocSetContextCreate(TopMemoryContext, "pg_trickle capture targets", ALLOCSET_SMALL_SIZES);
 	MemoryContextReset(entry->context);
 	entry->ntargets = 0;
 	if (rel == NULL)
 		return;
-	above = ancestors(entry->relid);
+	above = ancestors(relid);
 	entry->targets = MemoryContextAllocZero(entry->context, sizeof(StTarget) * list_length(above));
 	foreach(lc, above)
 	{
 		Oid			source = lfirst_oid(lc);
 		StTarget   *target = &entry->targets[entry->ntargets];
 
-		if (!st_log_exists(source) || (ST_FAULT("B6") && source != entry->relid))
+		if (!st_log_exists(source) || (ST_FAULT("B6") && source != relid))
 			continue;
 		target->source = source;
 		target->by_row = st_capture_by_row(source);
-		if (source == entry->relid || map_by_name(target, RelationGetDescr(rel), entry->context))
+		if (source == relid || map_by_name(target, RelationGetDescr(rel), entry->context))
 			entry->ntargets++;
 	}
 	relation_close(rel, NoLock);
@@ -152,33 +153,13 @@ fill_targets(TargetCache *entry)
 int
 st_capture_targets(Oid relid, const StTarget **targets)
 {
-	TargetCache *entry;
-	bool		found;
-	uint64		counter;
+	bool		filled;
+	TargetCache *entry = st_watched_entry(&target_entries, "pg_trickle capture targets", sizeof(TargetCache), relid, &filled);
 
-	if (target_entries == NULL)
+	if (!filled)
 	{
-		HASHCTL		ctl;
-
-		ctl.keysize = sizeof(Oid);
-		ctl.entrysize = sizeof(TargetCache);
-		target_entries = hash_create("pg_trickle capture targets", 32, &ctl, HASH_ELEM | HASH_BLOBS);
-	}
-	st_watch_relation(relid);
-	counter = st_watch_counter();
-	entry = hash_search(target_entries, &relid, HASH_ENTER, &found);
-	if (!found)
-	{
-		entry->counter = 0;
-		entry->ntargets = 0;
-		entry->targets = NULL;
-		entry->context = AllocSetContextCreate(TopMemoryContext, "pg_trickle capture targets", ALLOCSET_SMALL_SIZES);
-	}
-	if (entry->counter != counter)
-	{
-		entry->counter = 0;		/* not valid if we fail */
 		fill_targets(entry);
-		entry->counter = counter;
+		st_watched_filled(&entry->watched);
 	}
 	*targets = entry->targets;
 	return entry->ntargets;

@@ -31,7 +31,6 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
-#include "parser/parse_clause.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/fmgroids.h"
@@ -155,19 +154,6 @@ parameter_mutator(Node *node, void *arg)
 
 /* ----- columns that tie ----- */
 
-static SortGroupClause *
-make_clause(TargetEntry *target, List *targets)
-{
-	SortGroupClause *clause = makeNode(SortGroupClause);
-	TypeCacheEntry *entry = lookup_type_cache(exprType((Node *) target->expr), TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR | TYPECACHE_HASH_PROC);
-
-	clause->tleSortGroupRef = assignSortGroupRef(target, targets);
-	clause->eqop = entry->eq_opr;
-	clause->sortop = entry->lt_opr;
-	clause->hashable = OidIsValid(entry->hash_proc);
-	return clause;
-}
-
 /* Can the type be a key of all that a subquery may do with its rows? */
 static bool
 is_key_type(Oid type)
@@ -212,7 +198,7 @@ make_clauses(Query *query, List *columns)
 	ListCell   *lc;
 
 	foreach(lc, columns)
-		clauses = lappend(clauses, make_clause(lfirst(lc), query->targetList));
+		clauses = lappend(clauses, st_make_group_clause(lfirst(lc), query->targetList));
 	return clauses;
 }
 

@@ -239,16 +239,6 @@ st_split_grouping_sets(Query *query)
 
 	if (having && IsA(having, List))
 		having = (Node *) make_ands_explicit((List *) having);
-	query->targetList = targets;
-	query->rtable = list_make1(st_make_subquery_entry(below, "b", st_make_names(list_length(context.columns))));
-#ifdef ST_HAVE_PERMINFOS
-	query->rteperminfos = NIL;
-	below->rteperminfos = NIL;
-#endif
-	query->jointree = makeFromExpr(list_make1(st_make_reference(1)), having);
-	query->havingQual = NULL;
-	query->groupClause = NIL;
-	query->groupingSets = NIL;
-	query->hasAggs = false;
+	st_stand_on(query, below, st_make_names(list_length(context.columns)), targets, having);
 	return true;
 }

@@ -25,8 +25,6 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/tlist.h"
-#include "parser/parse_clause.h"
-#include "parser/parse_oper.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/lsyscache.h"
@@ -278,14 +276,7 @@ st_match_state(BuildContext *build, Query *subquery, int varno, Node *test, List
 		if (is_served(&context, lfirst(lc)))
 			return NULL;
 	foreach(lc, targets)
-	{
-		SortGroupClause *clause = makeNode(SortGroupClause);
-
-		clause->tleSortGroupRef = assignSortGroupRef(lfirst(lc), targets);
-		get_sort_group_operators(exprType((Node *) lfirst_node(TargetEntry, lc)->expr), false, true, false,
-								 &clause->sortop, &clause->eqop, NULL, &clause->hashable);
-		subquery->distinctClause = lappend(subquery->distinctClause, clause);
-	}
+		subquery->distinctClause = lappend(subquery->distinctClause, st_make_group_clause(lfirst(lc), targets));
 	subquery->sortClause = NIL;
 	*conditions = context.conditions;
 	return subquery;

@@ -12,6 +12,8 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "parser/parse_clause.h"
+#include "parser/parse_oper.h"
 #include "utils/fmgroids.h"
 
 #include "query/make.h"
@@ -68,6 +70,17 @@ st_make_targets(List *exprs)
 	return targets;
 }
 
+SortGroupClause *
+st_make_group_clause(TargetEntry *target, List *targets)
+{
+	SortGroupClause *clause = makeNode(SortGroupClause);
+
+	clause->tleSortGroupRef = assignSortGroupRef(target, targets);
+	get_sort_group_operators(exprType((Node *) target->expr), false, true, false, &clause->sortop, &clause->eqop,
+							 NULL, &clause->hashable);
+	return clause;
+}
+
 RangeTblEntry *
 st_make_subquery_entry(Query *subquery, const char *name, List *columns)
 {
@@ -78,6 +91,22 @@ st_make_subquery_entry(Query *subquery, const char *name, List *columns)
 	rte->inFromCl = true;
 	rte->eref = makeAlias(name, columns);
 	return rte;
+}
+
+void
+st_stand_on(Query *query, Query *below, List *names, List *targets, Node *quals)
+{
+	query->targetList = targets;
+	query->rtable = list_make1(st_make_subquery_entry(below, "b", names));
+#ifdef ST_HAVE_PERMINFOS
+	query->rteperminfos = NIL;
+	below->rteperminfos = NIL;
+#endif
+	query->jointree = makeFromExpr(list_make1(st_make_reference(1)), quals);
+	query->groupClause = NIL;
+	query->groupingSets = NIL;
+	query->havingQual = NULL;
+	query->hasAggs = false;
 }
 
 RangeTblEntry *

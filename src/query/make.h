@@ -26,6 +26,9 @@ extern List *st_make_names(int n);
 /* Expressions as columns c1, c2 and so on. */
 extern List *st_make_targets(List *exprs);
 
+/* "GROUP BY target" by its type's own equality, without which it is an error; the target is one of these. */
+extern SortGroupClause *st_make_group_clause(TargetEntry *target, List *targets);
+
 /* A subquery in FROM with these column names, not LATERAL. */
 extern RangeTblEntry *st_make_subquery_entry(Query *subquery, const char *name, List *columns);
 
@@ -40,6 +43,13 @@ extern int	st_position_in(List **exprs, Node *expr);
 
 /* count(*) */
 extern Aggref *st_make_count(void);
+
+/*
+ * Make of a query the SELECT of these columns from a subquery, which has the
+ * columns "names", where "quals" hold; what it grouped by is the subquery's.
+ * The range table is the subquery's, with the rights that were checked for it.
+ */
+extern void st_stand_on(Query *query, Query *below, List *names, List *targets, Node *quals);
 
 /* The reference of FROM to an entry. */
 extern Node *st_make_reference(int varno);

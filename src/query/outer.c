@@ -33,12 +33,10 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
-#include "parser/parse_clause.h"
 #include "parser/parse_relation.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/fmgroids.h"
-#include "utils/typcache.h"
 
 #include "compat.h"
 #include "query/build.h"
@@ -431,20 +429,6 @@ image_of(Node *expr, List *rtable)
 	return (Node *) text;
 }
 
-static SortGroupClause *
-make_group_clause(TargetEntry *target, List *targets)
-{
-	SortGroupClause *clause = makeNode(SortGroupClause);
-	TypeCacheEntry *entry = lookup_type_cache(exprType((Node *) target->expr),
-											  TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR | TYPECACHE_HASH_PROC);
-
-	clause->tleSortGroupRef = assignSortGroupRef(target, targets);
-	clause->eqop = entry->eq_opr;
-	clause->sortop = entry->lt_opr;
-	clause->hashable = OidIsValid(entry->hash_proc);
-	return clause;
-}
-
 /*
  * A reference whose rows cannot be told apart becomes a state of its distinct
  * rows and how many there are of each: these are known by their place in it.
@@ -493,7 +477,7 @@ store_side(Query *query, Node **place, BuildContext *build)
 	grouping->hasAggs = true;
 	for (int i = 0; i < list_length(exprs); i++)
 	{
-		SortGroupClause *clause = make_group_clause(list_nth(grouping->targetList, i), grouping->targetList);
+		SortGroupClause *clause = st_make_group_clause(list_nth(grouping->targetList, i), grouping->targetList);
 
 		if (!OidIsValid(clause->eqop))
 			(void) st_decline(build, "an outer, semi or anti join preserves rows that cannot be compared: it has no delta rule");

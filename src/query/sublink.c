@@ -53,15 +53,12 @@
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
-#include "parser/parse_clause.h"
 #include "parser/parse_func.h"
-#include "parser/parse_oper.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/array.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/typcache.h"
 
 #include "compat.h"
 #include "query/build.h"
@@ -169,12 +166,9 @@ make_nonempty(Query *subquery, Node *quals)
 {
 	Query	   *query = st_make_wrapper(subquery, quals);
 	TargetEntry *target = makeTargetEntry((Expr *) makeBoolConst(true, false), 1, "m", false);
-	SortGroupClause *clause = makeNode(SortGroupClause);
 
 	query->targetList = list_make1(target);
-	clause->tleSortGroupRef = assignSortGroupRef(target, query->targetList);
-	get_sort_group_operators(BOOLOID, true, true, false, &clause->sortop, &clause->eqop, NULL, &clause->hashable);
-	query->distinctClause = list_make1(clause);
+	query->distinctClause = list_make1(st_make_group_clause(target, query->targetList));
 	return query;
 }
 
@@ -587,14 +581,7 @@ group_rows(Query *subquery, StCorrelation *correlation, Node *aggregate)
 								 column->resno, "v", false);
 		query->targetList = lappend(query->targetList, target);
 		if (tie)
-		{
-			SortGroupClause *clause = makeNode(SortGroupClause);
-
-			clause->tleSortGroupRef = assignSortGroupRef(target, query->targetList);
-			get_sort_group_operators(exprType((Node *) target->expr), false, true, false, &clause->sortop, &clause->eqop,
-									 NULL, &clause->hashable);
-			query->groupClause = lappend(query->groupClause, clause);
-		}
+			query->groupClause = lappend(query->groupClause, st_make_group_clause(target, query->targetList));
 	}
 	query->hasAggs = true;
 	return query;

@@ -128,16 +128,7 @@ cut(Query *query)
 	below->sortClause = NIL;
 	below->hasSubLinks = checkExprHasSubLink((Node *) below->targetList) || checkExprHasSubLink((Node *) below->jointree) ||
 		checkExprHasSubLink(below->havingQual);
-	query->targetList = targets;
-	query->rtable = list_make1(st_make_subquery_entry(below, "b", st_make_names(list_length(context.columns))));
-#ifdef ST_HAVE_PERMINFOS
-	query->rteperminfos = NIL;
-	below->rteperminfos = NIL;
-#endif
-	query->jointree = makeFromExpr(list_make1(st_make_reference(1)), NULL);
-	query->groupClause = NIL;
-	query->havingQual = NULL;
-	query->hasAggs = false;
+	st_stand_on(query, below, st_make_names(list_length(context.columns)), targets, NULL);
 	query->hasSubLinks = false;
 	return query;
 }
@@ -272,14 +263,8 @@ join_aggregates(Query *upper)
 		foreach(lc, lfirst(keys))
 		{
 			TargetEntry *target = list_nth(grouping->targetList, n++);
-			SortGroupClause *clause = makeNode(SortGroupClause);
-			TypeCacheEntry *entry = lookup_type_cache(exprType((Node *) target->expr), TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR | TYPECACHE_HASH_PROC);
 
-			clause->tleSortGroupRef = assignSortGroupRef(target, grouping->targetList);
-			clause->eqop = entry->eq_opr;
-			clause->sortop = entry->lt_opr;
-			clause->hashable = OidIsValid(entry->hash_proc);
-			grouping->groupClause = lappend(grouping->groupClause, clause);
+			grouping->groupClause = lappend(grouping->groupClause, st_make_group_clause(target, grouping->targetList));
 			quals = lappend(quals, make_equality(copyObject(lfirst_node(Var, lc)), makeVarFromTargetEntry(varno, target),
 												 st_query_column_not_null(below, lfirst_node(Var, lc)->varattno)));
 		}

@@ -27,7 +27,6 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/tlist.h"
 #include "parser/parse_clause.h"
-#include "parser/parse_oper.h"
 #include "utils/lsyscache.h"
 #include "utils/fmgroids.h"
 
@@ -284,13 +283,7 @@ make_window_query(OrderContext *context)
 			window->orderClause = lappend(window->orderClause, clause);
 		}
 		if (by_place)
-		{
-			SortGroupClause *clause = makeNode(SortGroupClause);
-
-			clause->tleSortGroupRef = assignSortGroupRef(place, targets);
-			get_sort_group_operators(INT8OID, true, true, false, &clause->sortop, &clause->eqop, NULL, &clause->hashable);
-			window->orderClause = list_make1(clause);
-		}
+			window->orderClause = list_make1(st_make_group_clause(place, targets));
 		windows = lappend(windows, window);
 		targets = lappend(targets, makeTargetEntry((Expr *) function, list_length(targets) + 1,
 												   psprintf("w%d", foreach_current_index(lc) + 1), false));

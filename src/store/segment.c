@@ -46,7 +46,6 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -80,8 +79,7 @@ StStoreHooks st_store_hooks;
 
 typedef struct CurrentSegment
 {
-	Oid			source;			/* hash key */
-	uint64		counter;		/* st_watch_counter() when filled */
+	StWatched	watched;
 	bool		exists;
 	StSegment	segment;
 } CurrentSegment;
@@ -174,34 +172,15 @@ find_current(List *segments)
 const StSegment *
 st_segment_current(Oid source)
 {
-	CurrentSegment *entry;
-	bool		found;
-	uint64		counter;
+	bool		filled;
+	CurrentSegment *entry = st_watched_entry(&current_segments, "pg_trickle current segments",
+											 sizeof(CurrentSegment), source, &filled);
 
-	if (current_segments == NULL)
+	if (!filled)
 	{
-		HASHCTL		ctl;
-
-		ctl.keysize = sizeof(Oid);
-		ctl.entrysize = sizeof(CurrentSegment);
-		current_segments = hash_create("pg_trickle current segments", 32, &ctl,
-									   HASH_ELEM | HASH_BLOBS);
-	}
-	st_watch_relation(source);
-	counter = st_watch_counter();
-	entry = hash_search(current_segments, &source, HASH_ENTER, &found);
-	if (!found)
-	{
-		entry->counter = 0;
-		entry->segment.attnums = NULL;
-	}
-	if (entry->counter != counter)
-	{
-		StSegment  *now;
+		StSegment  *now = find_current(st_segments_load(source));
 		AttrNumber *attnums = NULL;
 
-		entry->counter = 0;		/* not valid if we fail below */
-		now = find_current(st_segments_load(source));
 		if (now)
 		{
 			attnums = MemoryContextAlloc(TopMemoryContext,
@@ -214,7 +193,7 @@ st_segment_current(Oid source)
 		if (now)
 			entry->segment = *now;
 		entry->segment.attnums = attnums;
-		entry->counter = counter;
+		st_watched_filled(&entry->watched);
 	}
 	return entry->exists ? &entry->segment : NULL;
 }

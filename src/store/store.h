@@ -14,6 +14,7 @@
 #include "executor/tuptable.h"
 #include "nodes/bitmapset.h"
 #include "nodes/pg_list.h"
+#include "utils/hsearch.h"
 #include "utils/snapshot.h"
 
 /* What a consumer has consumed of one source (rules C1, C2, B2 to B4, B7). */
@@ -212,6 +213,22 @@ extern StStoreHooks st_store_hooks;
  */
 extern void st_watch_relation(Oid relid);
 extern uint64 st_watch_counter(void);
+
+/* What an entry of a cache by relation begins with. */
+typedef struct StWatched
+{
+	Oid			relid;			/* hash key */
+	uint64		counter;		/* as it was before the entry was filled; 0: it holds nothing */
+	uint64		begun;			/* the counter to which it is being filled */
+} StWatched;
+
+/*
+ * The entry of a relation, of "size" bytes, in a cache that is made at its first
+ * use; zero behind its head when it is new. If *filled is false the caller fills
+ * it and then calls st_watched_filled(); an error in between leaves it empty.
+ */
+extern void *st_watched_entry(HTAB **cache, const char *name, Size size, Oid relid, bool *filled);
+extern void st_watched_filled(StWatched *entry);
 
 /* Rotation threshold in bytes; a variable for the tests. */
 extern int64 st_log_segment_bytes;

@@ -66,3 +66,39 @@ st_watch_counter(void)
 		start_watching();
 	return counter;
 }
+
+void *
+st_watched_entry(HTAB **cache, const char *name, Size size, Oid relid, bool *filled)
+{
+	StWatched  *entry;
+	bool		found;
+
+	if (*cache == NULL)
+	{
+		HASHCTL		ctl;
+
+		ctl.keysize = sizeof(Oid);
+		ctl.entrysize = size;
+		*cache = hash_create(name, 32, &ctl, HASH_ELEM | HASH_BLOBS);
+	}
+	st_watch_relation(relid);
+	entry = hash_search(*cache, &relid, HASH_ENTER, &found);
+	if (!found)
+	{
+		memset(entry, 0, size);
+		entry->relid = relid;
+	}
+	*filled = entry->counter == counter;
+	if (!*filled)
+	{
+		entry->counter = 0;		/* nothing, should filling it fail */
+		entry->begun = counter;
+	}
+	return entry;
+}
+
+void
+st_watched_filled(StWatched *entry)
+{
+	entry->counter = entry->begun;
+}
