@@ -10,6 +10,7 @@ docs/monitoring.md     the same, while a scheduler runs
 README.md              output of the statements in it
 docs/sql-support.md    mode and reason, or the error, of each example, and
                        those of each construct of the regression test q_matrix
+docs/rights.md         who may call what, as the regression test sec_rights has found
 README.md and bench/README.md   figures, from the JSON files of bench/
 
 In a document a fence "```sql" holds statements for psql; the fence after it
@@ -158,6 +159,22 @@ def matrix_table():
     return "\n".join(lines) + "\n"
 
 
+# -- rights
+
+# The regression test prints it, after it has called each function as each role.
+RIGHTS = re.compile(r"^ +function +\| PUBLIC \| nobody .*?\n[-+]+\n(?P<rows>.*?)^\((?P<count>\d+) rows\)", re.MULTILINE | re.DOTALL)
+WORDS = {"SECRET": "all"}
+
+
+def rights_table():
+    found = RIGHTS.search((TOP / "test" / "expected" / "sec_rights.out").read_text(encoding="utf8"))
+    rows = [[part.strip() for part in line.split("|")] for line in found["rows"].splitlines()]
+    assert len(rows) == int(found["count"]) and all(len(row) == 6 for row in rows)
+    lines = ["| function | nobody | owner | another owner | pg_read_all_stats |", "|---|---|---|---|---|"]
+    lines += [f"| `{row[0]}` | {' | '.join(WORDS.get(answer, answer) for answer in row[2:])} |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
 # -- reference
 
 FUNCTIONS = """
@@ -288,7 +305,8 @@ def documents(settings):
     """Path and text of every document that has generated parts, as they should be."""
     support = "docs/sql-support.md"
     made = {"docs/reference.md": reference(settings),
-            support: with_figures(with_answers(settings, (TOP / support).read_text(encoding="utf8")), matrix_table(), "matrix")}
+            support: with_figures(with_answers(settings, (TOP / support).read_text(encoding="utf8")), matrix_table(), "matrix"),
+            "docs/rights.md": with_figures((TOP / "docs/rights.md").read_text(encoding="utf8"), rights_table(), "rights")}
     for name in RUN:
         made[name] = with_output(settings, (TOP / name).read_text(encoding="utf8"))
     figures = json.loads((TOP / "bench" / "results.json").read_text(encoding="utf8"))

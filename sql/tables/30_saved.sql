@@ -1,8 +1,10 @@
 -- What pg_dump carries of stream tables: their definitions as text (rules J1,
 -- J21). In a schema of its own, which everybody may read: a database owner's
--- pg_dump locks and reads this table, and no other of ours.
+-- pg_dump locks and reads this table, and no other of ours. Who has installed the
+-- extension may restore: the rows, and the view with whose refresh a dump ends.
 CREATE SCHEMA pgtrickle_saved;
 GRANT USAGE ON SCHEMA pgtrickle_saved TO PUBLIC;
+GRANT CREATE ON SCHEMA pgtrickle_saved TO @extowner@;
 COMMENT ON SCHEMA pgtrickle_saved IS 'pg_trickle: definitions of stream tables as pg_dump carries them.';
 
 CREATE TABLE pgtrickle_saved.stream_tables (
@@ -36,6 +38,7 @@ COMMENT ON COLUMN pgtrickle_saved.stream_tables.restored_by IS 'The role that ha
 COMMENT ON COLUMN pgtrickle_saved.stream_tables.restored_in IS 'Process that did it; what it restores may not be complete before its end.';
 COMMENT ON COLUMN pgtrickle_saved.stream_tables.problem IS 'Why the restored table could not be made a stream table; NULL: it can, or nobody has tried.';
 GRANT SELECT ON pgtrickle_saved.stream_tables TO PUBLIC;
+GRANT INSERT ON pgtrickle_saved.stream_tables TO @extowner@;
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle_saved.stream_tables', '');
 
 CREATE FUNCTION pgtrickle.stamp_restored_row() RETURNS trigger

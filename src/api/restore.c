@@ -69,6 +69,7 @@
 #include "store/store.h"
 #include "store/wake.h"
 #include "util/fault.h"
+#include "util/sqlbuf.h"
 
 PG_FUNCTION_INFO_V1(st_sql_restore_stream_tables);
 PG_FUNCTION_INFO_V1(st_sql_relink);
@@ -564,21 +565,45 @@ st_restore_if_moved(void)
 	(void) restore();
 }
 
+static bool
+has_signal(void)
+{
+	return OidIsValid(get_relname_relid("relink", get_namespace_oid(ST_SAVED_SCHEMA, false)));
+}
+
 void
 st_restore_prepare(void)
 {
-	if (OidIsValid(st_internal_relation("relink", true)) || ST_FAULT("J4"))
+	StringInfoData owner;
+
+	if (has_signal() || ST_FAULT("J4"))
 		return;
 	LockRelationOid(st_internal_relation("install_mark", false), ShareRowExclusiveLock);
-	if (OidIsValid(st_internal_relation("relink", true)))
+	if (has_signal())
 		return;
+	initStringInfo(&owner);
+	st_sql_text(&owner, "ALTER MATERIALIZED VIEW pgtrickle_saved.relink OWNER TO ");
+	st_sql_identifier(&owner, GetUserNameFromId(st_extension_user(), false));
 	SPI_connect();
-	(void) st_catalog_execute("CREATE MATERIALIZED VIEW pgtrickle.relink AS SELECT pgtrickle.relink() AS restored", 0, NULL, NULL, NULL);
-	(void) st_catalog_execute("ALTER MATERIALIZED VIEW pgtrickle.relink DEPENDS ON EXTENSION pg_trickle", 0, NULL, NULL, NULL);
-	(void) st_catalog_execute("COMMENT ON MATERIALIZED VIEW pgtrickle.relink IS"
+	(void) st_catalog_execute("CREATE MATERIALIZED VIEW pgtrickle_saved.relink AS SELECT pgtrickle.relink() AS restored", 0, NULL, NULL, NULL);
+	(void) st_catalog_execute("ALTER MATERIALIZED VIEW pgtrickle_saved.relink DEPENDS ON EXTENSION pg_trickle", 0, NULL, NULL, NULL);
+	(void) st_catalog_execute("COMMENT ON MATERIALIZED VIEW pgtrickle_saved.relink IS"
 							  " 'A dump ends with the refresh of this view, which makes stream tables of the restored tables. Number of them.'",
 							  0, NULL, NULL, NULL);
+	/* who has installed the extension dumps and restores its database (rule J21) */
+	(void) st_catalog_execute(owner.data, 0, NULL, NULL, NULL);
 	SPI_finish();
+}
+
+/*
+ * The view may be another's than who restores: the session counts as well. What
+ * is linked is judged row by row (check_restorer); this keeps strangers from
+ * doing it amidst a restore.
+ */
+static bool
+may_relink(void)
+{
+	return superuser_arg(GetSessionUserId()) || has_privs_of_role(GetUserId(), st_extension_user());
 }
 
 /* ----- SQL ----- */
@@ -594,7 +619,7 @@ st_sql_restore_stream_tables(PG_FUNCTION_ARGS)
 Datum
 st_sql_relink(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_INT64(IsBinaryUpgrade || RecoveryInProgress() ? 0 : restore());
+	PG_RETURN_INT64(IsBinaryUpgrade || RecoveryInProgress() || !may_relink() ? 0 : restore());
 }
 
 /* BEFORE INSERT on pgtrickle_saved.stream_tables: only a restore comes by here. */

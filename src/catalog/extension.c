@@ -24,6 +24,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_opclass.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
@@ -66,6 +67,22 @@ st_extension_exists(void)
 
 Oid
 st_extension_owner(void)
+{
+	HeapTuple	tuple;
+	Oid			owner;
+
+	/* else a schema of that name could be anybody's */
+	(void) st_extension_oid();
+	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(st_internal_namespace()));
+	if (!HeapTupleIsValid(tuple))
+		return missing("Schema " ST_SCHEMA);
+	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+Oid
+st_extension_user(void)
 {
 	Relation	rel = table_open(ExtensionRelationId, AccessShareLock);
 	ScanKeyData key;

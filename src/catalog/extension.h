@@ -18,7 +18,14 @@ extern bool st_extension_exists(void);
 
 /* All raise 55000 if the extension is not installed in this database. */
 extern Oid	st_extension_oid(void);
+
+/*
+ * The role that owns the extension's objects, and the one that has installed
+ * it. They differ where a role that is no superuser has: the objects are then
+ * the bootstrap superuser's, as of every trusted extension.
+ */
 extern Oid	st_extension_owner(void);
+extern Oid	st_extension_user(void);
 extern Oid	st_internal_namespace(void);
 extern Oid	st_changes_namespace(void);
 

@@ -19,7 +19,7 @@ SELECT object, comment FROM cat_members WHERE length(comment) < 15;
 SELECT p.oid::regprocedure FROM pg_proc AS p WHERE pronamespace = 'pgtrickle'::regnamespace AND NOT EXISTS (SELECT FROM cat_members WHERE classid = 'pg_proc'::regclass AND objid = p.oid);
 -- but the view with whose refresh a dump ends (rule J4)
 SELECT c.oid::regclass FROM pg_class AS c
- WHERE relnamespace = 'pgtrickle'::regnamespace AND relkind <> 'i' AND relname <> 'relink' AND NOT EXISTS (SELECT FROM cat_members WHERE classid = 'pg_class'::regclass AND objid = c.oid);
+ WHERE relnamespace IN ('pgtrickle'::regnamespace, 'pgtrickle_saved'::regnamespace) AND relkind <> 'i' AND relname <> 'relink' AND NOT EXISTS (SELECT FROM cat_members WHERE classid = 'pg_class'::regclass AND objid = c.oid);
 -- rule J1: pg_upgrade refuses these types in tables
 SELECT attrelid::regclass, attname, atttypid::regtype FROM pg_attribute JOIN pg_class AS c ON c.oid = attrelid
  WHERE relnamespace IN ('pgtrickle'::regnamespace, 'pgtrickle_changes'::regnamespace) AND relkind = 'r'
