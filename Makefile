@@ -125,6 +125,8 @@ OBJS = \
 	src/schedule/watch.o \
 	src/schedule/worker.o \
 	src/api/alter.o \
+	src/api/arguments.o \
+	src/api/bulk.o \
 	src/api/control.o \
 	src/api/create.o \
 	src/api/debug.o \
@@ -152,6 +154,7 @@ OBJS = \
 	src/api/restore.o \
 	src/api/service.o \
 	src/api/source_name.o \
+	src/api/stream_ddl.o \
 	src/api/two_phase.o \
 	src/api/validate.o \
 	src/api/watermark.o

@@ -72,6 +72,26 @@ RETURNS void LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_drop_stream_table';
 COMMENT ON FUNCTION pgtrickle.drop_stream_table(text, boolean) IS
     'Drops a stream table with its states, and the capture of sources that nobody else reads. Errors: 22023 if other stream tables read it and cascade is false, 2BP01 if other objects depend on it.';
 
+CREATE OR REPLACE FUNCTION pgtrickle.bulk_create(definitions jsonb)
+RETURNS jsonb LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_bulk_create';
+COMMENT ON FUNCTION pgtrickle.bulk_create(jsonb) IS
+    'Creates several stream tables, all or none, in the order of an array of objects whose keys are the parameters of create_stream_table(); "name" and "query" are required, the others have the same defaults. Returns an array of objects with "name", "status" and "pgt_id". Errors: 22023 for anything else, an unknown key, or a value of the wrong type; those of create_stream_table(), with the element as context.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.bulk_alter_stream_tables(names text[], params jsonb)
+RETURNS integer LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_bulk_alter_stream_tables';
+COMMENT ON FUNCTION pgtrickle.bulk_alter_stream_tables(text[], jsonb) IS
+    'Changes the same properties of several stream tables, all or none. The keys of params are the parameters of alter_stream_table(). Returns how many stream tables there were; one that is named twice counts once. Errors: 22023 for an unknown key or a value of the wrong type, 22004 for a name that is NULL; those of alter_stream_table(), with the stream table as context.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.bulk_drop_stream_tables(names text[])
+RETURNS integer LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_bulk_drop_stream_tables';
+COMMENT ON FUNCTION pgtrickle.bulk_drop_stream_tables(text[]) IS
+    'Drops several stream tables, all or none, those that read others of them first. Returns how many there were; one that is named twice counts once. Errors: 22004 for a name that is NULL, 42P01 unknown, 42501 not the owner, 22023 if stream tables that stay read one of them, 2BP01 if other objects depend on one.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.exec_stream_ddl(cmd text)
+RETURNS boolean LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_exec_stream_ddl';
+COMMENT ON FUNCTION pgtrickle.exec_stream_ddl(text) IS
+    'Runs CREATE [OR REPLACE] STREAM TABLE [IF NOT EXISTS] name [WITH (parameter = value, ...)] AS query, or DROP STREAM TABLE [IF EXISTS] name, ... [CASCADE | RESTRICT]. Parameters are those of create_stream_table(). Returns false if IF [NOT] EXISTS left nothing to do. Errors: 42601 for another command, 22023 for an unknown parameter; those of create_stream_table(), create_or_replace_stream_table() and drop_stream_table().';
+
 CREATE OR REPLACE FUNCTION pgtrickle.verify_stream_table(
     name text, OUT exact boolean, OUT missing bigint, OUT unexpected bigint, OUT sample jsonb)
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_verify_stream_table';

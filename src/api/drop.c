@@ -37,6 +37,7 @@
 #include "utils/lsyscache.h"
 
 #include "api/definition.h"
+#include "api/drop.h"
 #include "api/name.h"
 #include "api/restore.h"
 #include "capture/capture.h"
@@ -128,10 +129,11 @@ with_readers(List *tables, Oid relid)
 	return lappend(tables, table);
 }
 
+/* None but those that go as well. */
 static void
-require_no_readers(StStreamTable *table)
+require_no_readers(StStreamTable *table, List *going)
 {
-	List	   *readers = dependants_of(table->relid);
+	List	   *readers = list_difference_oid(dependants_of(table->relid), going);
 	StringInfoData names;
 	ListCell   *lc;
 
@@ -144,7 +146,7 @@ require_no_readers(StStreamTable *table)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("invalid argument: other stream tables read \"%s.%s\": %s",
 					table->schema, table->name, names.data),
-			 errhint("Drop them first, or pass cascade => true.")));
+			 errhint("Drop them as well, or use drop_stream_table() with cascade => true.")));
 }
 
 /* All that comes before the stream tables themselves. */
@@ -160,16 +162,19 @@ lock_for_drop(List *tables)
 }
 
 /* Lock order: sources and nodes of all that goes, then the stream tables. */
-static void
-drop(Oid relid, bool cascade)
+void
+st_drop_stream_tables(List *relids, bool cascade)
 {
-	List	   *tables;
+	List	   *tables = NIL;
 	ListCell   *lc;
 
-	st_require_owner(relid);
-	if (!cascade)
-		require_no_readers(st_require_stream_table(relid));
-	tables = with_readers(NIL, relid);
+	foreach(lc, relids)
+	{
+		st_require_owner(lfirst_oid(lc));
+		if (!cascade)
+			require_no_readers(st_require_stream_table(lfirst_oid(lc)), relids);
+		tables = with_readers(tables, lfirst_oid(lc));
+	}
 	foreach(lc, tables)
 		st_require_owner(((StStreamTable *) lfirst(lc))->relid);
 	lock_for_drop(tables);
@@ -193,7 +198,7 @@ st_sql_drop_stream_table(PG_FUNCTION_ARGS)
 {
 	PreventCommandIfReadOnly("drop_stream_table()");
 	st_note_lifecycle_call();
-	drop(st_resolve_stream_table(PG_GETARG_TEXT_PP(0)), PG_GETARG_BOOL(1));
+	st_drop_stream_tables(list_make1_oid(st_resolve_stream_table(PG_GETARG_TEXT_PP(0))), PG_GETARG_BOOL(1));
 	PG_RETURN_VOID();
 }
 
