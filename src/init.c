@@ -25,6 +25,7 @@
 #include "store/commit_time.h"
 #include "store/wake.h"
 #include "util/fault.h"
+#include "util/statement.h"
 
 PG_MODULE_MAGIC;
 
@@ -38,6 +39,7 @@ _PG_init(void)
 	/* a cluster being upgraded captures and refreshes nothing */
 	if (IsBinaryUpgrade)
 		return;
+	st_statement_init();
 	st_wake_init();
 	st_commit_time_init();
 	st_capture_init();

@@ -135,6 +135,23 @@ st_program_source(const StProgram *program, Oid relid)
 	elog(ERROR, "relation %u is not among the sources", relid);
 }
 
+/* Where the columns of a source's delta come from. */
+static const StOrigin *
+source_origins(Oid relid, const Bitmapset *attnums)
+{
+	/* the weight has none */
+	StOrigin   *origins = palloc0(sizeof(StOrigin) * (bms_num_members(attnums) + 1));
+	int			attnum = -1;
+	int			n = 0;
+
+	while ((attnum = bms_next_member(attnums, attnum)) >= 0)
+		origins[n++] = (StOrigin)
+	{
+		relid, attnum
+	};
+	return origins;
+}
+
 StLeaf *
 st_source_leaf(const StProgram *program, Oid relid)
 {
@@ -145,6 +162,7 @@ st_source_leaf(const StProgram *program, Oid relid)
 	leaf->source = source->relid;
 	leaf->input = source_input_name(source->relid);
 	leaf->desc = st_source_desc(source->relid, source->attnums, true);
+	leaf->origins = source_origins(source->relid, source->attnums);
 	return leaf;
 }
 

@@ -29,6 +29,7 @@ typedef struct StLeaf
 	int			ordinal;		/* of a state or join */
 	const char *input;			/* name of the ephemeral relation */
 	TupleDesc	desc;			/* its columns, the weight last */
+	const StOrigin *origins;	/* of a source: of its columns */
 } StLeaf;
 
 /* The statements of a block: its whole contents, and its delta. */

@@ -238,9 +238,19 @@ flatten_one(Node **place, bool nullable, FlattenContext *context)
 static void
 add_quals(FlattenContext *context, Node *quals)
 {
+	ListCell   *lc;
+
+	check_stack_depth();
 	if (quals == NULL)
 		return;
-	context->quals = list_concat(context->quals, make_ands_implicit((Expr *) quals));
+	/* BETWEEN is an AND below an AND */
+	foreach(lc, make_ands_implicit((Expr *) quals))
+	{
+		if (is_andclause(lfirst(lc)))
+			add_quals(context, lfirst(lc));
+		else
+			context->quals = lappend(context->quals, lfirst(lc));
+	}
 }
 
 static void

@@ -209,6 +209,7 @@ st_run_bind_inputs(StRun *run, List *leaves, bool *all_empty)
 
 		inputs[n].name = leaf->input;
 		inputs[n].desc = leaf->desc;
+		inputs[n].origins = leaf->origins;
 		switch (leaf->kind)
 		{
 			case ST_LEAF_SOURCE:
@@ -346,10 +347,10 @@ run_join(StRun *run, int ordinal)
 		StJoinStep *step = lfirst(lc);
 		StWeightedStore result;
 
-		inputs[nleaves].name = ST_STEP_INPUT;
-		inputs[nleaves].desc = previous.desc;
-		inputs[nleaves].rows = previous.rows;
-		inputs[nleaves].count = previous.count;
+		inputs[nleaves] = (StInput)
+		{
+			.name = ST_STEP_INPUT, .desc = previous.desc, .rows = previous.rows, .count = previous.count
+		};
 		run_join_step(run, step, previous.rows ? nleaves + 1 : nleaves, inputs, &result);
 		if (previous.rows)
 			tuplestore_end(previous.rows);

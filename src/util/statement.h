@@ -18,6 +18,13 @@
 
 struct ExplainState;
 
+/* The column of a relation that a column's values come from; its OID is 0 if there is none. */
+typedef struct StOrigin
+{
+	Oid			relid;
+	AttrNumber	attnum;
+} StOrigin;
+
 /* A named tuplestore that a statement may read by that name. */
 typedef struct StInput
 {
@@ -25,12 +32,16 @@ typedef struct StInput
 	TupleDesc	desc;
 	Tuplestorestate *rows;		/* may be NULL when only parsing */
 	double		count;			/* rows, for the planner */
+	const StOrigin *origins;	/* of each column, for the planner, or NULL */
 } StInput;
 
 typedef struct StStatement StStatement;
 
 /* Called per result row; the slot is the executor's, valid for the call. */
 typedef void (*StRowCallback) (TupleTableSlot *slot, void *arg);
+
+/* Have the planner told of the inputs' values; once, when the library is loaded. */
+extern void st_statement_init(void);
 
 /*
  * Analyse the text of one statement, without the rewriter (rules F1): it must

@@ -143,11 +143,13 @@ def test_a_scan_is_noticed(big):
         conn.execute("SELECT pgtrickle.drop_stream_table('s')")
 
 
-def test_conditions_that_the_log_has_seen_to(big):
+@pytest.mark.parametrize("conditions", ["b.n >= 1 AND b.n < 6 AND o.v > 0 AND o.v <= 3",
+                                        "b.n BETWEEN 1 AND 5 AND o.v BETWEEN 1 AND 3"])
+def test_conditions_that_the_log_has_seen_to(big, conditions):
     """The planner must not take a delta of thousands for one of a few rows, because of conditions that all of its rows meet."""
     conn = big.connect()
-    conn.execute("SELECT pgtrickle.create_stream_table('s', 'SELECT b.id, b.n, o.v FROM big AS b JOIN other AS o ON o.id = b.id"
-                 " WHERE b.n >= 1 AND b.n < 6 AND o.v > 0 AND o.v <= 3', refresh_mode => 'DIFFERENTIAL')")
+    conn.execute("SELECT pgtrickle.create_stream_table('s', %s, refresh_mode => 'DIFFERENTIAL')",
+                 (f"SELECT b.id, b.n, o.v FROM big AS b JOIN other AS o ON o.id = b.id WHERE {conditions}",))
     try:
         for first in (100_000, 110_000):
             conn.execute(f"UPDATE big SET n = (n + 1) % 7 WHERE id BETWEEN {first} AND {first + 2999}")
@@ -156,6 +158,43 @@ def test_conditions_that_the_log_has_seen_to(big):
                 conn.execute("SELECT pgtrickle.refresh_stream_table('s')")
             for s in cost.statements:
                 assert s.rows + s.removed <= 20 * 6120, f"rows that were compared in vain: {s}"
+        check_fresh(conn, "s")
+    finally:
+        conn.execute("SELECT pgtrickle.drop_stream_table('s')")
+
+
+def test_a_key_that_many_changed_rows_have(big):
+    """The planner knows how many keys a delta has: each is looked up once, though five rows have it."""
+    conn = big.connect()
+    conn.execute("CREATE TABLE line (id int PRIMARY KEY, head int NOT NULL, n int)")
+    conn.execute("INSERT INTO line SELECT x, x / 5, 0 FROM generate_series(1, 100000) AS x")
+    conn.execute("ANALYZE line")
+    conn.execute("SELECT pgtrickle.create_stream_table('s', 'SELECT l.id, l.n, o.v FROM line AS l JOIN other AS o ON o.id = l.head',"
+                 " refresh_mode => 'DIFFERENTIAL')")
+    try:
+        conn.execute("UPDATE line SET n = n + 1 WHERE id BETWEEN 30000 AND 32999")
+        with Cost(conn) as cost:
+            conn.execute("SELECT pgtrickle.refresh_stream_table('s')")
+        lookups = sum(n["Actual Loops"] for s in cost.statements for n in s.nodes if n.get("Relation Name") == "other")
+        assert lookups <= 3000 / 5 + 1, "\n".join(map(str, cost.statements))
+        check_fresh(conn, "s")
+    finally:
+        conn.execute("SELECT pgtrickle.drop_stream_table('s')")
+        conn.execute("DROP TABLE line")
+
+
+def test_groups_of_a_state_that_nobody_has_analyzed(big):
+    """Of 50,000 groups, the 500 that change are looked up by the hashes of their keys."""
+    conn = big.connect()
+    conn.execute("SELECT pgtrickle.create_stream_table('s', 'SELECT g, count(*) AS c, sum(n) AS s FROM big GROUP BY g HAVING count(*) > 3',"
+                 " refresh_mode => 'DIFFERENTIAL')")
+    try:
+        conn.execute("UPDATE big SET n = n + 1 WHERE id BETWEEN 300000 AND 309999 AND id % 20 = 0")
+        with Cost(conn) as cost:
+            conn.execute("SELECT pgtrickle.refresh_stream_table('s')")
+        read = sum(n["Actual Rows"] * n["Actual Loops"] for s in cost.statements for n in s.nodes
+                   if n.get("Relation Name", "").startswith("state_"))
+        assert 500 <= read <= 600, "\n".join(map(str, cost.statements))
         check_fresh(conn, "s")
     finally:
         conn.execute("SELECT pgtrickle.drop_stream_table('s')")
