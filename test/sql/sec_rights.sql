@@ -138,6 +138,10 @@ SELECT function AS gone FROM test.calls WHERE function NOT IN (SELECT function F
 -- the same name with other arguments would need a row as well
 SELECT function AS twice FROM test.functions GROUP BY function HAVING count(*) > 1;
 
+-- names in them were looked up when they were made: no caller's search_path has a say
+SELECT p.oid::regprocedure AS text_of_sql FROM pg_proc AS p JOIN pg_language AS l ON l.oid = prolang
+ WHERE pronamespace = 'pgtrickle'::regnamespace AND lanname <> 'c' AND prosqlbody IS NULL;
+
 -- What becomes of it under a role, all undone: ok, SECRET if what it returns holds the value, or the SQLSTATE.
 CREATE FUNCTION test.attempt(role text, statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
