@@ -10,6 +10,7 @@ docs/monitoring.md     the same, while a scheduler runs
 README.md              output of the statements in it
 docs/sql-support.md    mode and reason, or the error, of each example, and
                        those of each construct of the regression test q_matrix
+docs/errors.md         errors, as the regression test api_errors has brought them about
 docs/rights.md         who may call what, as the regression test sec_rights has found
 README.md and bench/README.md   figures, from the JSON files of bench/
 
@@ -175,6 +176,25 @@ def rights_table():
     return "\n".join(lines) + "\n"
 
 
+# -- errors
+
+ERRORS = re.compile(r"^kind\|code\|message\|detail\|hint\|statements\n(?P<rows>.*?)^\((?P<count>\d+) rows\)", re.MULTILINE | re.DOTALL)
+
+
+def error_table():
+    found = ERRORS.search((TOP / "test" / "expected" / "api_errors.out").read_text(encoding="utf8"))
+    rows = [line.split("|") for line in found["rows"].splitlines()]
+    assert len(rows) == int(found["count"]) and all(len(row) == 6 for row in rows)
+    lines, last = [], None
+    for kind, code, message, detail, hint, statements in rows:
+        if kind != last:
+            lines += ["", f"### {kind[0].upper()}{kind[1:]}", "", "| SQLSTATE | message | DETAIL, *HINT* | for example |", "|---|---|---|---|"]
+            last = kind
+        more = " ".join(part for part in (detail, f"*{hint}*" if hint else "") if part)
+        lines.append(f"| {code} | {message} | {more} | `{statements}` |".replace(" |  |", " | |"))
+    return "\n".join(lines[1:]) + "\n"
+
+
 # -- reference
 
 FUNCTIONS = """
@@ -306,6 +326,7 @@ def documents(settings):
     support = "docs/sql-support.md"
     made = {"docs/reference.md": reference(settings),
             support: with_figures(with_answers(settings, (TOP / support).read_text(encoding="utf8")), matrix_table(), "matrix"),
+            "docs/errors.md": with_figures((TOP / "docs/errors.md").read_text(encoding="utf8"), error_table(), "errors"),
             "docs/rights.md": with_figures((TOP / "docs/rights.md").read_text(encoding="utf8"), rights_table(), "rights")}
     for name in RUN:
         made[name] = with_output(settings, (TOP / name).read_text(encoding="utf8"))

@@ -49,7 +49,8 @@ st_sql_resume_stream_table(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid argument: stream table \"%s.%s\" is not suspended, its status is %s",
-						table->schema, table->name, table->status)));
+						table->schema, table->name, table->status),
+				 errhint("Only what is in status SUSPENDED or ERROR is resumed.")));
 	st_note_lifecycle_call();
 	values[0] = ObjectIdGetDatum(relid);
 	SPI_connect();
@@ -115,7 +116,7 @@ st_require_owner_of_all(void)
 	SPI_connect();
 	if (st_catalog_execute("SELECT c.oid::pg_catalog.regclass::text FROM pgtrickle.pgt_stream_tables AS t"
 						   " JOIN pg_catalog.pg_class AS c ON c.oid = t.pgt_relid"
-						   " WHERE NOT pg_catalog.pg_has_role($1, c.relowner, 'MEMBER') LIMIT 1",
+						   " WHERE NOT pg_catalog.pg_has_role($1, c.relowner, 'MEMBER') ORDER BY t.pgt_id LIMIT 1",
 						   1, types, values, NULL) > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

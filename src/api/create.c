@@ -183,7 +183,8 @@ check_name_free(CreatePlan *plan)
 	if (OidIsValid(existing) && st_is_stream_table(existing))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_TABLE),
-				 errmsg("stream table already exists: \"%s\"", plan->name->relname)));
+				 errmsg("stream table already exists: \"%s\"", plan->name->relname),
+				 errhint("Use create_or_replace_stream_table() to give it another query, or create_stream_table_if_not_exists().")));
 }
 
 /* tells the lock on a name from our other lock tags and the users' advisory locks */

@@ -53,7 +53,8 @@ no_such_stream_table(const char *name)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_TABLE),
-			 errmsg("stream table not found: %s", name)));
+			 errmsg("stream table not found: %s", name),
+			 errhint("pgtrickle.pgt_status() lists the stream tables of this database.")));
 }
 
 Oid
@@ -138,7 +139,8 @@ st_require_owner(Oid relid)
 	if (!StRelationOwnerCheck(relid, GetUserId()))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied: must be owner of stream table %s", name)));
+				 errmsg("permission denied: must be owner of stream table %s", name),
+				 errdetail("It belongs to role \"%s\".", GetUserNameFromId(st_relation_owner(relid), true))));
 }
 
 bool

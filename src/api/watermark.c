@@ -71,7 +71,8 @@ write_watermark(Oid source, TimestampTz watermark)
 						   4, types, values, NULL) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("watermark moved backward: another session has advanced that of \"%s\" further", st_source_name(source))));
+				 errmsg("watermark moved backward: another session has advanced that of \"%s\" further", st_source_name(source)),
+				 errhint("Watermarks only advance.")));
 }
 
 Datum
@@ -92,7 +93,8 @@ st_sql_advance_watermark(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("watermark moved backward: that of \"%s\" is %s, later than %s", st_source_name(source),
-						timestamptz_to_str(before), pstrdup(timestamptz_to_str(watermark)))));
+						timestamptz_to_str(before), pstrdup(timestamptz_to_str(watermark))),
+				 errhint("Watermarks only advance.")));
 	if (known && watermark == before)
 	{
 		SPI_finish();
@@ -182,7 +184,8 @@ st_sql_create_watermark_group(PG_FUNCTION_ARGS)
 						   3, types, values, NULL) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("watermark group already exists: \"%s\"", name)));
+				 errmsg("watermark group already exists: \"%s\"", name),
+				 errhint("Drop it first, with drop_watermark_group().")));
 	id = DatumGetInt32(result_value(1, &isnull));
 	SPI_finish();
 	PG_RETURN_INT32(id);
@@ -193,7 +196,8 @@ no_such_group(const char *name)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("watermark group not found: \"%s\"", name)));
+			 errmsg("watermark group not found: \"%s\"", name),
+			 errhint("pgtrickle.watermark_groups() lists them.")));
 }
 
 /* It takes the right that creating it took. */

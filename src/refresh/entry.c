@@ -282,7 +282,7 @@ check_attribute(Oid relid, AttrNumber attnum, Oid type, int32 typmod, Oid collat
 			return;
 	}
 	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
 			 errmsg("upstream table schema changed: column %d of \"%s\" was dropped or changed its type",
 					attnum, get_rel_name(relid)),
 			 errhint("Drop the stream table and create it again.")));
@@ -496,7 +496,7 @@ st_stored_query(StStreamTable *table)
 	}
 	if (strcmp(table->views_fingerprint, st_query_views_fingerprint(query)) != 0 && !ST_FAULT("E16 view"))
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
 				 errmsg("upstream table schema changed: a view that \"%s.%s\" reads was replaced",
 						table->schema, table->name),
 				 errhint("Drop the stream table and create it again.")));
