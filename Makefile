@@ -153,6 +153,7 @@ OBJS = \
 	src/api/replace.o \
 	src/api/restore.o \
 	src/api/service.o \
+	src/api/source_ddl.o \
 	src/api/source_name.o \
 	src/api/stream_ddl.o \
 	src/api/two_phase.o \

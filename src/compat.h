@@ -125,9 +125,19 @@ typedef Oid RelFileNumber;
 #if PG_VERSION_NUM < 160000
 #define StRelationOwnerCheck(relid, role) pg_class_ownercheck(relid, role)
 #define StSchemaOwnerCheck(schema, role) pg_namespace_ownercheck(schema, role)
+#define StFunctionOwnerCheck(function, role) pg_proc_ownercheck(function, role)
+#define StTypeOwnerCheck(type, role) pg_type_ownercheck(type, role)
+#define StOperatorOwnerCheck(operator, role) pg_oper_ownercheck(operator, role)
+#define StCollationOwnerCheck(collation, role) pg_collation_ownercheck(collation, role)
+#define StExtensionOwnerCheck(extension, role) pg_extension_ownercheck(extension, role)
 #else
 #define StRelationOwnerCheck(relid, role) object_ownercheck(RelationRelationId, relid, role)
 #define StSchemaOwnerCheck(schema, role) object_ownercheck(NamespaceRelationId, schema, role)
+#define StFunctionOwnerCheck(function, role) object_ownercheck(ProcedureRelationId, function, role)
+#define StTypeOwnerCheck(type, role) object_ownercheck(TypeRelationId, type, role)
+#define StOperatorOwnerCheck(operator, role) object_ownercheck(OperatorRelationId, operator, role)
+#define StCollationOwnerCheck(collation, role) object_ownercheck(CollationRelationId, collation, role)
+#define StExtensionOwnerCheck(extension, role) object_ownercheck(ExtensionRelationId, extension, role)
 #endif
 
 /* 17 added the statement to reindex_relation */

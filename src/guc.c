@@ -14,6 +14,7 @@
 #include "guc.h"
 
 bool		st_guc_auto_backoff = true;
+bool		st_guc_block_source_ddl = true;
 double		st_guc_cost_model_safety_margin = 0.8;
 int			st_guc_default_schedule_seconds = 1;
 double		st_guc_differential_max_change_ratio = 0.15;
@@ -77,6 +78,10 @@ st_guc_init(void)
 							 "Refreshes a stream table less often when its refreshes take most of its schedule.",
 							 "A refresh that takes 95 % of a duration schedule doubles the interval, up to eight times; one in time sets it back.",
 							 &st_guc_auto_backoff, true, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("pg_trickle.block_source_ddl",
+							 "Refuses to drop, or give another type to, a column that a stream table uses.",
+							 "Off, the next refresh adapts the stream table to another type, and fails for a column that is gone.",
+							 &st_guc_block_source_ddl, true, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomRealVariable("pg_trickle.cost_model_safety_margin",
 							 "How much less than a delta a recompute must take to be preferred.",
 							 "A stream table of mode AUTO is recomputed after changes of a size whose delta, as measured, takes more than a recompute divided by this.",

@@ -16,6 +16,9 @@ extern bool st_guc_enabled;
 /* Refreshes that take most of their schedule come less often. */
 extern bool st_guc_auto_backoff;
 
+/* Columns that stream tables use are neither dropped nor given another type. */
+extern bool st_guc_block_source_ddl;
+
 /* Schedule of a stream table that follows those that read it, if none does, in seconds. */
 extern int	st_guc_default_schedule_seconds;
 

@@ -14,8 +14,10 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 
+#include "api/redefine.h"
 #include "api/refuse.h"
 #include "api/rename.h"
+#include "api/source_ddl.h"
 #include "apply/apply.h"
 #include "capture/capture.h"
 #include "catalog/depend.h"
@@ -47,6 +49,8 @@ _PG_init(void)
 	st_depend_init();
 	st_refuse_init();
 	st_rename_init();
+	st_redefine_init();
+	st_source_ddl_init();
 	st_refresh_init();
 	st_schedule_init();
 }

@@ -106,17 +106,18 @@ REVOKE ALL ON FUNCTION pgtrickle._on_sql_drop() FROM PUBLIC;
 CREATE OR REPLACE FUNCTION pgtrickle.on_ddl_start()
 RETURNS event_trigger LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_on_ddl_start';
 COMMENT ON FUNCTION pgtrickle.on_ddl_start() IS
-    'Loads the library before DDL that it has a say in: what would change the structure of a stream table is refused, and when the extension is dropped stream tables stay as plain tables without ties to their sources. Before DROP, takes the locks that have to come before those of PostgreSQL. Internal.';
+    'Loads the library before DDL that it has a say in: what would change the structure of a stream table is refused, and when the extension is dropped stream tables stay as plain tables without ties to their sources. While pg_trickle.block_source_ddl is on, ALTER TABLE that drops or retypes a column which a stream table uses is refused. Before DROP, takes the locks that have to come before those of PostgreSQL. Internal.';
 REVOKE ALL ON FUNCTION pgtrickle.on_ddl_start() FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION pgtrickle._on_ddl_end()
 RETURNS event_trigger LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_on_ddl_end';
 COMMENT ON FUNCTION pgtrickle._on_ddl_end() IS
-    'Writes the query of a stream table with the present names when something that it names was renamed or moved. Internal.';
+    'Writes the query of a stream table with the present names when something that it names was renamed or moved, and has those that use what was altered refreshed. Internal.';
 REVOKE ALL ON FUNCTION pgtrickle._on_ddl_end() FROM PUBLIC;
 
 CREATE EVENT TRIGGER pg_trickle_on_ddl_start ON ddl_command_start
     WHEN TAG IN ('DROP EXTENSION', 'DROP OWNED', 'DROP TABLE', 'DROP VIEW', 'DROP MATERIALIZED VIEW', 'DROP FOREIGN TABLE', 'DROP SCHEMA',
+                 'DROP TYPE', 'DROP DOMAIN', 'DROP FUNCTION', 'DROP PROCEDURE', 'DROP ROUTINE', 'DROP AGGREGATE', 'DROP OPERATOR', 'DROP COLLATION',
                  'CREATE SCHEMA', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'CREATE RULE',
                  'ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER SEQUENCE', 'ALTER SCHEMA', 'ALTER EXTENSION',
                  'ALTER TYPE', 'ALTER DOMAIN', 'ALTER COLLATION', 'ALTER OPERATOR', 'ALTER TEXT SEARCH CONFIGURATION', 'ALTER TEXT SEARCH DICTIONARY',
@@ -125,7 +126,8 @@ CREATE EVENT TRIGGER pg_trickle_on_ddl_start ON ddl_command_start
 COMMENT ON EVENT TRIGGER pg_trickle_on_ddl_start IS 'Loads the library before DDL that may concern stream tables.';
 
 CREATE EVENT TRIGGER pg_trickle_ddl_tracker ON ddl_command_end
-    WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER SEQUENCE', 'ALTER SCHEMA', 'ALTER EXTENSION',
+    WHEN TAG IN ('CREATE VIEW', 'CREATE FUNCTION', 'CREATE PROCEDURE', 'CREATE AGGREGATE', 'CREATE POLICY', 'ALTER POLICY',
+                 'ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER SEQUENCE', 'ALTER SCHEMA', 'ALTER EXTENSION',
                  'ALTER TYPE', 'ALTER DOMAIN', 'ALTER COLLATION', 'ALTER OPERATOR', 'ALTER TEXT SEARCH CONFIGURATION', 'ALTER TEXT SEARCH DICTIONARY',
                  'ALTER FUNCTION', 'ALTER PROCEDURE', 'ALTER ROUTINE', 'ALTER AGGREGATE')
     EXECUTE FUNCTION pgtrickle._on_ddl_end();

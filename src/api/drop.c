@@ -8,26 +8,38 @@
  *	  PostgreSQL locks what DROP names first, and calls us only when it is gone:
  *	  too late for the lock order of lifecycle calls (rule J9). So the event
  *	  trigger on ddl_command_start takes our locks for the stream tables that a
- *	  DROP of relations or schemas will meet. What DROP OWNED, and DROP of
- *	  functions and types with CASCADE take along is not known that early; such a
- *	  command can lose a deadlock against a refresh.
+ *	  DROP, or DROP OWNED, will meet, as far as pg_depend tells by then.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/dependency.h"
+#include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_shdepend.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
+#include "commands/extension.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "parser/parse_func.h"
+#include "parser/parse_oper.h"
+#include "parser/parse_type.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -35,11 +47,13 @@
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 
 #include "api/definition.h"
 #include "api/drop.h"
 #include "api/name.h"
 #include "api/restore.h"
+#include "api/source_ddl.h"
 #include "capture/capture.h"
 #include "catalog/depend.h"
 #include "catalog/extension.h"
@@ -161,11 +175,51 @@ lock_for_drop(List *tables)
 	st_definition_lock(sources, st_refresh_lock_order(tables));
 }
 
-/* Lock order: sources and nodes of all that goes, then the stream tables. */
+static List *
+add_address(List *objects, Oid class, Oid object, bool owned)
+{
+	ObjectAddress *address;
+
+	if (!OidIsValid(object) || !owned)
+		return objects;
+	address = palloc(sizeof(ObjectAddress));
+	ObjectAddressSet(*address, class, object);
+	return lappend(objects, address);
+}
+
+/* Of the objects, or with what depends on them. */
+static List *
+stream_tables_going(List *objects, bool cascade)
+{
+	List	   *relations = NIL;
+	List	   *tables = NIL;
+	ListCell   *lc;
+
+	if (cascade)
+		relations = st_depend_reached(objects);
+	foreach(lc, cascade ? NIL : objects)
+	{
+		ObjectAddress *object = lfirst(lc);
+
+		if (object->classId == RelationRelationId && st_is_stream_table(object->objectId))
+			relations = lappend_oid(relations, object->objectId);
+	}
+	foreach(lc, relations)
+		tables = with_readers(tables, lfirst_oid(lc));
+	return tables;
+}
+
+/*
+ * Lock order: sources and nodes of all that goes, then the stream tables. No
+ * event trigger fires for what PostgreSQL drops on our behalf, so all of it has
+ * to be known: also what reads a view that was replaced since its last refresh.
+ */
 void
 st_drop_stream_tables(List *relids, bool cascade)
 {
-	List	   *tables = NIL;
+	ObjectAddresses *addresses = new_object_addresses();
+	List	   *objects = NIL;
+	List	   *tables;
 	ListCell   *lc;
 
 	foreach(lc, relids)
@@ -173,8 +227,9 @@ st_drop_stream_tables(List *relids, bool cascade)
 		st_require_owner(lfirst_oid(lc));
 		if (!cascade)
 			require_no_readers(st_require_stream_table(lfirst_oid(lc)), relids);
-		tables = with_readers(tables, lfirst_oid(lc));
+		objects = add_address(objects, RelationRelationId, lfirst_oid(lc), true);
 	}
+	tables = stream_tables_going(objects, cascade);
 	foreach(lc, tables)
 		st_require_owner(((StStreamTable *) lfirst(lc))->relid);
 	lock_for_drop(tables);
@@ -189,8 +244,13 @@ st_drop_stream_tables(List *relids, bool cascade)
 		forget_stream_table(table);
 		CommandCounterIncrement();
 		ObjectAddressSet(address, RelationRelationId, table->relid);
-		performDeletion(&address, cascade ? DROP_CASCADE : DROP_RESTRICT, 0);
+		if (cascade)
+			add_exact_object_address(&address, addresses);
+		else
+			performDeletion(&address, DROP_RESTRICT, 0);
 	}
+	/* at once, as one may go with another by way of a view */
+	performMultipleDeletions(addresses, DROP_CASCADE, 0);
 }
 
 Datum
@@ -284,63 +344,100 @@ st_sql_on_drop(PG_FUNCTION_ARGS)
 
 /* ----- before plain SQL drops ----- */
 
-/* What a DROP of this relation takes along; nobody has things locked that he may not drop. */
+/* What the statement names, unless the user may not drop it: nobody has things locked that are not his. */
 static List *
-going_with_relation(List *tables, Oid relid, bool cascade)
+add_named(List *objects, ObjectType type, Node *name)
 {
-	ListCell   *lc;
+	Oid			role = GetUserId();
+	Oid			oid;
 
-	if (!OidIsValid(relid) || !StRelationOwnerCheck(relid, GetUserId()))
-		return tables;
-	if (cascade)
+	switch (type)
 	{
-		foreach(lc, st_depend_dependants(RelationRelationId, relid))
-			tables = with_readers(tables, lfirst_oid(lc));
-		return with_readers(tables, relid);
+		case OBJECT_TABLE:
+		case OBJECT_VIEW:
+		case OBJECT_MATVIEW:
+		case OBJECT_FOREIGN_TABLE:
+			oid = RangeVarGetRelid(makeRangeVarFromNameList(castNode(List, name)), NoLock, true);
+			return add_address(objects, RelationRelationId, oid, OidIsValid(oid) && StRelationOwnerCheck(oid, role));
+		case OBJECT_SCHEMA:
+			oid = get_namespace_oid(strVal(name), true);
+			return add_address(objects, NamespaceRelationId, oid, OidIsValid(oid) && StSchemaOwnerCheck(oid, role));
+		case OBJECT_FUNCTION:
+		case OBJECT_PROCEDURE:
+		case OBJECT_ROUTINE:
+		case OBJECT_AGGREGATE:
+			oid = LookupFuncWithArgs(type, castNode(ObjectWithArgs, name), true);
+			return add_address(objects, ProcedureRelationId, oid, OidIsValid(oid) && StFunctionOwnerCheck(oid, role));
+		case OBJECT_TYPE:
+		case OBJECT_DOMAIN:
+			oid = LookupTypeNameOid(NULL, castNode(TypeName, name), true);
+			return add_address(objects, TypeRelationId, oid, OidIsValid(oid) && StTypeOwnerCheck(oid, role));
+		case OBJECT_OPERATOR:
+			oid = LookupOperWithArgs(castNode(ObjectWithArgs, name), true);
+			return add_address(objects, OperatorRelationId, oid, OidIsValid(oid) && StOperatorOwnerCheck(oid, role));
+		case OBJECT_COLLATION:
+			oid = get_collation_oid(castNode(List, name), true);
+			return add_address(objects, CollationRelationId, oid, OidIsValid(oid) && StCollationOwnerCheck(oid, role));
+		case OBJECT_EXTENSION:
+			oid = get_extension_oid(strVal(name), true);
+			return add_address(objects, ExtensionRelationId, oid, OidIsValid(oid) && StExtensionOwnerCheck(oid, role));
+		default:
+			return objects;
 	}
-	return st_is_stream_table(relid) ? lappend(tables, st_stream_table_get(relid)) : tables;
 }
 
+/* What a role owns in this database. */
 static List *
-going_with_schema(List *tables, Oid schema)
+add_owned(List *objects, Oid owner)
 {
-	ListCell   *lc;
+	Relation	rel = table_open(SharedDependRelationId, AccessShareLock);
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
 
-	if (!OidIsValid(schema) || !StSchemaOwnerCheck(schema, GetUserId()))
-		return tables;
-	foreach(lc, st_stream_tables_in(InvalidOid))
-		if (get_rel_namespace(lfirst_oid(lc)) == schema || st_depend_uses_schema(lfirst_oid(lc), schema))
-			tables = with_readers(tables, lfirst_oid(lc));
-	return tables;
+	ScanKeyInit(&keys[0], Anum_pg_shdepend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(AuthIdRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_shdepend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(owner));
+	scan = systable_beginscan(rel, SharedDependReferenceIndexId, true, NULL, 2, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_shdepend form = (Form_pg_shdepend) GETSTRUCT(tuple);
+
+		if (form->dbid == MyDatabaseId && form->deptype == SHARED_DEPENDENCY_OWNER)
+			objects = add_address(objects, form->classid, form->objid, true);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return objects;
 }
 
 static void
-lock_what_goes(DropStmt *drop)
+lock_what_goes(Node *statement)
 {
-	List	   *tables = NIL;
-	bool		cascade = drop->behavior == DROP_CASCADE;
+	List	   *objects = NIL;
+	List	   *tables;
+	DropBehavior behavior = DROP_RESTRICT;
 	ListCell   *lc;
 
-	foreach(lc, drop->objects)
+	if (IsA(statement, DropStmt))
 	{
-		switch (drop->removeType)
+		behavior = ((DropStmt *) statement)->behavior;
+		foreach(lc, ((DropStmt *) statement)->objects)
+			objects = add_named(objects, ((DropStmt *) statement)->removeType, lfirst(lc));
+	}
+	else if (IsA(statement, DropOwnedStmt))
+	{
+		behavior = ((DropOwnedStmt *) statement)->behavior;
+		foreach(lc, ((DropOwnedStmt *) statement)->roles)
 		{
-			case OBJECT_TABLE:
-			case OBJECT_VIEW:
-			case OBJECT_MATVIEW:
-			case OBJECT_FOREIGN_TABLE:
-				tables = going_with_relation(tables,
-											 RangeVarGetRelid(makeRangeVarFromNameList(lfirst(lc)), NoLock, true),
-											 cascade);
-				break;
-			case OBJECT_SCHEMA:
-				if (cascade)
-					tables = going_with_schema(tables, get_namespace_oid(strVal(lfirst(lc)), true));
-				break;
-			default:
-				return;
+			Oid			role = get_rolespec_oid(lfirst_node(RoleSpec, lc), true);
+
+			if (OidIsValid(role) && has_privs_of_role(GetUserId(), role))
+				objects = add_owned(objects, role);
 		}
 	}
+	if (objects == NIL)
+		return;
+	tables = stream_tables_going(objects, behavior == DROP_CASCADE);
 	if (tables && !ST_FAULT("J9 drop"))
 		lock_for_drop(tables);
 }
@@ -360,7 +457,8 @@ st_sql_on_ddl_start(PG_FUNCTION_ARGS)
 				 errmsg("not called by an event trigger")));
 	st_restore_if_moved();
 	statement = ((EventTriggerData *) fcinfo->context)->parsetree;
-	if (IsA(statement, DropStmt) && OidIsValid(st_internal_relation("pgt_stream_tables", true)))
-		lock_what_goes((DropStmt *) statement);
+	st_source_ddl_begin(statement);
+	if (OidIsValid(st_internal_relation("pgt_stream_tables", true)))
+		lock_what_goes(statement);
 	PG_RETURN_NULL();
 }

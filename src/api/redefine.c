@@ -338,7 +338,8 @@ tell(StStreamTable *table, const ColumnChanges *changes)
 /* ----- the catalog ----- */
 
 static void
-update_catalog(StStreamTable *table, StDefinition *definition, bool emptied)
+update_catalog(StStreamTable *table, StDefinition *definition, const char *text, List *settings,
+			   const char *search_path, bool emptied)
 {
 	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, INT4OID, INT4OID, BOOLOID};
 	Datum		values[6] = {Int64GetDatum(table->pgt_id)};
@@ -346,14 +347,14 @@ update_catalog(StStreamTable *table, StDefinition *definition, bool emptied)
 	Oid			query_types[] = {INT8OID, TEXTOID, TEXTARRAYOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
 	Datum		query[8] = {Int64GetDatum(table->pgt_id)};
 
-	values[1] = CStringGetTextDatum(definition->text);
+	values[1] = CStringGetTextDatum(text);
 	values[2] = CStringGetTextDatum(definition->mode);
 	nulls[3] = st_row_limit(definition->query, definition->query->limitCount, &values[3]) ? ' ' : 'n';
 	nulls[4] = nulls[3] == ' ' && st_row_limit(definition->query, definition->query->limitOffset, &values[4]) ? ' ' : 'n';
 	values[5] = BoolGetDatum(emptied);
 	query[1] = CStringGetTextDatum(nodeToString(definition->query));
-	query[2] = st_text_array(st_settings_now());
-	query[3] = CStringGetTextDatum(GetConfigOption("search_path", false, false));
+	query[2] = st_text_array(settings);
+	query[3] = CStringGetTextDatum(search_path);
 	query[4] = CStringGetTextDatum(st_query_views_fingerprint(definition->query));
 	query[5] = CStringGetTextDatum(st_query_functions_fingerprint(definition->query));
 	query[6] = CStringGetTextDatum(nodeToString(definition->analysed));
@@ -380,12 +381,12 @@ update_catalog(StStreamTable *table, StDefinition *definition, bool emptied)
 
 /* What the query is to the owner, whose rights it has (rule J15). */
 static void
-decide(StDefinition *definition, Oid owner)
+decide(StDefinition *definition, const char *text, Oid owner, List *settings)
 {
 	StOwnerScope scope;
 
-	st_owner_enter(&scope, owner, st_settings_now());
-	st_statement_check_permissions(st_statement_from_query(CurrentMemoryContext, definition->query, definition->text));
+	st_owner_enter(&scope, owner, settings);
+	st_statement_check_permissions(st_statement_from_query(CurrentMemoryContext, definition->query, text));
 	st_definition_decide(definition);
 	st_definition_prepare_copies(definition);
 	st_owner_leave(&scope);
@@ -403,17 +404,84 @@ leave_sources(StDefinition *definition, List *captured, List *copies)
 	st_poll_drop_unused();
 }
 
+/* Everything is locked for the change of columns that the query needs. */
+static ColumnChanges *
+lock_all(StStreamTable **table, StDefinition *definition, List **captured)
+{
+	Oid			relid = definition->relid;
+	ColumnChanges *changes;
+
+	*captured = st_captured_sources((*table)->pgt_id);
+	st_definition_lock(list_concat(st_definition_sources(definition), list_copy(*captured)),
+					   nodes_concerned(*table, definition->query));
+	changes = compare_columns(relid, definition->query);
+	LockRelationOid(relid, has_changes(changes) ? AccessExclusiveLock : ShareRowExclusiveLock);
+	/* somebody else may have altered or dropped it while we waited */
+	*table = st_require_stream_table(relid);
+	*captured = st_captured_sources((*table)->pgt_id);
+	return compare_columns(relid, definition->query);
+}
+
+/*
+ * Make the stream table that of the definition, but for its contents. Returns
+ * whether rows are found as before. "index": make the index of another identity
+ * now, and not after the table was filled.
+ */
+static bool
+remake(StStreamTable *table, StDefinition *definition, ColumnChanges *changes, bool fill, bool index)
+{
+	Oid			relid = definition->relid;
+	AttrNumber *positions = definition->identity.keys;
+	StIdentity	old_identity = {table->identity_kind, table->nkeys, table->keys};
+	bool		same_identity;
+
+	st_definition_map_identity(definition);
+	same_identity = keeps_identity(&old_identity, definition, changes);
+	if (fill)
+		st_definition_fill_copies(definition);
+	if (definition->sources)
+		st_install_capture_as(table, definition, st_relation_owner(relid));
+	if (has_changes(changes))
+	{
+		if (!same_identity)
+			st_identity_drop_index(relid, &old_identity);
+		change_columns(table, changes);
+		/* some keys may be new columns */
+		definition->identity.keys = positions;
+		st_definition_map_identity(definition);
+	}
+	st_frontier_delete(table->pgt_id);
+	CommandCounterIncrement();
+	for (int i = 0; i < table->nstates; i++)
+		st_extension_drop_relation(table->states[i]);
+	st_definition_create_states(definition, table->pgt_id);
+	st_definition_create_indexes(definition, !same_identity && index);
+	return same_identity;
+}
+
+static void
+drop_old_identity(StStreamTable *table, const ColumnChanges *changes, bool same_identity)
+{
+	StIdentity	old_identity = {table->identity_kind, table->nkeys, table->keys};
+
+	if (!same_identity && !has_changes(changes))
+		st_identity_drop_index(table->relid, &old_identity);
+}
+
+static bool
+is_to_be_filled(StStreamTable *table)
+{
+	return table->populated && strcmp(table->status, "SUSPENDED") != 0;
+}
+
 void
 st_redefine(Oid relid, const char *query_text, const char *mode)
 {
 	StStreamTable *table = st_require_stream_table(relid);
 	StDefinition definition = {.name = table->name, .relid = relid, .text = query_text};
-	StIdentity	old_identity;
-	AttrNumber *positions;
 	ColumnChanges *changes;
 	List	   *captured;
 	bool		same_identity;
-	bool		fill;
 
 	definition.requested_mode = st_parse_mode(mode ? mode : st_stream_table_requested_mode(table));
 	definition.analysed = st_query_parse(query_text);
@@ -421,47 +489,14 @@ st_redefine(Oid relid, const char *query_text, const char *mode)
 	st_query_check(definition.query, query_text);
 	st_require_fresh_snapshot();
 	check_cycles(table, definition.query);
-	decide(&definition, st_relation_owner(relid));
-	positions = definition.identity.keys;
-	captured = st_captured_sources(table->pgt_id);
-	st_definition_lock(list_concat(st_definition_sources(&definition), list_copy(captured)),
-					   nodes_concerned(table, definition.query));
-	changes = compare_columns(relid, definition.query);
-	LockRelationOid(relid, has_changes(changes) ? AccessExclusiveLock : ShareRowExclusiveLock);
-	/* somebody else may have altered or dropped it while we waited */
-	table = st_require_stream_table(relid);
-	captured = st_captured_sources(table->pgt_id);
-	changes = compare_columns(relid, definition.query);
+	decide(&definition, query_text, st_relation_owner(relid), st_settings_now());
+	changes = lock_all(&table, &definition, &captured);
 	check_readers(table, changes);
-	fill = table->populated && strcmp(table->status, "SUSPENDED") != 0;
-
-	old_identity.kind = table->identity_kind;
-	old_identity.nkeys = table->nkeys;
-	old_identity.keys = table->keys;
-	st_definition_map_identity(&definition);
-	same_identity = keeps_identity(&old_identity, &definition, changes);
-	if (fill)
-		st_definition_fill_copies(&definition);
-	if (definition.sources)
-		st_install_capture_as(table, &definition, st_relation_owner(relid));
-	if (has_changes(changes))
-	{
-		if (!same_identity)
-			st_identity_drop_index(relid, &old_identity);
-		change_columns(table, changes);
-		/* some keys may be new columns */
-		definition.identity.keys = positions;
-		st_definition_map_identity(&definition);
-	}
+	same_identity = remake(table, &definition, changes, is_to_be_filled(table), changes->retyped == NIL);
 	tell(table, changes);
-	st_frontier_delete(table->pgt_id);
-	CommandCounterIncrement();
-	for (int i = 0; i < table->nstates; i++)
-		st_extension_drop_relation(table->states[i]);
-	st_definition_create_states(&definition, table->pgt_id);
-	st_definition_create_indexes(&definition, !same_identity && !changes->retyped);
-	update_catalog(table, &definition, changes->retyped != NIL);
-	if (fill)
+	update_catalog(table, &definition, query_text, st_settings_now(), GetConfigOption("search_path", false, false),
+				   changes->retyped != NIL);
+	if (is_to_be_filled(table))
 	{
 		StRefreshOutcome outcome;
 
@@ -471,6 +506,91 @@ st_redefine(Oid relid, const char *query_text, const char *mode)
 	if (changes->retyped && !same_identity)
 		(void) st_identity_create_index(relid, &definition.identity);
 	leave_sources(&definition, captured, table->copies);
-	if (!same_identity && !has_changes(changes))
-		st_identity_drop_index(relid, &old_identity);
+	drop_old_identity(table, changes, same_identity);
+}
+
+/* ----- what it reads has changed ----- */
+
+/*
+ * The query as it is meant now: its views expanded again, or, where types have
+ * changed, its text analysed again. That text has all names in full, as they
+ * are now, so nobody can put something else in their place.
+ */
+static void
+analyse_again(StStreamTable *table, StDefinition *definition, bool retyped)
+{
+	StOwnerScope scope;
+
+	definition->requested_mode = st_stream_table_requested_mode(table);
+	st_owner_enter(&scope, st_relation_owner(table->relid), table->settings);
+	if (retyped)
+	{
+		definition->text = st_stream_table_query_text(table);
+		definition->analysed = st_query_parse(definition->text);
+	}
+	else
+		definition->analysed = castNode(Query, stringToNode(st_stream_table_analysed(table)));
+	definition->query = st_query_rewrite(definition->analysed);
+	st_query_check(definition->query, definition->text);
+	st_owner_leave(&scope);
+}
+
+typedef struct AdaptContext
+{
+	const StStreamTable *table;
+	const char *reason;
+} AdaptContext;
+
+static void
+tell_why(void *arg)
+{
+	AdaptContext *context = arg;
+
+	errcontext("adapting stream table \"%s.%s\", as %s", context->table->schema, context->table->name, context->reason);
+}
+
+static const char *
+adapt(Oid relid)
+{
+	StStreamTable *table = st_stream_table_get(relid);
+	AdaptContext context;
+	ErrorContextCallback callback = {error_context_stack, tell_why, &context};
+	StDefinition definition = {.relid = relid};
+	ColumnChanges *changes;
+	List	   *captured;
+	const char *reason;
+	bool		retyped;
+	bool		same_identity;
+
+	if (table == NULL || (reason = st_entry_outdated(table, &retyped)) == NULL)
+		return NULL;
+	context.table = table;
+	context.reason = reason;
+	error_context_stack = &callback;
+	st_require_fresh_snapshot();
+	analyse_again(table, &definition, retyped);
+	check_cycles(table, definition.query);
+	decide(&definition, table->query, st_relation_owner(relid), table->settings);
+	changes = lock_all(&table, &definition, &captured);
+	/* whoever had it may have done it */
+	if (st_entry_outdated(table, &retyped) == NULL)
+	{
+		error_context_stack = callback.previous;
+		return NULL;
+	}
+	/* those who read its columns are adapted after it */
+	same_identity = remake(table, &definition, changes, is_to_be_filled(table), true);
+	update_catalog(table, &definition, table->query, table->settings, table->search_path, changes->retyped != NIL);
+	leave_sources(&definition, captured, table->copies);
+	drop_old_identity(table, changes, same_identity);
+	error_context_stack = callback.previous;
+	ereport(NOTICE,
+			(errmsg("stream table \"%s.%s\" is adapted and recomputed: %s", table->schema, table->name, reason)));
+	return reason;
+}
+
+void
+st_redefine_init(void)
+{
+	st_refresh_adapt = adapt;
 }

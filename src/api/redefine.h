@@ -19,6 +19,9 @@
  */
 extern void st_redefine(Oid relid, const char *query_text, const char *mode);
 
+/* Lets refreshes bring definitions up to date; from _PG_init only. */
+extern void st_redefine_init(void);
+
 /* Sources that a stream table has captured so far, by OID. */
 extern List *st_captured_sources(int64 pgt_id);
 

@@ -40,6 +40,7 @@
 #include "utils/syscache.h"
 
 #include "api/rename.h"
+#include "api/source_ddl.h"
 #include "catalog/depend.h"
 #include "catalog/extension.h"
 #include "catalog/stream_table.h"
@@ -203,8 +204,9 @@ st_sql_on_ddl_end(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("not called by an event trigger")));
 	renames = NIL;
-	if (done == NIL || !OidIsValid(st_internal_relation("pgt_stream_tables", true)))
+	if (!OidIsValid(st_internal_relation("pgt_stream_tables", true)))
 		PG_RETURN_NULL();
+	st_source_ddl_end();
 	foreach(lc, done)
 	{
 		Rename	   *rename = lfirst(lc);

@@ -31,10 +31,12 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_rewrite.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/fmgroids.h"
+#include "utils/hsearch.h"
 #include "utils/rel.h"
 
 #include "catalog/depend.h"
@@ -149,6 +151,91 @@ st_depend_dependants(Oid class, Oid object)
 			tables = lappend_oid(tables, form->objid);
 	}
 	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return tables;
+}
+
+/* InvalidOid for a rule that stands for itself. */
+static Oid
+view_of_rule(Oid rule)
+{
+	Relation	rel = table_open(RewriteRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Oid			view = InvalidOid;
+
+	ScanKeyInit(&key, Anum_pg_rewrite_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(rule));
+	scan = systable_beginscan(rel, RewriteOidIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple) && strcmp(NameStr(((Form_pg_rewrite) GETSTRUCT(tuple))->rulename), "_RETURN") == 0)
+		view = ((Form_pg_rewrite) GETSTRUCT(tuple))->ev_class;
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return view;
+}
+
+List *
+st_depend_reached(List *objects)
+{
+	Relation	rel = table_open(DependRelationId, AccessShareLock);
+	List	   *todo = list_copy(objects);
+	List	   *tables = NIL;
+	HTAB	   *seen;
+	HASHCTL		ctl;
+
+	ctl.keysize = sizeof(ObjectAddress);
+	ctl.entrysize = sizeof(ObjectAddress);
+	ctl.hcxt = CurrentMemoryContext;
+	seen = hash_create("pg_trickle objects to be dropped", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	while (todo != NIL)
+	{
+		ObjectAddress object = *(ObjectAddress *) llast(todo);
+		ScanKeyData keys[2];
+		SysScanDesc scan;
+		HeapTuple	tuple;
+		bool		known;
+
+		CHECK_FOR_INTERRUPTS();
+		todo = list_delete_last(todo);
+		/* parts of an object as the whole: few objects have columns that others depend on */
+		object.objectSubId = 0;
+		(void) hash_search(seen, &object, HASH_ENTER, &known);
+		if (known)
+			continue;
+		if (object.classId == RelationRelationId && st_is_stream_table(object.objectId))
+			tables = lappend_oid(tables, object.objectId);
+		ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object.classId));
+		ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object.objectId));
+		scan = systable_beginscan(rel, DependReferenceIndexId, true, NULL, 2, keys);
+		while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		{
+			Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+			ObjectAddress *dependant;
+
+			/* a view's query is part of the view, which goes with it */
+			if (form->classid == RewriteRelationId)
+			{
+				Oid			view = view_of_rule(form->objid);
+
+				if (OidIsValid(view))
+				{
+					dependant = palloc(sizeof(ObjectAddress));
+					ObjectAddressSet(*dependant, RelationRelationId, view);
+					todo = lappend(todo, dependant);
+				}
+				continue;
+			}
+			/* a column goes alone, with what depends on it as on the whole; nothing is asked of its relation */
+			if (form->objsubid != 0 && form->classid == RelationRelationId)
+				continue;
+			dependant = palloc(sizeof(ObjectAddress));
+			ObjectAddressSet(*dependant, form->classid, form->objid);
+			todo = lappend(todo, dependant);
+		}
+		systable_endscan(scan);
+	}
+	hash_destroy(seen);
 	table_close(rel, AccessShareLock);
 	return tables;
 }

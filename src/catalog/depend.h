@@ -26,6 +26,13 @@ extern List *st_depend_dependants(Oid class, Oid object);
 extern bool st_depend_uses_schema(Oid relid, Oid schema);
 
 /*
+ * OIDs of the stream tables that dropping these objects (of ObjectAddress) with
+ * CASCADE would take along, by whatever rows of pg_depend; those among the
+ * objects, too. It may be a few more: a column stands for its relation.
+ */
+extern List *st_depend_reached(List *objects);
+
+/*
  * Watch for the end of the extension: the stream tables that it leaves behind
  * are plain tables and lose these dependencies (rule J6). From _PG_init only.
  */

@@ -301,6 +301,27 @@ function_hash(Oid function)
 	return hash;
 }
 
+/* Whose rights a view has, and its options: security_barrier, security_invoker. */
+static void
+append_view(StringInfo text, Oid view)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(view));
+	bool		isnull;
+	Datum		options;
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	appendStringInfo(text, "%u ", ((Form_pg_class) GETSTRUCT(tuple))->relowner);
+	options = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_reloptions, &isnull);
+	if (!isnull)
+	{
+		struct varlena *bytes = PG_DETOAST_DATUM_PACKED(options);
+
+		appendStringInfo(text, "%08x ", hash_bytes((const unsigned char *) VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)));
+	}
+	ReleaseSysCache(tuple);
+}
+
 char *
 st_query_views_fingerprint(Query *query)
 {
@@ -309,9 +330,12 @@ st_query_views_fingerprint(Query *query)
 
 	initStringInfo(&text);
 	foreach(lc, st_query_views(query))
+	{
 		append_row(&text, lfirst_oid(lc),
 				   SearchSysCache2(RULERELNAME, ObjectIdGetDatum(lfirst_oid(lc)),
 								   CStringGetDatum("_RETURN")));
+		append_view(&text, lfirst_oid(lc));
+	}
 	return text.data;
 }
 

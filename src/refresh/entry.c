@@ -266,56 +266,91 @@ key_positions(StEntry *entry, const AttrNumber *columns)
 	return keys;
 }
 
-/* A column of a source or of a row type must be what the tree says. */
-static void
-check_attribute(Oid relid, AttrNumber attnum, Oid type, int32 typmod, Oid collation)
+/* ----- is the stored tree still right? ----- */
+
+typedef struct TypesContext
 {
-	HeapTuple	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attnum));
+	List	   *queries;		/* those around, the innermost first */
+	bool	   *changed;		/* something has another type */
+} TypesContext;
 
-	if (HeapTupleIsValid(tuple))
-	{
-		Form_pg_attribute att = (Form_pg_attribute) GETSTRUCT(tuple);
-		bool		same = att->atttypid == type && att->atttypmod == typmod && att->attcollation == collation;
-
-		ReleaseSysCache(tuple);
-		if (same)
-			return;
-	}
+static void
+raise_dropped(Oid relid, const char *name)
+{
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-			 errmsg("upstream table schema changed: column %d of \"%s\" was dropped or changed its type",
-					attnum, get_rel_name(relid)),
-			 errhint("Drop the stream table and create it again.")));
+			 errmsg("upstream table schema changed: column \"%s\" of \"%s\" was dropped", name, get_rel_name(relid)),
+			 errhint("Give the stream table another query with pgtrickle.alter_stream_table(), or drop it.")));
+}
+
+/* Of a row type, or what stands for one that was dropped. */
+static const char *
+attribute_name(Oid relid, AttrNumber attnum)
+{
+	char	   *name = get_attname(relid, attnum, true);
+
+	return name && get_attnum(relid, name) == attnum ? name : psprintf("number %d", attnum);
+}
+
+/*
+ * A column of a source or of a row type must be what the tree says; "name" is
+ * what it was called when the tree was made.
+ */
+static void
+check_attribute(Oid relid, AttrNumber attnum, const char *name, Oid type, int32 typmod, Oid collation, bool *changed)
+{
+	HeapTuple	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attnum));
+	Form_pg_attribute att;
+
+	if (!HeapTupleIsValid(tuple) || ((Form_pg_attribute) GETSTRUCT(tuple))->attisdropped)
+	{
+		/* there may be another one of this name */
+		if (get_attnum(relid, name) <= 0)
+			raise_dropped(relid, name);
+		*changed = true;
+	}
+	if (!HeapTupleIsValid(tuple))
+		return;
+	att = (Form_pg_attribute) GETSTRUCT(tuple);
+	if (att->atttypid != type || att->atttypmod != typmod || att->attcollation != collation)
+		*changed = true;
+	ReleaseSysCache(tuple);
 }
 
 /*
  * The stored tree names columns by number and carries their types: both must
- * still be the source's, or the tree would read what is not there. "arg" is
- * the list of queries around, the innermost first. Columns of a join are
- * looked at where they are used: those that nobody uses may change.
+ * still be the source's, or the tree would read what is not there. Columns of a
+ * join are looked at where they are used: those that nobody uses may change.
  */
 static bool
 types_walker(Node *node, void *arg)
 {
-	List	   *queries = arg;
+	TypesContext *context = arg;
 
 	if (node == NULL)
 		return false;
 	check_stack_depth();
 	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, types_walker, lcons(node, list_copy(queries)),
-								 QTW_IGNORE_JOINALIASES);
+	{
+		TypesContext inner = {lcons(node, list_copy(context->queries)), context->changed};
+
+		return query_tree_walker((Query *) node, types_walker, &inner, QTW_IGNORE_JOINALIASES);
+	}
 	if (IsA(node, Var) && ((Var *) node)->varattno > 0)
 	{
 		Var		   *var = (Var *) node;
-		Query	   *query = list_nth_node(Query, queries, var->varlevelsup);
+		Query	   *query = list_nth_node(Query, context->queries, var->varlevelsup);
 		RangeTblEntry *rte = rt_fetch(var->varno, query->rtable);
 
 		if (rte->rtekind == RTE_RELATION && rte->relkind != RELKIND_VIEW)
-			check_attribute(rte->relid, var->varattno, var->vartype, var->vartypmod, var->varcollid);
+			check_attribute(rte->relid, var->varattno, strVal(list_nth(rte->eref->colnames, var->varattno - 1)),
+							var->vartype, var->vartypmod, var->varcollid, context->changed);
 		else if (rte->rtekind == RTE_JOIN)
-			return types_walker(list_nth(rte->joinaliasvars, var->varattno - 1),
-								list_copy_tail(queries, var->varlevelsup));
+		{
+			TypesContext outer = {list_copy_tail(context->queries, var->varlevelsup), context->changed};
+
+			return types_walker(list_nth(rte->joinaliasvars, var->varattno - 1), &outer);
+		}
 		return false;
 	}
 	if (IsA(node, FieldSelect))
@@ -324,9 +359,36 @@ types_walker(Node *node, void *arg)
 		Oid			relid = get_typ_typrelid(getBaseType(exprType((Node *) field->arg)));
 
 		if (OidIsValid(relid))
-			check_attribute(relid, field->fieldnum, field->resulttype, field->resulttypmod, field->resultcollid);
+			check_attribute(relid, field->fieldnum, attribute_name(relid, field->fieldnum), field->resulttype,
+							field->resulttypmod, field->resultcollid, context->changed);
 	}
 	return expression_tree_walker(node, types_walker, arg);
+}
+
+/*
+ * Why the stored tree is no longer what the query means, or NULL. Raises if it
+ * cannot be brought up to date. Its sources are locked.
+ */
+static const char *
+why_outdated(StStreamTable *table, Query *query, bool *retyped)
+{
+	TypesContext context = {NIL, retyped};
+	ListCell   *lc;
+
+	*retyped = false;
+	foreach(lc, st_query_sources(query))
+		if (get_rel_name(lfirst_oid(lc)) == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_TABLE),
+					 errmsg("upstream table dropped: a source of \"%s.%s\" does not exist",
+							table->schema, table->name),
+					 errhint("Drop the stream table, or create it again.")));
+	(void) types_walker((Node *) query, &context);
+	if (*retyped)
+		return "a column of a source has another type";
+	if (strcmp(table->views_fingerprint, st_query_views_fingerprint(query)) != 0 && !ST_FAULT("E16 view"))
+		return "a view was replaced";
+	return NULL;
 }
 
 /*
@@ -406,11 +468,53 @@ unindexed_lookups(StStreamTable *table)
 	return result;
 }
 
+static const char other_states[] = "the query needs other states than it was created with";
+
+/* Are the state tables those of the tree? */
+static bool
+states_fit(StStreamTable *table, StTree *tree)
+{
+	if (list_length(tree->nodes) != table->nstates)
+		return false;
+	for (int i = 0; i < table->nstates; i++)
+	{
+		Relation	rel = table_open(table->states[i], AccessShareLock);
+		TupleDesc	is = RelationGetDescr(rel);
+		TupleDesc	wanted = st_state_desc(list_nth(tree->nodes, i));
+		bool		same = is->natts == wanted->natts;
+
+		for (int j = 0; same && j < wanted->natts; j++)
+			same = TupleDescAttr(is, j)->atttypid == TupleDescAttr(wanted, j)->atttypid &&
+				strcmp(NameStr(TupleDescAttr(is, j)->attname), NameStr(TupleDescAttr(wanted, j)->attname)) == 0;
+		table_close(rel, AccessShareLock);
+		if (!same)
+			return false;
+	}
+	return true;
+}
+
+/* The nodes of a query that is to be maintained, or NULL and why there are none for now. As the owner. */
+static StTree *
+build_tree(StStreamTable *table, Query *query, Oid owner, const char **reason)
+{
+	StTree	   *tree;
+
+	if (st_query_polls(query))
+		query = st_poll_replaced(query, owner, table->copies);
+	*reason = "there is no copy of a source as its owner sees it";
+	if (query == NULL)
+		return NULL;
+	tree = st_query_build(query, true, unindexed_lookups(table));
+	*reason = tree->reason;
+	if (*reason == NULL && !states_fit(table, tree))
+		*reason = other_states;
+	return *reason ? NULL : tree;
+}
+
 static void
 fill_entry(StEntry *entry, StStreamTable *table, Query *query)
 {
 	StTree	   *tree = NULL;
-	Query	   *query_of_copies = query;
 	StIdentity	identity;
 	AttrNumber *columns;
 	StOwnerScope scope;
@@ -426,20 +530,9 @@ fill_entry(StEntry *entry, StStreamTable *table, Query *query)
 	}
 	else if (strcmp(table->refresh_mode, "FULL") != 0)
 	{
-		if (st_query_polls(query))
-			query_of_copies = st_poll_replaced(query, entry->owner, table->copies);
-		tree = query_of_copies ? st_query_build(query_of_copies, true, unindexed_lookups(table)) : NULL;
-		if (tree == NULL)
-		{
-			entry->reason = "there is no copy of a source as its owner sees it";
-			entry->stays_stale = true;
-		}
-		else if (tree->reason || list_length(tree->nodes) != table->nstates)
-		{
-			entry->reason = tree->reason ? tree->reason : "the query needs other states than it was created with";
-			entry->stays_stale = true;
-			tree = NULL;
-		}
+		tree = build_tree(table, query, entry->owner, &entry->reason);
+		entry->stays_stale = tree == NULL;
+		entry->needs_states = tree == NULL && entry->reason == other_states;
 	}
 	entry->original = st_statement_from_query(entry->context, query, table->query);
 	entry->njoins = st_count_joins(query);
@@ -476,8 +569,9 @@ fill_entry(StEntry *entry, StStreamTable *table, Query *query)
 	st_owner_leave(&scope);
 }
 
-Query *
-st_stored_query(StStreamTable *table)
+/* What the stored tree says, as it stands; locks what it reads. */
+static Query *
+read_query(StStreamTable *table)
 {
 	Query	   *query;
 	ListCell   *lc;
@@ -485,23 +579,59 @@ st_stored_query(StStreamTable *table)
 	st_require_accepted_owner(table);
 	query = ST_FAULT("F6") ? st_query_analyze(table->query) : castNode(Query, stringToNode(st_stream_table_tree(table)));
 	foreach(lc, st_query_sources(query))
-	{
 		LockRelationOid(lfirst_oid(lc), AccessShareLock);
-		if (get_rel_name(lfirst_oid(lc)) == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_TABLE),
-					 errmsg("upstream table dropped: a source of \"%s.%s\" does not exist",
-							table->schema, table->name),
-					 errhint("Drop the stream table, or create it again.")));
-	}
-	if (strcmp(table->views_fingerprint, st_query_views_fingerprint(query)) != 0 && !ST_FAULT("E16 view"))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-				 errmsg("upstream table schema changed: a view that \"%s.%s\" reads was replaced",
-						table->schema, table->name),
-				 errhint("Drop the stream table and create it again.")));
-	(void) types_walker((Node *) query, NIL);
 	return query;
+}
+
+Query *
+st_stored_query(StStreamTable *table)
+{
+	Query	   *query = read_query(table);
+	bool		retyped;
+	const char *reason = why_outdated(table, query, &retyped);
+
+	/* a refresh adapts it before it takes a lock (refresh.c), so another one will */
+	if (reason)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("upstream table schema changed: the definition of \"%s.%s\" is out of date",
+						table->schema, table->name),
+				 errdetail("Since it was made, %s.", reason),
+				 errhint("The next refresh of the stream table brings it up to date.")));
+	return query;
+}
+
+const char *
+st_entry_outdated(StStreamTable *table, bool *retyped)
+{
+	EntrySlot  *slot = entries ? hash_search(entries, &table->relid, HASH_FIND, NULL) : NULL;
+	Query	   *query;
+	const char *reason;
+	ListCell   *lc;
+
+	*retyped = false;
+	AcceptInvalidationMessages();
+	if (slot && slot->entry->valid && !slot->entry->needs_states)
+		return NULL;
+	query = read_query(table);
+	reason = why_outdated(table, query, retyped);
+	/* that a recompute is due each time is what there is to see of it */
+	if (reason == NULL && table->needs_reinit && strcmp(table->refresh_mode, "FULL") != 0)
+	{
+		Oid			owner = st_relation_owner(table->relid);
+		StOwnerScope scope;
+		const char *ignored;
+
+		st_owner_enter(&scope, owner, table->settings);
+		if (!row_security_walker((Node *) query, &owner) && build_tree(table, query, owner, &ignored) == NULL &&
+			ignored == other_states)
+			reason = other_states;
+		st_owner_leave(&scope);
+	}
+	/* who adapts it locks in another order */
+	foreach(lc, st_query_sources(query))
+		UnlockRelationOid(lfirst_oid(lc), AccessShareLock);
+	return reason;
 }
 
 /* Nobody asks for it again; who has it may still use it. */

@@ -69,7 +69,17 @@ typedef struct GroupMember
 	StEntry    *entry;
 	int			nsources;
 	StSourceDelta *sources;
+	const char *adapted;		/* why its definition was made anew, or NULL */
 } GroupMember;
+
+/* a stream table whose definition was made anew, and why */
+typedef struct Adapted
+{
+	Oid			relid;
+	const char *reason;
+} Adapted;
+
+const char *(*st_refresh_adapt) (Oid relid) = NULL;
 
 /* OIDs of the stream tables that this session is refreshing, in outer calls too */
 static List *being_refreshed = NIL;
@@ -167,6 +177,67 @@ nodes_along(StStreamTable *table, List *along)
 	return nodes;
 }
 
+/* What is to be refreshed, in the order of locks. */
+static List *
+nodes_of(Oid relid, bool all, List *along)
+{
+	StStreamTable *table = st_stream_table_get(relid);
+
+	if (table == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("stream table not found: \"%s\"",
+						get_rel_name(relid) ? get_rel_name(relid) : psprintf("%u", relid))));
+	return all ? st_refresh_nodes(table) : nodes_along(table, along);
+}
+
+/*
+ * Bring definitions up to date that an alteration of what they read has
+ * outdated, before any lock is taken: upstreams first, whose columns may get
+ * other types by that. What they read may be something else afterwards.
+ */
+static List *
+adapt(Oid relid, bool all, List *along, List **adapted)
+{
+	List	   *nodes;
+	bool		again;
+
+	do
+	{
+		again = false;
+		nodes = nodes_of(relid, all, along);
+		for (int i = list_length(nodes) - 1; i >= 0; i--)
+		{
+			Adapted    *one;
+			const char *reason;
+
+			at_relation = ((StStreamTable *) list_nth(nodes, i))->relid;
+			check_not_being_refreshed(at_relation);
+			reason = st_refresh_adapt ? st_refresh_adapt(at_relation) : NULL;
+			if (reason == NULL)
+				continue;
+			again = true;
+			one = palloc(sizeof(Adapted));
+			one->relid = at_relation;
+			one->reason = reason;
+			*adapted = lappend(*adapted, one);
+		}
+	} while (again);
+	at_relation = relid;
+	return nodes;
+}
+
+static const char *
+why_adapted(List *adapted, Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, adapted)
+		if (((Adapted *) lfirst(lc))->relid == relid)
+			return ((Adapted *) lfirst(lc))->reason;
+	return NULL;
+}
+
 /*
  * Upstreams before the stream tables that read them. Returns false if the
  * one asked for is being refreshed elsewhere; an upstream is waited for. No
@@ -175,19 +246,15 @@ nodes_along(StStreamTable *table, List *along)
 static bool
 collect(Oid relid, bool all, List *along, List **members)
 {
-	StStreamTable *table = st_stream_table_get(relid);
+	StStreamTable *table;
 	List	   *nodes;
 	List	   *copies = NIL;
+	List	   *adapted = NIL;
 	ListCell   *lc;
 
 	at_relation = relid;
 	check_not_being_refreshed(relid);
-	if (table == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("stream table not found: \"%s\"",
-						get_rel_name(relid) ? get_rel_name(relid) : psprintf("%u", relid))));
-	nodes = all ? st_refresh_nodes(table) : nodes_along(table, along);
+	nodes = adapt(relid, all, along, &adapted);
 	foreach(lc, nodes)
 	{
 		table = lfirst(lc);
@@ -233,6 +300,7 @@ collect(Oid relid, bool all, List *along, List **members)
 		entry->table->max_joins = table->max_joins;
 		entry->table->fused = table->fused;
 		*members = lappend(*members, make_member(entry));
+		((GroupMember *) llast(*members))->adapted = why_adapted(adapted, entry->relid);
 	}
 
 	/*
@@ -684,7 +752,9 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 	if (strcmp(entry->functions_fingerprint, entry->table->functions_fingerprint) != 0 && !ST_FAULT("E16"))
 		changed = st_functions_are_same(entry->functions_fingerprint, entry->table->functions_fingerprint) ?
 			"a type was altered" : "a function was replaced";
-	if (initial)
+	if (member->adapted)
+		reason = member->adapted;
+	else if (initial)
 		reason = "first fill";
 	else if (entry->program == NULL)
 		reason = entry->reason;
@@ -761,7 +831,7 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 	st_progress_phase(ST_PHASE_FINISHING);
 	set_constraints(entry->relid, true);
 	outcome->reason = reason;
-	outcome->action = recomputed ? (entry->table->needs_reinit ? "REINITIALIZE" : "FULL") : "DIFFERENTIAL";
+	outcome->action = !recomputed ? "DIFFERENTIAL" : entry->table->needs_reinit || member->adapted ? "REINITIALIZE" : "FULL";
 	write_frontiers(member, snapshot, recomputed);
 	write_clock(entry);
 	ST_STOP_POINT("frontiers written");

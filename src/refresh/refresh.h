@@ -77,6 +77,7 @@ typedef struct StEntry
 								 * there is none */
 	bool		stays_stale;	/* its logs are not read meanwhile: recompute
 								 * until they are */
+	bool		needs_states;	/* that is so until the definition is adapted */
 	StStatement *original;		/* the user's query as it stands */
 	TupleDesc	desc;			/* result columns, in the query's order */
 	AttrNumber *keys;			/* those of the identity, 1.. in "desc" */
@@ -103,6 +104,21 @@ extern List *st_entry_sources(StStreamTable *table);
  * its sources.
  */
 extern Query *st_stored_query(StStreamTable *table);
+
+/*
+ * Why the stored definition of a stream table is no longer what its query means,
+ * since something that it reads was altered; NULL: it is. "retyped": its text
+ * must be analysed again, not only its views expanded. Raises as
+ * st_stored_query() if there is no way to adapt it. Leaves no lock.
+ */
+extern const char *st_entry_outdated(StStreamTable *table, bool *retyped);
+
+/*
+ * Set by the room above: makes the definition of a stream table anew if it is
+ * out of date, and returns why that was, or NULL. Takes the locks of lifecycle
+ * calls, so the caller has none. The next refresh recomputes.
+ */
+extern const char *(*st_refresh_adapt) (Oid relid);
 
 /* How the rows of a tree's result are found again. */
 extern void st_identity_of_tree(StTree *tree, StIdentity *identity);

@@ -69,7 +69,9 @@ INSERT INTO test.errors (kind, statements) VALUES
     ('permission denied', $$SET LOCAL ROLE api_stranger; SELECT pgtrickle.gate_source('api.t')$$),
     ('permission denied', $$SELECT pgtrickle.create_stream_table('api.x', 'SELECT oid FROM pg_catalog.pg_class')$$),
     ('upstream table dropped', $$SELECT pgtrickle.create_stream_table('api.x', 'SELECT id FROM api.gone'); DROP TABLE api.gone$$),
-    ('upstream table schema changed', $$CREATE OR REPLACE VIEW api.v AS SELECT id, a FROM api.u; SELECT pgtrickle.refresh_stream_table('api.through_view')$$),
+    ('upstream table schema changed', $$SET LOCAL pg_trickle.block_source_ddl = off; SELECT pgtrickle.create_stream_table('api.x', 'SELECT id, b FROM api.cut'); ALTER TABLE api.cut DROP COLUMN b; SELECT pgtrickle.refresh_stream_table('api.x')$$),
+    ('source is used', $$ALTER TABLE api.u DROP COLUMN id$$),
+    ('source is used', $$ALTER TABLE api.u ALTER id TYPE bigint$$),
     ('error of the query', $$INSERT INTO api.t VALUES (2, 0); SELECT pgtrickle.refresh_stream_table('api.quotient')$$),
     ('refresh within a refresh', $$CREATE FUNCTION api.again() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pgtrickle.refresh_stream_table(''api.st''); RETURN NULL; END';
                                    CREATE TRIGGER again AFTER INSERT ON api.st EXECUTE FUNCTION api.again(); INSERT INTO api.t VALUES (3, 3); SELECT pgtrickle.refresh_stream_table('api.st')$$),

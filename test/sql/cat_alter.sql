@@ -14,6 +14,20 @@ SELECT test.create('cat_free', 'SELECT a.id FROM cat_t AS a JOIN cat_t AS b USIN
 -- a column of which only the join knows
 ALTER TABLE cat_t DROP COLUMN unused;
 SELECT test.refresh('cat_free', 'FULL');
+-- rule I2: what is used stays, unless a superuser says otherwise; what is not may go, and anything may come
+ALTER TABLE cat_t ALTER v TYPE varchar(50);
+ALTER TABLE cat_t DROP COLUMN x;
+ALTER TABLE cat_t DROP COLUMN x CASCADE;
+ALTER TABLE cat_t DROP COLUMN n, ADD COLUMN n int;
+\set VERBOSITY sqlstate
+ALTER TABLE cat_t DROP COLUMN x;
+\set VERBOSITY default
+ALTER TABLE cat_t ADD COLUMN more int;
+ALTER TABLE cat_t ALTER more TYPE bigint, ALTER v TYPE varchar(5), ALTER v SET DEFAULT 'd';
+ALTER TABLE cat_t DROP COLUMN more;
+INSERT INTO cat_t VALUES (9, 'i', 9, 'i', 'i');
+SELECT test.refresh(t, 'FULL') FROM unnest('{cat_v,cat_n,cat_w}'::text[]) AS t;
+SET pg_trickle.block_source_ddl = off;
 -- length, scale, collation, type: also of a column that a subquery reads
 ALTER TABLE cat_t ALTER v TYPE varchar(50);
 ALTER TABLE cat_t ALTER n TYPE numeric;
@@ -26,6 +40,10 @@ SELECT pgtrickle.refresh_stream_table('cat_w');
 SELECT pgtrickle.refresh_stream_table('cat_x');
 SELECT pgtrickle.refresh_stream_table('cat_j');
 SELECT test.refresh('cat_free', 'FULL');
+SELECT test.assert_fresh(t) FROM unnest('{cat_v,cat_n,cat_w,cat_j}'::text[]) AS t;
+-- adapted once
+INSERT INTO cat_t VALUES (4, 'x', 1, 'q', 5);
+SELECT test.refresh(t) FROM unnest('{cat_v,cat_n,cat_w}'::text[]) AS t;
 SELECT test.drop_all();
 DROP TABLE cat_t;
 
@@ -79,10 +97,16 @@ SELECT weight, marker, "row" FROM pgtrickle.debug_change_log('cat_p');
 SELECT test.refresh('cat_1');
 SELECT test.refresh('cat_3');
 -- who still wants it is told
+SET pg_trickle.block_source_ddl = off;
 SELECT test.create('cat_2', 'SELECT id, c FROM cat_t');
 ALTER TABLE cat_t DROP COLUMN c;
 INSERT INTO cat_t VALUES (3, 3);
 SELECT pgtrickle.refresh_stream_table('cat_2');
 SELECT test.refresh('cat_1');
+-- another one of that name will do
+ALTER TABLE cat_t ADD COLUMN c numeric DEFAULT 7;
+SELECT test.refresh('cat_2', 'REINITIALIZE');
+UPDATE cat_t SET c = 8 WHERE id = 3;
+SELECT test.refresh('cat_2');
 SELECT test.drop_all();
 DROP TABLE cat_t, cat_p;
