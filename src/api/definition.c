@@ -348,14 +348,32 @@ create_recursion_indexes(StDefinition *definition, int ordinal, Oid state)
 		(void) st_column_create_index(state, column, BTREE_AM_OID);
 }
 
-/* By which windows find the rows around a change. */
+/* By which windows find partitions, and the rows around a change in their order. */
 static void
-create_order_index(StNode *node, Oid state)
+create_window_indexes(StNode *node, Oid state)
 {
-	AttrNumber	column = ((StSortColumn *) linitial(node->order))->argument;
+	List	   *created = NIL;
+	ListCell   *lc;
 
-	if (st_type_is_small_key(exprType((Node *) list_nth_node(TargetEntry, node->block->targetList, column - 1)->expr)))
-		(void) st_column_create_index(state, column, BTREE_AM_OID);
+	foreach(lc, node->windows)
+	{
+		StWindow   *window = lfirst(lc);
+		StIdentity	partition = {.kind = ST_IDENTITY_KEY_HASH};
+		AttrNumber	column = st_window_index_column(node, window);
+		List	   *key = lappend_int(list_copy(window->partition), column);
+		ListCell   *lc2;
+
+		if (list_member(created, key) || (column == 0 && window->partition == NIL))
+			continue;
+		created = lappend(created, key);
+		partition.keys = palloc(sizeof(AttrNumber) * (list_length(window->partition) + 1));
+		foreach(lc2, window->partition)
+			partition.keys[partition.nkeys++] = lfirst_int(lc2);
+		if (window->partition)
+			(void) st_partition_create_index(state, &partition, column);
+		else
+			(void) st_column_create_index(state, column, BTREE_AM_OID);
+	}
 }
 
 /* By which joins find the group of a row. */
@@ -431,8 +449,7 @@ st_definition_create_indexes(StDefinition *definition, bool own)
 
 		if (bms_is_member(i, joined))
 			create_lookup_index(node, definition->states[i]);
-		if (node->window)
-			create_order_index(node, definition->states[i]);
+		create_window_indexes(node, definition->states[i]);
 		if (node->step)
 			create_recursion_indexes(definition, i, definition->states[i]);
 	}

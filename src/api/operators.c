@@ -94,8 +94,17 @@ print_node(StringInfo text, StEntry *entry, StNode *node, int indent)
 		appendStringInfo(&what, "Recursion%s", node->all ? "" : ", distinct");
 	else if (node->whole)
 		appendStringInfoString(&what, "Windows, computed again");
-	else if (node->window)
-		appendStringInfo(&what, "%d window functions in order of %d columns", list_length(node->kinds), list_length(node->order));
+	else if (node->windows)
+		foreach(lc, node->windows)
+		{
+			StWindow   *window = lfirst(lc);
+
+			appendStringInfo(&what, "%s%d window functions", lc == list_head(node->windows) ? "" : "; ", list_length(window->functions));
+			if (window->order)
+				appendStringInfo(&what, " in order of %d columns", list_length(window->order));
+			if (window->partition)
+				appendStringInfo(&what, " by %d columns%s", list_length(window->partition), window->whole ? ", whole partitions" : "");
+		}
 	else if (node->top)
 		appendStringInfo(&what, "First " INT64_FORMAT " rows%s", node->limit, node->ties ? " with ties" : "");
 	else if (node->nkeys == 0)

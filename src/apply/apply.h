@@ -51,6 +51,9 @@ extern bool st_identity_has_index(Oid relid, const StIdentity *identity);
 /* Likewise an index, by the access method btree or hash, of a column by which rows of a state are looked up. */
 extern Oid	st_column_create_index(Oid relid, AttrNumber column, Oid method);
 
+/* An index, not unique, by the hash of some columns and then, unless it is 0, by another one. */
+extern Oid	st_partition_create_index(Oid relid, const StIdentity *partition, AttrNumber column);
+
 /*
  * Drop the identity's index, unless a constraint owns it or there is none.
  * Takes AccessExclusiveLock on the table.

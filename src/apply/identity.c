@@ -84,13 +84,14 @@ make_hash_expression(Relation rel, const StIdentity *identity)
 								 InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
 }
 
+/* With a column behind the hash of the identity, unless it is 0. */
 static Oid
-create_index(Oid relid, const StIdentity *identity, Oid method, bool unique)
+create_index(Oid relid, const StIdentity *identity, AttrNumber behind, Oid method, bool unique)
 {
 	Relation	rel = table_open(relid, ShareLock);
 	bool		by_key = identity->kind == ST_IDENTITY_KEY;
 	bool		partitioned = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
-	int			count = by_key ? identity->nkeys : 1;
+	int			count = by_key ? identity->nkeys : behind > 0 ? 2 : 1;
 	IndexInfo  *info;
 	Oid		   *collations = palloc0(sizeof(Oid) * count);
 	Oid		   *classes = palloc0(sizeof(Oid) * count);
@@ -128,6 +129,15 @@ create_index(Oid relid, const StIdentity *identity, Oid method, bool unique)
 		names = list_make1(pstrdup(identity->kind == ST_IDENTITY_KEY_HASH ? "key_hash" : "row_hash"));
 		appendStringInfoString(&addition, linitial(names));
 	}
+	if (behind > 0)
+	{
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), behind - 1);
+
+		info->ii_IndexAttrNumbers[1] = behind;
+		collations[1] = att->attcollation;
+		classes[1] = GetDefaultOpClass(att->atttypid, method);
+		names = lappend(names, pstrdup(NameStr(att->attname)));
+	}
 
 	index = StIndexCreate(rel,
 						  ChooseRelationName(RelationGetRelationName(rel), addition.data, "idx",
@@ -143,7 +153,7 @@ create_index(Oid relid, const StIdentity *identity, Oid method, bool unique)
 Oid
 st_identity_create_index(Oid relid, const StIdentity *identity)
 {
-	return create_index(relid, identity, BTREE_AM_OID, true);
+	return create_index(relid, identity, 0, BTREE_AM_OID, true);
 }
 
 Oid
@@ -151,7 +161,14 @@ st_column_create_index(Oid relid, AttrNumber column, Oid method)
 {
 	StIdentity	identity = {ST_IDENTITY_KEY, 1, &column};
 
-	return create_index(relid, &identity, method, false);
+	return create_index(relid, &identity, 0, method, false);
+}
+
+Oid
+st_partition_create_index(Oid relid, const StIdentity *partition, AttrNumber column)
+{
+	Assert(partition->kind == ST_IDENTITY_KEY_HASH);
+	return create_index(relid, partition, column, BTREE_AM_OID, false);
 }
 
 /* The table's index that st_identity_create_index would make, or InvalidOid. */

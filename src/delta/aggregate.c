@@ -145,7 +145,7 @@ counts_shown(StNode *node)
 static List *
 state_columns(StNode *node)
 {
-	List	   *columns = node->top || node->step || node->whole || node->window ? NIL : add_column(NIL, 'n', 0, INT8OID, -1, InvalidOid);
+	List	   *columns = node->top || node->step || node->whole || node->windows ? NIL : add_column(NIL, 'n', 0, INT8OID, -1, InvalidOid);
 	ListCell   *lc;
 	int			position = 0;
 
@@ -158,13 +158,9 @@ state_columns(StNode *node)
 
 		columns = add_column(columns, 'v', i, exprType(column), exprTypmod(column), exprCollation(column));
 	}
-	foreach(lc, node->kinds)
-	{
-		int			i = node->nshown + foreach_current_index(lc) + 1;
-		Node	   *result = (Node *) list_nth_node(TargetEntry, node->window->targetList, i)->expr;
-
-		columns = add_column(columns, 'v', i, exprType(result), -1, exprCollation(result));
-	}
+	foreach(lc, node->results)
+		columns = add_column(columns, 'v', node->nshown + foreach_current_index(lc) + 1,
+							 exprType(lfirst(lc)), -1, exprCollation(lfirst(lc)));
 	if (node->top)
 	{
 		columns = add_column(columns, 'f', 0, BOOLOID, -1, InvalidOid);
@@ -315,7 +311,7 @@ st_state_print_values(StringInfo sql, StNode *node, const char *alias)
 			st_sql_format(sql, "CASE WHEN %s.c%d > 0 THEN %s.t%d > 0 END AS v%d",
 						  alias, i, alias, i, i);
 	}
-	if (node->nkeys == 0 && node->aggregates == NIL && !node->top && !node->step && !node->whole && !node->window)
+	if (node->nkeys == 0 && node->aggregates == NIL && !node->top && !node->step && !node->whole && !node->windows)
 		st_sql_format(sql, "%s.n", alias);
 }
 
@@ -463,7 +459,7 @@ st_state_print_fill(StringInfo sql, StNode *node)
 		st_top_print_fill(sql, node);
 		return;
 	}
-	if (node->window)
+	if (node->windows)
 	{
 		st_window_print_fill(sql, node);
 		return;
@@ -793,7 +789,7 @@ st_state_print_delta(StringInfo sql, StNode *node, Oid state)
 		st_top_print_delta(sql, node, state);
 		return;
 	}
-	if (node->window)
+	if (node->windows)
 	{
 		st_window_print_delta(sql, node, state);
 		return;

@@ -1,44 +1,62 @@
 /*-------------------------------------------------------------------------
  *
  * window.c
- *	  Prints the statements that keep window functions over all rows in one order.
+ *	  Prints the statements that keep window functions over all rows of a block.
  *
  * NOTES
- *	  Rows are taken by the values of the first column of the order, all rows of a
- *	  value or none: so rows that the order does not tell apart stay together, and
- *	  an index on that column is enough. Let the functions look at p rows before
- *	  and f rows behind one. For a change at a value, results can differ from the
- *	  f-th row before it up to the p-th row behind it; to compute these, p rows more
- *	  before and f rows more behind are read. All of that counts rows of the state,
- *	  as they were; rows that leave are changes themselves, with rows around them,
- *	  so that what is read has no gap in what a result depends on, however many
- *	  leave side by side. Rows from different places are one behind the other then,
- *	  further apart than any function looks.
+ *	  The state's rows are the block's, with the results of the functions. Each
+ *	  window, that is, all functions of one partition and order, finds which of
+ *	  the rows a change reaches; what comes out different is written, the results
+ *	  of the other windows as they are. Rows that stay are known by their ctid.
  *
- *	  If a function runs on, the changes are one from the first to the last value,
- *	  and to the end if it comes to something else behind them than it did. What
- *	  runs on begins with what it has come to in the last value before the rows
- *	  that are read (rule E10):
+ *	  Of a window that is computed by partitions, those are read that a change
+ *	  touches. Otherwise rows are taken by the values of the first column of the
+ *	  order, all rows of a partition with a value or none: so rows that the order
+ *	  does not tell apart stay together, and an index on the partition and that
+ *	  column is enough. Let the functions look at p rows before and f rows behind
+ *	  one. For a change at a value, results can differ from the f-th row before it
+ *	  up to the p-th row behind it; to compute these, p rows more before and f rows
+ *	  more behind are read. All of that counts rows of the state, as they were;
+ *	  rows that leave are changes themselves, with rows around them, so that what
+ *	  is read has no gap in what a result depends on, however many leave side by
+ *	  side. Rows from different places are one behind the other then, further
+ *	  apart than any function looks.
+ *
+ *	  If a function runs on, the changes of a partition are one from the first to
+ *	  the last value (but a first value needs nothing of what lies between), and
+ *	  to the end if it comes to something else behind them than it did. What runs on begins with what it has come to in the last value
+ *	  before the rows that are read (rule E10):
  *
  *		row_number(), dense_rank(), count()	the greatest
  *		rank()				the least, and as many more as there are rows
  *		sum()				that of the last row; of equal rows the one that
  *							has added most of what they add
+ *		min(), max()		the least, the greatest
+ *		first_value()		that of any row, if there is one
  *
  *	  A function that runs on comes to the same as before if as many rows come as
  *	  go, and for what it counts, adds up or ranks by, the same values do: then
- *	  the digits that a sum shows are the same, too.
+ *	  the digits that a sum shows are the same, too. A least or greatest value is
+ *	  the same if what was before all changes is at least as far out as what they
+ *	  bring or take, and a first value if there was a row before all changes.
  *
- *	  The caller nets what was and what is, and writes what differs.
+ *	  WITH queries: "d" what changes, netted, with a number for each partition of
+ *	  each window; "x" the rows that leave; "n" those that come. Of window 1, and
+ *	  so on: "e1" where the changes are, "f1" what they can change, "g1" what that
+ *	  is computed from, "o1" the rows as they were, "p1" as they are, "c1" what
+ *	  was before, "t1" what comes out different.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "utils/lsyscache.h"
+#include "utils/typcache.h"
 
 #include "delta/window.h"
 #include "query/make.h"
@@ -47,7 +65,7 @@
 #include "util/fault.h"
 #include "util/sqlbuf.h"
 
-/* How the first column of the order compares. */
+/* How the first column of a window's order compares. */
 typedef struct FirstColumn
 {
 	int			column;			/* of the state */
@@ -59,41 +77,69 @@ typedef struct FirstColumn
 	bool		nulls_first;
 } FirstColumn;
 
-static FirstColumn
-first_column(StNode *node)
+/* What is printed for one window. */
+typedef struct Printing
 {
-	StSortColumn *column = linitial(node->order);
-	FirstColumn first = {column->argument, column->operator};
+	StNode	   *node;
+	StWindow   *window;
+	int			number;			/* from 1 */
+	Oid			state;
+	FirstColumn first;			/* unless partitions are computed whole */
+} Printing;
 
-	first.behind = get_commutator(first.before);
-	first.not_before = get_negator(first.before);
-	first.not_behind = get_negator(first.behind);
-	first.not_null = st_block_column_not_null(node->block, column->argument);
-	first.nulls_first = column->nulls_first;
-	return first;
+static Node *
+block_column(StNode *node, int column)
+{
+	return (Node *) list_nth_node(TargetEntry, node->block->targetList, column - 1)->expr;
 }
 
-/* v1.., of which each may get an alias in front; with those of the results, or without. */
+static Printing
+begin_printing(StNode *node, int number, Oid state)
+{
+	Printing	result = {node, list_nth(node->windows, number - 1), number, state};
+
+	if (!result.window->whole)
+	{
+		StSortColumn *column = linitial(result.window->order);
+		FirstColumn first = {column->argument, column->operator};
+
+		first.behind = get_commutator(first.before);
+		first.not_before = get_negator(first.before);
+		first.not_behind = get_negator(first.behind);
+		first.not_null = st_block_column_not_null(node->block, column->argument);
+		first.nulls_first = column->nulls_first;
+		result.first = first;
+	}
+	return result;
+}
+
+/* v1.., of which each gets an alias in front; with those of the results, or without. */
 static char *
 columns(StNode *node, const char *alias, bool results)
 {
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	for (int i = 1; i <= node->nshown + (results ? list_length(node->kinds) : 0); i++)
+	for (int i = 1; i <= node->nshown + (results ? list_length(node->results) : 0); i++)
 		st_sql_format(&sql, "%s%s.v%d", i == 1 ? "" : ", ", alias, i);
 	return sql.data;
 }
 
+static char *
+image(StNode *node, const char *alias)
+{
+	return psprintf("ROW(%s)::record", columns(node, alias, false));
+}
+
 /* The columns of the order, then the image; or the reverse. */
 static char *
-total_order(StNode *node, const char *alias, bool reverse)
+total_order(Printing *printing, const char *alias, bool reverse)
 {
 	StringInfoData sql;
 	ListCell   *lc;
 
 	initStringInfo(&sql);
-	foreach(lc, node->order)
+	foreach(lc, printing->window->order)
 	{
 		StSortColumn *column = lfirst(lc);
 
@@ -101,11 +147,68 @@ total_order(StNode *node, const char *alias, bool reverse)
 		st_sql_operator(&sql, reverse ? get_commutator(column->operator) : column->operator);
 		st_sql_format(&sql, " NULLS %s, ", column->nulls_first != reverse ? "FIRST" : "LAST");
 	}
-	st_sql_format(&sql, "ROW(%s)::record USING OPERATOR(pg_catalog.*%s)", columns(node, alias, false), reverse ? ">" : "<");
+	st_sql_format(&sql, "%s USING OPERATOR(pg_catalog.*%s)", image(printing->node, alias),
+				  reverse != printing->window->reversed ? ">" : "<");
 	return sql.data;
 }
 
-/* "x USING < NULLS LAST", as the default index on it has it where there are no NULLs. */
+/* "alias.v1, alias.v2 " of the partition, each with a prefix of its own and a comma behind. */
+static char *
+partition_columns(StWindow *window, const char *alias, bool named)
+{
+	StringInfoData sql;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	foreach(lc, window->partition)
+		st_sql_format(&sql, named ? "%s.v%d AS q%d, " : "%s.q%d, ", alias,
+					  named ? lfirst_int(lc) : foreach_current_index(lc) + 1, foreach_current_index(lc) + 1);
+	return sql.data;
+}
+
+static char *
+partition_hash(StWindow *window, const char *alias, bool of_state)
+{
+	StringInfoData sql;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	st_sql_text(&sql, "pg_catalog.hash_record_extended(ROW(");
+	foreach(lc, window->partition)
+		st_sql_format(&sql, of_state ? "%s%s.v%d" : "%s%s.q%d", foreach_current_index(lc) == 0 ? "" : ", ", alias,
+					  of_state ? lfirst_int(lc) : foreach_current_index(lc) + 1);
+	st_sql_text(&sql, "), 0)");
+	return sql.data;
+}
+
+/* "the row s is of the partition whose columns q1.. the alias has"; found by the index of the hash. */
+static char *
+same_partition(Printing *printing, const char *alias)
+{
+	StWindow   *window = printing->window;
+	StringInfoData sql;
+	ListCell   *lc;
+
+	if (window->partition == NIL)
+		return pstrdup("true");
+	initStringInfo(&sql);
+	st_sql_format(&sql, "%s = %s", partition_hash(window, "s", true), partition_hash(window, alias, false));
+	foreach(lc, window->partition)
+	{
+		int			q = foreach_current_index(lc) + 1;
+		Oid			type = exprType(block_column(printing->node, lfirst_int(lc)));
+
+		st_sql_format(&sql, " AND (s.v%d ", lfirst_int(lc));
+		st_sql_operator(&sql, lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr);
+		st_sql_format(&sql, " %s.q%d", alias, q);
+		if (!st_block_column_not_null(printing->node->block, lfirst_int(lc)))
+			st_sql_format(&sql, " OR (s.v%d IS NULL AND %s.q%d IS NULL)", lfirst_int(lc), alias, q);
+		st_sql_text(&sql, ")");
+	}
+	return sql.data;
+}
+
+/* "x USING < NULLS LAST". */
 static char *
 by_first(const FirstColumn *first, const char *x, bool reverse)
 {
@@ -114,281 +217,714 @@ by_first(const FirstColumn *first, const char *x, bool reverse)
 	initStringInfo(&sql);
 	st_sql_format(&sql, "%s USING ", x);
 	st_sql_operator(&sql, reverse ? first->behind : first->before);
-	/* without a word about NULL it is what the operator has by default */
 	if (!first->not_null)
 		st_sql_format(&sql, " NULLS %s", first->nulls_first != reverse ? "FIRST" : "LAST");
 	return sql.data;
 }
 
-/* "x is before y", strictly; or behind. */
-static void
-print_beyond(StringInfo sql, const FirstColumn *first, const char *x, const char *y, bool behind)
+/* The same for what is not NULL: as an index has it. */
+static char *
+by_first_not_null(const FirstColumn *first, const char *x, bool reverse)
 {
-	const char *null = first->nulls_first != behind ? x : y;
-	const char *other = first->nulls_first != behind ? y : x;
+	StringInfoData sql;
 
-	st_sql_format(sql, "(%s ", x);
-	st_sql_operator(sql, behind ? first->behind : first->before);
-	st_sql_format(sql, " %s", y);
-	if (!first->not_null)
-		st_sql_format(sql, " OR (%s IS NULL AND %s IS NOT NULL)", null, other);
-	st_sql_text(sql, ")");
+	initStringInfo(&sql);
+	st_sql_format(&sql, "%s USING ", x);
+	st_sql_operator(&sql, reverse ? first->behind : first->before);
+	return sql.data;
 }
 
-/* "x is in the range", its ends included. */
-static void
-print_between(StringInfo sql, const FirstColumn *first, const char *x, const char *low, const char *high)
+static char *
+compare(const char *x, Oid operator, const char *y)
 {
-	st_sql_format(sql, "(%s ", x);
-	st_sql_operator(sql, first->not_before);
-	st_sql_format(sql, " %s", low);
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	st_sql_format(&sql, "%s ", x);
+	st_sql_operator(&sql, operator);
+	st_sql_format(&sql, " %s", y);
+	return sql.data;
+}
+
+/*
+ * Conditions, one for each set of rows of the state that an index finds and that
+ * have no row in common: "s is strictly before y", or behind. The first is of
+ * rows that are not NULL, and so is the last if y is.
+ */
+static List *
+beyond(Printing *printing, const char *y, bool behind)
+{
+	const FirstColumn *first = &printing->first;
+	const char *s = psprintf("s.v%d", first->column);
+	List	   *result = list_make1(compare(s, behind ? first->behind : first->before, y));
+
+	if (first->not_null)
+		return result;
+	if (first->nulls_first != behind)
+		return lappend(result, psprintf("%s IS NULL AND %s IS NOT NULL", s, y));
+	return lappend(result, psprintf("%s IS NOT NULL AND %s IS NULL", s, y));
+}
+
+/* Likewise "s is in the range", its ends included. */
+static List *
+between(Printing *printing, const char *low, const char *high)
+{
+	const FirstColumn *first = &printing->first;
+	const char *s = psprintf("s.v%d", first->column);
+	const char *null = first->nulls_first ? low : high;
+	const char *not_before = compare(s, first->not_before, low);
+	const char *not_behind = compare(s, first->not_behind, high);
+	List	   *result = list_make1(psprintf("%s AND %s", not_before, not_behind));
+
+	if (first->not_null)
+		return result;
+	result = lappend(result, psprintf("%s AND %s IS NULL", first->nulls_first ? not_behind : not_before, null));
+	return lappend(result, psprintf("%s IS NULL AND %s IS NULL", s, null));
+}
+
+/* "alias.v" is in the range. */
+static char *
+is_between(Printing *printing, const char *alias, const char *low, const char *high)
+{
+	const FirstColumn *first = &printing->first;
+	const char *s = psprintf("%s.v%d", alias, first->column);
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	st_sql_format(&sql, "(%s", compare(s, first->not_before, low));
 	if (!first->not_null)
-		st_sql_format(sql, " OR %s IS NULL", first->nulls_first ? low : x);
-	st_sql_format(sql, ") AND (%s ", x);
-	st_sql_operator(sql, first->not_behind);
-	st_sql_format(sql, " %s", high);
+		st_sql_format(&sql, " OR %s IS NULL", first->nulls_first ? low : s);
+	st_sql_format(&sql, ") AND (%s", compare(s, first->not_behind, high));
 	if (!first->not_null)
-		st_sql_format(sql, " OR %s IS NULL", first->nulls_first ? x : high);
-	st_sql_text(sql, ")");
+		st_sql_format(&sql, " OR %s IS NULL", first->nulls_first ? s : high);
+	st_sql_text(&sql, ")");
+	return sql.data;
+}
+
+/*
+ * "what" of the rows of the partition that meet one of the conditions; if
+ * "near" is given, only of so many that come first in that order, and each value
+ * once if values are counted.
+ */
+static char *
+rows_where(Printing *printing, const char *what, const char *alias, List *conditions, bool near, bool reverse, int64 rows)
+{
+	char	   *partition = same_partition(printing, alias);
+	StringInfoData sql;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	foreach(lc, conditions)
+	{
+		st_sql_format(&sql, "%s(SELECT %s FROM ", foreach_current_index(lc) == 0 ? "" : " UNION ALL ", what);
+		st_sql_relation(&sql, printing->state);
+		st_sql_format(&sql, " s WHERE %s AND %s", partition, (char *) lfirst(lc));
+		if (near)
+		{
+			char	   *s = psprintf("s.v%d", printing->first.column);
+
+			if (printing->window->values && rows > 1)
+				st_sql_format(&sql, " GROUP BY %s", s);
+			st_sql_format(&sql, " ORDER BY %s LIMIT " INT64_FORMAT, by_first_not_null(&printing->first, s, reverse), rows);
+		}
+		st_sql_text(&sql, ")");
+	}
+	return sql.data;
 }
 
 /* The value that so many rows before or behind one has; of fewer, if there are no more. */
-static void
-print_reach(StringInfo sql, const FirstColumn *first, Oid state, const char *value, int64 rows, bool behind)
+static char *
+reach(Printing *printing, const char *alias, const char *column, int64 rows, bool behind)
 {
+	const FirstColumn *first = &printing->first;
+	const char *value = psprintf("%s.%s", alias, column);
+	const char *found;
+
 	if (rows == 0 || ST_FAULT("E10 reach"))
-	{
-		st_sql_text(sql, value);
-		return;
-	}
-	st_sql_format(sql, "(SELECT z.o FROM ((SELECT s.v%d AS o FROM ", first->column);
-	st_sql_relation(sql, state);
-	st_sql_text(sql, " s WHERE ");
-	print_beyond(sql, first, psprintf("s.v%d", first->column), value, behind);
-	st_sql_format(sql, " ORDER BY %s LIMIT " INT64_FORMAT ") UNION ALL SELECT %s) z ORDER BY %s LIMIT 1)",
-				  by_first(first, psprintf("s.v%d", first->column), !behind), rows, value,
-				  by_first(first, "z.o", behind));
+		return pstrdup(value);
+	found = rows_where(printing, psprintf("s.v%d AS o", first->column), alias, beyond(printing, value, behind), true, !behind, rows);
+	return psprintf("(SELECT z.o FROM ((SELECT z.o FROM (%s) z ORDER BY %s LIMIT " INT64_FORMAT ") UNION ALL SELECT %s) z ORDER BY %s LIMIT 1)",
+					found, by_first(first, "z.o", !behind), rows, value, by_first(first, "z.o", behind));
+}
+
+/* The last value of the partition, or this one. */
+static char *
+reach_end(Printing *printing, const char *alias, const char *column)
+{
+	const FirstColumn *first = &printing->first;
+	List	   *all = list_make1(psprintf("s.v%d IS NOT NULL", first->column));
+	const char *value = psprintf("%s.%s", alias, column);
+	const char *found;
+
+	if (!first->not_null)
+		all = lappend(all, psprintf("s.v%d IS NULL", first->column));
+	else
+		all = list_make1("true");
+	found = rows_where(printing, psprintf("s.v%d AS o", first->column), alias, all, true, true, 1);
+	return psprintf("(SELECT z.o FROM (%s UNION ALL SELECT %s) z ORDER BY %s LIMIT 1)", found, value, by_first(first, "z.o", true));
+}
+
+static StWindowKind
+kind_of(Printing *printing, int function)
+{
+	return list_nth_int(printing->node->kinds, function);
 }
 
 static bool
-runs_on(StNode *node)
+is_extreme(StWindowKind kind)
+{
+	return kind == ST_WINDOW_MIN || kind == ST_WINDOW_MAX;
+}
+
+static bool
+runs_on(Printing *printing)
 {
 	ListCell   *lc;
 
-	foreach(lc, node->kinds)
-		if (lfirst_int(lc) != ST_WINDOW_NEAR)
-			return true;
+	if (!printing->window->whole)
+		foreach(lc, printing->window->functions)
+			if (kind_of(printing, lfirst_int(lc)) != ST_WINDOW_NEAR)
+				return true;
 	return false;
 }
 
-/* Does what runs on come to the same behind the changes? See the opening comment. */
-static void
-print_same(StringInfo sql, StNode *node)
+/* Are the changes of a partition one, from the first to the last? A first value is the same for all. */
+static bool
+merges_changes(Printing *printing)
 {
-	Bitmapset  *used = NULL;
 	ListCell   *lc;
-	int			column = -1;
-	const char *separator = "";
 
-	if (ST_FAULT("E10"))
-	{
-		st_sql_text(sql, "true");
-		return;
-	}
-	st_sql_text(sql, "(SELECT COALESCE(pg_catalog.sum(d." ST_WEIGHT_COLUMN "), 0) = 0 FROM d)");
-	foreach(lc, node->kinds)
-	{
-		Node	   *function = (Node *) list_nth_node(TargetEntry, node->window->targetList,
-													  node->nshown + 1 + foreach_current_index(lc))->expr;
-		ListCell   *lc2;
-
-		if (lfirst_int(lc) == ST_WINDOW_COUNT || lfirst_int(lc) == ST_WINDOW_SUM)
-			foreach(lc2, pull_var_clause(function, PVC_RECURSE_WINDOWFUNCS))
-				used = bms_add_member(used, lfirst_node(Var, lc2)->varattno);
-		if (lfirst_int(lc) == ST_WINDOW_DENSE_RANK)
-			foreach(lc2, node->order)
-				used = bms_add_member(used, ((StSortColumn *) lfirst(lc2))->argument);
-	}
-	if (bms_is_empty(used))
-		return;
-	st_sql_text(sql, " AND NOT EXISTS (SELECT FROM d GROUP BY ");
-	while ((column = bms_next_member(used, column)) >= 0)
-	{
-		st_sql_format(sql, "%sROW(d.v%d)::record::text", separator, column);
-		separator = ", ";
-	}
-	st_sql_text(sql, " HAVING pg_catalog.sum(d." ST_WEIGHT_COLUMN ") <> 0)");
+	if (!printing->window->whole)
+		foreach(lc, printing->window->functions)
+			if (kind_of(printing, lfirst_int(lc)) != ST_WINDOW_NEAR && kind_of(printing, lfirst_int(lc)) != ST_WINDOW_FIRST)
+				return true;
+	return false;
 }
 
-/* What the functions have come to in the group "c", rows of the last value before those that are read. */
+/* ----- where the changes are ----- */
+
+/* Columns of which the same values must come and go; false: no function counts. */
+static bool
+counted_columns(Printing *printing, Bitmapset **used)
+{
+	bool		counts = false;
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	*used = NULL;
+	foreach(lc, printing->window->functions)
+	{
+		StWindowKind kind = kind_of(printing, lfirst_int(lc));
+
+		if (kind == ST_WINDOW_NEAR || kind == ST_WINDOW_FIRST || is_extreme(kind))
+			continue;
+		counts = true;
+		if (kind == ST_WINDOW_COUNT || kind == ST_WINDOW_SUM)
+			foreach(lc2, pull_var_clause(list_nth(printing->node->results, lfirst_int(lc)), PVC_RECURSE_WINDOWFUNCS))
+				*used = bms_add_member(*used, lfirst_node(Var, lc2)->varattno);
+		if (kind == ST_WINDOW_DENSE_RANK)
+			foreach(lc2, printing->window->order)
+				*used = bms_add_member(*used, ((StSortColumn *) lfirst(lc2))->argument);
+	}
+	return counts;
+}
+
+/* "y1": partitions where what is counted comes to something else behind the changes. */
 static void
-print_carried(StringInfo sql, StNode *node)
+print_different(StringInfo sql, Printing *printing)
+{
+	Bitmapset  *used;
+	int			column = -1;
+
+	if (!counted_columns(printing, &used))
+		return;
+	st_sql_format(sql, ", y%d AS MATERIALIZED (SELECT d.p%d AS part FROM d GROUP BY d.p%d HAVING pg_catalog.sum(d.net) <> 0",
+				  printing->number, printing->number, printing->number);
+	if (!bms_is_empty(used))
+	{
+		st_sql_format(sql, " UNION SELECT d.p%d FROM d GROUP BY d.p%d", printing->number, printing->number);
+		while ((column = bms_next_member(used, column)) >= 0)
+			st_sql_format(sql, ", ROW(d.v%d)::record::text", column);
+		st_sql_text(sql, " HAVING pg_catalog.sum(d.net) <> 0");
+	}
+	st_sql_text(sql, ")");
+}
+
+static char *
+extreme(StWindowKind kind, const char *a, const char *b)
+{
+	return psprintf("%s(%s, %s)", kind == ST_WINDOW_MAX ? "GREATEST" : "LEAST", a, b);
+}
+
+/* Does what runs on come to the same behind the changes, from e.l to e.h? See the opening comment. */
+static void
+print_same(StringInfo sql, Printing *printing)
+{
+	Bitmapset  *used;
+	ListCell   *lc;
+
+	st_sql_text(sql, "(true");
+	if (counted_columns(printing, &used) && !ST_FAULT("E10"))
+		st_sql_format(sql, " AND e.part NOT IN (SELECT y.part FROM y%d y)", printing->number);
+	foreach(lc, printing->window->functions)
+	{
+		int			i = lfirst_int(lc) + 1;
+		StWindowKind kind = kind_of(printing, i - 1);
+		const char *before;
+
+		if (kind == ST_WINDOW_FIRST && !ST_FAULT("E10 first"))
+			st_sql_format(sql, " AND EXISTS (%s)",
+						  rows_where(printing, "1", "e", beyond(printing, "e.l", false), false, false, 0));
+		if (!is_extreme(kind) || ST_FAULT("E10 extreme"))
+			continue;
+
+		/*
+		 * what is furthest out before all changes is in the rows of the last
+		 * value
+		 */
+		before = psprintf("(SELECT %s(s.v%d) FROM (SELECT z.o, e.* FROM (%s) z ORDER BY %s LIMIT 1) z CROSS JOIN LATERAL (%s) s)",
+						  kind == ST_WINDOW_MAX ? "pg_catalog.max" : "pg_catalog.min", printing->node->nshown + i,
+						  rows_where(printing, psprintf("s.v%d AS o", printing->first.column), "e", beyond(printing, "e.l", false), true, true, 1),
+						  by_first(&printing->first, "z.o", true),
+						  rows_where(printing, psprintf("s.v%d", printing->node->nshown + i), "z", between(printing, "z.o", "z.o"), false, false, 0));
+		st_sql_format(sql, " AND (e.m%d IS NULL OR (SELECT %s IS NOT DISTINCT FROM b.b FROM (SELECT %s AS b) b))",
+					  i, extreme(kind, "b.b", psprintf("e.m%d", i)), before);
+	}
+	st_sql_text(sql, ")");
+}
+
+/* "e1": each value by itself, or all of a partition if something runs on from the first. */
+static void
+print_places(StringInfo sql, Printing *printing)
+{
+	const FirstColumn *first = &printing->first;
+	const char *partition = partition_columns(printing->window, "d", true);
+	int			number = printing->number;
+	ListCell   *lc;
+
+	if (printing->window->whole)
+	{
+		st_sql_format(sql, ", e%d AS MATERIALIZED (SELECT DISTINCT ON (d.p%d) %sd.p%d AS part FROM d)", number, number, partition, number);
+		return;
+	}
+	if (!merges_changes(printing))
+	{
+		st_sql_format(sql, ", e%d AS MATERIALIZED (SELECT e.*, ", number);
+		print_same(sql, printing);
+		st_sql_format(sql, " AS same FROM (SELECT DISTINCT ON (d.p%d, d.v%d) %sd.p%d AS part, d.v%d AS l, d.v%d AS h FROM d) e)",
+					  number, first->column, partition, number, first->column, first->column);
+		return;
+	}
+	print_different(sql, printing);
+	st_sql_format(sql, ", e%d AS MATERIALIZED (SELECT e.*, ", number);
+	print_same(sql, printing);
+	st_sql_format(sql, " AS same FROM (SELECT DISTINCT ON (d.p%d) %sd.p%d AS part", number, partition, number);
+	for (int reverse = 0; reverse < 2; reverse++)
+		st_sql_format(sql, ", pg_catalog.first_value(d.v%d) OVER (PARTITION BY d.p%d ORDER BY %s) AS %c", first->column, number,
+					  by_first(first, psprintf("d.v%d", first->column), reverse), reverse ? 'h' : 'l');
+	foreach(lc, printing->window->functions)
+		if (is_extreme(kind_of(printing, lfirst_int(lc))))
+			st_sql_format(sql, ", %s(d.v%d) OVER (PARTITION BY d.p%d) AS m%d",
+						  kind_of(printing, lfirst_int(lc)) == ST_WINDOW_MAX ? "pg_catalog.max" : "pg_catalog.min",
+						  list_nth_int(printing->node->addends, lfirst_int(lc)), number, lfirst_int(lc) + 1);
+	st_sql_text(sql, " FROM d) e)");
+}
+
+/* "o1": the rows as they were, each once, and whether it is among those that can change. */
+static void
+print_old_rows(StringInfo sql, Printing *printing)
+{
+	StNode	   *node = printing->node;
+	const char *partition;
+	int			number = printing->number;
+
+	if (printing->window->whole)
+	{
+		st_sql_format(sql, ", o%d AS MATERIALIZED (SELECT s.ctid, %s, e.part, true AS inside FROM e%d e CROSS JOIN LATERAL (SELECT s.ctid, s.* FROM ",
+					  number, columns(node, "s", true), number);
+		st_sql_relation(sql, printing->state);
+		st_sql_format(sql, " s WHERE %s) s)", same_partition(printing, "e"));
+		return;
+	}
+	partition = partition_columns(printing->window, "e", false);
+	st_sql_format(sql, ", f%d AS MATERIALIZED (SELECT %se.part, %s AS l, ", number, partition, reach(printing, "e", "l", printing->window->following, false));
+	if (runs_on(printing))
+		st_sql_format(sql, "CASE WHEN e.same THEN %s ELSE %s END", reach(printing, "e", "h", printing->window->preceding, true),
+					  reach_end(printing, "e", "h"));
+	else
+		st_sql_text(sql, reach(printing, "e", "h", printing->window->preceding, true));
+	st_sql_format(sql, " AS h FROM e%d e)", number);
+	st_sql_format(sql, ", g%d AS MATERIALIZED (SELECT %se.part, e.l AS fl, e.h AS fh, %s AS l, %s AS h FROM f%d e)", number, partition,
+				  reach(printing, "e", "l", printing->window->preceding, false),
+				  reach(printing, "e", "h", printing->window->following, true), number);
+	st_sql_format(sql, ", o%d AS MATERIALIZED (SELECT %ss.ctid, %s, g.part, (%s) IS TRUE AS inside FROM g%d g CROSS JOIN LATERAL (%s) s%s)",
+				  number, merges_changes(printing) ? "" : "DISTINCT ON (s.ctid) ", columns(node, "s", true),
+				  is_between(printing, "s", "g.fl", "g.fh"), number,
+				  rows_where(printing, "s.ctid, s.*", "g", between(printing, "g.l", "g.h"), false, false, 0),
+				  merges_changes(printing) ? "" : " ORDER BY s.ctid, inside DESC");
+}
+
+/* ----- computing the functions ----- */
+
+/* What the functions have come to in the group "s", rows of the last value before those that are read. */
+static void
+print_carried(StringInfo sql, Printing *printing)
 {
 	ListCell   *lc;
 
-	foreach(lc, node->kinds)
+	foreach(lc, printing->window->functions)
 	{
-		int			i = foreach_current_index(lc) + 1;
-		int			v = node->nshown + i;
-		int			addend = list_nth_int(node->addends, i - 1);
+		int			i = lfirst_int(lc) + 1;
+		int			v = printing->node->nshown + i;
+		int			addend = list_nth_int(printing->node->addends, i - 1);
 
-		if (i > 1)
-			st_sql_text(sql, ", ");
-		switch ((StWindowKind) lfirst_int(lc))
+		switch (kind_of(printing, i - 1))
 		{
 			case ST_WINDOW_NEAR:
-				st_sql_format(sql, "NULL::int8 AS w%d", i);
+			case ST_WINDOW_WHOLE:
 				break;
 			case ST_WINDOW_RANK:
-				st_sql_format(sql, "COALESCE(pg_catalog.min(s.v%d) - 1 + pg_catalog.count(s.v%d), 0) AS w%d", v, v, i);
+				st_sql_format(sql, ", COALESCE(pg_catalog.min(s.v%d) - 1 + pg_catalog.count(s.v%d), 0) AS w%d", v, v, i);
 				break;
 			case ST_WINDOW_SUM:
-				st_sql_format(sql, "(pg_catalog.array_agg(s.v%d ORDER BY %s, CASE WHEN s.v%d < 0 THEN s.v%d ELSE - s.v%d END))[1] AS w%d",
-							  v, total_order(node, "s", true), addend, v, v, i);
+				st_sql_format(sql, ", (pg_catalog.array_agg(s.v%d ORDER BY %s, CASE WHEN s.v%d < 0 THEN s.v%d ELSE - s.v%d END))[1] AS w%d",
+							  v, total_order(printing, "s", true), addend, v, v, i);
+				break;
+			case ST_WINDOW_FIRST:
+				st_sql_format(sql, ", (pg_catalog.array_agg(s.v%d) FILTER (WHERE s.found))[1] AS w%d", v, i);
+				break;
+			case ST_WINDOW_MIN:
+			case ST_WINDOW_MAX:
+				st_sql_format(sql, ", %s(s.v%d) AS w%d", kind_of(printing, i - 1) == ST_WINDOW_MAX ? "pg_catalog.max" : "pg_catalog.min", v, i);
 				break;
 			default:
-				st_sql_format(sql, "COALESCE(pg_catalog.max(s.v%d), 0) AS w%d", v, i);
+				st_sql_format(sql, ", COALESCE(pg_catalog.max(s.v%d), 0) AS w%d", v, i);
 		}
 	}
 }
 
 /* The results of "r", with what was carried in "c" if a function runs on. */
 static void
-print_results(StringInfo sql, StNode *node)
+print_results(StringInfo sql, Printing *printing)
 {
+	bool		carried = runs_on(printing);
 	ListCell   *lc;
 
-	foreach(lc, node->kinds)
+	foreach(lc, printing->window->functions)
 	{
-		int			i = foreach_current_index(lc) + 1;
+		int			i = lfirst_int(lc) + 1;
+		StWindowKind kind = carried ? kind_of(printing, i - 1) : ST_WINDOW_NEAR;
 
-		switch ((StWindowKind) lfirst_int(lc))
+		switch (kind)
 		{
 			case ST_WINDOW_NEAR:
-				st_sql_format(sql, ", r.w%d", i);
+			case ST_WINDOW_WHOLE:
+				st_sql_format(sql, ", r.w%d AS n%d", i, i);
 				break;
 			case ST_WINDOW_SUM:
-				st_sql_format(sql, ", COALESCE(c.w%d + r.w%d, c.w%d, r.w%d)", i, i, i, i);
+				st_sql_format(sql, ", COALESCE(c.w%d + r.w%d, c.w%d, r.w%d) AS n%d", i, i, i, i, i);
+				break;
+			case ST_WINDOW_FIRST:
+				st_sql_format(sql, ", CASE WHEN c.found THEN c.w%d ELSE r.w%d END AS n%d", i, i, i);
+				break;
+			case ST_WINDOW_MIN:
+			case ST_WINDOW_MAX:
+				st_sql_format(sql, ", %s AS n%d", extreme(kind, psprintf("c.w%d", i), psprintf("r.w%d", i)), i);
 				break;
 			default:
-				st_sql_format(sql, ", c.w%d + r.w%d", i, i);
+				st_sql_format(sql, ", c.w%d + r.w%d AS n%d", i, i, i);
 		}
 	}
 }
 
-/* The window functions over rows "from", which have the columns of the state and their place. */
+/*
+ * The window's functions over rows "from", which have the columns of the state,
+ * the number of the partition, their place, and "more" columns of these names
+ * behind, which are passed on.
+ */
 static char *
-print_functions(StNode *node, const char *from)
+print_functions(Printing *printing, const char *from, List *more)
 {
-	Query	   *query = copyObject(node->window);
+	StNode	   *node = printing->node;
+	Query	   *query = copyObject(printing->window->query);
 	List	   *names = NIL;
+	ListCell   *lc;
 
 	for (int i = 1; i <= node->nshown; i++)
 		names = lappend(names, makeString(psprintf("v%d", i)));
-	query->rtable = list_make1(st_make_with_entry(from, "p", lappend(names, makeString("place"))));
+	names = lappend(lappend(names, makeString("part")), makeString("place"));
+	names = list_concat(names, more);
+	foreach(lc, more)
+		query->targetList = lappend(query->targetList,
+									makeTargetEntry((Expr *) makeVar(1, node->nshown + 3 + foreach_current_index(lc), INT8OID, -1, InvalidOid, 0),
+													list_length(query->targetList) + 1, strVal(lfirst(lc)), false));
+	query->rtable = list_make1(st_make_with_entry(from, "p", names));
 	return st_query_print(query);
 }
 
+/* "p1", "c1", "t1". */
+static void
+print_new_rows(StringInfo sql, Printing *printing)
+{
+	StNode	   *node = printing->node;
+	int			number = printing->number;
+	bool		running = runs_on(printing);
+	List	   *more = list_make3(makeString("tid"), makeString("id"), makeString("inside"));
+	const char *separator = "";
+	ListCell   *lc;
+
+	st_sql_format(sql, ", p%d AS MATERIALIZED (SELECT m.*, ", number);
+	if (printing->window->placed)
+		st_sql_format(sql, "pg_catalog.row_number() OVER (ORDER BY m.part, %s)", total_order(printing, "m", false));
+	else
+		st_sql_text(sql, "NULL::int8");
+	st_sql_format(sql, " AS place FROM (SELECT o.ctid AS tid, NULL::int8 AS id, %s, o.part, o.inside FROM o%d o WHERE NOT EXISTS (SELECT FROM x WHERE x.ctid = o.ctid)",
+				  columns(node, "o", true), number);
+	st_sql_format(sql, " UNION ALL SELECT NULL, n.id, %s", columns(node, "n", false));
+	for (int i = 0; i < list_length(node->results); i++)
+		st_sql_text(sql, ", NULL");
+	st_sql_format(sql, ", n.p%d, true FROM n) m)", number);
+	if (running)
+	{
+		const FirstColumn *first = &printing->first;
+		const char *s = psprintf("s.v%d", first->column);
+		List	   *last = between(printing, "z.o", "z.o");
+
+		st_sql_format(sql, ", c%d AS MATERIALIZED (SELECT g.part, pg_catalog.bool_and(s.found IS NOT NULL) AS found", number);
+		print_carried(sql, printing);
+		foreach(lc, last)
+			lfirst(lc) = psprintf("z.found AND %s", (char *) lfirst(lc));
+		st_sql_format(sql, " FROM g%d g LEFT JOIN LATERAL (SELECT z.o, true AS found, g.* FROM (%s) z ORDER BY %s LIMIT 1) z ON true"
+					  " LEFT JOIN LATERAL (%s) s ON true GROUP BY g.part)", number,
+					  rows_where(printing, psprintf("%s AS o", s), "g", beyond(printing, "g.l", false), true, true, 1),
+					  by_first(first, "z.o", true),
+					  rows_where(printing, "s.*, true AS found", "z", last, false, false, 0));
+	}
+
+	for (int i = 1; i <= list_length(node->results); i++)
+		more = lappend(more, makeString(psprintf("v%d", node->nshown + i)));
+	st_sql_format(sql, ", t%d AS MATERIALIZED (SELECT r.* FROM (SELECT r.tid, r.id, %s", number, columns(node, "r", true));
+	print_results(sql, printing);
+	st_sql_format(sql, " FROM (%s) r%s WHERE r.inside) r WHERE r.tid IS NULL OR ROW(", print_functions(printing, psprintf("p%d", number), more),
+				  running ? psprintf(" JOIN c%d c ON c.part = r.part", number) : "");
+	foreach(lc, printing->window->functions)
+	{
+		st_sql_format(sql, "%sr.n%d", separator, lfirst_int(lc) + 1);
+		separator = ", ";
+	}
+	st_sql_text(sql, ")::record OPERATOR(pg_catalog.*<>) ROW(");
+	separator = "";
+	foreach(lc, printing->window->functions)
+	{
+		st_sql_format(sql, "%sr.v%d", separator, node->nshown + lfirst_int(lc) + 1);
+		separator = ", ";
+	}
+	st_sql_text(sql, ")::record)");
+}
+
+/* ----- the statements ----- */
+
+/* A number for the partition that a row is of. */
+static char *
+partition_number(StWindow *window, const char *alias)
+{
+	StringInfoData sql;
+	ListCell   *lc;
+
+	if (window->partition == NIL)
+		return pstrdup("1::int8");
+	initStringInfo(&sql);
+	st_sql_text(&sql, "pg_catalog.dense_rank() OVER (ORDER BY ");
+	foreach(lc, window->partition)
+		st_sql_format(&sql, "%s%s.v%d", foreach_current_index(lc) == 0 ? "" : ", ", alias, lfirst_int(lc));
+	st_sql_text(&sql, ")");
+	return sql.data;
+}
+
+/* The windows are computed one after the other, each over what the one before makes of all rows. */
 void
 st_window_print_fill(StringInfo sql, StNode *node)
 {
-	st_sql_text(sql, "SELECT ");
+	char	   *from;
+	StringInfoData so_far;
+	List	   *more = NIL;
+	ListCell   *lc2;
+
+	initStringInfo(&so_far);
 	for (int i = 1; i <= node->nshown; i++)
-		st_sql_format(sql, "r.v%d, ", i);
-	for (int i = 1; i <= list_length(node->kinds); i++)
-		st_sql_format(sql, "%sr.w%d AS v%d", i == 1 ? "" : ", ", i, node->nshown + i);
-	st_sql_text(sql, " FROM (WITH p AS (SELECT i.*, pg_catalog.row_number() OVER (ORDER BY ");
-	st_sql_format(sql, "%s) AS place FROM (SELECT ", total_order(node, "i", false));
+		st_sql_format(&so_far, "%si.a%d AS v%d", i == 1 ? "" : ", ", i, i);
+	from = psprintf("SELECT %s FROM __pgt_in i", so_far.data);
+	resetStringInfo(&so_far);
+	st_sql_text(&so_far, columns(node, "i", false));
+	for (int number = 1; number <= list_length(node->windows); number++)
+	{
+		Printing	printing = begin_printing(node, number, InvalidOid);
+		StringInfoData order;
+
+		initStringInfo(&order);
+		foreach(lc2, printing.window->partition)
+			st_sql_format(&order, "i.v%d, ", lfirst_int(lc2));
+		st_sql_text(&order, total_order(&printing, "i", false));
+		from = psprintf("WITH p AS (SELECT %s, %s AS part, %s AS place FROM (%s) i) %s", so_far.data, partition_number(printing.window, "i"),
+						printing.window->placed ? psprintf("pg_catalog.row_number() OVER (ORDER BY %s)", order.data) : "NULL::int8",
+						from, print_functions(&printing, "p", list_copy(more)));
+		foreach(lc2, printing.window->functions)
+		{
+			more = lappend(more, makeString(psprintf("w%d", lfirst_int(lc2) + 1)));
+			st_sql_format(&so_far, ", i.w%d", lfirst_int(lc2) + 1);
+		}
+	}
+	st_sql_format(sql, "SELECT %s", columns(node, "r", false));
+	for (int i = 1; i <= list_length(node->results); i++)
+		st_sql_format(sql, ", r.w%d AS v%d", i, node->nshown + i);
+	st_sql_format(sql, " FROM (%s) r", from);
+}
+
+/* The window by whose index the rows that leave are found best. */
+static int
+narrowest_window(StNode *node)
+{
+	int			best = 1;
+	int			best_rank = -1;
+	ListCell   *lc;
+
+	foreach(lc, node->windows)
+	{
+		StWindow   *window = lfirst(lc);
+		int			rank = (st_window_index_column(node, window) > 0 ? 2 : 0) + (window->partition ? 1 : 0);
+
+		if (rank > best_rank)
+		{
+			best = foreach_current_index(lc) + 1;
+			best_rank = rank;
+		}
+	}
+	return best;
+}
+
+/* "d": equal images are peers. */
+static void
+print_changes(StringInfo sql, StNode *node)
+{
+	const char *by_image = psprintf("%s USING OPERATOR(pg_catalog.*<)", image(node, "m"));
+	ListCell   *lc;
+
+	st_sql_format(sql, ", d AS MATERIALIZED (SELECT %s, m.net, pg_catalog.row_number() OVER () AS number", columns(node, "m", false));
+	foreach(lc, node->windows)
+		st_sql_format(sql, ", %s AS p%d", partition_number(lfirst(lc), "m"), foreach_current_index(lc) + 1);
+	st_sql_format(sql, " FROM (SELECT m.*, pg_catalog.sum(m.weight) OVER (ORDER BY %s RANGE BETWEEN CURRENT ROW AND CURRENT ROW)::int8 AS net"
+				  ", pg_catalog.row_number() OVER (ORDER BY %s) = pg_catalog.rank() OVER (ORDER BY %s) AS one FROM (SELECT ",
+				  by_image, by_image, by_image);
 	for (int i = 1; i <= node->nshown; i++)
-		st_sql_format(sql, "%si.a%d AS v%d", i == 1 ? "" : ", ", i, i);
-	st_sql_format(sql, " FROM __pgt_in i) i) %s) r", print_functions(node, "p"));
+		st_sql_format(sql, "i.a%d AS v%d, ", i, i);
+	st_sql_text(sql, "i." ST_WEIGHT_COLUMN " AS weight FROM __pgt_in i) m) m WHERE m.one AND m.net <> 0)");
+}
+
+/* "x" and "n". Of a partition that is read whole, rows are found among what was read. */
+static void
+print_rows_that_change(StringInfo sql, StNode *node, Oid state)
+{
+	Printing	narrowest = begin_printing(node, narrowest_window(node), state);
+
+	if (narrowest.window->whole)
+		st_sql_format(sql, ", x AS MATERIALIZED (SELECT s.* FROM (SELECT s.*, d.net, pg_catalog.row_number() OVER (PARTITION BY d.number ORDER BY s.ctid) AS copy"
+					  " FROM o%d s JOIN d ON pgtrickle.row_image_hash(%s) = pgtrickle.row_image_hash(%s) AND %s OPERATOR(pg_catalog.*=) %s WHERE d.net < 0) s WHERE s.copy <= - s.net)",
+					  narrowest.number, image(node, "s"), image(node, "d"), image(node, "s"), image(node, "d"));
+	else
+	{
+		const FirstColumn *first = &narrowest.first;
+		const char *s = psprintf("s.v%d", first->column);
+		const char *d = psprintf("d.v%d", first->column);
+		Oid			equal = lookup_type_cache(exprType(block_column(node, first->column)), TYPECACHE_EQ_OPR)->eq_opr;
+		List	   *conditions = list_make1(compare(s, equal, d));
+
+		if (!first->not_null)
+			conditions = lappend(conditions, psprintf("%s IS NULL AND %s IS NULL", s, d));
+		st_sql_format(sql, ", x AS MATERIALIZED (SELECT s.* FROM (SELECT %sd.* FROM d WHERE d.net < 0) d CROSS JOIN LATERAL (SELECT s.*, pg_catalog.row_number() OVER (ORDER BY s.ctid) AS copy FROM (%s) s WHERE %s OPERATOR(pg_catalog.*=) %s) s WHERE s.copy <= - d.net)",
+					  partition_columns(narrowest.window, "d", true),
+					  rows_where(&narrowest, "s.ctid, s.*", "d", conditions, false, false, 0), image(node, "s"), image(node, "d"));
+	}
+	st_sql_text(sql, ", n AS MATERIALIZED (SELECT pg_catalog.row_number() OVER () AS id, d.* FROM d CROSS JOIN LATERAL pg_catalog.generate_series(1::int8, d.net))");
+}
+
+/* What leaves, or is as it was, with -1, and what is amiss with 0. */
+static void
+print_result(StringInfo sql, StNode *node)
+{
+	bool		several = list_length(node->windows) > 1;
+
+	if (several)
+	{
+		st_sql_text(sql, ", u AS MATERIALIZED (SELECT DISTINCT ON (t.tid) t.* FROM (");
+		/* a row may be different in any of them */
+		for (int number = ST_FAULT("E10 windows") ? list_length(node->windows) : 1; number <= list_length(node->windows); number++)
+			st_sql_format(sql, "%sSELECT t.tid, %s FROM t%d t WHERE t.tid IS NOT NULL", number == 1 || ST_FAULT("E10 windows") ? "" : " UNION ALL ",
+						  columns(node, "t", true), number);
+		st_sql_text(sql, ") t)");
+	}
+	st_sql_format(sql, " SELECT -1::int8, %s FROM x UNION ALL SELECT -1, %s FROM %s u%s", columns(node, "x", true), columns(node, "u", true),
+				  several ? "u" : "t1", several ? "" : " WHERE u.tid IS NOT NULL");
+	st_sql_format(sql, " UNION ALL SELECT 0, %s", columns(node, "d", false));
+	for (int i = 0; i < list_length(node->results); i++)
+		st_sql_text(sql, ", NULL");
+	st_sql_text(sql, " FROM d WHERE d.net < 0 AND (SELECT pg_catalog.sum(- d.net) FROM d WHERE d.net < 0) <> (SELECT pg_catalog.count(*) FROM x)");
+}
+
+/* The number of the window that a result is of. */
+static int
+window_of_result(StNode *node, int result)
+{
+	ListCell   *lc;
+
+	foreach(lc, node->windows)
+		if (list_member_int(((StWindow *) lfirst(lc))->functions, result))
+			return foreach_current_index(lc) + 1;
+	elog(ERROR, "result %d is of no window", result);
+}
+
+/* What comes, or is different, with 1: of several windows, what is different of each. */
+static void
+print_result_rows(StringInfo sql, StNode *node, bool comes)
+{
+	bool		several = list_length(node->windows) > 1;
+
+	st_sql_format(sql, " UNION ALL SELECT 1, %s", columns(node, "u", false));
+	for (int i = 1; i <= list_length(node->results); i++)
+	{
+		int			number = window_of_result(node, i - 1);
+
+		if (!several)
+			st_sql_format(sql, ", u.n%d", i);
+		else if (comes)
+			st_sql_format(sql, ", t%d.n%d", number, i);
+		else
+			st_sql_format(sql, ", CASE WHEN t%d.tid IS NULL THEN u.v%d ELSE t%d.n%d END", number, node->nshown + i, number, i);
+	}
+	st_sql_format(sql, " FROM %s u", !several ? "t1" : comes ? "n" : "u");
+	for (int number = 1; several && number <= list_length(node->windows); number++)
+		st_sql_format(sql, comes ? " JOIN t%d ON t%d.id = u.id" : " LEFT JOIN t%d ON t%d.tid = u.tid", number, number);
 }
 
 void
 st_window_print_delta(StringInfo sql, StNode *node, Oid state)
 {
-	FirstColumn first = first_column(node);
-	const char *d = psprintf("d.v%d", first.column);
-	const char *s = psprintf("s.v%d", first.column);
-	char	   *total = total_order(node, "m", false);
-	bool		running = runs_on(node);
-
-	st_sql_text(sql, ", d AS MATERIALIZED (SELECT ");
-	for (int i = 1; i <= node->nshown; i++)
-		st_sql_format(sql, "i.a%d AS v%d, ", i, i);
-	st_sql_text(sql, "i." ST_WEIGHT_COLUMN " FROM __pgt_in i)");
-
-	/*
-	 * where the changes are: each value by itself, or all of them if
-	 * something runs on from the first
-	 */
-	if (running)
+	print_changes(sql, node);
+	for (int number = 1; number <= list_length(node->windows); number++)
 	{
-		st_sql_format(sql, ", e AS MATERIALIZED (SELECT (SELECT %s FROM d ORDER BY %s LIMIT 1) AS l, (SELECT %s FROM d ORDER BY %s LIMIT 1) AS h, ",
-					  d, by_first(&first, d, false), d, by_first(&first, d, true));
-		print_same(sql, node);
-		st_sql_text(sql, " AS same)");
+		Printing	printing = begin_printing(node, number, state);
+
+		print_places(sql, &printing);
+		print_old_rows(sql, &printing);
 	}
-	else
-		st_sql_format(sql, ", e AS MATERIALIZED (SELECT DISTINCT %s AS l, %s AS h, true AS same FROM d)", d, d);
-
-	/* what they can change, and what that is computed from */
-	st_sql_text(sql, ", f AS MATERIALIZED (SELECT ");
-	print_reach(sql, &first, state, "e.l", node->following, false);
-	st_sql_text(sql, " AS l, CASE WHEN e.same THEN ");
-	print_reach(sql, &first, state, "e.h", node->preceding, true);
-	st_sql_format(sql, " ELSE (SELECT z.o FROM ((SELECT %s AS o FROM ", s);
-	st_sql_relation(sql, state);
-	st_sql_format(sql, " s ORDER BY %s LIMIT 1) UNION ALL SELECT e.h) z ORDER BY %s LIMIT 1) END AS h FROM e)",
-				  by_first(&first, s, true), by_first(&first, "z.o", true));
-	st_sql_text(sql, ", g AS MATERIALIZED (SELECT f.l AS fl, f.h AS fh, ");
-	print_reach(sql, &first, state, "f.l", node->preceding, false);
-	st_sql_text(sql, " AS l, ");
-	print_reach(sql, &first, state, "f.h", node->following, true);
-	st_sql_text(sql, " AS h FROM f)");
-
-	/*
-	 * the rows as they were, each once, and whether it is among those that
-	 * can change
-	 */
-	st_sql_format(sql, ", o AS MATERIALIZED (SELECT %s%s, s.inside FROM g CROSS JOIN LATERAL (SELECT s.ctid, s.*, (",
-				  running ? "" : "DISTINCT ON (s.ctid) ", columns(node, "s", true));
-	print_between(sql, &first, s, "g.fl", "g.fh");
-	st_sql_text(sql, ") IS TRUE AS inside FROM ");
-	st_sql_relation(sql, state);
-	st_sql_text(sql, " s WHERE ");
-	print_between(sql, &first, s, "g.l", "g.h");
-	st_sql_format(sql, ") s%s)", running ? "" : " ORDER BY s.ctid, s.inside DESC");
-
-	/* as they are; equal images are peers */
-	st_sql_format(sql, ", m AS (SELECT %s, 1::int8 AS weight, o.inside FROM o UNION ALL SELECT %s, d." ST_WEIGHT_COLUMN ", true FROM d)",
-				  columns(node, "o", false), columns(node, "d", false));
-	st_sql_format(sql, ", n AS (SELECT m.*, pg_catalog.sum(m.weight) OVER (ORDER BY %s RANGE BETWEEN CURRENT ROW AND CURRENT ROW)::int8 AS net"
-				  ", pg_catalog.row_number() OVER (ORDER BY %s) = pg_catalog.rank() OVER (ORDER BY %s) AS one FROM m)",
-				  total, total, total);
-	st_sql_format(sql, ", k AS MATERIALIZED (SELECT %s, m.net, m.inside FROM n m WHERE m.one AND m.net <> 0)", columns(node, "m", false));
-	st_sql_format(sql, ", p AS MATERIALIZED (SELECT %s, m.inside, pg_catalog.row_number() OVER (ORDER BY %s) AS place FROM k m"
-				  " CROSS JOIN LATERAL pg_catalog.generate_series(1::int8, m.net))", columns(node, "m", false), total);
-	if (running)
+	print_rows_that_change(sql, node, state);
+	for (int number = 1; number <= list_length(node->windows); number++)
 	{
-		st_sql_text(sql, ", c AS MATERIALIZED (SELECT ");
-		print_carried(sql, node);
-		st_sql_format(sql, " FROM g LEFT JOIN LATERAL (SELECT %s AS o, true AS found FROM ", s);
-		st_sql_relation(sql, state);
-		st_sql_text(sql, " s WHERE ");
-		print_beyond(sql, &first, s, "g.l", false);
-		st_sql_format(sql, " ORDER BY %s LIMIT 1) z ON true LEFT JOIN LATERAL (SELECT s.* FROM ", by_first(&first, s, true));
-		st_sql_relation(sql, state);
-		st_sql_text(sql, " s WHERE z.found AND ");
-		print_between(sql, &first, s, "z.o", "z.o");
-		st_sql_text(sql, ") s ON true)");
-	}
+		Printing	printing = begin_printing(node, number, state);
 
-	st_sql_format(sql, " SELECT -1::int8, %s FROM o WHERE o.inside UNION ALL SELECT 0, %s", columns(node, "o", true), columns(node, "k", false));
-	for (int i = 0; i < list_length(node->kinds); i++)
-		st_sql_text(sql, ", NULL");
-	st_sql_format(sql, " FROM k WHERE k.net < 0 UNION ALL SELECT 1, %s", columns(node, "r", false));
-	print_results(sql, node);
-	st_sql_format(sql, " FROM (%s) r JOIN p ON p.place = r.place%s WHERE p.inside", print_functions(node, "p"),
-				  running ? " CROSS JOIN c" : "");
+		print_new_rows(sql, &printing);
+	}
+	print_result(sql, node);
+	print_result_rows(sql, node, true);
+	if (list_length(node->windows) > 1)
+		print_result_rows(sql, node, false);
 }

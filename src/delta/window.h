@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * window.h
- *	  Text of the statements that keep window functions over all rows in one order.
+ *	  Text of the statements that keep window functions over all rows of a block.
  *
  *-------------------------------------------------------------------------
  */

@@ -572,10 +572,9 @@ st_make_leaf(StNode *node)
 		rte->coltypmods = lappend_int(rte->coltypmods, exprTypmod(column));
 		rte->colcollations = lappend_oid(rte->colcollations, exprCollation(column));
 	}
-	foreach(lc, node->kinds)
+	foreach(lc, node->results)
 	{
-		Node	   *result = (Node *) list_nth_node(TargetEntry, node->window->targetList,
-													node->nshown + 1 + foreach_current_index(lc))->expr;
+		Node	   *result = lfirst(lc);
 
 		names = lappend(names, makeString(psprintf("v%d", i++)));
 		rte->coltypes = lappend_oid(rte->coltypes, exprType(result));
@@ -590,7 +589,7 @@ st_make_leaf(StNode *node)
 static int
 state_width(StNode *node)
 {
-	int			width = node->nkeys + node->nshown + list_length(node->kinds) + 2;
+	int			width = node->nkeys + node->nshown + list_length(node->results) + 2;
 	ListCell   *lc;
 
 	foreach(lc, node->aggregates)
@@ -604,6 +603,46 @@ state_width(StNode *node)
 	return width;
 }
 
+bool
+st_same_order(List *a, List *b)
+{
+	ListCell   *lc1;
+	ListCell   *lc2;
+
+	if (list_length(a) != list_length(b))
+		return false;
+	forboth(lc1, a, lc2, b)
+	{
+		StSortColumn *left = lfirst(lc1);
+		StSortColumn *right = lfirst(lc2);
+
+		if (left->argument != right->argument || left->operator != right->operator ||
+			left->nulls_first != right->nulls_first)
+			return false;
+	}
+	return true;
+}
+
+static bool
+same_windows(List *a, List *b)
+{
+	ListCell   *lc1;
+	ListCell   *lc2;
+
+	if (list_length(a) != list_length(b))
+		return false;
+	forboth(lc1, a, lc2, b)
+	{
+		StWindow   *left = lfirst(lc1);
+		StWindow   *right = lfirst(lc2);
+
+		if (!equal(left->partition, right->partition) || !st_same_order(left->order, right->order) ||
+			left->reversed != right->reversed || !equal(left->functions, right->functions) || !equal(left->query, right->query))
+			return false;
+	}
+	return true;
+}
+
 /* Do two nodes hold the same rows, in the same columns? */
 static bool
 same_node(StNode *a, StNode *b)
@@ -614,19 +653,9 @@ same_node(StNode *a, StNode *b)
 	if (a->nkeys != b->nkeys || a->narguments != b->narguments || a->distinct != b->distinct ||
 		list_length(a->aggregates) != list_length(b->aggregates) || a->first != b->first ||
 		a->nshown != b->nshown || a->top != b->top || a->limit != b->limit || a->offset != b->offset ||
-		a->ties != b->ties || a->step || b->step || a->whole != b->whole || !equal(a->window, b->window) ||
-		list_length(a->order) != list_length(b->order) ||
-		!equal(a->block, b->block))
+		a->ties != b->ties || a->step || b->step || a->whole != b->whole || !same_windows(a->windows, b->windows) ||
+		!st_same_order(a->order, b->order) || !equal(a->block, b->block))
 		return false;
-	forboth(lc1, a->order, lc2, b->order)
-	{
-		StSortColumn *left = lfirst(lc1);
-		StSortColumn *right = lfirst(lc2);
-
-		if (left->argument != right->argument || left->operator != right->operator ||
-			left->nulls_first != right->nulls_first)
-			return false;
-	}
 	forboth(lc1, a->aggregates, lc2, b->aggregates)
 	{
 		StAggregate *left = lfirst(lc1);
@@ -937,8 +966,9 @@ linearize_level(Query *query, BuildContext *context)
 	{
 		query->distinctClause = NIL;
 		query->sortClause = NIL;
-		result = first ? st_decline(context, "DISTINCT ON over window functions has no delta rule yet") :
-			st_window_level(query, context);
+		result = st_window_level(query, context);
+		if (result && first)
+			return st_first_rows(result, first, context);
 		return result && is_distinct ? st_distinct(result, context) : result;
 	}
 	is_grouped = query->hasAggs || query->groupClause || query->havingQual || query->groupingSets;

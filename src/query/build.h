@@ -92,6 +92,9 @@ extern bool st_build_outer_joins(Query *query, BuildContext *context);
 /* Complete a node whose block is ready, and register it unless there is one like it. */
 extern bool st_finish_node(StNode *node, BuildContext *context);
 
+/* Do two lists of StSortColumn say the same? */
+extern bool st_same_order(List *a, List *b);
+
 /* The range table entry of a state, as read by the block above it. */
 extern RangeTblEntry *st_make_leaf(StNode *node);
 
@@ -209,6 +212,9 @@ typedef enum StSliceDemand
 	ST_SLICE_REPEATED			/* and it reads a relation so often that
 								 * slices are better than terms */
 } StSliceDemand;
+
+/* Does an aggregate's result depend on the set of its inputs, of these types, only? */
+extern bool st_aggregate_is_determined(Oid function, List *types, Oid collation);
 
 /* A query as a slice (query/slice.c); changes it. NULL: declined. */
 extern Query *st_slice(Query *query, StSliceDemand demand, BuildContext *context);

@@ -59,7 +59,7 @@ typedef struct StSortColumn
 	bool		nulls_first;
 } StSortColumn;
 
-/* How a window function over all rows in one order follows a change. */
+/* How a window function follows a change. */
 typedef enum StWindowKind
 {
 	ST_WINDOW_NEAR,				/* depends on a few rows around */
@@ -67,8 +67,32 @@ typedef enum StWindowKind
 	ST_WINDOW_RANK,
 	ST_WINDOW_DENSE_RANK,
 	ST_WINDOW_COUNT,
-	ST_WINDOW_SUM
+	ST_WINDOW_SUM,
+	ST_WINDOW_MIN,
+	ST_WINDOW_MAX,
+	ST_WINDOW_FIRST,			/* a value of the first row */
+	ST_WINDOW_WHOLE				/* depends on the whole partition */
 } StWindowKind;
+
+/* Functions of a state of windows that share partition and order. */
+typedef struct StWindow
+{
+	List	   *partition;		/* columns of the state */
+	List	   *order;			/* of StSortColumn */
+	bool		reversed;		/* rows that the order does not tell apart
+								 * stand in the reverse order of their images */
+	bool		whole;			/* partitions are computed whole */
+	bool		placed;			/* some function tells such rows apart */
+	bool		values;			/* reach is counted in values of the order's
+								 * first column, not in rows */
+	int64		preceding;		/* rows before and behind one that the
+								 * functions look at */
+	int64		following;
+	List	   *functions;		/* positions among the node's results */
+	Query	   *query;			/* computes them, in that order, over a
+								 * relation of the state's rows with the
+								 * number of the partition and the place */
+} StWindow;
 
 /*
  * A hidden state: groups of a linear block. The block's columns are the keys
@@ -101,14 +125,13 @@ typedef struct StNode
 	Query	   *step;			/* of WITH RECURSIVE: reads the state itself;
 								 * the block is where it begins */
 	bool		all;			/* UNION ALL */
-	Query	   *window;			/* no groups: all rows of the block in
-								 * "order", with what this query's window
-								 * functions make of them */
+	List	   *windows;		/* of StWindow: no groups, but all rows of the
+								 * block with what window functions make of
+								 * them */
+	List	   *results;		/* of WindowFunc: what follows the shown
+								 * arguments */
 	List	   *kinds;			/* of StWindowKind, for each of these */
-	List	   *addends;		/* columns that they sum up, or 0 */
-	int64		preceding;		/* rows before and behind one that they look
-								 * at */
-	int64		following;
+	List	   *addends;		/* columns that they sum up or compare, or 0 */
 	bool		whole;			/* no groups: all rows of the block, computed
 								 * again at each change */
 	bool		monotone;		/* more rows of what the step reads never take
@@ -314,6 +337,12 @@ extern int	st_node_leaf_ordinal(const RangeTblEntry *rte);
 
 /* Columns of a state, of types that are small keys, that joins compare by equality. */
 extern Bitmapset *st_tree_joined_columns(StTree *tree, int ordinal);
+
+/*
+ * The column, of the state and of its block, by which an index finds the rows
+ * around a change of a window: the first of its order, or 0.
+ */
+extern AttrNumber st_window_index_column(const StNode *node, const StWindow *window);
 
 /* The number of the slice's reference that a range table entry is, or -1. */
 extern int	st_slice_ordinal(const RangeTblEntry *rte);

@@ -31,9 +31,8 @@
 
 /* ----- what depends on the order of rows ----- */
 
-/* Aggregates whose result depends on the set of their inputs only. */
-static bool
-aggregate_is_determined(Oid function, List *types, Oid collation)
+bool
+st_aggregate_is_determined(Oid function, List *types, Oid collation)
 {
 	static const char *const sums[] = {
 		"sum", "avg", "variance", "var_samp", "var_pop", "stddev", "stddev_samp", "stddev_pop"
@@ -102,7 +101,7 @@ window_is_determined(WindowFunc *function, WindowClause *clause)
 		return false;
 	foreach(lc, function->args)
 		types = lappend_oid(types, exprType(lfirst(lc)));
-	return aggregate_is_determined(function->winfnoid, types, function->inputcollid);
+	return st_aggregate_is_determined(function->winfnoid, types, function->inputcollid);
 }
 
 typedef struct OrderContext
@@ -123,7 +122,7 @@ order_walker(Node *node, void *arg)
 	{
 		Aggref	   *aggref = (Aggref *) node;
 
-		if (!aggregate_is_determined(aggref->aggfnoid, aggref->aggargtypes, aggref->inputcollid))
+		if (!st_aggregate_is_determined(aggref->aggfnoid, aggref->aggargtypes, aggref->inputcollid))
 			context->reason = psprintf("%s() depends on the order of rows", get_func_name(aggref->aggfnoid));
 	}
 	else if (IsA(node, WindowFunc))

@@ -337,7 +337,7 @@ state_keys(StNode *node)
 	int			n = 0;
 
 	/* the first rows of an order may be alike, and those of a recursion */
-	if ((node->top && (node->limit > 1 || node->ties)) || node->step || node->whole || node->window)
+	if ((node->top && (node->limit > 1 || node->ties)) || node->step || node->whole || node->windows)
 		return NIL;
 	key = make_candidate_key(node->nkeys);
 	key->simple = key->simple && !node->inexact_keys;
@@ -484,17 +484,20 @@ static List *
 entry_keys(IdentityContext *context, int varno)
 {
 	RangeTblEntry *rte = rt_fetch(varno, context->query->rtable);
+	StNode	   *node = NULL;
 	Bitmapset  *shown = NULL;
 	ListCell   *lc;
 
 	if (rte->rtekind == RTE_RELATION)
 		return relation_keys(rte->relid);
 	if (st_node_leaf_ordinal(rte) >= 0)
-		return state_keys(list_nth(context->tree->nodes, st_node_leaf_ordinal(rte)));
-	if (rte->rtekind != RTE_SUBQUERY)
+		node = list_nth(context->tree->nodes, st_node_leaf_ordinal(rte));
+	if (node && node->windows == NIL)
+		return state_keys(node);
+	if (rte->rtekind != RTE_SUBQUERY && node == NULL)
 		return NIL;
 	/* a slice shows the rows of one relation, or anything */
-	if (st_join_ordinal(rte) >= 0 && list_length(rte->subquery->rtable) != 1 &&
+	if (node == NULL && st_join_ordinal(rte) >= 0 && list_length(rte->subquery->rtable) != 1 &&
 		((StJoin *) list_nth(context->tree->joins, st_join_ordinal(rte)))->kind == ST_JOIN_SLICE)
 		return NIL;
 	foreach(lc, context->query->targetList)
@@ -504,7 +507,8 @@ entry_keys(IdentityContext *context, int varno)
 		if (IsA(var, Var) && var->varno == varno)
 			shown = bms_add_member(shown, var->varattno);
 	}
-	return query_keys(context->tree, rte->subquery, shown);
+	/* windows have the rows of what they are over, and its columns in front */
+	return query_keys(context->tree, node ? node->block : rte->subquery, shown);
 }
 
 /*

@@ -143,11 +143,21 @@ typedef struct WholeContext
 	bool		failed;
 } WholeContext;
 
-/* Is it an aggregate of its whole partition? */
+/* Is it an aggregate of its whole partition, whose order means nothing? */
 static bool
 is_whole_aggregate(WindowFunc *function, WindowClause *window)
 {
-	return function->winagg && window->orderClause == NIL && (window->frameOptions & FRAMEOPTION_NONDEFAULT) == 0;
+	List	   *types = NIL;
+	ListCell   *lc;
+
+	if (!function->winagg || (window->frameOptions & FRAMEOPTION_EXCLUSION))
+		return false;
+	if (window->orderClause == NIL && (window->frameOptions & FRAMEOPTION_NONDEFAULT) == 0)
+		return true;
+	foreach(lc, function->args)
+		types = lappend_oid(types, exprType(lfirst(lc)));
+	return (window->frameOptions & FRAMEOPTION_START_UNBOUNDED_PRECEDING) && (window->frameOptions & FRAMEOPTION_END_UNBOUNDED_FOLLOWING) &&
+		st_aggregate_is_determined(function->winfnoid, types, function->inputcollid);
 }
 
 /* Window aggregates become columns of the groupings, which stand behind the first entry. */
@@ -278,6 +288,104 @@ join_aggregates(Query *upper)
 	return upper;
 }
 
+/* ----- aggregates of all rows beside other windows ----- */
+
+typedef struct SplitContext
+{
+	Query	   *upper;
+	List	   *columns;		/* of the level below: windows but for
+								 * aggregates of all rows, and columns */
+	bool		totals;			/* there are such aggregates */
+} SplitContext;
+
+static bool
+is_total(Query *upper, WindowFunc *function)
+{
+	WindowClause *window = st_window_of(upper, function);
+
+	return window->partitionClause == NIL && is_whole_aggregate(function, window);
+}
+
+static Node *
+split_mutator(Node *node, void *arg)
+{
+	SplitContext *context = arg;
+
+	if (node == NULL)
+		return NULL;
+	check_stack_depth();
+	if (IsA(node, WindowFunc) && is_total(context->upper, (WindowFunc *) node))
+		context->totals = true;
+	else if (IsA(node, WindowFunc) || IsA(node, Var))
+		return (Node *) makeVar(1, st_position_in(&context->columns, node), exprType(node), exprTypmod(node), exprCollation(node), 0);
+	return expression_tree_mutator(node, split_mutator, arg);
+}
+
+/* Of all rows; what orders them means nothing. */
+static List *
+totals_only(List *windows)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, windows)
+	{
+		WindowClause *window = lfirst_node(WindowClause, lc);
+
+		if (window->partitionClause)
+			continue;
+		window->orderClause = NIL;
+		window->frameOptions = FRAMEOPTION_DEFAULTS;
+		window->startOffset = window->endOffset = NULL;
+		result = lappend(result, window);
+	}
+	return result;
+}
+
+/*
+ * A level that has aggregates of all rows beside other windows becomes one with
+ * nothing but these aggregates over one with the others. NULL: it does not.
+ */
+static Query *
+split_totals(Query *upper)
+{
+	SplitContext context = {upper};
+	List	   *targets = NIL;
+	List	   *below_targets;
+	Query	   *below;
+	ListCell   *lc;
+
+	foreach(lc, upper->targetList)
+		if (!lfirst_node(TargetEntry, lc)->resjunk)
+			targets = lappend(targets, split_mutator(lfirst(lc), &context));
+	foreach(lc, context.columns)
+		if (IsA(lfirst(lc), WindowFunc))
+			break;
+	if (!context.totals || lc == NULL)
+		return NULL;
+	below = copyObject(upper);
+	below_targets = st_make_targets(copyObject(context.columns));
+	/* what windows are partitioned and ordered by is no column of the result */
+	foreach(lc, upper->targetList)
+	{
+		TargetEntry *target = lfirst_node(TargetEntry, lc);
+
+		if (target->ressortgroupref == 0 || contain_windowfuncs((Node *) target->expr))
+			continue;
+		target = flatCopyTargetEntry(target);
+		target->resno = list_length(below_targets) + 1;
+		target->resjunk = true;
+		below_targets = lappend(below_targets, target);
+	}
+	below->targetList = below_targets;
+	foreach(lc, targets)
+		lfirst_node(TargetEntry, lc)->ressortgroupref = 0;
+	upper->targetList = targets;
+	upper->windowClause = totals_only(upper->windowClause);
+	upper->rtable = list_make1(st_make_subquery_entry(below, "b", st_make_names(list_length(context.columns))));
+	return upper;
+}
+
 /* ----- windows over states ----- */
 
 /* Does a block read nothing but states? */
@@ -368,11 +476,12 @@ st_window_level(Query *query, BuildContext *context)
 	Query	   *upper = cut(query);
 	Query	   *joined;
 	Query	   *below;
-	Query	   *result;
 
 	if (upper == NULL)
 		return st_decline(context, "window functions have no delta rule yet");
 	joined = join_aggregates(copyObject(upper));
+	if (joined == NULL)
+		joined = split_totals(copyObject(upper));
 	if (joined)
 		return st_linearize(joined, context);
 	below = st_linearize(linitial_node(RangeTblEntry, upper->rtable)->subquery, context);
@@ -380,6 +489,5 @@ st_window_level(Query *query, BuildContext *context)
 		return NULL;
 	if (!table_walker((Node *) below, NULL))
 		return make_whole(upper, below, context);
-	result = st_window_order(upper, below, context);
-	return result ? result : st_decline(context, "window functions have no delta rule yet");
+	return st_window_order(upper, below, context);
 }

@@ -12,9 +12,8 @@
 
 /*
  * "upper", a level with nothing but windows and a select list, over the linear
- * "below", which is its only entry: as a state of all rows in the order of the
- * windows. NULL, without a reason: they have PARTITION BY, different orders, or
- * functions that one change can change everywhere.
+ * "below", which is its only entry: as a state of all rows with their results.
+ * NULL: declined, as where a change may change a function of every row.
  */
 extern Query *st_window_order(Query *upper, Query *below, BuildContext *build);
 

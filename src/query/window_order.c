@@ -1,18 +1,23 @@
 /*-------------------------------------------------------------------------
  *
  * window_order.c
- *	  Window functions over all rows in one order.
+ *	  Window functions over tables: a state of all rows with their results.
  *
  * NOTES
- *	  Where no PARTITION BY limits what a change can reach, two kinds of functions
- *	  do: those that look at rows near by, as lag() and frames of so many rows,
- *	  and those that run on, as row_number(), rank() and running sums: of these the
- *	  part before the first change stays as it is, and the rest begins with what
- *	  that part has come to (rule E10). All rows are a state, in the order of the
- *	  windows; src/delta/window.c follows its changes.
+ *	  What a change can reach depends on the function. Some look at rows near by,
+ *	  as lag() and frames of so many rows or groups. Some run on, as row_number(),
+ *	  rank() and running sums: of these the part before the first change stays as
+ *	  it is, and the rest begins with what that part has come to (rule E10). What
+ *	  any row of a partition may change everywhere in it, as ntile(), is computed
+ *	  again for the partition. All rows are a state; src/delta/window.c follows its
+ *	  changes. Functions of one partition and order are a window of the state, and
+ *	  each window finds by itself which rows a change reaches.
+ *
+ *	  A frame that ends with the partition is one that begins with it, in the
+ *	  reverse order. An average that runs on is a sum divided by a count.
  *
  *	  Where rows that the order does not tell apart get different results, the
- *	  image decides (rule A5): such windows are ordered by the place of a row in
+ *	  image decides (rule A5): such functions are ordered by the place of a row in
  *	  the order of its columns and then its image.
  *
  *-------------------------------------------------------------------------
@@ -27,24 +32,45 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/tlist.h"
 #include "parser/parse_clause.h"
-#include "utils/lsyscache.h"
 #include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
 
 #include "query/build.h"
+#include "query/source_facts.h"
 #include "query/window.h"
 
 /* so many rows around each change are looked at, at most */
 #define MAX_REACH 10000
 
+#define FRAME_STARTS_WITH_ALL(options) (((options) & FRAMEOPTION_START_UNBOUNDED_PRECEDING) != 0)
+#define FRAME_ENDS_WITH_ALL(options) (((options) & FRAMEOPTION_END_UNBOUNDED_FOLLOWING) != 0)
+#define FRAME_STARTS_HERE(options) (((options) & FRAMEOPTION_START_CURRENT_ROW) != 0)
+#define FRAME_ENDS_HERE(options) (((options) & FRAMEOPTION_END_CURRENT_ROW) != 0)
+
+/* A window function, as the state computes it. */
+typedef struct Function
+{
+	WindowFunc *original;
+	WindowFunc *function;
+	WindowClause *clause;		/* a copy, with the frame that it needs */
+	StWindowKind kind;
+	bool		reversed;		/* in the reverse of the clause's order */
+	bool		by_place;		/* it tells apart rows that the order does not */
+	bool		values;			/* reach counts values, not rows */
+	int64		preceding;
+	int64		following;
+} Function;
+
 typedef struct OrderContext
 {
 	Query	   *upper;
 	StNode	   *node;
-	WindowClause *first;		/* whose order all others have */
 	List	   *columns;		/* expressions: the columns of the state, of
 								 * its block */
-	List	   *functions;		/* of WindowFunc */
-	bool		failed;
+	List	   *functions;		/* of Function */
+	List	   *members;		/* of each window, its functions' numbers */
+	const char *reason;			/* what the state cannot follow */
 } OrderContext;
 
 /* The column of the state that an expression over the block is; added if it is none yet. */
@@ -60,26 +86,7 @@ column_position(OrderContext *context, Node *expr)
 	return position + 1;
 }
 
-static bool
-same_order(OrderContext *context, WindowClause *window)
-{
-	List	   *targets = context->upper->targetList;
-	ListCell   *lc1;
-	ListCell   *lc2;
-
-	if (list_length(window->orderClause) != list_length(context->first->orderClause))
-		return false;
-	forboth(lc1, window->orderClause, lc2, context->first->orderClause)
-	{
-		SortGroupClause *a = lfirst_node(SortGroupClause, lc1);
-		SortGroupClause *b = lfirst_node(SortGroupClause, lc2);
-
-		if (a->sortop != b->sortop || a->nulls_first != b->nulls_first ||
-			!equal(get_sortgroupclause_expr(a, targets), get_sortgroupclause_expr(b, targets)))
-			return false;
-	}
-	return true;
-}
+/* ----- what a function depends on ----- */
 
 /* A constant number of rows; -1: it is none, or too many. */
 static int64
@@ -95,66 +102,246 @@ constant_rows(Node *expr)
 	return rows >= 0 && rows <= MAX_REACH ? rows : -1;
 }
 
-/* A frame of so many rows before and behind; false: it is another one. */
+/* A frame of so many rows, or groups of peers, before and behind; false: it is another one. */
 static bool
-near_frame(WindowClause *window, int64 *preceding, int64 *following)
+near_frame(Function *result)
 {
+	WindowClause *window = result->clause;
 	int			options = window->frameOptions;
 	int64		start = window->startOffset ? constant_rows(window->startOffset) : 0;
 	int64		end = window->endOffset ? constant_rows(window->endOffset) : 0;
 
-	if (!(options & FRAMEOPTION_ROWS) || start < 0 || end < 0 ||
-		(options & (FRAMEOPTION_START_UNBOUNDED_PRECEDING | FRAMEOPTION_START_UNBOUNDED_FOLLOWING |
-					FRAMEOPTION_END_UNBOUNDED_PRECEDING | FRAMEOPTION_END_UNBOUNDED_FOLLOWING)))
+	if (start < 0 || end < 0 || FRAME_STARTS_WITH_ALL(options) || FRAME_ENDS_WITH_ALL(options) ||
+		(options & (FRAMEOPTION_START_UNBOUNDED_FOLLOWING | FRAMEOPTION_END_UNBOUNDED_PRECEDING)))
 		return false;
-	*preceding = *following = 0;
+	if ((options & FRAMEOPTION_RANGE) && (window->startOffset || window->endOffset))
+		return false;
+	/* whoever is a peer cannot be told by the place of a row */
+	if (result->by_place && (options & (FRAMEOPTION_EXCLUDE_GROUP | FRAMEOPTION_EXCLUDE_TIES)))
+		return false;
+	result->values = (options & FRAMEOPTION_GROUPS) != 0;
 	if (options & FRAMEOPTION_START_OFFSET_PRECEDING)
-		*preceding = Max(*preceding, start);
+		result->preceding = start;
 	if (options & FRAMEOPTION_START_OFFSET_FOLLOWING)
-		*following = Max(*following, start);
+		result->following = start;
 	if (options & FRAMEOPTION_END_OFFSET_PRECEDING)
-		*preceding = Max(*preceding, end);
+		result->preceding = Max(result->preceding, end);
 	if (options & FRAMEOPTION_END_OFFSET_FOLLOWING)
-		*following = Max(*following, end);
+		result->following = Max(result->following, end);
 	return true;
 }
 
-/* What of the rows around it a function depends on; false: that is not known to be little. */
-static bool
-classify(WindowFunc *function, WindowClause *window, StWindowKind *kind, int64 *preceding, int64 *following)
+/* A frame of its own: of rows, or of peers, from the first of the partition on. */
+static void
+set_running_frame(Function *result, bool rows)
 {
-	const char *name = get_func_name(function->winfnoid);
-	int			options = window->frameOptions;
-	bool		running = (options & FRAMEOPTION_START_UNBOUNDED_PRECEDING) && (options & FRAMEOPTION_END_CURRENT_ROW) &&
-		!(options & (FRAMEOPTION_EXCLUSION | FRAMEOPTION_GROUPS));
+	result->clause->frameOptions = FRAMEOPTION_NONDEFAULT | FRAMEOPTION_BETWEEN | (rows ? FRAMEOPTION_ROWS : FRAMEOPTION_RANGE) |
+		FRAMEOPTION_START_UNBOUNDED_PRECEDING | FRAMEOPTION_END_CURRENT_ROW;
+	result->clause->startOffset = result->clause->endOffset = NULL;
+	result->by_place = rows;
+}
 
-	*kind = ST_WINDOW_NEAR;
-	*preceding = *following = 0;
-	if (get_func_namespace(function->winfnoid) != PG_CATALOG_NAMESPACE && !function->winagg)
-		return false;
-	if (!function->winagg && (strcmp(name, "lag") == 0 || strcmp(name, "lead") == 0))
+/* Functions for which frames mean nothing. */
+static bool
+classify_by_rank(Function *result, const char *name)
+{
+	static const struct
 	{
-		int64		rows = list_length(function->args) == 1 ? 1 : constant_rows(lsecond(function->args));
+		const char *name;
+		StWindowKind kind;
+		bool		by_place;
+	}			kinds[] = {
+		{"row_number", ST_WINDOW_ROW_NUMBER, true},
+		{"rank", ST_WINDOW_RANK, false},
+		{"dense_rank", ST_WINDOW_DENSE_RANK, false},
+		{"percent_rank", ST_WINDOW_WHOLE, false},
+		{"cume_dist", ST_WINDOW_WHOLE, false},
+		{"ntile", ST_WINDOW_WHOLE, true},
+		{"lag", ST_WINDOW_NEAR, true},
+		{"lead", ST_WINDOW_NEAR, true},
+	};
 
-		*(strcmp(name, "lag") == 0 ? preceding : following) = Max(rows, 0);
-		return rows >= 0;
+	for (int i = 0; i < lengthof(kinds); i++)
+	{
+		if (strcmp(name, kinds[i].name) != 0)
+			continue;
+		result->kind = kinds[i].kind;
+		set_running_frame(result, false);
+		result->by_place = kinds[i].by_place;
+		if (result->kind == ST_WINDOW_NEAR)
+		{
+			List	   *args = result->function->args;
+			int64		rows = list_length(args) == 1 ? 1 : constant_rows(lsecond(args));
+
+			*(strcmp(name, "lag") == 0 ? &result->preceding : &result->following) = Max(rows, 0);
+			if (rows < 0)
+				result->kind = ST_WINDOW_WHOLE;
+		}
+		return true;
 	}
-	if (!function->winagg && strcmp(name, "row_number") == 0)
-		*kind = ST_WINDOW_ROW_NUMBER;
-	else if (!function->winagg && strcmp(name, "rank") == 0)
-		*kind = ST_WINDOW_RANK;
-	else if (!function->winagg && strcmp(name, "dense_rank") == 0)
-		*kind = ST_WINDOW_DENSE_RANK;
-	else if (running && (function->winfnoid == F_COUNT_ || function->winfnoid == F_COUNT_ANY))
-		*kind = ST_WINDOW_COUNT;
-	else if (running && (function->winfnoid == F_SUM_INT2 || function->winfnoid == F_SUM_INT4 ||
-						 function->winfnoid == F_SUM_INT8 || function->winfnoid == F_SUM_NUMERIC))
-		*kind = ST_WINDOW_SUM;
-	else
-		return (function->winagg || strcmp(name, "first_value") == 0 || strcmp(name, "last_value") == 0 ||
-				strcmp(name, "nth_value") == 0) &&
-			near_frame(window, preceding, following);
+	return false;
+}
+
+/* How an aggregate runs on; ST_WINDOW_WHOLE: it is not known to. */
+static StWindowKind
+running_kind(Oid function)
+{
+	const char *name = get_func_name(function);
+
+	switch (function)
+	{
+		case F_COUNT_:
+		case F_COUNT_ANY:
+			return ST_WINDOW_COUNT;
+		case F_SUM_INT2:
+		case F_SUM_INT4:
+		case F_SUM_INT8:
+		case F_SUM_NUMERIC:
+			return ST_WINDOW_SUM;
+	}
+	if (get_func_namespace(function) != PG_CATALOG_NAMESPACE)
+		return ST_WINDOW_WHOLE;
+	return strcmp(name, "min") == 0 ? ST_WINDOW_MIN : strcmp(name, "max") == 0 ? ST_WINDOW_MAX : ST_WINDOW_WHOLE;
+}
+
+/* Functions that run on from the first row of the partition, or back from the last. */
+static bool
+classify_running(Function *result)
+{
+	int			options = result->clause->frameOptions;
+	bool		from_first = FRAME_STARTS_WITH_ALL(options) && FRAME_ENDS_HERE(options);
+	bool		to_last = FRAME_STARTS_HERE(options) && FRAME_ENDS_WITH_ALL(options);
+	bool		all = FRAME_STARTS_WITH_ALL(options) && FRAME_ENDS_WITH_ALL(options);
+	Oid			function = result->function->winfnoid;
+
+	if (options & FRAMEOPTION_EXCLUSION)
+		return false;
+	if (result->function->winagg)
+	{
+		result->kind = running_kind(function);
+		if (result->kind == ST_WINDOW_WHOLE || !(from_first || to_last))
+			return false;
+		result->reversed = to_last;
+		set_running_frame(result, result->by_place);
+		return true;
+	}
+	if (function == F_LAST_VALUE && (from_first || (FRAME_STARTS_HERE(options) && FRAME_ENDS_HERE(options))))
+	{
+		result->kind = ST_WINDOW_NEAR;
+		return true;
+	}
+	if (!(function == F_FIRST_VALUE && (from_first || all)) && !(function == F_LAST_VALUE && (to_last || all)))
+		return false;
+	/* an array of them carries it on, and there are none of arrays */
+	if (!OidIsValid(get_array_type(result->function->wintype)) || OidIsValid(get_element_type(getBaseType(result->function->wintype))))
+		return false;
+	result->kind = ST_WINDOW_FIRST;
+	result->reversed = function == F_LAST_VALUE;
+	result->function->winfnoid = F_FIRST_VALUE;
+	set_running_frame(result, true);
 	return true;
+}
+
+static Function *
+classify(OrderContext *context, WindowFunc *function)
+{
+	Function   *result = palloc0(sizeof(Function));
+	bool		own = get_func_namespace(function->winfnoid) != PG_CATALOG_NAMESPACE;
+	int			options;
+
+	result->original = function;
+	result->function = copyObject(function);
+	result->clause = copyObject(st_window_of(context->upper, function));
+	options = result->clause->frameOptions;
+	result->by_place = (options & FRAMEOPTION_ROWS) != 0;
+	if (!own && !function->winagg && classify_by_rank(result, get_func_name(function->winfnoid)))
+		return result;
+	if (classify_running(result))
+		return result;
+	result->reversed = false;
+	if ((function->winagg || (!own && (function->winfnoid == F_FIRST_VALUE || function->winfnoid == F_LAST_VALUE ||
+									   function->winfnoid == F_NTH_VALUE))) && near_frame(result))
+	{
+		result->kind = ST_WINDOW_NEAR;
+		return result;
+	}
+	result->kind = ST_WINDOW_WHOLE;
+	if (options & (FRAMEOPTION_EXCLUDE_GROUP | FRAMEOPTION_EXCLUDE_TIES))
+		result->by_place = false;
+	return result;
+}
+
+/* ----- windows of the state ----- */
+
+/* Its columns of the order; in the reverse one, what comes behind is before. */
+static List *
+order_columns(OrderContext *context, Function *function)
+{
+	List	   *order = NIL;
+	ListCell   *lc;
+
+	foreach(lc, function->clause->orderClause)
+	{
+		SortGroupClause *clause = lfirst_node(SortGroupClause, lc);
+		StSortColumn *column = palloc0(sizeof(StSortColumn));
+
+		column->argument = column_position(context, get_sortgroupclause_expr(clause, context->upper->targetList));
+		column->operator = function->reversed ? get_commutator(clause->sortop) : clause->sortop;
+		column->nulls_first = clause->nulls_first != function->reversed;
+		order = lappend(order, column);
+	}
+	return order;
+}
+
+static List *
+partition_columns(OrderContext *context, Function *function)
+{
+	List	   *partition = NIL;
+	ListCell   *lc;
+
+	foreach(lc, function->clause->partitionClause)
+		partition = list_append_unique_int(partition,
+										   column_position(context, get_sortgroupclause_expr(lfirst(lc), context->upper->targetList)));
+	list_sort(partition, list_int_cmp);
+	return partition;
+}
+
+/* Put a function into the window of its partition and order. */
+static void
+add_to_window(OrderContext *context, Function *function)
+{
+	List	   *partition = partition_columns(context, function);
+	List	   *order = order_columns(context, function);
+	StWindow   *window = NULL;
+	int			number = list_length(context->functions) - 1;
+	int			position = 0;
+	ListCell   *lc;
+
+	foreach(lc, context->node->windows)
+	{
+		window = lfirst(lc);
+		if (equal(window->partition, partition) && st_same_order(window->order, order) && window->reversed == function->reversed)
+			break;
+		position++;
+	}
+	if (lc == NULL)
+	{
+		window = palloc0(sizeof(StWindow));
+		window->partition = partition;
+		window->order = order;
+		window->reversed = function->reversed;
+		context->node->windows = lappend(context->node->windows, window);
+		context->members = lappend(context->members, NIL);
+	}
+	window->whole |= function->kind == ST_WINDOW_WHOLE || order == NIL;
+	window->values |= function->values;
+	window->preceding = Max(window->preceding, function->preceding);
+	window->following = Max(window->following, function->following);
+	lc = list_nth_cell(context->members, position);
+	lfirst(lc) = lappend_int(lfirst(lc), number);
+	if (window->whole && partition == NIL && context->reason == NULL)
+		context->reason = psprintf("%s() over all rows may change in every row with each change",
+								   get_func_name(function->original->winfnoid));
 }
 
 /* Functions are noted, each once. */
@@ -162,36 +349,45 @@ static bool
 function_walker(Node *node, void *arg)
 {
 	OrderContext *context = arg;
+	ListCell   *lc;
 
 	if (node == NULL)
 		return false;
 	check_stack_depth();
 	if (IsA(node, WindowFunc))
 	{
-		WindowFunc *function = (WindowFunc *) node;
-		WindowClause *window = st_window_of(context->upper, function);
-		StWindowKind kind;
-		int64		preceding;
-		int64		following;
-
-		if (context->first == NULL)
-			context->first = window;
-		if (list_member(context->functions, function))
-			return false;
-		if (window->partitionClause || window->orderClause == NIL || !same_order(context, window) ||
-			!classify(function, window, &kind, &preceding, &following) ||
-			get_typtype(function->wintype) == TYPTYPE_PSEUDO)
-		{
-			context->failed = true;
-			return true;
-		}
-		context->functions = lappend(context->functions, function);
-		context->node->kinds = lappend_int(context->node->kinds, kind);
-		context->node->preceding = Max(context->node->preceding, preceding);
-		context->node->following = Max(context->node->following, following);
+		foreach(lc, context->functions)
+			if (equal(((Function *) lfirst(lc))->original, node))
+				return false;
+		if (get_typtype(((WindowFunc *) node)->wintype) == TYPTYPE_PSEUDO)
+			context->reason = "a window function has no type that a table can hold";
+		context->functions = lappend(context->functions, classify(context, (WindowFunc *) node));
+		add_to_window(context, llast(context->functions));
 		return false;
 	}
 	return expression_tree_walker(node, function_walker, arg);
+}
+
+/* What an aggregate that compares or adds up takes of each row. */
+static Node *
+addend(Function *function)
+{
+	WindowFunc *aggregate = function->function;
+	CaseExpr   *folded;
+	CaseWhen   *when;
+
+	if (aggregate->aggfilter == NULL)
+		return linitial(aggregate->args);
+	folded = makeNode(CaseExpr);
+	when = makeNode(CaseWhen);
+	when->expr = aggregate->aggfilter;
+	when->result = linitial(aggregate->args);
+	when->location = folded->location = -1;
+	folded->casetype = exprType((Node *) when->result);
+	folded->casecollid = exprCollation((Node *) when->result);
+	folded->args = list_make1(when);
+	folded->defresult = (Expr *) makeNullConst(folded->casetype, exprTypmod((Node *) when->result), folded->casecollid);
+	return (Node *) folded;
 }
 
 /* Over the state: columns and functions are its columns. */
@@ -208,7 +404,7 @@ result_mutator(Node *node, void *arg)
 		WindowFunc *function = (WindowFunc *) node;
 		int			position = 0;
 
-		while (!equal(list_nth(context->functions, position), function))
+		while (!equal(((Function *) list_nth(context->functions, position))->original, function))
 			position++;
 		return (Node *) makeVar(1, list_length(context->columns) + position + 1, function->wintype, -1, function->wincollid, 0);
 	}
@@ -240,13 +436,17 @@ column_mutator(Node *node, void *arg)
 	return expression_tree_mutator(node, column_mutator, arg);
 }
 
-/* The query that computes the functions over the state's columns and, behind them, the place of each row. */
+/*
+ * The query that computes the functions of one window over the state's columns
+ * and, behind them, the number of each row's partition and its place.
+ */
 static Query *
-make_window_query(OrderContext *context)
+make_window_query(OrderContext *context, StWindow *window, List *members)
 {
 	int			ncolumns = list_length(context->columns);
 	List	   *targets = NIL;
 	List	   *windows = NIL;
+	TargetEntry *part;
 	TargetEntry *place;
 	Query	   *query;
 	ListCell   *lc;
@@ -259,40 +459,140 @@ make_window_query(OrderContext *context)
 		targets = lappend(targets, makeTargetEntry((Expr *) makeVar(1, position, exprType(column), exprTypmod(column), exprCollation(column), 0),
 												   position, psprintf("v%d", position), false));
 	}
-	place = makeTargetEntry((Expr *) makeVar(1, ncolumns + 1, INT8OID, -1, InvalidOid, 0), ncolumns + 1, "place", false);
-	targets = lappend(targets, place);
-	foreach(lc, context->functions)
+	part = makeTargetEntry((Expr *) makeVar(1, ncolumns + 1, INT8OID, -1, InvalidOid, 0), ncolumns + 1, "part", false);
+	place = makeTargetEntry((Expr *) makeVar(1, ncolumns + 2, INT8OID, -1, InvalidOid, 0), ncolumns + 2, "place", false);
+	targets = lappend(lappend(targets, part), place);
+	foreach(lc, members)
 	{
-		WindowFunc *function = (WindowFunc *) column_mutator(lfirst(lc), context);
-		WindowClause *window = copyObject(st_window_of(context->upper, lfirst(lc)));
-		StWindowKind kind = list_nth_int(context->node->kinds, foreach_current_index(lc));
-		bool		by_place = kind == ST_WINDOW_NEAR || kind == ST_WINDOW_ROW_NUMBER || (window->frameOptions & FRAMEOPTION_ROWS);
+		Function   *member = list_nth(context->functions, lfirst_int(lc));
+		WindowFunc *function = (WindowFunc *) column_mutator((Node *) member->function, context);
+		WindowClause *clause = member->clause;
 		ListCell   *lc2;
 
 		/* it is printed whole, not by the name of another */
-		window->name = window->refname = NULL;
-		window->copiedOrder = false;
-		window->winref = function->winref = foreach_current_index(lc) + 1;
-		window->orderClause = NIL;
-		foreach(lc2, by_place ? NIL : context->node->order)
-		{
-			StSortColumn *column = lfirst(lc2);
-			SortGroupClause *clause = copyObject(list_nth_node(SortGroupClause, context->first->orderClause, foreach_current_index(lc2)));
+		clause->name = clause->refname = NULL;
+		clause->copiedOrder = false;
+		clause->winref = function->winref = foreach_current_index(lc) + 1;
+		clause->partitionClause = window->partition ? list_make1(st_make_group_clause(part, targets)) : NIL;
+		if (member->by_place)
+			clause->orderClause = list_make1(st_make_group_clause(place, targets));
+		else
+			foreach(lc2, clause->orderClause)
+			{
+				SortGroupClause *order = lfirst_node(SortGroupClause, lc2);
+				StSortColumn *column = list_nth(window->order, foreach_current_index(lc2));
 
-			clause->tleSortGroupRef = assignSortGroupRef(list_nth(targets, column->argument - 1), targets);
-			window->orderClause = lappend(window->orderClause, clause);
-		}
-		if (by_place)
-			window->orderClause = list_make1(st_make_group_clause(place, targets));
-		windows = lappend(windows, window);
+				order->tleSortGroupRef = assignSortGroupRef(list_nth(targets, column->argument - 1), targets);
+				order->sortop = column->operator;
+				order->nulls_first = column->nulls_first;
+			}
+		window->placed |= member->by_place;
+		windows = lappend(windows, clause);
 		targets = lappend(targets, makeTargetEntry((Expr *) function, list_length(targets) + 1,
-												   psprintf("w%d", foreach_current_index(lc) + 1), false));
+												   psprintf("w%d", lfirst_int(lc) + 1), false));
 	}
 	query = st_make_query(NIL, NULL, targets);
 	query->jointree = makeFromExpr(list_make1(st_make_reference(1)), NULL);
 	query->windowClause = windows;
 	query->hasWindowFuncs = true;
 	return query;
+}
+
+/* ----- averages ----- */
+
+static WindowFunc *
+make_part_of_average(WindowFunc *average, Oid function, Oid type)
+{
+	WindowFunc *result = copyObject(average);
+
+	result->winfnoid = function;
+	result->wintype = type;
+	return result;
+}
+
+/* An average that runs on becomes its sum divided by its count. */
+static Node *
+average_mutator(Node *node, void *arg)
+{
+	Query	   *upper = arg;
+	WindowFunc *average = (WindowFunc *) node;
+	int			options;
+	Oid			sum;
+	Oid			type = NUMERICOID;
+	Node	   *dividend;
+	Node	   *divisor;
+
+	if (node == NULL)
+		return NULL;
+	check_stack_depth();
+	if (!IsA(node, WindowFunc))
+		return expression_tree_mutator(node, average_mutator, arg);
+	options = st_window_of(upper, average)->frameOptions;
+	if ((options & FRAMEOPTION_EXCLUSION) || st_window_of(upper, average)->orderClause == NIL ||
+		!((FRAME_STARTS_WITH_ALL(options) && FRAME_ENDS_HERE(options)) || (FRAME_STARTS_HERE(options) && FRAME_ENDS_WITH_ALL(options))))
+		return node;
+	switch (average->winfnoid)
+	{
+		case F_AVG_INT2:
+			sum = F_SUM_INT2;
+			type = INT8OID;
+			break;
+		case F_AVG_INT4:
+			sum = F_SUM_INT4;
+			type = INT8OID;
+			break;
+		case F_AVG_INT8:
+			sum = F_SUM_INT8;
+			break;
+		case F_AVG_NUMERIC:
+			sum = F_SUM_NUMERIC;
+			break;
+		default:
+			return node;
+	}
+	dividend = (Node *) make_part_of_average(average, sum, type);
+	if (type == INT8OID)
+		dividend = (Node *) makeFuncExpr(F_NUMERIC_INT8, NUMERICOID, list_make1(dividend), InvalidOid, InvalidOid, COERCE_EXPLICIT_CAST);
+	divisor = (Node *) makeFuncExpr(F_NUMERIC_INT8, NUMERICOID, list_make1(make_part_of_average(average, F_COUNT_ANY, INT8OID)),
+									InvalidOid, InvalidOid, COERCE_EXPLICIT_CAST);
+	/* over no value at all the sum is NULL, and so is the quotient */
+	return (Node *) makeFuncExpr(F_NUMERIC_DIV, NUMERICOID, list_make2(dividend, divisor), InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
+}
+
+/* ----- the state ----- */
+
+AttrNumber
+st_window_index_column(const StNode *node, const StWindow *window)
+{
+	AttrNumber	column;
+
+	if (window->whole || window->order == NIL)
+		return 0;
+	column = ((StSortColumn *) linitial(window->order))->argument;
+	return st_type_is_small_key(exprType((Node *) list_nth_node(TargetEntry, node->block->targetList, column - 1)->expr)) ? column : 0;
+}
+
+/* Can the rows of a partition be found? Otherwise a reason. */
+static const char *
+check_partitions(OrderContext *context)
+{
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, context->node->windows)
+		foreach(lc2, ((StWindow *) lfirst(lc))->partition)
+		{
+			Oid			type = exprType(list_nth(context->columns, lfirst_int(lc2) - 1));
+			TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_HASH_EXTENDED_PROC | TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR);
+
+			if (!OidIsValid(entry->hash_extended_proc) || !OidIsValid(entry->eq_opr) || !OidIsValid(entry->lt_opr) ||
+				type_is_rowtype(type))
+				return "windows are partitioned by a type without a hash function";
+		}
+	foreach(lc, context->columns)
+		if (get_typtype(exprType(lfirst(lc))) == TYPTYPE_PSEUDO)
+			return "a column of a window has no type that a table can hold";
+	return NULL;
 }
 
 Query *
@@ -302,36 +602,36 @@ st_window_order(Query *upper, Query *below, BuildContext *build)
 	StNode	   *node = context.node;
 	List	   *targets = NIL;
 	ListCell   *lc;
+	ListCell   *lc2;
 
-	(void) function_walker((Node *) upper->targetList, &context);
-	if (context.failed || context.functions == NIL)
-		return NULL;
+	upper->targetList = (List *) average_mutator((Node *) upper->targetList, upper);
 	foreach(lc, upper->targetList)
 		if (!lfirst_node(TargetEntry, lc)->resjunk)
 			(void) var_walker((Node *) lfirst_node(TargetEntry, lc)->expr, &context);
-	foreach(lc, context.first->orderClause)
-	{
-		SortGroupClause *clause = lfirst_node(SortGroupClause, lc);
-		StSortColumn *column = palloc0(sizeof(StSortColumn));
-
-		column->argument = column_position(&context, get_sortgroupclause_expr(clause, upper->targetList));
-		column->operator = clause->sortop;
-		column->nulls_first = clause->nulls_first;
-		node->order = lappend(node->order, column);
-	}
-	/* a running sum needs what it adds up as a column */
+	(void) function_walker((Node *) upper->targetList, &context);
+	/* what runs on needs what it adds up or compares as a column */
 	foreach(lc, context.functions)
 	{
-		WindowFunc *function = lfirst_node(WindowFunc, lc);
-		bool		sum = list_nth_int(node->kinds, foreach_current_index(lc)) == ST_WINDOW_SUM;
+		Function   *function = lfirst(lc);
+		bool		adds = function->kind == ST_WINDOW_SUM || function->kind == ST_WINDOW_MIN || function->kind == ST_WINDOW_MAX;
 
-		node->addends = lappend_int(node->addends, sum ? column_position(&context, linitial(function->args)) : 0);
+		node->kinds = lappend_int(node->kinds, function->kind);
+		node->addends = lappend_int(node->addends, adds ? column_position(&context, addend(function)) : 0);
 	}
-	foreach(lc, context.columns)
-		if (get_typtype(exprType(lfirst(lc))) == TYPTYPE_PSEUDO)
-			return NULL;
+	if (context.reason == NULL)
+		context.reason = check_partitions(&context);
+	if (context.reason)
+		return st_decline(build, context.reason);
 	node->nshown = node->narguments = list_length(context.columns);
-	node->window = make_window_query(&context);
+	forboth(lc, node->windows, lc2, context.members)
+	{
+		StWindow   *window = lfirst(lc);
+
+		window->functions = lfirst(lc2);
+		window->query = make_window_query(&context, window, window->functions);
+	}
+	foreach(lc, context.functions)
+		node->results = lappend(node->results, column_mutator((Node *) ((Function *) lfirst(lc))->function, &context));
 	foreach(lc, upper->targetList)
 	{
 		TargetEntry *target = flatCopyTargetEntry(lfirst_node(TargetEntry, lc));

@@ -571,7 +571,7 @@ run_state(StRun *run, int ordinal)
 		run_top(run, node, inputs, &delta);
 		groups_touched = 1;
 	}
-	else if (node->node->window)
+	else if (node->node->windows)
 		groups_touched = st_statement_run(node->block.delta, list_length(node->block.leaves), inputs, run->snapshot,
 										  receive_window_row, &delta);
 	else

@@ -401,6 +401,30 @@ def window_that_looks_around(db):
     db.fresh()
 
 
+@mutant("E10 first")
+def window_that_shows_the_first(db):
+    grouped(db, "(1, 1, 1), (2, 1, 1), (3, 1, 1)", "SELECT id, first_value(n) OVER (ORDER BY id) AS f FROM t")
+    db.run("UPDATE t SET n = 2 WHERE id = 1")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("E10 extreme")
+def window_that_shows_the_greatest(db):
+    grouped(db, "(1, 1, 1), (2, 1, 1), (3, 1, 1)", "SELECT id, max(n) OVER (ORDER BY id) AS m FROM t")
+    db.run("UPDATE t SET n = 2 WHERE id = 1")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("E10 windows")
+def several_windows(db):
+    grouped(db, "(1, 1, 1), (2, 1, 1), (3, 1, 1)", "SELECT id, lag(n) OVER (ORDER BY id) AS l, count(*) OVER (PARTITION BY g) AS c FROM t")
+    db.run("INSERT INTO t VALUES (4, 1, 1)")
+    db.refresh()
+    db.fresh()
+
+
 @mutant("A3 domain")
 def equal_values_that_ask(db):
     db.run("CREATE TABLE t (id int, n numeric)", "CREATE TABLE u (n int)", "INSERT INTO t VALUES (1, 1.0), (2, 1.00)", "INSERT INTO u VALUES (1), (2)")

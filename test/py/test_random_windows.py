@@ -1,6 +1,7 @@
 """Random windows: aggregates of whole partitions over tables and joins, windows
-over all rows of these in one order, any window over groups and distinct rows;
-DISTINCT, LIMIT and groupings above them.
+over all rows of these in one order, several windows with partitions, orders and
+frames of their own, any window over groups and distinct rows; DISTINCT, LIMIT
+and groupings above them.
 
 The machinery, its environment variables and what is avoided are those of
 test_random.py; only the queries differ.
@@ -46,10 +47,44 @@ class Queries(machinery.Queries):
                          f"max({column}) OVER ({rows} BETWEEN 2 PRECEDING AND 1 FOLLOWING)", f"count({column}) OVER ({rows} 3 PRECEDING EXCLUDE CURRENT ROW)",
                          f"first_value({column}) OVER ({rows} BETWEEN 1 FOLLOWING AND 2 FOLLOWING)", f"avg({column}) OVER ({rows} 1 PRECEDING)"])
 
+    def mixed(self, columns):
+        """A window function with a partition and an order of its own; the order ends with all columns where ties would tell."""
+        r = self.r
+        partition = f"PARTITION BY {', '.join(r.sample(columns, r.choice([1, 1, 2])))} " if r.random() < 0.65 else ""
+        orders = [f"{column}{r.choice(['', '', ' DESC', ' NULLS FIRST', ' DESC NULLS LAST'])}" for column in r.sample(columns + ["g + i", "i % 2"], r.choice([1, 1, 2]))]
+        column = r.choice(columns)
+        kept = f" FILTER (WHERE {r.choice(columns)} > 1)" if r.random() < 0.2 else ""
+        peers = f"({partition}ORDER BY {', '.join(orders)}"
+        rows = f"({partition}ORDER BY {', '.join(orders + columns + ['h'])}"
+        aggregate = r.choice([f"sum({column})", f"count({column})", "count(*)", f"min({column})", f"max({column})", f"avg({column})"]) + kept
+        choices = [f"rank() OVER {peers})", f"dense_rank() OVER {peers})", f"row_number() OVER {rows})", f"lag({column}) OVER {rows})",
+                   f"lead({column}, 2, -1) OVER {rows})", f"first_value({column}) OVER {rows})", f"last_value({column}) OVER {rows} ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)"]
+        choices += [f"{aggregate} OVER {peers}{frame})" for frame in ("", "", " GROUPS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW", " RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
+                                                                      " GROUPS BETWEEN 1 PRECEDING AND 2 FOLLOWING", " GROUPS BETWEEN 1 FOLLOWING AND 1 FOLLOWING", " RANGE CURRENT ROW",
+                                                                      " GROUPS BETWEEN 2 PRECEDING AND CURRENT ROW EXCLUDE TIES")]
+        choices += [f"{aggregate} OVER {rows} ROWS {frame})" for frame in ("UNBOUNDED PRECEDING", "BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING", "BETWEEN 1 PRECEDING AND 2 FOLLOWING",
+                                                                           "BETWEEN 2 PRECEDING AND CURRENT ROW EXCLUDE CURRENT ROW", "BETWEEN 3 FOLLOWING AND 4 FOLLOWING")]
+        choices += [f"last_value({column}) OVER {rows} RANGE BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)", f"nth_value({column}, 2) OVER {rows} ROWS BETWEEN 1 PRECEDING AND 3 FOLLOWING)"]
+        if partition:
+            choices += [f"ntile(3) OVER {rows})", f"percent_rank() OVER {peers})", f"cume_dist() OVER {peers})", f"{aggregate} OVER ({partition})",
+                        f"{aggregate} OVER {peers} ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)", f"nth_value({column}, 2) OVER {rows})",
+                        f"{aggregate} OVER {peers} GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)", f"{aggregate} OVER {peers} RANGE UNBOUNDED PRECEDING EXCLUDE GROUP)"]
+        else:
+            choices += [f"{aggregate} OVER ()", f"{aggregate} OVER {peers} ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)"]
+        return r.choice(choices)
+
     def any(self):
         r = self.r
         kind = r.random()
-        if kind < 0.3:
+        if r.random() < 0.4:
+            source = r.choice([f"{self.source()}{self.where()}", f"{self.source()}{self.where()}", f"(SELECT a.id, a.g, a.i, c.h FROM t AS a {r.choice(['', 'LEFT '])}JOIN u AS c ON c.g = a.g) AS x"])
+            items = ["id", "g", "i", "h"]
+            for _ in range(r.choice([1, 2, 2, 3])):
+                item = self.mixed(items[:3])
+                # rows that look alike may have any place, in each of two orders
+                if ", h" not in item or not any(", h" in other for other in items[4:]):
+                    items.append(item)
+        elif kind < 0.3:
             source = r.choice([f"{self.source()}{self.where()}", f"(SELECT a.id, a.g, a.i, c.h FROM t AS a {r.choice(['', 'LEFT '])}JOIN u AS c ON c.g = a.g) AS x"])
             items = ["id", "g", "i", "h"]
             order = r.choice(["id", "g", "i", "i DESC", "g NULLS FIRST", "g DESC NULLS LAST", "g + i", "i % 2, g", "h"])
@@ -72,7 +107,10 @@ class Queries(machinery.Queries):
             source = f"(SELECT DISTINCT g, i FROM {self.source()}{self.where()}) AS y"
             items = ["g", "i"] + [self.ordered(["i", "g"]) for _ in range(r.choice([1, 2]))]
         columns = ", ".join(f"{item} AS c{n}" for n, item in enumerate(items))
-        text = f"SELECT {r.choice(['', '', 'DISTINCT '])}{columns} FROM {source}"
+        text = f"SELECT {r.choice(['', '', 'DISTINCT ', 'DISTINCT ON (c0) '])}{columns} FROM {source}"
+        # of the rows with a key, the first in an order of everything
+        if "DISTINCT ON" in text:
+            text += f" ORDER BY {', '.join(str(n + 1) for n in range(len(items)))}"
         return r.choice(["{}", "{}", "SELECT c0, count(*) AS n, max(c1) AS m FROM ({}) AS z GROUP BY c0",
                          "SELECT z.*, u.id FROM ({}) AS z LEFT JOIN u ON u.i = z.c0::text::int" if items[0] != "h" else "{}",
                          "SELECT * FROM ({}) AS z ORDER BY " + ", ".join(str(n + 1) for n in range(len(items))) + " LIMIT 3"]).format(text)

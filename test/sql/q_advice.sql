@@ -11,7 +11,7 @@ INSERT INTO q_few SELECT x, x FROM generate_series(1, 10) AS x;
 ANALYZE q_big, q_other, q_few;
 SELECT test.create('q_join', 'SELECT b.id, f.id AS f FROM q_big AS b JOIN q_few AS f USING (k)');
 SELECT test.create('q_left', 'SELECT o.id, b.v FROM q_other AS o LEFT JOIN q_big AS b ON b.k = o.id');
-SELECT test.create('q_slice', 'SELECT id, rank() OVER (PARTITION BY k ORDER BY v) AS r FROM q_big');
+SELECT test.create('q_slice', 'SELECT id, rank() OVER (PARTITION BY k ORDER BY v) AS r, EXISTS (SELECT FROM q_few AS f WHERE f.k = b.k) AS e FROM q_big AS b');
 -- through the subquery that EXISTS with a condition of its own is; where equality is all, a state has what matches
 SELECT test.create('q_exists', 'SELECT f.id FROM q_few AS f WHERE EXISTS (SELECT FROM q_big AS b WHERE b.k = f.k AND b.id > f.id AND b.v > 10)');
 SELECT test.create('q_matches', 'SELECT f.id FROM q_few AS f WHERE EXISTS (SELECT FROM q_big AS b WHERE b.k = f.k AND b.v > 10)');
