@@ -419,7 +419,7 @@ def window_that_shows_the_greatest(db):
 
 @mutant("E10 windows")
 def several_windows(db):
-    grouped(db, "(1, 1, 1), (2, 1, 1), (3, 1, 1)", "SELECT id, lag(n) OVER (ORDER BY id) AS l, count(*) OVER (PARTITION BY g) AS c FROM t")
+    grouped(db, "(1, 1, 1), (2, 1, 1), (3, 1, 1)", "SELECT id, lead(n) OVER (ORDER BY id) AS l, count(*) OVER (PARTITION BY id) AS c FROM t")
     db.run("INSERT INTO t VALUES (4, 1, 1)")
     db.refresh()
     db.fresh()
