@@ -84,6 +84,7 @@ OBJS = \
 	src/query/source_filter.o \
 	src/query/sublink.o \
 	src/query/top.o \
+	src/query/whole_row.o \
 	src/query/window.o \
 	src/query/window_order.o \
 	src/delta/aggregate.o \

@@ -88,12 +88,18 @@ typedef Oid RelFileNumber;
 #define StClearNullingRels(var) ((void) 0)
 #endif
 
-/* 18 asks for the kind of RETURNING; columns and Vars of an entry without dropped ones */
+/*
+ * 18 asks for the kind of RETURNING; columns and Vars of an entry, without dropped
+ * ones, or with NULL for these
+ */
 #if PG_VERSION_NUM >= 180000
 #define StExpandRTE(rte, varno, names, vars) \
 	expandRTE(rte, varno, 0, VAR_RETURNING_DEFAULT, -1, false, names, vars)
+#define StExpandAllRTE(rte, varno, names, vars) \
+	expandRTE(rte, varno, 0, VAR_RETURNING_DEFAULT, -1, true, names, vars)
 #else
 #define StExpandRTE(rte, varno, names, vars) expandRTE(rte, varno, 0, -1, false, names, vars)
+#define StExpandAllRTE(rte, varno, names, vars) expandRTE(rte, varno, 0, -1, true, names, vars)
 #endif
 
 /* 18 asks for the result relation; replaces the columns of "varno" by a select list */

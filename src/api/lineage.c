@@ -162,6 +162,10 @@ follow_var(Var *var, LineageContext *context, List *queries)
 			if (!context->everywhere)
 				follow((Node *) rte->values_lists, context, outer);
 			break;
+		case RTE_TABLEFUNC:
+			if (!context->everywhere)
+				follow((Node *) rte->tablefunc, context, outer);
+			break;
 #ifdef ST_HAVE_RTE_GROUP
 		case RTE_GROUP:
 			follow(list_nth(rte->groupexprs, var->varattno - 1), context, outer);

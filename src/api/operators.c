@@ -164,6 +164,7 @@ print_entry(StringInfo text, StEntry *entry, RangeTblEntry *rte, int indent)
 				print_node(text, entry, list_nth(entry->program->tree->nodes, st_node_leaf_ordinal(rte)), indent);
 			break;
 		case RTE_FUNCTION:
+		case RTE_TABLEFUNC:
 			line(text, indent, "Function");
 			break;
 		case RTE_VALUES:

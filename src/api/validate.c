@@ -74,7 +74,7 @@ put_from(ReturnSetInfo *rsinfo, Query *query)
 	{
 		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
 
-		if (rte->rtekind == RTE_FUNCTION && rte->lateral)
+		if ((rte->rtekind == RTE_FUNCTION || rte->rtekind == RTE_TABLEFUNC) && rte->lateral)
 			put_check(rsinfo, "lateral", "FUNCTION", "INFO");
 		if (rte->rtekind == RTE_SUBQUERY && rte->lateral)
 			put_check(rsinfo, "lateral", "SUBQUERY", "INFO");

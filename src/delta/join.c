@@ -254,8 +254,7 @@ is_only_compared(StProgram *program, Query *join, int reference, List **about)
 	{
 		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
 
-		if (bms_is_member(varno, pull_varnos(NULL, (Node *) rte->functions)) ||
-			bms_is_member(varno, pull_varnos(NULL, (Node *) rte->values_lists)))
+		if (bms_is_member(varno, pull_varnos(NULL, (Node *) st_entry_arguments(rte))))
 			return false;
 	}
 	return *about != NIL;
@@ -454,7 +453,7 @@ nearest(StepContext *context, const Bitmapset *changed, Bitmapset **bridge)
 		{
 			RangeTblEntry *rte = rt_fetch(next, context->join->rtable);
 
-			if (from[next] != 0 || rte->rtekind == RTE_FUNCTION)
+			if (from[next] != 0 || rte->rtekind == RTE_FUNCTION || rte->rtekind == RTE_TABLEFUNC)
 				continue;
 			from[next] = at;
 			if (!bms_is_member(next - 1, changed))
@@ -492,8 +491,7 @@ columns_to_carry(StepContext *context, const Bitmapset *inside)
 		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
 
 		if (!bms_is_member(varno++, inside))
-			needed = list_concat(needed, list_concat(pull_var_clause((Node *) rte->functions, 0),
-													 pull_var_clause((Node *) rte->values_lists, 0)));
+			needed = list_concat(needed, pull_var_clause((Node *) st_entry_arguments(rte), 0));
 	}
 	foreach(lc, needed)
 	{
@@ -597,6 +595,7 @@ make_step_term(StepContext *context, const Bitmapset *from, bool previous, int d
 		{
 			rte->functions = (List *) carried_mutator((Node *) rte->functions, &carried);
 			rte->values_lists = (List *) carried_mutator((Node *) rte->values_lists, &carried);
+			rte->tablefunc = (TableFunc *) carried_mutator((Node *) rte->tablefunc, &carried);
 		}
 	}
 	foreach(lc, context->quals)

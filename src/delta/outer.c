@@ -198,6 +198,7 @@ print_kept_delta(Side *side)
 
 	other->functions = (List *) move(side, (Node *) other->functions, 1, 1, false, 1);
 	other->values_lists = (List *) move(side, (Node *) other->values_lists, 1, 1, false, 1);
+	other->tablefunc = (TableFunc *) move(side, (Node *) other->tablefunc, 1, 1, false, 1);
 	inner = st_make_query(list_make1(other), move(side, side->flat->jointree->quals, 1, 1, false, 1), NIL);
 	add_target(inner, (Expr *) makeBoolConst(true, false), "m");
 	exists->subLinkType = EXISTS_SUBLINK;

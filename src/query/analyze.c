@@ -357,7 +357,7 @@ st_query_print(Query *query)
 	char	   *text;
 
 	/* printing changes the tree's lists of names: work on a copy */
-	text = pg_get_querydef(copyObject(query), false);
+	text = pg_get_querydef(st_print_form_of_rows(copyObject(query)), false);
 	MemoryContextSwitchTo(old);
 	text = pstrdup(text);
 	MemoryContextDelete(scratch);

@@ -327,6 +327,7 @@ fold_filter(Expr *argument, Expr *filter)
 }
 
 static Node *key_mutator(Node *node, void *arg);
+static Node *any_value(GroupContext *context, Var *var);
 
 /* The aggregate within what JSON_OBJECTAGG and JSON_ARRAYAGG put around it, or NULL. */
 static Aggref **
@@ -491,11 +492,46 @@ key_mutator(Node *node, void *arg)
 		if (var->varlevelsup > context->depth)
 			return st_decline(context->build, "a reference to an outer query has no delta rule yet");
 		var->varlevelsup = 0;
+		if (!key_type_is_hashable(var->vartype) && OidIsValid(get_array_type(var->vartype)))
+			return any_value(context, var);
 		context->keys = lappend(context->keys, var);
 		return (Node *) makeVar(1, list_length(context->keys), var->vartype, var->vartypmod,
 								var->varcollid, context->depth);
 	}
 	return expression_tree_mutator(node, key_mutator, arg);
+}
+
+/*
+ * A column that depends on the keys, all rows of a group have the same, but no
+ * key can be of its type: (array_agg(column))[1].
+ */
+static Node *
+any_value(GroupContext *context, Var *var)
+{
+	Aggref	   *aggref = makeNode(Aggref);
+	SubscriptingRef *result = makeNode(SubscriptingRef);
+	Index		depth = context->depth;
+	Oid			array = get_array_type(var->vartype);
+
+	aggref->aggfnoid = F_ARRAY_AGG_ANYNONARRAY;
+	aggref->aggtype = array;
+	aggref->aggcollid = aggref->inputcollid = var->varcollid;
+	aggref->aggargtypes = list_make1_oid(var->vartype);
+	aggref->args = list_make1(makeTargetEntry((Expr *) var, 1, NULL, false));
+	aggref->aggkind = AGGKIND_NORMAL;
+	aggref->aggsplit = AGGSPLIT_SIMPLE;
+	aggref->aggno = aggref->aggtransno = -1;
+	aggref->location = -1;
+
+	result->refcontainertype = array;
+	result->refelemtype = result->refrestype = var->vartype;
+	result->reftypmod = -1;
+	result->refcollid = var->varcollid;
+	result->refupperindexpr = list_make1(makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(1), false, true));
+	context->depth = 0;
+	result->refexpr = (Expr *) makeVar(1, -add_aggregate(context, (Node *) aggref), array, -1, var->varcollid, depth);
+	context->depth = depth;
+	return (Node *) result;
 }
 
 typedef struct RenumberContext
@@ -903,7 +939,7 @@ st_replace_aliases(Query *query)
 			rte->eref->colnames = st_make_names(ExecCleanTargetListLength(rte->subquery->targetList));
 			rte->alias->colnames = copyObject(rte->eref->colnames);
 		}
-		else if (rte->rtekind == RTE_FUNCTION || rte->rtekind == RTE_VALUES)
+		else if (rte->rtekind == RTE_FUNCTION || rte->rtekind == RTE_VALUES || rte->rtekind == RTE_TABLEFUNC)
 
 			/*
 			 * the names in a column definition list are part of a function's
@@ -993,32 +1029,6 @@ linearize_level(Query *query, BuildContext *context)
 	if (first)
 		return st_first_rows(result, first, context);
 	return is_distinct ? st_distinct(result, context) : result;
-}
-
-/*
- * A row of a subquery or join loses the names of its columns when that is taken
- * apart, and they show in to_jsonb(x).
- */
-static bool
-whole_row_walker(Node *node, void *arg)
-{
-	if (node == NULL)
-		return false;
-	check_stack_depth();
-	if (IsA(node, Var))
-		return ((Var *) node)->varattno == 0;
-	/* the parser's form of the alias of a JOIN .. USING */
-	if (IsA(node, RowExpr) && ((RowExpr *) node)->row_typeid == RECORDOID)
-	{
-		ListCell   *lc;
-
-		foreach(lc, ((RowExpr *) node)->colnames)
-			if (strcmp(strVal(lfirst(lc)), psprintf("f%d", foreach_current_index(lc) + 1)) != 0)
-				return true;
-	}
-	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, whole_row_walker, arg, 0);
-	return expression_tree_walker(node, whole_row_walker, arg);
 }
 
 /* The paths of SEARCH and CYCLE are arrays of rows that have no type of their own. */
@@ -1219,12 +1229,12 @@ st_query_build(Query *query, bool decided, List *unindexed)
 {
 	StTree	   *tree = palloc0(sizeof(StTree));
 	BuildContext context = {.decided = decided, .unindexed = list_copy(unindexed)};
-	Query	   *copy = copyObject(query);
+	Query	   *copy = st_write_out_rows(query);
 
-	if (search_walker((Node *) copy, NULL))
+	if (search_walker((Node *) query, NULL))
 		(void) st_decline(&context, "SEARCH and CYCLE collect rows without a type, which no state can hold");
-	else if (whole_row_walker((Node *) copy, NULL) && !ST_FAULT("F3"))
-		(void) st_decline(&context, "whole-row and system columns have no delta rule yet");
+	else if (copy == NULL)
+		(void) st_decline(&context, "a row of a domain, or with two columns of one name, has no delta rule");
 	else
 	{
 		tree->final = st_linearize(copy, &context);

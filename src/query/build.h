@@ -39,6 +39,15 @@ extern Query *st_linearize(Query *query, BuildContext *context);
 /* Can the changes of this source be captured in whole? False: declined. */
 extern bool st_check_relation(RangeTblEntry *rte, BuildContext *context);
 
+/*
+ * A copy of the query in which rows as values are written out, column by column
+ * (query/whole_row.c); NULL: one cannot be.
+ */
+extern Query *st_write_out_rows(Query *query);
+
+/* The query in a form that prints as what it means: rows whose columns have names of their own. */
+extern Query *st_print_form_of_rows(Query *query);
+
 /* Names of ours for the entries of the range table (rule F2). */
 extern void st_replace_aliases(Query *query);
 

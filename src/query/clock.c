@@ -594,6 +594,7 @@ build_clock(Query *query, int varno, BuildContext *build)
 
 		other->functions = (List *) columns_mutator((Node *) other->functions, &context);
 		other->values_lists = (List *) columns_mutator((Node *) other->values_lists, &context);
+		other->tablefunc = (TableFunc *) columns_mutator((Node *) other->tablefunc, &context);
 		if (other->lateral && other->rtekind == RTE_SUBQUERY)
 			other->subquery = (Query *) columns_mutator((Node *) other->subquery, &context);
 	}
@@ -679,8 +680,7 @@ left_walker(Node *node, void *arg)
 			RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
 
 			if (rte->rtekind == RTE_SUBQUERY ? st_join_ordinal(rte) < 0 && left_walker((Node *) rte->subquery, arg) :
-				left_walker((Node *) rte->functions, arg) || left_walker((Node *) rte->values_lists, arg) ||
-				left_walker((Node *) rte->tablefunc, arg))
+				left_walker((Node *) st_entry_arguments(rte), arg))
 				return true;
 		}
 		return query_tree_walker(query, left_walker, arg, QTW_IGNORE_RANGE_TABLE);

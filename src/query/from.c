@@ -77,6 +77,8 @@ st_flatten_join_columns(Query *query)
 			rte->functions = (List *) StFlattenJoinAliasVars(query, (Node *) rte->functions);
 		else if (rte->rtekind == RTE_VALUES)
 			rte->values_lists = (List *) StFlattenJoinAliasVars(query, (Node *) rte->values_lists);
+		else if (rte->rtekind == RTE_TABLEFUNC)
+			rte->tablefunc = (TableFunc *) StFlattenJoinAliasVars(query, (Node *) rte->tablefunc);
 	}
 }
 
@@ -129,7 +131,7 @@ pull_up(Query *query, RangeTblRef *ref, Node **place)
 			RangeTblEntry *child = lfirst_node(RangeTblEntry, lc);
 
 			if (child->rtekind == RTE_SUBQUERY || child->rtekind == RTE_FUNCTION ||
-				child->rtekind == RTE_VALUES)
+				child->rtekind == RTE_VALUES || child->rtekind == RTE_TABLEFUNC)
 				child->lateral = true;
 		}
 	OffsetVarNodes((Node *) subquery, list_length(query->rtable), 0);
@@ -285,6 +287,7 @@ st_check_reference(RangeTblEntry *rte, BuildContext *context)
 		case RTE_SUBQUERY:
 		case RTE_FUNCTION:
 		case RTE_VALUES:
+		case RTE_TABLEFUNC:
 		case RTE_CTE:			/* a state: all others were inlined */
 			return true;
 		default:
@@ -351,7 +354,7 @@ typedef struct ColumnContext
 								 * see the level's columns */
 } ColumnContext;
 
-/* Whole rows and system columns of a source have no place in its log (rules F2, F3). */
+/* System columns of a source have no place in its log (rule F2). */
 static bool
 bad_var_walker(Node *node, void *arg)
 {
@@ -365,8 +368,8 @@ bad_var_walker(Node *node, void *arg)
 		/* an entry of the range table may only refer to what is inside of it */
 		if (((Var *) node)->varlevelsup > (context->sublinks ? context->depth : Max(context->depth - 1, 0)))
 			(void) st_decline(context->build, "a subquery that refers to other items of FROM and cannot be taken apart has no delta rule yet");
-		else if (((Var *) node)->varattno < (ST_FAULT("F3") ? 0 : 1))
-			(void) st_decline(context->build, "whole-row and system columns have no delta rule yet");
+		else if (((Var *) node)->varattno < 1)
+			(void) st_decline(context->build, "system columns have no delta rule");
 		return false;
 	}
 	if (IsA(node, Query))
@@ -402,10 +405,7 @@ st_check_range_table(List *rtable, BuildContext *context)
 	ListCell   *lc;
 
 	foreach(lc, rtable)
-	{
-		st_check_columns((Node *) lfirst_node(RangeTblEntry, lc)->functions, context);
-		st_check_columns((Node *) lfirst_node(RangeTblEntry, lc)->values_lists, context);
-	}
+		st_check_columns((Node *) st_entry_arguments(lfirst_node(RangeTblEntry, lc)), context);
 }
 
 /* The range table holds the references only, numbered from 1 in the order of FROM. */
@@ -648,7 +648,7 @@ st_flatten_from(Query *query, bool grouped, BuildContext *build)
 		return st_decline(build, psprintf("a join of more than %d relations has no delta rule", ST_MAX_REFERENCES)) != NULL;
 	first = linitial_node(RangeTblEntry, query->rtable);
 	if (list_length(query->rtable) > 1 ||
-		first->rtekind == RTE_FUNCTION || first->rtekind == RTE_VALUES)
+		first->rtekind == RTE_FUNCTION || first->rtekind == RTE_VALUES || first->rtekind == RTE_TABLEFUNC)
 		make_join(query, build);
 	return st_build_clocks(query, build);
 }

@@ -122,6 +122,12 @@ st_make_with_entry(const char *with, const char *alias, List *columns)
 	return rte;
 }
 
+List *
+st_entry_arguments(const RangeTblEntry *rte)
+{
+	return list_make3(rte->functions, rte->values_lists, rte->tablefunc);
+}
+
 Aggref *
 st_make_count(void)
 {

@@ -51,6 +51,9 @@ extern Aggref *st_make_count(void);
  */
 extern void st_stand_on(Query *query, Query *below, List *names, List *targets, Node *quals);
 
+/* What a function, VALUES or XMLTABLE and kin in FROM are computed from: their own, not a copy. */
+extern List *st_entry_arguments(const RangeTblEntry *rte);
+
 /* The reference of FROM to an entry. */
 extern Node *st_make_reference(int varno);
 

@@ -116,8 +116,7 @@ st_reduce_outer_joins(Query *query)
 static Bitmapset *
 arguments_of(RangeTblEntry *rte)
 {
-	return bms_join(pull_varnos(NULL, (Node *) rte->functions),
-					pull_varnos(NULL, (Node *) rte->values_lists));
+	return pull_varnos(NULL, (Node *) st_entry_arguments(rte));
 }
 
 /* Are all arguments of what is read below an item of FROM from there? */

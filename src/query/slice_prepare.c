@@ -316,6 +316,9 @@ prepare_level(Query *query, BuildContext *build)
 		return st_decline(build, "row locking has no delta rule") != NULL;
 	if (query->hasDistinctOn)
 		return st_decline(build, "DISTINCT ON has no delta rule yet") != NULL;
+	/* the input that a slice reads has no primary key */
+	if (query->constraintDeps)
+		return st_decline(build, "a column depends on a grouping key") != NULL;
 	st_flatten_grouping(query);
 	st_flatten_join_columns(query);
 	query->sortClause = NIL;
@@ -349,6 +352,7 @@ prepare_level(Query *query, BuildContext *build)
 			case RTE_JOIN:
 			case RTE_FUNCTION:
 			case RTE_VALUES:
+			case RTE_TABLEFUNC:
 			case RTE_RESULT:
 				break;
 			default:
@@ -423,7 +427,7 @@ prepare_walker(Node *node, void *arg)
 	if (st_is_clock(node) && !ST_FAULT("E15 slices"))
 		return st_decline(build, "what time changes has no slices yet") == NULL;
 	if (IsA(node, Var) && ((Var *) node)->varattno <= 0)
-		return st_decline(build, "whole-row and system columns have no delta rule yet") == NULL;
+		return st_decline(build, "system columns have no delta rule") == NULL;
 	return expression_tree_walker(node, prepare_walker, arg);
 }
 

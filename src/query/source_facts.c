@@ -34,7 +34,6 @@
 #include "compat.h"
 #include "query/source_facts.h"
 
-/* Entries for which an outer join below "item" may put NULL. */
 static Bitmapset *
 nullable_entries(Node *item, bool nullable)
 {
@@ -51,6 +50,12 @@ nullable_entries(Node *item, bool nullable)
 	foreach(lc, castNode(FromExpr, item)->fromlist)
 		result = bms_join(result, nullable_entries(lfirst(lc), nullable));
 	return result;
+}
+
+Bitmapset *
+st_entries_nullable(Node *item)
+{
+	return nullable_entries(item, false);
 }
 
 bool
@@ -78,7 +83,7 @@ expr_not_null(Node *expr, Query *query)
 	if (!IsA(expr, Var) || var->varlevelsup > 0 || var->varattno <= 0)
 		return false;
 	rte = rt_fetch(var->varno, query->rtable);
-	if (bms_is_member(var->varno, nullable_entries((Node *) query->jointree, false)))
+	if (bms_is_member(var->varno, st_entries_nullable((Node *) query->jointree)))
 		return false;
 	if (rte->rtekind == RTE_SUBQUERY)
 		return st_block_column_not_null(rte->subquery, var->varattno);

@@ -10,6 +10,9 @@
 
 #include "query/query.h"
 
+/* Entries for which an outer join within an item of FROM may put NULL. */
+extern Bitmapset *st_entries_nullable(Node *item);
+
 /* Is the column of the relation declared NOT NULL? False as well if it is gone. */
 extern bool st_column_is_not_null(Oid relid, AttrNumber attnum);
 

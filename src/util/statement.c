@@ -400,7 +400,7 @@ count_blocks(PlannedStmt *planned)
 static bool
 is_dependent(RangeTblEntry *rte)
 {
-	return rte->lateral || rte->rtekind == RTE_FUNCTION || rte->rtekind == RTE_VALUES;
+	return rte->lateral || rte->rtekind == RTE_FUNCTION || rte->rtekind == RTE_VALUES || rte->rtekind == RTE_TABLEFUNC;
 }
 
 /* What a join starts with: the smallest delta if there is one. */
