@@ -60,3 +60,15 @@ DROP ROLE q_stranger;
 SELECT pgtrickle.adopt_settings('q_t');
 SELECT test.drop_all();
 DROP TABLE q_t;
+-- Of one name, functions of their arguments and functions of the time.
+CREATE TABLE q_age (id int PRIMARY KEY, at timestamptz, t time, j jsonb);
+INSERT INTO q_age VALUES (1, '2020-02-02 10:00+00', '10:00', '{"a": 1}');
+SELECT test.create('q_age_2', 'SELECT id, age(at, timestamptz ''2020-01-01 00:00+00'') AS a FROM q_age');
+SELECT test.create('q_age_1', 'SELECT id, age(at) AS a FROM q_age', 'AUTO');
+SELECT test.create('q_timetz', 'SELECT id, t::timetz AS t FROM q_age', 'AUTO');
+SELECT test.create('q_timetz_text', 'SELECT id, (t::text)::timetz AS t FROM q_age', 'AUTO');
+SELECT test.create('q_record', 'SELECT q.id, r.a FROM q_age AS q, jsonb_to_record(q.j) AS r (a int)');
+UPDATE q_age SET j = '{"a": 2}', at = at + interval '1 day';
+SELECT test.refresh('q_age_2'), test.refresh('q_age_1', 'FULL'), test.refresh('q_record');
+SELECT test.drop_all();
+DROP TABLE q_age;
