@@ -1,4 +1,4 @@
--- XMLTABLE and JSON_TABLE, which are rows computed from others.
+-- XMLTABLE: rows computed from others. JSON_TABLE is tested by test/py/test_json_table.py.
 \o /dev/null
 SELECT test.restart_numbers();
 \o
@@ -36,47 +36,4 @@ SELECT test.create('q_plain', $$SELECT t.id, k.k FROM q_x AS t, XMLTABLE('/a/b' 
 UPDATE q_x SET x = '<a><b>0</b></a>' WHERE id = 77;
 SELECT test.refresh('q_plain');
 SELECT test.drop_all();
--- from 17 on
-CREATE FUNCTION q_json_tables() RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    queries text[] := ARRAY[
-        $q$SELECT t.id, k.* FROM q_x AS t, JSON_TABLE(t.j, '$.l[*]' COLUMNS (l int PATH '$')) AS k$q$,
-        $q$SELECT t.id, k.* FROM q_x AS t, JSON_TABLE(t.j, '$' COLUMNS (o FOR ORDINALITY, k int PATH '$.k', e boolean EXISTS PATH '$.z',
-            NESTED PATH '$.l[*]' AS p COLUMNS (l int PATH '$', q FOR ORDINALITY))) AS k$q$,
-        $q$SELECT t.id, p, q FROM q_x AS t, JSON_TABLE(t.j, '$.l[*] ? (@ > $n)' PASSING t.n AS n COLUMNS (l text PATH '$' DEFAULT 'none' ON EMPTY,
-            m jsonb FORMAT JSON PATH '$' WITH WRAPPER)) AS k (p, q)$q$,
-        $q$SELECT t.id, k.l FROM q_x AS t LEFT JOIN JSON_TABLE(t.j, '$.l[*]' COLUMNS (l int PATH '$')) AS k ON k.l > t.n$q$,
-        $q$SELECT k.l, count(*) AS c FROM q_x AS t, JSON_TABLE(t.j, '$.l[*]' COLUMNS (l int PATH '$')) AS k GROUP BY k.l$q$,
-        $q$SELECT t.id FROM q_x AS t WHERE EXISTS (SELECT FROM JSON_TABLE(t.j, '$.l[*]' COLUMNS (l int PATH '$')) AS k WHERE k.l > t.n)$q$,
-        $q$SELECT id, JSON_VALUE(j, '$.k' RETURNING int) AS v, JSON_QUERY(j, '$.l') AS q, JSON_EXISTS(j, '$.k ? (@ > 2)') AS e FROM q_x$q$];
-    changes text[] := ARRAY[
-        $q$UPDATE q_x SET j = '{"k": 5, "l": [9, 9, 2]}' WHERE id = 1$q$,
-        $q$UPDATE q_x SET j = NULL WHERE id = 2$q$,
-        $q$UPDATE q_x SET n = 3; INSERT INTO q_x VALUES (9, '{"z": 0, "l": [1]}', 0)$q$,
-        $q$DELETE FROM q_x$q$];
-    change text;
-BEGIN
-    CREATE TABLE q_x (id int PRIMARY KEY, j jsonb, n int);
-    INSERT INTO q_x VALUES (1, '{"k": 1, "l": [1, 2]}', 1), (2, '{"k": 3, "l": [2, 3, 4]}', 2), (3, '{}', NULL);
-    FOR i IN 1 .. cardinality(queries) LOOP
-        PERFORM test.create('q_' || i, queries[i]);
-    END LOOP;
-    FOREACH change IN ARRAY changes LOOP
-        EXECUTE change;
-        FOR i IN 1 .. cardinality(queries) LOOP
-            PERFORM test.refresh('q_' || i, 'DELTA');
-        END LOOP;
-    END LOOP;
-    RETURN 'fresh';
-END $$;
 DROP TABLE q_x, q_k;
-\o /dev/null
-SET client_min_messages = error;
-SELECT current_setting('server_version_num')::int >= 170000 AS has_json_table \gset
-SELECT CASE WHEN :'has_json_table'::bool THEN q_json_tables() ELSE 'fresh' END = 'fresh' AS json_tables \gset
-SELECT test.drop_all();
-DROP TABLE IF EXISTS q_x;
-RESET client_min_messages;
-\o
-SELECT :'json_tables' AS json_tables;
-DROP FUNCTION q_json_tables;
