@@ -569,18 +569,12 @@ fill_entry(StEntry *entry, StStreamTable *table, Query *query)
 	st_owner_leave(&scope);
 }
 
-/* What the stored tree says, as it stands; locks what it reads. */
+/* What the stored tree says, as it stands. */
 static Query *
 read_query(StStreamTable *table)
 {
-	Query	   *query;
-	ListCell   *lc;
-
 	st_require_accepted_owner(table);
-	query = ST_FAULT("F6") ? st_query_analyze(table->query) : castNode(Query, stringToNode(st_stream_table_tree(table)));
-	foreach(lc, st_query_sources(query))
-		LockRelationOid(lfirst_oid(lc), AccessShareLock);
-	return query;
+	return ST_FAULT("F6") ? st_query_analyze(table->query) : castNode(Query, stringToNode(st_stream_table_tree(table)));
 }
 
 Query *
@@ -588,8 +582,12 @@ st_stored_query(StStreamTable *table)
 {
 	Query	   *query = read_query(table);
 	bool		retyped;
-	const char *reason = why_outdated(table, query, &retyped);
+	const char *reason;
+	ListCell   *lc;
 
+	foreach(lc, st_query_sources(query))
+		LockRelationOid(lfirst_oid(lc), AccessShareLock);
+	reason = why_outdated(table, query, &retyped);
 	/* a refresh adapts it before it takes a lock (refresh.c), so another one will */
 	if (reason)
 		ereport(ERROR,
@@ -601,12 +599,47 @@ st_stored_query(StStreamTable *table)
 	return query;
 }
 
+/* Lock all that can be had without waiting; were it all? */
+static bool
+lock_nowait(List *relations, List **locked)
+{
+	ListCell   *lc;
+
+	foreach(lc, relations)
+	{
+		if (!ConditionalLockRelationOid(lfirst_oid(lc), AccessShareLock))
+			return false;
+		*locked = lappend_oid(*locked, lfirst_oid(lc));
+	}
+	return true;
+}
+
+/* Does it recompute each time because its states are not those that it needs? */
+static bool
+lacks_states(StStreamTable *table, Query *query)
+{
+	Oid			owner = st_relation_owner(table->relid);
+	StOwnerScope scope;
+	const char *reason = NULL;
+	bool		result;
+
+	/* that a recompute is due is what there is to see of it */
+	if (!table->needs_reinit || strcmp(table->refresh_mode, "FULL") == 0)
+		return false;
+	st_owner_enter(&scope, owner, table->settings);
+	result = !row_security_walker((Node *) query, &owner) && build_tree(table, query, owner, &reason) == NULL &&
+		reason == other_states;
+	st_owner_leave(&scope);
+	return result;
+}
+
 const char *
 st_entry_outdated(StStreamTable *table, bool *retyped)
 {
 	EntrySlot  *slot = entries ? hash_search(entries, &table->relid, HASH_FIND, NULL) : NULL;
+	List	   *locked = NIL;
 	Query	   *query;
-	const char *reason;
+	const char *reason = NULL;
 	ListCell   *lc;
 
 	*retyped = false;
@@ -614,22 +647,19 @@ st_entry_outdated(StStreamTable *table, bool *retyped)
 	if (slot && slot->entry->valid && !slot->entry->needs_states)
 		return NULL;
 	query = read_query(table);
-	reason = why_outdated(table, query, retyped);
-	/* that a recompute is due each time is what there is to see of it */
-	if (reason == NULL && table->needs_reinit && strcmp(table->refresh_mode, "FULL") != 0)
-	{
-		Oid			owner = st_relation_owner(table->relid);
-		StOwnerScope scope;
-		const char *ignored;
 
-		st_owner_enter(&scope, owner, table->settings);
-		if (!row_security_walker((Node *) query, &owner) && build_tree(table, query, owner, &ignored) == NULL &&
-			ignored == other_states)
+	/*
+	 * Nodes are locked before sources (st_refresh_nodes): who drops or alters a
+	 * source now may be waiting for what this transaction has read.
+	 */
+	if (lock_nowait(st_query_sources(query), &locked))
+	{
+		reason = why_outdated(table, query, retyped);
+		if (reason == NULL && lacks_states(table, query))
 			reason = other_states;
-		st_owner_leave(&scope);
 	}
 	/* who adapts it locks in another order */
-	foreach(lc, st_query_sources(query))
+	foreach(lc, locked)
 		UnlockRelationOid(lfirst_oid(lc), AccessShareLock);
 	return reason;
 }

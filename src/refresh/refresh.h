@@ -109,7 +109,8 @@ extern Query *st_stored_query(StStreamTable *table);
  * Why the stored definition of a stream table is no longer what its query means,
  * since something that it reads was altered; NULL: it is. "retyped": its text
  * must be analysed again, not only its views expanded. Raises as
- * st_stored_query() if there is no way to adapt it. Leaves no lock.
+ * st_stored_query() if there is no way to adapt it. Leaves no lock, and waits
+ * for none: NULL too if somebody is altering what it reads.
  */
 extern const char *st_entry_outdated(StStreamTable *table, bool *retyped);
 
