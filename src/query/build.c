@@ -1151,7 +1151,8 @@ slice_repeated(Query *copy, BuildContext *context)
 
 /*
  * Windows with partitions over states would be computed again in whole from
- * these (window.c). A slice reads the touched partitions, if by an index.
+ * these (window.c). A slice reads the touched partitions, if by an index and
+ * these are not large.
  */
 static Query *
 slice_partitions(Query *copy, BuildContext *context)

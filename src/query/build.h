@@ -217,7 +217,8 @@ extern Query *st_read_join(StJoin *join, BuildContext *context);
 typedef enum StSliceDemand
 {
 	ST_SLICE_ANYHOW,			/* if any key cuts it */
-	ST_SLICE_INDEXED,			/* if nothing but touched keys is read */
+	ST_SLICE_INDEXED,			/* if nothing but touched keys is read, and
+								 * few rows of each */
 	ST_SLICE_REPEATED			/* and it reads a relation so often that
 								 * slices are better than terms */
 } StSliceDemand;

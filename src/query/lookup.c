@@ -19,7 +19,10 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/stratnum.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_statistic.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -28,6 +31,7 @@
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "query/decorrelate.h"
@@ -35,6 +39,9 @@
 #include "query/source_facts.h"
 #include "query/unnest.h"
 #include "util/fault.h"
+
+/* of one value, beyond which what depends on all of them has a state instead (rule E10) */
+#define MANY_ROWS 1000
 
 bool
 st_find_relation_column(RangeTblEntry *rte, AttrNumber column, Oid *relid, AttrNumber *attnum)
@@ -58,21 +65,71 @@ st_find_relation_column(RangeTblEntry *rte, AttrNumber column, Oid *relid, AttrN
 		st_find_relation_column(rt_fetch(var->varno, query->rtable), var->varattno, relid, attnum);
 }
 
-bool
-st_lookup_is_indexed(BuildContext *build, Oid relid, AttrNumber attnum)
+static bool
+is_noted(BuildContext *build, Oid relid, AttrNumber attnum)
 {
-	StLookup   *lookup;
 	ListCell   *lc;
 
 	foreach(lc, build->unindexed)
 		if (((StLookup *) lfirst(lc))->relid == relid && ((StLookup *) lfirst(lc))->attnum == attnum)
-			return false;
-	if ((build->decided && !ST_FAULT("E6")) || st_relation_has_index_on(relid, bms_make_singleton(attnum)))
-		return true;
-	lookup = palloc(sizeof(StLookup));
+			return true;
+	return false;
+}
+
+static void
+note(BuildContext *build, Oid relid, AttrNumber attnum)
+{
+	StLookup   *lookup = palloc(sizeof(StLookup));
+
 	lookup->relid = relid;
 	lookup->attnum = attnum;
 	build->unindexed = lappend(build->unindexed, lookup);
+}
+
+bool
+st_lookup_is_indexed(BuildContext *build, Oid relid, AttrNumber attnum)
+{
+	if (is_noted(build, relid, attnum))
+		return false;
+	if ((build->decided && !ST_FAULT("E6")) || st_relation_has_index_on(relid, bms_make_singleton(attnum)))
+		return true;
+	note(build, relid, attnum);
+	return false;
+}
+
+/* So many rows have a value of the column, as far as ANALYZE knows; 0: it does not. */
+static double
+rows_per_value(Oid relid, AttrNumber attnum)
+{
+	HeapTuple	class = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	HeapTuple	statistics = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(relid), Int16GetDatum(attnum), BoolGetDatum(false));
+	double		rows = 0;
+	double		distinct = 0;
+
+	if (!HeapTupleIsValid(statistics))
+		statistics = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(relid), Int16GetDatum(attnum), BoolGetDatum(true));
+	if (HeapTupleIsValid(class))
+	{
+		rows = ((Form_pg_class) GETSTRUCT(class))->reltuples;
+		ReleaseSysCache(class);
+	}
+	if (HeapTupleIsValid(statistics))
+	{
+		distinct = ((Form_pg_statistic) GETSTRUCT(statistics))->stadistinct;
+		ReleaseSysCache(statistics);
+	}
+	/* a negative number is a share of the rows */
+	return distinct > 0 && rows > 0 ? rows / distinct : distinct < 0 ? -1 / distinct : 0;
+}
+
+bool
+st_lookup_finds_few(BuildContext *build, Oid relid, AttrNumber attnum)
+{
+	if (!st_lookup_is_indexed(build, relid, attnum))
+		return false;
+	if (build->decided || rows_per_value(relid, attnum) <= MANY_ROWS)
+		return true;
+	note(build, relid, attnum);
 	return false;
 }
 

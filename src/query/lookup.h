@@ -23,6 +23,12 @@ extern bool st_find_relation_column(RangeTblEntry *rte, AttrNumber column, Oid *
 extern bool st_lookup_is_indexed(BuildContext *build, Oid relid, AttrNumber attnum);
 
 /*
+ * The same, and are there few rows of a value, or were there when the states were
+ * made?
+ */
+extern bool st_lookup_finds_few(BuildContext *build, Oid relid, AttrNumber attnum);
+
+/*
  * The distinct values of what ties a subquery to the query around it, or is
  * compared with its columns (Params of "test"), as a query to be joined as entry
  * "varno" of that query under these conditions. NULL: an index finds the

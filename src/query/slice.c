@@ -63,6 +63,8 @@ has_index(List *references, StSliceDemand demand, BuildContext *build)
 
 		if (demand == ST_SLICE_ANYHOW ?
 			!st_relation_has_index_on(reference->relid, bms_make_singleton(reference->attnum)) :
+			demand == ST_SLICE_INDEXED && reference->number == 0 ?
+			!st_lookup_finds_few(build, reference->relid, reference->attnum) :
 			!st_lookup_is_indexed(build, reference->relid, reference->attnum))
 			return false;
 	}

@@ -83,7 +83,15 @@ SELECT test.create('s_max', 'SELECT id, max(v) OVER (PARTITION BY region ORDER B
 ANALYZE;
 UPDATE t SET v = v + 1 WHERE id = 7000;
 SELECT stream_table, test.refresh(stream_table, 'DELTA', 500, 400) FROM (VALUES ('s_cost'), ('s_max')) AS x (stream_table);
+-- an index by which whole partitions could be read is of no use where these are large
+CREATE INDEX ON t (region);
+CREATE INDEX ON t (customer);
+SELECT test.create('s_large', 'SELECT id, row_number() OVER (PARTITION BY region ORDER BY at) AS r, avg(v) OVER (PARTITION BY region ORDER BY at ROWS 3 PRECEDING) AS a FROM t');
+SELECT test.create('s_small', 'SELECT id, row_number() OVER (PARTITION BY region, customer ORDER BY at) AS r FROM t');
+SELECT pgt_name, left(ltrim(line), 70) AS line FROM pgtrickle.pgt_stream_tables, regexp_split_to_table(pgtrickle.explain_stream_table(pgt_name), '\n') AS line WHERE pgt_name IN ('s_large', 's_small') AND line ~ 'window functions|^Slice \d:' ORDER BY pgt_id;
+ANALYZE;
 INSERT INTO t VALUES (20001, 'region 1', 7, '2024-01-20', 5);
+SELECT stream_table, test.refresh(stream_table, 'DELTA', 500, 400) FROM (VALUES ('s_large'), ('s_small')) AS x (stream_table);
 SELECT stream_table, test.refresh(stream_table, 'DELTA', 500, 400) FROM (VALUES ('s_cost'), ('s_max')) AS x (stream_table);
 DELETE FROM t WHERE id IN (5000, 5005);
 SELECT stream_table, test.refresh(stream_table, 'DELTA', 500, 400) FROM (VALUES ('s_cost'), ('s_max')) AS x (stream_table);
