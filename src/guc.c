@@ -9,6 +9,7 @@
 
 #include <limits.h>
 
+#include "miscadmin.h"
 #include "utils/guc.h"
 
 #include "guc.h"
@@ -17,6 +18,7 @@ bool		st_guc_auto_backoff = true;
 bool		st_guc_block_source_ddl = true;
 double		st_guc_cost_model_safety_margin = 0.8;
 int			st_guc_default_schedule_seconds = 1;
+int			st_guc_delta_work_mem = 0;
 double		st_guc_differential_max_change_ratio = 0.15;
 int			st_guc_drain_timeout = 60;
 bool		st_guc_enabled = true;
@@ -32,6 +34,7 @@ int			st_guc_max_dynamic_refresh_workers = 4;
 int			st_guc_max_log_age = 24 * 60 * 60;
 int			st_guc_max_grouping_set_branches = 64;
 int			st_guc_max_log_bytes = 16 * 1024 * 1024;
+int			st_guc_max_parallel_workers = 0;
 int			st_guc_max_parse_depth = 64;
 int			st_guc_max_parse_nodes = 0;
 int			st_guc_min_delta_budget_ms = 5000;
@@ -68,12 +71,97 @@ static const struct config_enum_entry refresh_strategies[] = {
 static const struct config_enum_entry parallel_refresh_modes[] = {
 	{"off", ST_PARALLEL_OFF, false},
 	{"on", ST_PARALLEL_ON, false},
+	{"dry_run", ST_PARALLEL_DRY_RUN, false},
 	{NULL, 0, false}
 };
+
+/*
+ * Settings of the Rust implementation that have nothing to act on here, with
+ * the reason. They are accepted with any value, so that configuration files and
+ * ALTER SYSTEM, ALTER DATABASE and ALTER ROLE lines of it go on to work, and do
+ * nothing (rule J33). Alphabetical.
+ */
+#define RETIRED_SETTINGS \
+	RETIRED(adaptive_batch_coalescing, CAPTURE) \
+	RETIRED(adaptive_merge_strategy, APPLYING) \
+	RETIRED(aggregate_fast_path, APPLYING) \
+	RETIRED(algebraic_drift_reset_cycles, "Sums are exact, and do not drift.") \
+	RETIRED(analyze_before_delta, PLANS) \
+	RETIRED(buffer_partitioning, CAPTURE) \
+	RETIRED(change_buffer_schema, "Change logs lie in the schema pgtrickle_changes.") \
+	RETIRED(cleanup_use_truncate, CAPTURE) \
+	RETIRED(compact_threshold, CAPTURE) \
+	RETIRED(delta_enable_nestloop, PLANS) \
+	RETIRED(delta_work_mem_cap_mb, PLANS) \
+	RETIRED(diff_output_format, APPLYING) \
+	RETIRED(frontier_holdback_mode, FRONTIERS) \
+	RETIRED(frontier_holdback_warn_seconds, FRONTIERS) \
+	RETIRED(ivm_use_enr, "Transition tables are always read directly.") \
+	RETIRED(log_delta_sql, LOGGING) \
+	RETIRED(log_merge_sql, LOGGING) \
+	RETIRED(max_buffer_rows, "The size of change logs is limited by pg_trickle.max_log_bytes.") \
+	RETIRED(max_delta_estimate_rows, COSTS) \
+	RETIRED(merge_join_strategy, APPLYING) \
+	RETIRED(merge_planner_hints, PLANS) \
+	RETIRED(merge_seqscan_threshold, PLANS) \
+	RETIRED(merge_strategy, APPLYING) \
+	RETIRED(merge_strategy_threshold, APPLYING) \
+	RETIRED(merge_work_mem_mb, "pg_trickle.delta_work_mem is the memory of a refresh.") \
+	RETIRED(planner_aggressive, PLANS) \
+	RETIRED(prediction_min_samples, COSTS) \
+	RETIRED(prediction_ratio, COSTS) \
+	RETIRED(prediction_window, COSTS) \
+	RETIRED(spill_consecutive_limit, COSTS) \
+	RETIRED(spill_threshold_blocks, COSTS) \
+	RETIRED(template_cache, CACHES) \
+	RETIRED(template_cache_max_age_hours, CACHES) \
+	RETIRED(template_cache_max_entries, CACHES) \
+	RETIRED(tick_watermark_enabled, FRONTIERS) \
+	RETIRED(use_prepared_statements, CACHES) \
+	RETIRED(use_sqlstate_classification, "Errors are always told apart by SQLSTATE.")
+
+#define APPLYING	"Differences are applied row by row, whatever their size."
+#define CACHES		"Plans are kept per session, up to pg_trickle.session_memory_limit."
+#define CAPTURE		"Change logs are read from where the last refresh ended, and given back whole."
+#define COSTS		"Mode AUTO compares measured times: see pg_trickle.cost_model_safety_margin and pg_trickle.min_delta_budget_ms."
+#define FRONTIERS	"A refresh goes by snapshots, which no open transaction is passed by."
+#define LOGGING		"pg_trickle.log_refresh writes each refresh with its steps to the server log."
+#define PLANS		"Deltas are planned with settings of their own."
+
+/*
+ * To whoever sets one, and to the server log when configuration files are read;
+ * never at a login, for which nobody can do anything.
+ */
+static bool
+check_retired(const char *name, const char *why, const char *value, GucSource source)
+{
+	bool		interactive = source == PGC_S_SESSION || source == PGC_S_TEST || source == PGC_S_INTERACTIVE;
+
+	if (value && (interactive || (!IsUnderPostmaster && source > PGC_S_DYNAMIC_DEFAULT)))
+		ereport(WARNING,
+				(errmsg("setting \"pg_trickle.%s\" has no effect", name),
+				 errdetail("%s", why)));
+	return true;
+}
+
+#define RETIRED(name, why) \
+static char *retired_##name = NULL; \
+static bool \
+check_##name(char **value, void **extra, GucSource source) \
+{ \
+	return check_retired(#name, why, *value, source); \
+}
+RETIRED_SETTINGS
+#undef RETIRED
 
 void
 st_guc_init(void)
 {
+#define RETIRED(name, why) \
+	DefineCustomStringVariable("pg_trickle." #name, "Has no effect.", why, &retired_##name, NULL, \
+							   PGC_SUSET, GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE, check_##name, NULL, NULL);
+	RETIRED_SETTINGS
+#undef RETIRED
 	DefineCustomBoolVariable("pg_trickle.auto_backoff",
 							 "Refreshes a stream table less often when its refreshes take most of its schedule.",
 							 "A refresh that takes 95 % of a duration schedule doubles the interval, up to eight times; one in time sets it back.",
@@ -89,7 +177,11 @@ st_guc_init(void)
 	DefineCustomIntVariable("pg_trickle.default_schedule_seconds",
 							"Schedule of a stream table with schedule 'calculated' that no other reads, in seconds.",
 							"1: after each commit that changes a source.",
-							&st_guc_default_schedule_seconds, 1, 1, 86400, PGC_SUSET, 0, NULL, NULL, NULL);
+							&st_guc_default_schedule_seconds, 1, 1, 86400, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trickle.delta_work_mem",
+							"Value of work_mem while a stream table is refreshed.",
+							"0: that of the session, or of the scheduler.",
+							&st_guc_delta_work_mem, 0, 0, 8192, PGC_SUSET, GUC_UNIT_MB, NULL, NULL, NULL);
 	DefineCustomRealVariable("pg_trickle.differential_max_change_ratio",
 							 "Share of the rows of a source that must have changed for a recompute to be tried before any was measured.",
 							 "For stream tables of mode AUTO, and only if it is not foreseen to take longer; afterwards measurements decide. 0: never. A stream table's auto_threshold takes precedence.",
@@ -97,7 +189,7 @@ st_guc_init(void)
 	DefineCustomIntVariable("pg_trickle.drain_timeout",
 							"How many seconds drain() waits for refreshes to end if it is not told.",
 							NULL,
-							&st_guc_drain_timeout, 60, 1, 3600, PGC_SUSET, 0, NULL, NULL, NULL);
+							&st_guc_drain_timeout, 60, 1, 3600, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomBoolVariable("pg_trickle.enabled",
 							 "Lets the scheduler refresh stream tables.",
 							 "Off, changes are captured and can be refreshed by hand.",
@@ -150,6 +242,10 @@ st_guc_init(void)
 							"How large a change log may become while a stream table that is not refreshed holds it.",
 							"Beyond that the log is given back and the stream table recomputed at its next refresh. 0: without limit.",
 							&st_guc_max_log_bytes, 16 * 1024 * 1024, 0, INT_MAX, PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trickle.max_parallel_workers",
+							"A further limit on how many workers refresh stream tables of one database at the same time.",
+							"0: max_concurrent_refreshes alone.",
+							&st_guc_max_parallel_workers, 0, 0, 32, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.max_parse_depth",
 							"How deep the subqueries of a query may be nested that becomes a stream table.",
 							"Views and WITH queries count as subqueries.",
@@ -161,18 +257,18 @@ st_guc_init(void)
 	DefineCustomIntVariable("pg_trickle.min_delta_budget_ms",
 							"How long the delta of a stream table may at least take to compute, in milliseconds.",
 							"When it has taken as long and four times as long as the last recompute, it is given up and the stream table recomputed. In mode AUTO, once a recompute was measured, a hundredth of this and 1.2 times as long are enough. 0: without limit.",
-							&st_guc_min_delta_budget_ms, 5000, 0, INT_MAX, PGC_SUSET, 0, NULL, NULL, NULL);
+							&st_guc_min_delta_budget_ms, 5000, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.min_schedule_seconds",
 							"Shortest schedule that a stream table may be given, in seconds.",
 							"Applies to durations when they are set, not to cron expressions.",
-							&st_guc_min_schedule_seconds, 1, 1, 86400, PGC_SUSET, 0, NULL, NULL, NULL);
+							&st_guc_min_schedule_seconds, 1, 1, 86400, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomBoolVariable("pg_trickle.notify_refresh",
 							 "Sends a notification for each scheduled refresh that has changed a stream table.",
 							 "Alerts refresh_completed, and on the channel pg_trickle_refresh; at most one transaction a second sends them.",
 							 &st_guc_notify_refresh, false, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("pg_trickle.parallel_refresh_mode",
 							 "Whether refreshes run in workers, several at the same time.",
-							 "off: one after another, in the scheduler.",
+							 "off: one after another, in the scheduler. dry_run: likewise, and the server log tells what would have gone to a worker.",
 							 &st_guc_parallel_refresh_mode, ST_PARALLEL_ON, parallel_refresh_modes, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.per_database_worker_quota",
 							"How many of max_dynamic_refresh_workers a database may use.",
@@ -185,7 +281,7 @@ st_guc_init(void)
 	DefineCustomIntVariable("pg_trickle.schedule_alert_cooldown_seconds",
 							"How many seconds pass at least between two alerts that a service level is in danger, per stream table.",
 							NULL,
-							&st_guc_schedule_alert_cooldown_seconds, 300, 0, 86400, PGC_SUSET, 0, NULL, NULL, NULL);
+							&st_guc_schedule_alert_cooldown_seconds, 300, 0, 86400, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.schedule_recommendation_min_samples",
 							"How many refreshes recommend_schedule() must have seen to be confident.",
 							"It looks at three times as many.",
@@ -193,7 +289,7 @@ st_guc_init(void)
 	DefineCustomIntVariable("pg_trickle.scheduler_interval_ms",
 							"How long the scheduler sleeps at most, in milliseconds.",
 							"Commits wake it without waiting for this. It looks at least once a second at what no commit tells, such as the end of a prepared transaction.",
-							&st_guc_scheduler_interval_ms, 1000, 100, 600000, PGC_SUSET, 0, NULL, NULL, NULL);
+							&st_guc_scheduler_interval_ms, 1000, 100, 600000, PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.session_memory_limit",
 							"How much memory a session keeps for what it knows of stream tables.",
 							"Analysed queries and plans of those that were not refreshed for longest are thrown away and made anew when they are needed. 0: without limit.",
@@ -218,10 +314,10 @@ st_guc_init(void)
 	DefineCustomIntVariable("pg_trickle.wake_debounce_ms",
 							"The least time between two refreshes of a stream table that follows commits, in milliseconds.",
 							"The first commit after a rest is not delayed.",
-							&st_guc_wake_debounce_ms, 10, 1, 5000, PGC_SUSET, 0, NULL, NULL, NULL);
+							&st_guc_wake_debounce_ms, 10, 1, 5000, PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.watermark_holdback_timeout",
 							"After how many seconds a watermark that has not been advanced counts as stuck.",
 							"What reads two sources of its group is not refreshed until it is advanced. 0: never.",
-							&st_guc_watermark_holdback_timeout, 0, 0, 86400, PGC_SUSET, 0, NULL, NULL, NULL);
+							&st_guc_watermark_holdback_timeout, 0, 0, 86400, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("pg_trickle");
 }

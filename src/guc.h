@@ -47,13 +47,20 @@ extern int	st_guc_schedule_recommendation_min_samples;
 extern int	st_guc_max_concurrent_refreshes;
 extern int	st_guc_max_dynamic_refresh_workers;
 
+/* The same as the first, once more; 0: no further limit. */
+extern int	st_guc_max_parallel_workers;
+
 /* Whether refreshes run in workers: one of ST_PARALLEL_*. */
 enum
 {
 	ST_PARALLEL_OFF,
-	ST_PARALLEL_ON
+	ST_PARALLEL_ON,
+	ST_PARALLEL_DRY_RUN
 };
 extern int	st_guc_parallel_refresh_mode;
+
+/* work_mem of refreshes, in MB; 0: as it is. */
+extern int	st_guc_delta_work_mem;
 
 /* The least time after which the computing of a delta is given up, in milliseconds; 0: never. */
 extern int	st_guc_min_delta_budget_ms;

@@ -4,7 +4,8 @@
     ./dev docs --check    only compare; exit status 1 if something differs
 
 docs/reference.md      functions, views and tables from the catalogue of a
-                       database with the extension, settings from the server
+                       database with the extension
+docs/settings.md       settings, from pg_settings
 docs/tutorial.md       output of the statements in it, by running them
 docs/monitoring.md     the same, while a scheduler runs
 README.md              output of the statements in it
@@ -311,22 +312,43 @@ def reference_lines(conn):
             lines += [f"### pgtrickle.{name}", "", comment or "", "", "| column | type | |", "|---|---|---|"]
             lines += [f"| {c} | {t} | {cell(d)} |" for c, t, d in conn.execute(COLUMNS, (oid,)).fetchall()]
             lines.append("")
-    lines += ["## Settings", "", "| setting | default | values | who may change it | |", "|---|---|---|---|---|"]
-    for name, kind, value, unit, choices, low, high, context, short, extra in conn.execute(SETTINGS).fetchall():
+    lines += ["## Settings", "", "They have [a page of their own](settings.md).", ""]
+    return lines
+
+
+RETIRED = re.compile(r"^\tRETIRED\((\w+), (?:\"(.*)\"|(\w+))\)", re.MULTILINE)
+
+
+def settings_tables(settings):
+    """What pg_settings says, and the names that only guc.c knows."""
+    settings.database("docs_settings")
+    try:
+        with settings.connect("docs_settings") as conn:
+            conn.execute("SELECT pgtrickle.version()")      # loads the library, and with it the settings
+            rows = conn.execute(SETTINGS).fetchall()
+    finally:
+        settings.drop("docs_settings")
+    lines = ["| setting | default | values | who may change it | |", "|---|---|---|---|---|"]
+    for name, kind, value, unit, choices, low, high, context, short, extra in rows:
         values = {"bool": "on, off", "enum": ", ".join(choices or []), "string": "text"}.get(kind, f"{low} to {high}")
         value = "empty" if value == "" else "" if value is None else value + (f" {unit}" if unit else "")
         lines.append(f"| `{name}` | {value} | {cell(values)} | {CONTEXTS.get(context, context)} |"
                      f" {cell(short)} {cell(extra)}".rstrip() + " |")
-    lines.append("")
-    return lines
+    source = (TOP / "src" / "guc.c").read_text(encoding="utf8")
+    reasons = dict(re.findall(r'^#define (\w+)\t+"(.*)"$', source, re.MULTILINE))
+    retired = [f"| `pg_trickle.{name}` | {cell(text or reasons[macro])} |" for name, text, macro in RETIRED.findall(source)]
+    assert len(retired) > 20
+    return "\n".join(lines) + "\n", "\n".join(["| setting | |", "|---|---|", *retired]) + "\n"
 
 
 def documents(settings):
     """Path and text of every document that has generated parts, as they should be."""
     support = "docs/sql-support.md"
+    present, retired = settings_tables(settings)
     made = {"docs/reference.md": reference(settings),
             support: with_figures(with_answers(settings, (TOP / support).read_text(encoding="utf8")), matrix_table(), "matrix"),
             "docs/errors.md": with_figures((TOP / "docs/errors.md").read_text(encoding="utf8"), error_table(), "errors"),
+            "docs/settings.md": with_figures(with_figures((TOP / "docs/settings.md").read_text(encoding="utf8"), present, "settings"), retired, "retired"),
             "docs/rights.md": with_figures((TOP / "docs/rights.md").read_text(encoding="utf8"), rights_table(), "rights")}
     for name in RUN:
         made[name] = with_output(settings, (TOP / name).read_text(encoding="utf8"))

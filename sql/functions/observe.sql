@@ -253,11 +253,12 @@ BEGIN ATOMIC
                (SELECT count(*)::integer FROM pg_catalog.pg_stat_activity a
                  WHERE a.backend_type = 'pg_trickle worker' AND a.state = 'active') END,
            current_setting('pg_trickle.max_dynamic_refresh_workers')::integer,
-           current_setting('pg_trickle.max_concurrent_refreshes')::integer,
+           least(current_setting('pg_trickle.max_concurrent_refreshes')::integer,
+                 nullif(current_setting('pg_trickle.max_parallel_workers')::integer, 0)),
            current_setting('pg_trickle.parallel_refresh_mode');
 END;
 COMMENT ON FUNCTION pgtrickle.worker_pool_status() IS
-    'One row: workers of the whole server that are refreshing at the moment (NULL for roles without pg_read_all_stats), how many there may be, how many of them in one database, and whether refreshes run in workers at all (on, off).';
+    'One row: workers of the whole server that are refreshing at the moment (NULL for roles without pg_read_all_stats), how many there may be, how many of them in one database, and whether refreshes run in workers at all (on, off, dry_run).';
 
 CREATE OR REPLACE FUNCTION pgtrickle.scheduler_jobs()
 RETURNS TABLE(stream_table oid, member_count integer, attempt_no integer, worker_pid integer, enqueued_at timestamptz, started_at timestamptz)
@@ -276,7 +277,8 @@ BEGIN ATOMIC
     SELECT current_database()::text, w.used,
            least(s.cluster_max, s.database_max, CASE WHEN s.quota > 0 THEN s.quota END), pgtrickle.waiting_refreshes(), w.active, s.cluster_max
       FROM (SELECT current_setting('pg_trickle.max_dynamic_refresh_workers')::bigint AS cluster_max,
-                   current_setting('pg_trickle.max_concurrent_refreshes')::bigint AS database_max,
+                   least(current_setting('pg_trickle.max_concurrent_refreshes')::bigint,
+                         nullif(current_setting('pg_trickle.max_parallel_workers')::bigint, 0)) AS database_max,
                    current_setting('pg_trickle.per_database_worker_quota')::bigint AS quota) s,
            (SELECT CASE WHEN pg_has_role('pg_read_all_stats', 'USAGE') THEN count(*) FILTER (WHERE a.datname = current_database()) END AS used,
                    CASE WHEN pg_has_role('pg_read_all_stats', 'USAGE') THEN count(*) END AS active
@@ -284,7 +286,7 @@ BEGIN ATOMIC
              WHERE a.backend_type = 'pg_trickle worker' AND a.state = 'active') w;
 END;
 COMMENT ON FUNCTION pgtrickle.worker_allocation_status() IS
-    'One row for this database: workers that are refreshing, how many it may have by max_concurrent_refreshes, max_dynamic_refresh_workers and per_database_worker_quota of pg_trickle (half as many again as the quota while few are busy elsewhere), refreshes that are due and wait for one (NULL: no scheduler runs); workers of the whole server that are refreshing, and how many there may be. Workers at work are NULL for roles without pg_read_all_stats.';
+    'One row for this database: workers that are refreshing, how many it may have by max_concurrent_refreshes, max_parallel_workers, max_dynamic_refresh_workers and per_database_worker_quota of pg_trickle (half as many again as the quota while few are busy elsewhere), refreshes that are due and wait for one (NULL: no scheduler runs); workers of the whole server that are refreshing, and how many there may be. Workers at work are NULL for roles without pg_read_all_stats.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.cluster_worker_summary()
 RETURNS TABLE(db_oid bigint, db_name text, active_workers integer, scheduler_pid integer, scheduler_running boolean, total_active_workers integer)
@@ -394,10 +396,10 @@ BEGIN ATOMIC
     UNION ALL
     SELECT 'job_queue', CASE WHEN f.overdue > 10 THEN 'WARN' ELSE 'OK' END, f.overdue || ' refreshes are overdue'
       FROM found f
-     WHERE current_setting('pg_trickle.parallel_refresh_mode') <> 'off';
+     WHERE current_setting('pg_trickle.parallel_refresh_mode') = 'on';
 END;
 COMMENT ON FUNCTION pgtrickle.health_check() IS
-    'One row per check, always in the same order: scheduler_running, error_tables, stale_tables, needs_reinit, consecutive_errors, buffer_growth (over 10,000 changes of a source to be consumed), slot_lag (over 100 MB of WAL retained), and unless pg_trickle.parallel_refresh_mode is off worker_pool (all workers are busy) and job_queue (over 10 refreshes are overdue). severity is OK, WARN or ERROR; detail names what was found.';
+    'One row per check, always in the same order: scheduler_running, error_tables, stale_tables, needs_reinit, consecutive_errors, buffer_growth (over 10,000 changes of a source to be consumed), slot_lag (over 100 MB of WAL retained), and if pg_trickle.parallel_refresh_mode is on worker_pool (all workers are busy) and job_queue (over 10 refreshes are overdue). severity is OK, WARN or ERROR; detail names what was found.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.health_summary()
 RETURNS TABLE(total_stream_tables integer, active_count integer, error_count integer, suspended_count integer, stale_count integer,

@@ -196,6 +196,8 @@ st_owner_enter(StOwnerScope *scope, Oid owner, List *settings)
 	RestrictSearchPath();
 	for (int i = 0; i < lengthof(plan_settings); i++)
 		set_option(plan_settings[i][0], plan_settings[i][1]);
+	if (st_guc_delta_work_mem > 0)
+		set_option("work_mem", psprintf("%dMB", st_guc_delta_work_mem));
 	for (lc = list_head(settings); lc; lc = lnext(settings, lc))
 	{
 		const char *name = lfirst(lc);

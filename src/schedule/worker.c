@@ -263,6 +263,8 @@ worker_limit(void)
 	int			limit = Min(st_guc_max_concurrent_refreshes, ST_MAX_WORKERS);
 	int			quota = st_guc_per_database_worker_quota;
 
+	if (st_guc_max_parallel_workers > 0)
+		limit = Min(limit, st_guc_max_parallel_workers);
 	if (quota == 0)
 		return limit;
 	/* half as many again while others leave a fifth unused */
@@ -352,6 +354,13 @@ st_workers_dispatch(Oid relid, List *along, int preferred, TimestampTz enqueued,
 
 	if (area == NULL || st_guc_parallel_refresh_mode == ST_PARALLEL_OFF)
 		return -2;
+	if (st_guc_parallel_refresh_mode == ST_PARALLEL_DRY_RUN)
+	{
+		ereport(LOG,
+				(errmsg("pg_trickle would refresh relation %u and %d others in a worker", relid, list_length(along)),
+				 errdetail("It may have %d workers. The setting \"pg_trickle.parallel_refresh_mode\" is dry_run.", worker_limit())));
+		return -2;
+	}
 	ST_STOP_POINT("scheduler dispatches");
 	number = find_worker(preferred);
 	if (number < 0)

@@ -16,7 +16,7 @@ def made(server):
     return make_docs.documents(make_docs.Settings(server.host, server.port, bindir=server.bin))
 
 
-@pytest.mark.parametrize("name", ["docs/reference.md", "docs/sql-support.md", "docs/rights.md", "docs/errors.md", "bench/README.md", *make_docs.RUN])
+@pytest.mark.parametrize("name", ["docs/reference.md", "docs/sql-support.md", "docs/rights.md", "docs/errors.md", "docs/settings.md", "bench/README.md", *make_docs.RUN])
 def test_up_to_date(made, name):
     path = TOP / name
     text = path.read_text(encoding="utf8") if path.exists() else ""
@@ -35,6 +35,7 @@ def test_statements_are_run(made):
 def test_all_is_described(made):
     """Every function, relation, column and setting has a comment."""
     text = made["docs/reference.md"]
+    assert made["docs/settings.md"].count("\n| `pg_trickle.") > 60
     assert text.count("\n```\n") >= 20
     assert "\n```\n\n\n" not in text, "a function without comment"
     assert not re.search(r"^\| .*\|\s*\|$", text.replace("| |\n|---", "|---"), re.MULTILINE), "a row without comment"
