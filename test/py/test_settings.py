@@ -13,7 +13,7 @@ TESTS = pathlib.Path(__file__).resolve().parents[1]
 # Where a setting's effect is seen.
 SEEN = {
     "auto_backoff": "test_settings.py",
-    "block_source_ddl": "cat_source_ddl.sql",
+    "block_source_ddl": "cat_alter.sql",
     "cost_model_safety_margin": "auto_cost.sql",
     "default_schedule_seconds": "api_settings.sql",
     "delta_work_mem": "api_settings.sql",
