@@ -17,7 +17,9 @@ RESET pg_trickle.wake_debounce_ms;
 SET pg_trickle.max_consecutive_errors = 0;
 SET pg_trickle.refresh_strategy = 'fast';
 SET pg_trickle.cost_model_safety_margin = 3;
+\set VERBOSITY sqlstate
 SET pg_trickle.scheduler_interval_ms = '1h';
+\set VERBOSITY default
 SET pg_trickle.no_such_setting = 1;
 -- nobody fakes being a refresh
 SET pg_trickle.internal_refresh = 'true';
