@@ -20,7 +20,9 @@
  *
  *	  Where equal keys can look different, r is a lower bound of how many rows of
  *	  the group have the very image that k1.. show (rule A3): the choice is made
- *	  again when none may be left. Images are told apart by their hashes.
+ *	  again when none may be left. Images are told apart by their hashes. The
+ *	  left arm of EXCEPT ALL alone may say what is shown: then r counts its rows,
+ *	  those with a first argument, as c1 does.
  *
  *	  The delta of a group is added to its row. Where that cannot be right, the
  *	  group is marked and computed again from the block: the extreme left (unless
@@ -139,6 +141,13 @@ static bool
 counts_shown(StNode *node)
 {
 	return node->inexact_keys && !node->recompute;
+}
+
+/* The same, of rows with a first argument only. */
+static bool
+counts_shown_of_first(StNode *node)
+{
+	return counts_shown(node) && node->shown_by_first;
 }
 
 /* The state's columns behind the keys. */
@@ -370,15 +379,18 @@ print_key_image(StringInfo sql, StNode *node, const char *alias)
 	st_sql_text(sql, "))");
 }
 
-/* The smallest and the largest of the hashes of a group's images. */
+/*
+ * The smallest and the largest of the hashes of a group's images; "over" follows
+ * each, as the rows that count or a window.
+ */
 static void
-print_key_images(StringInfo sql, StNode *node, const char *separator)
+print_key_images(StringInfo sql, StNode *node, const char *over, const char *separator)
 {
 	st_sql_text(sql, "pg_catalog.min(");
 	print_key_image(sql, node, "i");
-	st_sql_format(sql, ")%spg_catalog.max(", separator);
+	st_sql_format(sql, ")%s%spg_catalog.max(", over, separator);
 	print_key_image(sql, node, "i");
-	st_sql_text(sql, ")");
+	st_sql_format(sql, ")%s", over);
 }
 
 /*
@@ -443,6 +455,28 @@ print_first_rows(StringInfo sql, StNode *node)
 	pfree(keys.data);
 }
 
+/* Groups of which a row with a first argument is shown, if there is one; they count arguments only. */
+static void
+print_groups_by_first(StringInfo sql, StNode *node)
+{
+	StringInfoData keys;
+	char	   *over;
+
+	initStringInfo(&keys);
+	for (int k = 1; k <= node->nkeys; k++)
+		st_sql_format(&keys, "%si.k%d", k == 1 ? "" : ", ", k);
+	over = psprintf(" FILTER (WHERE i.a1 IS NOT NULL) OVER (PARTITION BY %s)", keys.data);
+	st_sql_format(sql, "SELECT DISTINCT ON (%s) %s, pg_catalog.count(*) OVER (PARTITION BY %s) AS n, CASE WHEN ",
+				  keys.data, keys.data, keys.data);
+	print_key_images(sql, node, over, " = ");
+	st_sql_format(sql, " THEN pg_catalog.count(*)%s WHEN i.a1 IS NOT NULL THEN 1 ELSE 0 END AS r", over);
+	for (int i = 1; i <= list_length(node->aggregates); i++)
+		st_sql_format(sql, ", pg_catalog.count(i.a%d) OVER (PARTITION BY %s) AS c%d", i, keys.data, i);
+	st_sql_format(sql, " FROM __pgt_in i ORDER BY %s, i.a1 IS NULL, ROW(%s)::record USING OPERATOR(pg_catalog.*<)",
+				  keys.data, keys.data);
+	pfree(keys.data);
+}
+
 void
 st_state_print_fill(StringInfo sql, StNode *node)
 {
@@ -464,6 +498,11 @@ st_state_print_fill(StringInfo sql, StNode *node)
 		st_window_print_fill(sql, node);
 		return;
 	}
+	if (counts_shown_of_first(node))
+	{
+		print_groups_by_first(sql, node);
+		return;
+	}
 	st_sql_text(sql, "SELECT ");
 	for (int k = 1; k <= node->nkeys; k++)
 		st_sql_format(sql, "i.k%d, ", k);
@@ -471,7 +510,7 @@ st_state_print_fill(StringInfo sql, StNode *node)
 	if (counts_shown(node))
 	{
 		st_sql_text(sql, ", CASE WHEN ");
-		print_key_images(sql, node, " = ");
+		print_key_images(sql, node, "", " = ");
 		st_sql_text(sql, " THEN pg_catalog.count(*) ELSE 1 END AS r");
 	}
 	foreach(lc, node->aggregates)
@@ -606,10 +645,18 @@ print_group_deltas(StringInfo sql, StNode *node)
 				", pg_catalog.count(*) AS rows");
 	if (counts_shown(node))
 	{
-		st_sql_text(sql, ", COALESCE(pg_catalog.sum(-i." ST_WEIGHT_COLUMN ") FILTER (WHERE i."
-					ST_WEIGHT_COLUMN " < 0), 0)::int8 AS left_rows, ");
-		print_key_images(sql, node, " AS first_image, ");
+		bool		of_first = counts_shown_of_first(node);
+
+		st_sql_format(sql, ", COALESCE(pg_catalog.sum(-i." ST_WEIGHT_COLUMN ") FILTER (WHERE i."
+					  ST_WEIGHT_COLUMN " < 0%s), 0)::int8 AS left_rows, ", of_first ? " AND i.a1 IS NOT NULL" : "");
+		print_key_images(sql, node, of_first ? " FILTER (WHERE i.a1 IS NOT NULL)" : "", " AS first_image, ");
 		st_sql_text(sql, " AS last_image");
+		if (of_first)
+		{
+			st_sql_text(sql, ", ");
+			print_key_images(sql, node, "", " = ");
+			st_sql_text(sql, " AS alike");
+		}
 	}
 	foreach(lc, node->aggregates)
 	{
@@ -659,6 +706,16 @@ print_group_deltas(StringInfo sql, StNode *node)
 static void
 print_shown_rows(StringInfo sql, StNode *node)
 {
+	if (counts_shown_of_first(node))
+	{
+		/* a group that enters shows any of its rows */
+		st_sql_text(sql, "CASE WHEN s.n IS NULL THEN CASE WHEN t.alike THEN t.c1 ELSE 0 END"
+					" WHEN s.c1 + t.c1 = 0 THEN 0"
+					" WHEN t.first_image < t.last_image THEN s.r - t.left_rows WHEN t.first_image = ");
+		print_key_image(sql, node, "s");
+		st_sql_text(sql, " THEN s.r + t.c1 ELSE s.r END");
+		return;
+	}
 	st_sql_text(sql, "CASE WHEN s.n IS NULL THEN CASE WHEN t.first_image = t.last_image THEN t.n"
 				" WHEN t.leaves THEN 0 ELSE 1 END"
 				" WHEN t.first_image < t.last_image THEN s.r - t.left_rows WHEN t.first_image = ");
@@ -681,7 +738,7 @@ print_recompute_condition(StringInfo sql, StNode *node)
 	if (counts_shown(node) && !ST_FAULT("A3"))
 	{
 		print_shown_rows(sql, node);
-		st_sql_text(sql, " <= 0");
+		st_sql_format(sql, " <= 0%s", counts_shown_of_first(node) ? " AND COALESCE(s.c1, 0) + t.c1 > 0" : "");
 	}
 	else
 		st_sql_text(sql, "false");

@@ -689,7 +689,7 @@ same_node(StNode *a, StNode *b)
 	if (a->nkeys != b->nkeys || a->narguments != b->narguments || a->distinct != b->distinct ||
 		list_length(a->aggregates) != list_length(b->aggregates) || a->first != b->first ||
 		a->nshown != b->nshown || a->top != b->top || a->limit != b->limit || a->offset != b->offset ||
-		a->ties != b->ties || a->step || b->step || a->whole != b->whole || !same_windows(a->windows, b->windows) ||
+		a->ties != b->ties || a->step || b->step || a->whole != b->whole || a->shown_by_first != b->shown_by_first || !same_windows(a->windows, b->windows) ||
 		!st_same_order(a->order, b->order) || !equal(a->block, b->block))
 		return false;
 	forboth(lc1, a->aggregates, lc2, b->aggregates)

@@ -111,6 +111,8 @@ typedef struct StNode
 	int			narguments;
 	bool		recompute;		/* some aggregate can only be recomputed */
 	bool		inexact_keys;	/* rule A3 */
+	bool		shown_by_first; /* of equal keys a row is shown whose first
+								 * argument is not NULL, if there is one */
 	bool		distinct;
 	bool		first;			/* the first row by "order", then by its image */
 	List	   *order;			/* of StSortColumn */

@@ -444,6 +444,16 @@ def equal_values_that_are_preserved(db):
     db.fresh()
 
 
+@mutant("A3 left")
+def equal_values_of_the_right_arm(db):
+    db.run("CREATE TABLE t (n numeric)", "CREATE TABLE u (n numeric)", "INSERT INTO u VALUES (1.0)")
+    db.create("s", "SELECT n FROM t EXCEPT ALL SELECT n FROM u")
+    db.run("INSERT INTO t VALUES (1.00), (1.00)")
+    db.refresh()
+    have = db.conn.execute("SELECT n::text FROM s").fetchall()
+    assert have == [("1.00",)], f"{have} are not of the left arm"
+
+
 @mutant("E1 join")
 def values_that_never_met(db):
     db.run("CREATE TABLE t (id int, d int)", "CREATE TABLE u (id int, d int)", "INSERT INTO t VALUES (1, 5)", "INSERT INTO u VALUES (1, 3)")
