@@ -135,6 +135,7 @@ OBJS = \
 	src/api/drain.o \
 	src/api/drop.o \
 	src/api/explain.o \
+	src/api/export.o \
 	src/api/freshness.o \
 	src/api/fuse.o \
 	src/api/gate.o \

@@ -92,6 +92,18 @@ RETURNS boolean LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_exec_stream_ddl'
 COMMENT ON FUNCTION pgtrickle.exec_stream_ddl(text) IS
     'Runs CREATE [OR REPLACE] STREAM TABLE [IF NOT EXISTS] name [WITH (parameter = value, ...)] AS query, or DROP STREAM TABLE [IF EXISTS] name, ... [CASCADE | RESTRICT]. Parameters are those of create_stream_table(). Returns false if IF [NOT] EXISTS left nothing to do. Errors: 42601 for another command, 22023 for an unknown parameter; those of create_stream_table(), create_or_replace_stream_table() and drop_stream_table().';
 
+CREATE OR REPLACE FUNCTION pgtrickle.export_definition(st_name text)
+RETURNS text LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'st_sql_export_definition';
+COMMENT ON FUNCTION pgtrickle.export_definition(text) IS
+    'SQL that makes a stream table again, wherever it is run: its query as it was written, under the search_path and the settings that it was written under, its properties and its owner. A stream table of that name is dropped first. Indexes, rights, comments and triggers of the table are not part of it, and not its contents. Error: 42P01 unknown.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.stream_table_definition(p_name text)
+RETURNS text LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT pgtrickle.export_definition(p_name);
+END;
+COMMENT ON FUNCTION pgtrickle.stream_table_definition(text) IS 'The same as export_definition(). Error: 42P01 unknown.';
+
 CREATE OR REPLACE FUNCTION pgtrickle.verify_stream_table(
     name text, OUT exact boolean, OUT missing bigint, OUT unexpected bigint, OUT sample jsonb)
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_verify_stream_table';
