@@ -54,6 +54,15 @@ int			st_guc_volatile_function_policy = ST_VOLATILE_REJECT;
 int			st_guc_wake_debounce_ms = 10;
 int			st_guc_watermark_holdback_timeout = 0;
 
+bool		st_guc_cdc_paused = false;
+int			st_guc_cdc_capture_mode = ST_CAPTURE_DISCARD;
+
+static const struct config_enum_entry cdc_capture_modes[] = {
+	{"discard", ST_CAPTURE_DISCARD, false},
+	{"hold", ST_CAPTURE_HOLD, false},
+	{NULL, 0, false}
+};
+
 static const struct config_enum_entry volatile_function_policies[] = {
 	{"reject", ST_VOLATILE_REJECT, false},
 	{"warn", ST_VOLATILE_WARN, false},
@@ -170,6 +179,14 @@ st_guc_init(void)
 							 "Refuses to drop, or give another type to, a column that a stream table uses.",
 							 "Off, the next refresh adapts the stream table to another type, and fails for a column that is gone.",
 							 &st_guc_block_source_ddl, true, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("pg_trickle.cdc_capture_mode",
+							 "What capture does with changes while pg_trickle.cdc_paused is on.",
+							 "discard: notes only that there were some, so that the stream tables that read the table are recomputed; hold: records them as ever.",
+							 &st_guc_cdc_capture_mode, ST_CAPTURE_DISCARD, cdc_capture_modes, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("pg_trickle.cdc_paused",
+							 "Pauses the recording of changes.",
+							 "Writers pay next to nothing meanwhile. See pg_trickle.cdc_capture_mode for what that costs later.",
+							 &st_guc_cdc_paused, false, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomRealVariable("pg_trickle.cost_model_safety_margin",
 							 "How much less than a delta a recompute must take to be preferred.",
 							 "A stream table of mode AUTO is recomputed after changes of a size whose delta, as measured, takes more than a recompute divided by this.",

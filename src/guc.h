@@ -137,4 +137,13 @@ extern int	st_guc_schedule_alert_cooldown_seconds;
 /* Register all settings; from _PG_init only. */
 extern void st_guc_init(void);
 
+/* Capture is paused, and what it does meanwhile with changes: one of ST_CAPTURE_*. */
+enum
+{
+	ST_CAPTURE_DISCARD,
+	ST_CAPTURE_HOLD
+};
+extern bool st_guc_cdc_paused;
+extern int	st_guc_cdc_capture_mode;
+
 #endif							/* ST_GUC_H */

@@ -437,6 +437,95 @@ st_capture_remove(Oid source)
 	CommandCounterIncrement();
 }
 
+void
+st_capture_rebuild(Oid source)
+{
+	const AttrNumber *columns;
+	int			ncolumns;
+	Bitmapset  *attnums = NULL;
+	bool		by_row = st_capture_by_row(source);
+	ListCell   *lc;
+
+	if (!st_log_columns(source, &ncolumns, &columns))
+		return;
+	for (int i = 0; i < ncolumns; i++)
+		if (OidIsValid(get_atttype(source, columns[i])))
+			attnums = bms_add_member(attnums, columns[i]);
+	foreach(lc, find_all_inheritors(source, NoLock, NULL))
+		check_capturable(lfirst_oid(lc));
+	foreach(lc, find_all_inheritors(source, ShareRowExclusiveLock, NULL))
+	{
+		int			needed = needed_bits(by_row, get_rel_relkind(lfirst_oid(lc)));
+		ListCell   *lc2;
+
+		/* others may be there for another source's sake */
+		foreach(lc2, own_triggers(lfirst_oid(lc)))
+			if (((OwnTrigger *) lfirst(lc2))->bits & needed)
+				drop_trigger(lfirst_oid(lc), ((OwnTrigger *) lfirst(lc2))->oid);
+	}
+	st_capture_install(source, attnums);
+}
+
+static const char *
+event_name(int bit)
+{
+	switch (bit)
+	{
+		case HAS_INSERT:
+			return "INSERT";
+		case HAS_UPDATE:
+			return "UPDATE";
+		case HAS_DELETE:
+			return "DELETE";
+		case HAS_TRUNCATE:
+			return "TRUNCATE";
+		case HAS_BEFORE:
+			return "BEFORE INSERT OR UPDATE OR DELETE";
+		default:
+			return "INSERT OR UPDATE OR DELETE FOR EACH ROW";
+	}
+}
+
+List *
+st_capture_triggers(Oid source)
+{
+	bool		by_row = st_capture_by_row(source);
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, st_capture_tree(source))
+	{
+		List	   *triggers = own_triggers(lfirst_oid(lc));
+		int			needed = needed_bits(by_row, get_rel_relkind(lfirst_oid(lc)));
+
+		CHECK_FOR_INTERRUPTS();
+		for (int bit = HAS_INSERT; bit <= HAS_ROW; bit <<= 1)
+		{
+			StCaptureTrigger *trigger;
+			ListCell   *lc2;
+
+			if (!(needed & bit))
+				continue;
+			trigger = palloc0(sizeof(StCaptureTrigger));
+			trigger->relid = lfirst_oid(lc);
+			trigger->event = event_name(bit);
+			trigger->truncate = bit == HAS_TRUNCATE;
+			foreach(lc2, triggers)
+			{
+				OwnTrigger *own = lfirst(lc2);
+
+				if (own->bits != bit)
+					continue;
+				/* as PostgreSQL names internal triggers */
+				trigger->name = psprintf("pgtrickle_capture_%u", own->oid);
+				trigger->enabled = own->enabled == TRIGGER_FIRES_ALWAYS;
+			}
+			result = lappend(result, trigger);
+		}
+	}
+	return result;
+}
+
 /* --- the generation --- */
 
 /* Parts of a generation, in the order in which a difference is named. */

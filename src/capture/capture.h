@@ -37,6 +37,26 @@ extern void st_capture_lock(Oid source);
 /* Remove triggers and log when nobody consumes the source any more. Locks as st_capture_lock. */
 extern void st_capture_remove(Oid source);
 
+/*
+ * Drop our triggers on the source and what is below it and install them anew,
+ * with the rights and under the locks of st_capture_install. For consumers the
+ * generation is another one then.
+ */
+extern void st_capture_rebuild(Oid source);
+
+/* A trigger that capture of a source needs. */
+typedef struct StCaptureTrigger
+{
+	Oid			relid;			/* the source, or what is below it */
+	const char *event;
+	bool		truncate;		/* TRUNCATE, not rows */
+	char	   *name;			/* NULL: it is missing */
+	bool		enabled;
+} StCaptureTrigger;
+
+/* Those of a source (of StCaptureTrigger): by relation, then by event. Locks nothing for long. */
+extern List *st_capture_triggers(Oid source);
+
 /* Rules B7, B5: text that changes whenever capture was tampered with. */
 extern char *st_capture_generation(Oid source);
 

@@ -25,6 +25,7 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type_d.h"
@@ -44,6 +45,7 @@
 
 #include "capture/capture.h"
 #include "capture/internal.h"
+#include "guc.h"
 #include "store/store.h"
 #include "util/fault.h"
 
@@ -308,6 +310,40 @@ output_change(Output *output, TupleTableSlot *old, TupleTableSlot *new)
 		output_row(output, new, 1);
 }
 
+/* --- pausing --- */
+
+/*
+ * While capture discards, a marker stands for all changes of the source by
+ * this command. It goes with its subtransaction if that is undone, and the
+ * next command may come after a refresh that has consumed it. True if so.
+ */
+static bool
+discarded(const StTarget *targets, int ntargets)
+{
+	static Oid	marked;
+	static FullTransactionId xid;
+	static SubTransactionId subxid;
+	static CommandId cid;
+
+	if (!st_guc_cdc_paused || st_guc_cdc_capture_mode != ST_CAPTURE_DISCARD)
+		return false;
+	for (int i = 0; i < ntargets; i++)
+	{
+		FullTransactionId now = GetTopFullTransactionId();
+
+		if (targets[i].source == marked && FullTransactionIdEquals(now, xid) &&
+			GetCurrentSubTransactionId() == subxid && GetCurrentCommandId(false) == cid)
+			continue;
+		if (!ST_FAULT("cdc_paused"))
+			st_log_mark_recompute(targets[i].source, "paused");
+		marked = targets[i].source;
+		xid = now;
+		subxid = GetCurrentSubTransactionId();
+		cid = GetCurrentCommandId(false);
+	}
+	return true;
+}
+
 /* --- transition tables --- */
 
 /* Read a transition table from its start, whatever others have read of it. */
@@ -346,7 +382,7 @@ capture_tables(Relation rel, Tuplestorestate *old, Tuplestorestate *new)
 	if (!has_old && !has_new)
 		return;
 	targets = copy_targets(rel, false, true, &ntargets);
-	if (ntargets == 0)
+	if (ntargets == 0 || discarded(targets, ntargets))
 		return;
 	outputs = palloc(sizeof(Output) * ntargets);
 	for (int i = 0; i < ntargets; i++)
@@ -430,6 +466,8 @@ st_sql_capture_row(PG_FUNCTION_ARGS)
 	TupleTableSlot *old = NULL;
 	TupleTableSlot *new = NULL;
 
+	if (discarded(targets, ntargets))
+		return PointerGetDatum(NULL);
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
 		new = trigger->tg_trigslot;
 	else

@@ -141,6 +141,7 @@ marker_reason(const char *marker)
 		{"truncated", "truncated"},
 		{"interrupted", "capture was interrupted"},
 		{"altered", "a column was altered"},
+		{"paused", "capture was paused"},
 	};
 
 	for (int i = 0; i < lengthof(known); i++)
@@ -432,4 +433,34 @@ st_log_pending_since(const StFrontier *frontier, Snapshot snapshot)
 	}
 	ExecDropSingleTupleTableSlot(state.out);
 	return state.since;
+}
+
+int64
+st_log_rows(Oid source, Snapshot snapshot, int *nsegments)
+{
+	List	   *segments = st_segments_load(source);
+	int64		rows = 0;
+	ListCell   *lc;
+
+	*nsegments = list_length(segments);
+	foreach(lc, segments)
+	{
+		Relation	log = try_relation_open(((StSegment *) lfirst(lc))->log, AccessShareLock);
+		TupleTableSlot *slot;
+		TableScanDesc scan;
+
+		if (log == NULL)
+			continue;
+		slot = table_slot_create(log, NULL);
+		scan = table_beginscan(log, snapshot, 0, NULL);
+		while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+		{
+			CHECK_FOR_INTERRUPTS();
+			rows++;
+		}
+		table_endscan(scan);
+		ExecDropSingleTupleTableSlot(slot);
+		relation_close(log, AccessShareLock);
+	}
+	return rows;
 }

@@ -617,6 +617,29 @@ st_log_ensure(Oid source, const Bitmapset *attnums)
 	table_close(rel, NoLock);
 }
 
+bool
+st_log_make_unlogged(Oid source)
+{
+	Relation	rel = table_open(source, NoLock);
+	List	   *segments;
+	StSegment  *current;
+	ListCell   *lc;
+	int			number = 0;
+	bool		logged;
+
+	Assert(CheckRelationLockedByMe(rel, ShareRowExclusiveLock, true));
+	(void) st_segments_lock(source, true);
+	segments = st_segments_load(source);
+	current = find_current(segments);
+	foreach(lc, segments)
+		number = Max(number, ((StSegment *) lfirst(lc))->segment + 1);
+	logged = current && get_rel_persistence(current->log) != RELPERSISTENCE_UNLOGGED;
+	if (logged)
+		create_segment(rel, number, true, current->natts, current->attnums);
+	table_close(rel, NoLock);
+	return logged;
+}
+
 void
 st_log_drop_unused(Oid source)
 {
@@ -882,7 +905,8 @@ rotate(Oid source, List *segments, StSegment *current)
 		Relation	log;
 
 		number = Max(number, segment->segment + 1);
-		if (segment->current || empty || !same_columns(segment, current) || !segment_fits(rel, segment, unlogged))
+		if (segment->current || empty || !same_columns(segment, current) || !segment_fits(rel, segment, unlogged) ||
+			get_rel_persistence(segment->log) != get_rel_persistence(current->log))
 			continue;
 		log = open_log_nowait(segment->log);
 		if (log == NULL)

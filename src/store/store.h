@@ -54,6 +54,13 @@ typedef bool (*StLogCallback) (TupleTableSlot *slot, int weight, void *arg);
 extern void st_log_ensure(Oid source, const Bitmapset *attnums);
 
 /*
+ * Let writers go on in an UNLOGGED segment, under the locks of st_log_ensure.
+ * False if they do already. Consumers will recompute, as the rows of the log
+ * have another fate then (rule B10).
+ */
+extern bool st_log_make_unlogged(Oid source);
+
+/*
  * Lock what st_log_ensure would wait for, to the end of transaction; false if
  * somebody has it. The caller holds the lock on the source already.
  */
@@ -167,6 +174,9 @@ extern char *st_frontier_json(const StFrontier *frontier);
 
 /* Bytes of all segments of a source's log. */
 extern int64 st_log_size(Oid source);
+
+/* Rows of all segments that the snapshot sees, counted now, and how many segments there are. */
+extern int64 st_log_rows(Oid source, Snapshot snapshot, int *nsegments);
 
 /*
  * Give back the space of segments that every committed frontier has consumed:

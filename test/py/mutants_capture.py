@@ -38,6 +38,14 @@ def pages_read(db):
 
 # -- B: capture
 
+@mutant("cdc_paused")
+def written_while_paused(db):
+    wide(db)
+    db.run("SET pg_trickle.cdc_paused = on", MANY.format(1, 3), "RESET pg_trickle.cdc_paused")
+    db.refresh()
+    db.fresh(fallback=True)
+
+
 @mutant("B5")
 def written_by_a_subscription(db):
     publisher_name, slot = db.name + "_pub", db.name
