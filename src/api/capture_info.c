@@ -126,7 +126,7 @@ lock_sources(bool nodes)
 			sources = lappend_oid(sources, lfirst_oid(lc));
 	}
 	foreach(lc, st_catalog_oids("SELECT DISTINCT t.pgt_relid FROM pgtrickle.source_frontier f"
-								" JOIN pgtrickle.pgt_stream_tables t USING (pgt_id)", 0, NULL, NULL))
+											  " JOIN pgtrickle.pgt_stream_tables t USING (pgt_id)", 0, NULL, NULL))
 	{
 		StStreamTable *table = st_stream_table_get(lfirst_oid(lc));
 
