@@ -11,6 +11,7 @@ docs/monitoring.md     the same, while a scheduler runs
 README.md              output of the statements in it
 docs/sql-support.md    mode and reason, or the error, of each example, and
                        those of each construct of the regression test q_matrix
+docs/ddl.md            what the regression tests ddl_* found for each case
 docs/errors.md         errors, as the regression test api_errors has brought them about
 docs/rights.md         who may call what, as the regression test sec_rights has found
 README.md and bench/README.md   figures, from the JSON files of bench/
@@ -196,6 +197,32 @@ def error_table():
     return "\n".join(lines[1:]) + "\n"
 
 
+# -- DDL
+
+# Likewise, of a case of DDL each.
+DDL_CASES = re.compile(r"^SELECT part, what, replace.*?\n[-+]+\n(?P<rows>.*?)^\((?P<count>\d+) rows\)", re.MULTILINE | re.DOTALL)
+
+
+def ddl_tables(test):
+    """A table for each part of the cases of a regression test."""
+    found = DDL_CASES.search((TOP / "test" / "expected" / f"{test}.out").read_text(encoding="utf8"))
+    rows = [[column.strip() for column in line.split(" | ", 4)] for line in found["rows"].splitlines()]
+    assert len(rows) == int(found["count"]) and all(len(row) == 5 for row in rows)
+    lines, last = [], None
+    for part, what, command, outcome, effect in rows:
+        if part != last:
+            lines += ["", f"### {part}", "", "| what | for example | stream tables over it |", "|---|---|---|"]
+            last = part
+        lines.append(f"| {cell(what)} | `{cell(command)}` | {cell('; '.join(t for t in (outcome, effect) if t) or 'go on')} |")
+    return "\n".join(lines[1:]) + "\n"
+
+
+def ddl(text):
+    for test in "ddl_tables", "ddl_objects", "ddl_stream_tables":
+        text = with_figures(text, ddl_tables(test), test)
+    return text
+
+
 # -- reference
 
 FUNCTIONS = """
@@ -347,6 +374,7 @@ def documents(settings):
     present, retired = settings_tables(settings)
     made = {"docs/reference.md": reference(settings),
             support: with_figures(with_answers(settings, (TOP / support).read_text(encoding="utf8")), matrix_table(), "matrix"),
+            "docs/ddl.md": ddl((TOP / "docs/ddl.md").read_text(encoding="utf8")),
             "docs/errors.md": with_figures((TOP / "docs/errors.md").read_text(encoding="utf8"), error_table(), "errors"),
             "docs/settings.md": with_figures(with_figures((TOP / "docs/settings.md").read_text(encoding="utf8"), present, "settings"), retired, "retired"),
             "docs/rights.md": with_figures((TOP / "docs/rights.md").read_text(encoding="utf8"), rights_table(), "rights")}

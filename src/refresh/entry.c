@@ -281,17 +281,8 @@ raise_dropped(Oid relid, const char *name)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-			 errmsg("upstream table schema changed: column \"%s\" of \"%s\" was dropped", name, get_rel_name(relid)),
+			 errmsg("upstream table schema changed: column %s of \"%s\" was dropped", name, get_rel_name(relid)),
 			 errhint("Give the stream table another query with pgtrickle.alter_stream_table(), or drop it.")));
-}
-
-/* Of a row type, or what stands for one that was dropped. */
-static const char *
-attribute_name(Oid relid, AttrNumber attnum)
-{
-	char	   *name = get_attname(relid, attnum, true);
-
-	return name && get_attnum(relid, name) == attnum ? name : psprintf("number %d", attnum);
 }
 
 /*
@@ -308,7 +299,7 @@ check_attribute(Oid relid, AttrNumber attnum, const char *name, Oid type, int32 
 	{
 		/* there may be another one of this name */
 		if (get_attnum(relid, name) <= 0)
-			raise_dropped(relid, name);
+			raise_dropped(relid, psprintf("\"%s\"", name));
 		*changed = true;
 	}
 	if (!HeapTupleIsValid(tuple))
@@ -360,11 +351,21 @@ types_walker(Node *node, void *arg)
 		FieldSelect *field = (FieldSelect *) node;
 		Oid			relid = get_typ_typrelid(getBaseType(exprType((Node *) field->arg)));
 
+		/* nobody has kept what it was called */
+		if (OidIsValid(relid) && !OidIsValid(get_atttype(relid, field->fieldnum)))
+			raise_dropped(relid, psprintf("%d", field->fieldnum));
 		if (OidIsValid(relid))
-			check_attribute(relid, field->fieldnum, attribute_name(relid, field->fieldnum), field->resulttype,
+			check_attribute(relid, field->fieldnum, "", field->resulttype,
 							field->resulttypmod, field->resultcollid, context->changed);
 	}
 	return expression_tree_walker(node, types_walker, arg);
+}
+
+/* May its result change without a change of a source? Such a query has no delta. */
+static bool
+is_unstable(Query *query)
+{
+	return (st_query_volatile(query) || st_query_stable(query)) && !ST_FAULT("J7");
 }
 
 /*
@@ -390,6 +391,12 @@ why_outdated(StStreamTable *table, Query *query, bool *retyped)
 		return "a column of a source has another type";
 	if (strcmp(table->views_fingerprint, st_query_views_fingerprint(query)) != 0 && !ST_FAULT("E16 view"))
 		return "a view was replaced";
+	if (strcmp(table->refresh_mode, "FULL") != 0)
+		return is_unstable(query) ? "a function is no longer immutable" : NULL;
+	/* it may be now */
+	if (strcmp(table->requested_mode, "AUTO") == 0 && !is_unstable(query) &&
+		strcmp(table->functions_fingerprint, st_query_functions_fingerprint(query)) != 0)
+		return "a function was replaced";
 	return NULL;
 }
 

@@ -191,6 +191,16 @@ nodes_of(Oid relid, bool all, List *along)
 	return all ? st_refresh_nodes(table) : nodes_along(table, along);
 }
 
+static void
+add_adapted(List **adapted, Oid relid, const char *reason)
+{
+	Adapted    *one = palloc(sizeof(Adapted));
+
+	one->relid = relid;
+	one->reason = reason;
+	*adapted = lappend(*adapted, one);
+}
+
 /*
  * Bring definitions up to date that an alteration of what they read has
  * outdated, before any lock is taken: upstreams first, whose columns may get
@@ -208,7 +218,6 @@ adapt(Oid relid, bool all, List *along, List **adapted)
 		nodes = nodes_of(relid, all, along);
 		for (int i = list_length(nodes) - 1; i >= 0; i--)
 		{
-			Adapted    *one;
 			const char *reason;
 
 			at_relation = ((StStreamTable *) list_nth(nodes, i))->relid;
@@ -217,10 +226,7 @@ adapt(Oid relid, bool all, List *along, List **adapted)
 			if (reason == NULL)
 				continue;
 			again = true;
-			one = palloc(sizeof(Adapted));
-			one->relid = at_relation;
-			one->reason = reason;
-			*adapted = lappend(*adapted, one);
+			add_adapted(adapted, at_relation, reason);
 		}
 	} while (again);
 	at_relation = relid;
@@ -276,7 +282,10 @@ collect(Oid relid, bool all, List *along, List **members)
 			CommandCounterIncrement();
 		}
 		if (entry->identity_changed)
+		{
 			change_identity(entry);
+			add_adapted(&adapted, table->relid, "the key that its rows were found by is no longer one");
+		}
 	}
 	for (int i = list_length(nodes) - 1; i >= 0; i--)
 	{

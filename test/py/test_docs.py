@@ -16,7 +16,7 @@ def made(server):
     return make_docs.documents(make_docs.Settings(server.host, server.port, bindir=server.bin))
 
 
-@pytest.mark.parametrize("name", ["docs/reference.md", "docs/sql-support.md", "docs/rights.md", "docs/errors.md", "docs/settings.md", "bench/README.md", *make_docs.RUN])
+@pytest.mark.parametrize("name", ["docs/reference.md", "docs/sql-support.md", "docs/ddl.md", "docs/rights.md", "docs/errors.md", "docs/settings.md", "bench/README.md", *make_docs.RUN])
 def test_up_to_date(made, name):
     path = TOP / name
     text = path.read_text(encoding="utf8") if path.exists() else ""

@@ -8,6 +8,8 @@ SELECT pgtrickle.version() = (SELECT extversion FROM pg_extension WHERE extname 
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set oracle :abs_srcdir '/lib/oracle.sql'
 \i :oracle
+\set orphans :abs_srcdir '/lib/orphans.sql'
+\i :orphans
 \set ECHO all
 -- The oracle finds what is wrong.
 CREATE TABLE source (n numeric);
