@@ -37,6 +37,7 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "api/rename.h"
@@ -197,6 +198,7 @@ st_sql_on_ddl_end(PG_FUNCTION_ARGS)
 {
 	List	   *done = renames;
 	List	   *tables = NIL;
+	bool		snapshot;
 	ListCell   *lc;
 
 	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
@@ -206,6 +208,10 @@ st_sql_on_ddl_end(PG_FUNCTION_ARGS)
 	renames = NIL;
 	if (!OidIsValid(st_internal_relation("pgt_stream_tables", true)))
 		PG_RETURN_NULL();
+	/* a command that has committed on its way has none, and long texts need one */
+	snapshot = !ActiveSnapshotSet();
+	if (snapshot)
+		PushActiveSnapshot(GetTransactionSnapshot());
 	st_source_ddl_end();
 	foreach(lc, done)
 	{
@@ -217,6 +223,8 @@ st_sql_on_ddl_end(PG_FUNCTION_ARGS)
 	}
 	foreach(lc, tables)
 		print_again(lfirst_oid(lc));
+	if (snapshot)
+		PopActiveSnapshot();
 	PG_RETURN_NULL();
 }
 

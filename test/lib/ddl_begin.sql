@@ -106,7 +106,9 @@ BEGIN
     CALL test.ddl_write(1);
     INSERT INTO x.p VALUES (3, 3, 103), (12, 4, 112);
     COMMIT;
-    PERFORM pgtrickle.refresh_stream_table(format('%I.%I', pgt_schema, pgt_name)) FROM pgtrickle.pgt_stream_tables;
+    FOR q IN SELECT d.* FROM unnest(c.queries) WITH ORDINALITY AS n (name, place) JOIN test.ddl_query AS d USING (name) ORDER BY place LOOP
+        PERFORM pgtrickle.refresh_stream_table('x.' || q.name);
+    END LOOP;
     COMMIT;
     CALL test.ddl_write(2);
     INSERT INTO x.p VALUES (4, 3, 203), (13, 4, 212);
