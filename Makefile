@@ -94,6 +94,7 @@ OBJS = \
 	src/delta/outer.o \
 	src/delta/program.o \
 	src/delta/recursive.o \
+	src/delta/reduce.o \
 	src/delta/slice.o \
 	src/delta/top.o \
 	src/delta/window.o \

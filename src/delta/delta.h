@@ -84,13 +84,29 @@ typedef struct StJoinStep
 	StStatement *statement;
 	TupleDesc	desc;			/* with the weight */
 	TupleDesc	row_desc;		/* without it */
+	const StOrigin *origins;	/* of its columns, or NULL */
 	bool		net;			/* several terms: rows may be there that never
 								 * existed */
 } StJoinStep;
 
+/*
+ * The delta of a changed reference joined with unchanged ones (src/delta/reduce.h),
+ * by its leaves alone; the steps read it as "input".
+ */
+typedef struct StReduction
+{
+	int			reference;		/* 0-based */
+	Bitmapset  *inside;			/* itself and what is attached, 1-based */
+	List	   *columns;		/* Vars of these that it has */
+	const char *input;
+	StJoinStep *step;
+} StReduction;
+
 typedef struct StJoinDelta
 {
 	Bitmapset  *changed;		/* references, 0-based */
+	List	   *reductions;		/* of StReduction; inputs of each step, behind
+								 * the leaves */
 	List	   *steps;			/* of StJoinStep */
 } StJoinDelta;
 

@@ -25,6 +25,9 @@
  *	  which is the formula above for two, and at the end P is joined with the
  *	  rest. That is 3 (k - 1) + 2 terms for k changed references.
  *
+ *	  Below four, what restricts one changed reference only is joined with its
+ *	  delta before the terms (reduce.c).
+ *
  *	  A state of one row that is only compared with has a term of its own.
  *
  *	  A join that is not an inner one has further terms, or others (outer.c).
@@ -54,6 +57,7 @@
 #include "delta/clock.h"
 #include "delta/join.h"
 #include "delta/outer.h"
+#include "delta/reduce.h"
 #include "query/make.h"
 #include "util/fault.h"
 #include "util/sqlbuf.h"
@@ -61,10 +65,11 @@
 /* from so many changed references on, the delta is computed in steps (rule E2) */
 #define STEPS_FROM 4
 
-StStatement *
-st_make_statement(MemoryContext context, const char *text, List *leaves, const StInput *extra)
+/* "reductions" and "extra" may be NULL. */
+static StStatement *
+make_statement(MemoryContext context, const char *text, List *leaves, List *reductions, const StInput *extra)
 {
-	StInput    *inputs = palloc0(sizeof(StInput) * (list_length(leaves) + 1));
+	StInput    *inputs = palloc0(sizeof(StInput) * (list_length(leaves) + list_length(reductions) + 1));
 	int			n = 0;
 	ListCell   *lc;
 
@@ -75,9 +80,22 @@ st_make_statement(MemoryContext context, const char *text, List *leaves, const S
 		inputs[n].name = leaf->input;
 		inputs[n++].desc = leaf->desc;
 	}
+	foreach(lc, reductions)
+	{
+		StReduction *reduction = lfirst(lc);
+
+		inputs[n].name = reduction->input;
+		inputs[n++].desc = reduction->step->desc;
+	}
 	if (extra)
 		inputs[n++] = *extra;
 	return st_statement_create(context, text, n, inputs);
+}
+
+StStatement *
+st_make_statement(MemoryContext context, const char *text, List *leaves, const StInput *extra)
+{
+	return make_statement(context, text, leaves, NIL, extra);
 }
 
 static int
@@ -186,9 +204,105 @@ is_ensured(StProgram *program, Query *join, Node *condition, int varno)
 		st_source_ensures(st_program_source(program, rte->relid), condition, varno);
 }
 
+typedef struct CarriedContext
+{
+	List	   *columns;
+	int			varno;
+} CarriedContext;
+
+/* Columns that P carries are read from P. */
+static Node *
+carried_mutator(Node *node, void *arg)
+{
+	CarriedContext *context = arg;
+
+	if (node == NULL)
+		return NULL;
+	check_stack_depth();
+	if (IsA(node, Var))
+	{
+		Var		   *var = (Var *) copyObject(node);
+		AttrNumber	column = 1;
+		ListCell   *lc;
+
+		foreach(lc, context->columns)
+		{
+			if (equal(lfirst(lc), var))
+			{
+				var->varno = context->varno;
+				var->varattno = column;
+				break;
+			}
+			column++;
+		}
+		return (Node *) var;
+	}
+	return expression_tree_mutator(node, carried_mutator, arg);
+}
+
+static StReduction *
+find_reduction(List *reductions, int reference)
+{
+	ListCell   *lc;
+
+	foreach(lc, reductions)
+		if (((StReduction *) lfirst(lc))->reference == reference)
+			return lfirst(lc);
+	return NULL;
+}
+
+/* Did the reduction of a delta see to a condition? */
+static bool
+is_reduced(List *reductions, const Bitmapset *deltas, Node *condition)
+{
+	Bitmapset  *varnos = pull_varnos(NULL, condition);
+	ListCell   *lc;
+
+	foreach(lc, reductions)
+	{
+		StReduction *reduction = lfirst(lc);
+
+		if (bms_is_member(reduction->reference, deltas) && !bms_is_empty(varnos) && bms_is_subset(varnos, reduction->inside))
+			return true;
+	}
+	return false;
+}
+
+/* Let a term read a reduction in place of its references; returns the column of the weight. */
+static AttrNumber
+read_reduction(Query *term, StReduction *reduction)
+{
+	int			varno = reduction->reference + 1;
+	RangeTblEntry *rte = rt_fetch(varno, term->rtable);
+	List	   *names = lappend(st_make_names(list_length(reduction->columns)), makeString(pstrdup(ST_WEIGHT_COLUMN)));
+	CarriedContext carried = {reduction->columns, varno};
+	List	   *refs = NIL;
+	ListCell   *lc;
+
+	lfirst(list_nth_cell(term->rtable, reduction->reference)) =
+		st_make_with_entry(reduction->input, rte->eref->aliasname, names);
+	foreach(lc, term->jointree->fromlist)
+	{
+		int			rtindex = lfirst_node(RangeTblRef, lc)->rtindex;
+
+		if (rtindex == varno || !bms_is_member(rtindex, reduction->inside))
+			refs = lappend(refs, lfirst(lc));
+	}
+	foreach(lc, term->rtable)
+	{
+		rte = lfirst_node(RangeTblEntry, lc);
+		rte->functions = (List *) carried_mutator((Node *) rte->functions, &carried);
+		rte->values_lists = (List *) carried_mutator((Node *) rte->values_lists, &carried);
+	}
+	term->jointree->fromlist = refs;
+	term->jointree->quals = carried_mutator(term->jointree->quals, &carried);
+	term->targetList = (List *) carried_mutator((Node *) term->targetList, &carried);
+	return list_length(names);
+}
+
 /* The join with the references in "deltas" replaced, the weight as last column. */
 static Query *
-make_term(StProgram *program, Query *join, const Bitmapset *deltas)
+make_term(StProgram *program, Query *join, const Bitmapset *deltas, List *reductions)
 {
 	Query	   *term = copyObject(join);
 	List	   *quals = NIL;
@@ -200,6 +314,8 @@ make_term(StProgram *program, Query *join, const Bitmapset *deltas)
 	{
 		int			varno;
 
+		if (is_reduced(reductions, deltas, lfirst(lc)))
+			continue;
 		if (!bms_get_singleton_member(pull_varnos(NULL, lfirst(lc)), &varno) || !bms_is_member(varno - 1, deltas) ||
 			!is_ensured(program, join, lfirst(lc), varno))
 			quals = lappend(quals, lfirst(lc));
@@ -208,7 +324,9 @@ make_term(StProgram *program, Query *join, const Bitmapset *deltas)
 
 	while ((reference = bms_next_member(deltas, reference)) >= 0)
 	{
-		AttrNumber	column = st_weigh_entry(rt_fetch(reference + 1, term->rtable));
+		StReduction *reduction = find_reduction(reductions, reference);
+		AttrNumber	column = reduction ? read_reduction(term, reduction) :
+			st_weigh_entry(rt_fetch(reference + 1, term->rtable));
 
 		weight = multiply(weight, weight_of(reference + 1, column));
 	}
@@ -348,9 +466,9 @@ make_crossing_term(Query *join, int reference, List *about)
 
 /* All terms, over the subsets of "changed" from behind "member" on added to "chosen". */
 static void
-print_terms(StringInfo sql, StProgram *program, Query *join, const Bitmapset *changed, int member, Bitmapset *chosen)
+print_terms(StringInfo sql, StProgram *program, Query *join, const StJoinDelta *delta, int member, Bitmapset *chosen)
 {
-	int			next = bms_next_member(changed, member);
+	int			next = bms_next_member(delta->changed, member);
 	int			only;
 	List	   *about;
 
@@ -359,16 +477,17 @@ print_terms(StringInfo sql, StProgram *program, Query *join, const Bitmapset *ch
 		if (bms_get_singleton_member(chosen, &only) && is_only_compared(program, join, only, &about))
 			add_term(sql, make_crossing_term(join, only, about));
 		else if (!bms_is_empty(chosen) && !(ST_FAULT("E2") && bms_num_members(chosen) > 1))
-			add_term(sql, make_term(program, join, chosen));
+			add_term(sql, make_term(program, join, chosen, delta->reductions));
 		return;
 	}
-	print_terms(sql, program, join, changed, next, chosen);
-	print_terms(sql, program, join, changed, next, bms_add_member(bms_copy(chosen), next));
+	print_terms(sql, program, join, delta, next, chosen);
+	print_terms(sql, program, join, delta, next, bms_add_member(bms_copy(chosen), next));
 }
 
-static void
-add_step(StProgram *program, StJoinProgram *join, StJoinDelta *delta, const char *terms, TupleDesc desc,
-		 bool net)
+/* A step that reads the leaves and, if there are, the reductions and the step before. */
+static StJoinStep *
+make_step(StProgram *program, StJoinProgram *join, List *reductions, StJoinStep *before, const char *terms,
+		  TupleDesc desc, bool net)
 {
 	StJoinStep *step = palloc0(sizeof(StJoinStep));
 	StringInfoData sql;
@@ -386,12 +505,19 @@ add_step(StProgram *program, StJoinProgram *join, StJoinDelta *delta, const char
 	for (AttrNumber column = 1; column < desc->natts; column++)
 		TupleDescCopyEntry(step->row_desc, column, desc, column);
 	step->net = net;
-	if (delta->steps != NIL)
-		previous.desc = ((StJoinStep *) llast(delta->steps))->desc;
-	step->statement = st_make_statement(program->context, sql.data, join->leaves,
-										previous.desc ? &previous : NULL);
-	delta->steps = lappend(delta->steps, step);
+	if (before)
+		previous.desc = before->desc;
+	step->statement = make_statement(program->context, sql.data, join->leaves, reductions, before ? &previous : NULL);
 	pfree(sql.data);
+	return step;
+}
+
+static void
+add_step(StProgram *program, StJoinProgram *join, StJoinDelta *delta, const char *terms, TupleDesc desc,
+		 bool net)
+{
+	delta->steps = lappend(delta->steps, make_step(program, join, delta->reductions,
+												   delta->steps ? llast(delta->steps) : NULL, terms, desc, net));
 }
 
 /* ----- steps ----- */
@@ -522,42 +648,6 @@ carried_desc(List *columns)
 	return desc;
 }
 
-typedef struct CarriedContext
-{
-	List	   *columns;
-	int			varno;
-} CarriedContext;
-
-/* Columns that P carries are read from P. */
-static Node *
-carried_mutator(Node *node, void *arg)
-{
-	CarriedContext *context = arg;
-
-	if (node == NULL)
-		return NULL;
-	check_stack_depth();
-	if (IsA(node, Var))
-	{
-		Var		   *var = (Var *) copyObject(node);
-		AttrNumber	column = 1;
-		ListCell   *lc;
-
-		foreach(lc, context->columns)
-		{
-			if (equal(lfirst(lc), var))
-			{
-				var->varno = context->varno;
-				var->varattno = column;
-				break;
-			}
-			column++;
-		}
-		return (Node *) var;
-	}
-	return expression_tree_mutator(node, carried_mutator, arg);
-}
-
 /*
  * A term over the references in "from" and, if "previous", over P in place of
  * those joined so far. "delta" is replaced by its delta if it is not 0.
@@ -672,6 +762,59 @@ add_steps(StProgram *program, StJoinProgram *join, StJoinDelta *delta)
 	pfree(terms.data);
 }
 
+/* ----- reductions ----- */
+
+/* Of columns that are read where they are stored. */
+static const StOrigin *
+origins_of(Query *join, List *columns)
+{
+	/* the weight has none */
+	StOrigin   *origins = palloc0(sizeof(StOrigin) * (list_length(columns) + 1));
+	ListCell   *lc;
+
+	foreach(lc, columns)
+	{
+		Var		   *var = lfirst_node(Var, lc);
+		RangeTblEntry *rte = rt_fetch(var->varno, join->rtable);
+
+		if (rte->rtekind == RTE_RELATION)
+			origins[foreach_current_index(lc)] = (StOrigin)
+		{
+			rte->relid, var->varattno
+		};
+	}
+	return origins;
+}
+
+static void
+add_reductions(StProgram *program, StJoinProgram *join, StJoinDelta *delta)
+{
+	StepContext context = {.program = program, .join = join->join->flat};
+	Bitmapset **attached = st_attached_references(context.join, delta->changed);
+	int			reference = -1;
+	List	   *reductions = NIL;
+
+	context.quals = make_ands_implicit((Expr *) context.join->jointree->quals);
+	while ((reference = bms_next_member(delta->changed, reference)) >= 0)
+	{
+		StReduction *reduction;
+		Query	   *term;
+
+		if (bms_is_empty(attached[reference]))
+			continue;
+		reduction = palloc0(sizeof(StReduction));
+		reduction->reference = reference;
+		reduction->input = psprintf("__pgt_y%d", reference);
+		reduction->inside = bms_add_member(attached[reference], reference + 1);
+		reduction->columns = columns_to_carry(&context, reduction->inside);
+		term = make_step_term(&context, reduction->inside, false, reference + 1, reduction->columns, false);
+		reduction->step = make_step(program, join, NIL, NULL, st_query_print(term), carried_desc(reduction->columns), false);
+		reduction->step->origins = origins_of(context.join, reduction->columns);
+		reductions = lappend(reductions, reduction);
+	}
+	delta->reductions = reductions;
+}
+
 StJoinDelta *
 st_join_delta(StProgram *program, StJoinProgram *join, const Bitmapset *changed)
 {
@@ -697,12 +840,14 @@ st_join_delta(StProgram *program, StJoinProgram *join, const Bitmapset *changed)
 		StringInfoData terms;
 
 		initStringInfo(&terms);
+		if (join->join->kind == ST_JOIN_INNER && n > 1 && join->nreferences > n)
+			add_reductions(program, join, delta);
 		if (join->join->kind == ST_JOIN_CLOCK)
 			st_clock_print_terms(&terms, join->join, n > 0);
 		else
 		{
 			if (join->join->kind != ST_JOIN_SEMI && join->join->kind != ST_JOIN_ANTI)
-				print_terms(&terms, program, join->join->flat, changed, -1, NULL);
+				print_terms(&terms, program, join->join->flat, delta, -1, NULL);
 			if (join->join->kind != ST_JOIN_INNER)
 				st_outer_print_terms(&terms, join->join, changed);
 		}

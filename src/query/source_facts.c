@@ -441,9 +441,9 @@ is_determined(IdentityContext *context, int varno, Bitmapset *known)
 	return false;
 }
 
-/* Do the rows of some references determine those of all? */
-static bool
-determine_all(IdentityContext *context, Bitmapset *some, int n)
+/* These references, and those whose rows they determine. */
+static Bitmapset *
+determined_by(IdentityContext *context, const Bitmapset *some, int n)
 {
 	Bitmapset  *known = bms_copy(some);
 	bool		grown = true;
@@ -458,7 +458,14 @@ determine_all(IdentityContext *context, Bitmapset *some, int n)
 				grown = true;
 			}
 	}
-	return bms_num_members(known) == n;
+	return known;
+}
+
+/* Do the rows of some references determine those of all? */
+static bool
+determine_all(IdentityContext *context, Bitmapset *some, int n)
+{
+	return bms_num_members(determined_by(context, some, n)) == n;
 }
 
 /* The smallest key of a reference that the query shows whole, or NULL. */
@@ -636,6 +643,21 @@ st_query_has_one_row(Query *query)
 		context.keys[foreach_current_index(lc)] = relation_keys(rte->relid);
 	}
 	return determine_all(&context, NULL, n);
+}
+
+bool
+st_query_determines(Query *query, const Bitmapset *known, const Bitmapset *others)
+{
+	IdentityContext context = {NULL, query};
+	int			n = list_length(query->rtable);
+	int			varno = -1;
+
+	/* what is neither has no keys here, and so is not determined */
+	context.keys = palloc0(sizeof(List *) * n);
+	context.conditions = make_ands_implicit((Expr *) query->jointree->quals);
+	while ((varno = bms_next_member(others, varno)) >= 0)
+		context.keys[varno - 1] = relation_keys(rt_fetch(varno, query->rtable)->relid);
+	return bms_is_subset(others, determined_by(&context, known, n));
 }
 
 void

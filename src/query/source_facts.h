@@ -29,6 +29,13 @@ extern bool st_query_expr_not_null(Query *query, Node *expr);
 /* Do a query's conditions fix a unique key of each relation that it joins? */
 extern bool st_query_has_one_row(Query *query);
 
+/*
+ * Do the query's conditions join at most one row of each of the references in
+ * "others", which are relations, to each row of those in "known"? Both by
+ * position in the range table, from 1.
+ */
+extern bool st_query_determines(Query *query, const Bitmapset *known, const Bitmapset *others);
+
 /* Has the relation virtual generated columns? Only ever true from 18 on. */
 extern bool st_relation_has_virtual(Oid relid);
 

@@ -302,7 +302,9 @@ run_join(StRun *run, int ordinal)
 	StWeightedStore *store = &run->joins[ordinal];
 	StWeightedStore previous = {NULL};
 	Bitmapset  *changed = NULL;
+	StJoinDelta *delta;
 	int			nleaves = list_length(join->leaves);
+	int			ninputs = nleaves;
 	StInput    *inputs;
 	bool		empty;
 	instr_time	start;
@@ -341,21 +343,39 @@ run_join(StRun *run, int ordinal)
 			if (inputs[leaf].count > 0)
 				changed = bms_add_member(changed, i);
 	}
-	inputs = repalloc(inputs, sizeof(StInput) * (nleaves + 1));
-	foreach(lc, st_join_delta(program, join, changed)->steps)
+	delta = st_join_delta(program, join, changed);
+	inputs = repalloc(inputs, sizeof(StInput) * (nleaves + list_length(delta->reductions) + 1));
+	foreach(lc, delta->reductions)
+	{
+		StReduction *reduction = lfirst(lc);
+		StWeightedStore reduced;
+
+		if (ST_FAULT("E2 reduced"))
+			st_begin_store(&reduced, reduction->step->desc);
+		else
+			run_join_step(run, reduction->step, nleaves, inputs, &reduced);
+		inputs[ninputs++] = (StInput)
+		{
+			.name = reduction->input, .desc = reduced.desc, .rows = reduced.rows, .count = reduced.count,
+				.origins = reduction->step->origins
+		};
+	}
+	foreach(lc, delta->steps)
 	{
 		StJoinStep *step = lfirst(lc);
 		StWeightedStore result;
 
-		inputs[nleaves] = (StInput)
+		inputs[ninputs] = (StInput)
 		{
 			.name = ST_STEP_INPUT, .desc = previous.desc, .rows = previous.rows, .count = previous.count
 		};
-		run_join_step(run, step, previous.rows ? nleaves + 1 : nleaves, inputs, &result);
+		run_join_step(run, step, previous.rows ? ninputs + 1 : ninputs, inputs, &result);
 		if (previous.rows)
 			tuplestore_end(previous.rows);
 		previous = result;
 	}
+	for (int i = nleaves; i < ninputs; i++)
+		tuplestore_end(inputs[i].rows);
 	*store = previous;
 	if (join->join->kind == ST_JOIN_CLOCK)
 		run->outcome->clock_rows += store->count;

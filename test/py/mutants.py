@@ -483,6 +483,12 @@ def four_changed_references(db):
     both_sides(db, "SELECT t.id, t.n, u.n AS m, t2.n AS o, u2.n AS p FROM t JOIN u USING (id) JOIN t AS t2 USING (id) JOIN u AS u2 USING (id)")
 
 
+@mutant("E2 reduced")
+def what_is_attached_to_a_changed_reference(db):
+    db.run("CREATE TABLE v (id int PRIMARY KEY, n int)", "INSERT INTO v VALUES (1, 1), (2, 1), (3, 1)")
+    both_sides(db, "SELECT t.id, t.n, u.n AS m FROM t JOIN u ON u.id = t.id JOIN v ON v.id = t.id WHERE v.n = 1")
+
+
 @mutant("K26 budget")
 def hopeless_delta(db):
     db.run("CREATE TABLE t (id int PRIMARY KEY, k int)", "INSERT INTO t SELECT x, 1 FROM generate_series(1, 40) AS x")

@@ -203,6 +203,27 @@ def test_groups_of_a_state_that_nobody_has_analyzed(big):
         conn.execute("SELECT pgtrickle.drop_stream_table('s')")
 
 
+def test_what_is_attached_to_a_delta_is_joined_once(big):
+    """Of two changed sources, not in each term that one's delta is in; and the other is asked for what that leaves."""
+    conn = big.connect()
+    conn.execute("SELECT pgtrickle.create_stream_table('s', %s, refresh_mode => 'DIFFERENTIAL')",
+                 ("SELECT b.id, b.n, o.v FROM big AS b JOIN other AS o ON o.id = b.id JOIN dim AS d ON d.k = b.k WHERE d.name = 'name 3'",))
+    try:
+        conn.execute("UPDATE big SET n = n + 1 WHERE id BETWEEN 700000 AND 709999")
+        conn.execute("UPDATE other SET v = v + 1 WHERE id BETWEEN 705000 AND 705009")
+        with Cost(conn) as cost:
+            conn.execute("SELECT pgtrickle.refresh_stream_table('s')")
+        nodes = [n for s in cost.statements for n in s.nodes]
+        what = "\n".join(map(str, cost.statements))
+        # with the delta of big, and where big is asked for the rows of the other delta
+        assert sum(n.get("Relation Name") == "dim" for n in nodes) == 2, what
+        assert sum(n["Node Type"] == "Named Tuplestore Scan" and n["Actual Rows"] == 20000 for n in nodes) == 1, what
+        assert sum(n["Actual Loops"] for n in nodes if n.get("Relation Name") == "other") <= 400, what
+        check_fresh(conn, "s")
+    finally:
+        conn.execute("SELECT pgtrickle.drop_stream_table('s')")
+
+
 def test_a_value_that_moves(big):
     """Of what is compared with an aggregate, the rows are handed on that compare otherwise than before."""
     conn = big.connect()
