@@ -52,6 +52,7 @@
 #include "utils/typcache.h"
 
 #include "query/clock.h"
+#include "query/source_facts.h"
 #include "util/fault.h"
 
 /* longer intervals are beyond what a bound can be computed for */
@@ -617,7 +618,7 @@ build_clock(Query *query, int varno, BuildContext *build)
 
 /* Can the entry's rows be looked at before it is joined with others? */
 static bool
-can_build(Query *query, int varno, Bitmapset *inner)
+can_build(Query *query, int varno, Bitmapset *nullable)
 {
 	RangeTblEntry *rte = rt_fetch(varno, query->rtable);
 	ClockContext context = {.varno = varno};
@@ -625,7 +626,7 @@ can_build(Query *query, int varno, Bitmapset *inner)
 
 	if (rte->lateral || !(rte->rtekind == RTE_RELATION || rte->rtekind == RTE_SUBQUERY || st_node_leaf_ordinal(rte) >= 0))
 		return false;
-	if (bms_is_member(varno, inner))
+	if (!bms_is_member(varno, nullable))
 		return true;
 	/* a row of NULLs that an outer join makes has NULL for an answer */
 	find_comparisons(query, &context);
@@ -644,7 +645,7 @@ bool
 st_build_clocks(Query *query, BuildContext *build)
 {
 	ClockContext context = {0};
-	Bitmapset  *inner;
+	Bitmapset  *nullable;
 	int			varno = -1;
 
 	if (query->setOperations)
@@ -652,9 +653,9 @@ st_build_clocks(Query *query, BuildContext *build)
 	find_comparisons(query, &context);
 	if (bms_is_empty(context.varnos))
 		return true;
-	inner = st_entries_inner((Node *) query->jointree);
+	nullable = st_entries_nullable((Node *) query->jointree);
 	while ((varno = bms_next_member(context.varnos, varno)) >= 0)
-		if (can_build(query, varno, inner) && !build_clock(query, varno, build))
+		if (can_build(query, varno, nullable) && !build_clock(query, varno, build))
 			return false;
 	return true;
 }

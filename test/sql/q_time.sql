@@ -40,6 +40,7 @@ SELECT test.create('s_between', 'SELECT id FROM t WHERE now() BETWEEN at AND at 
 SELECT test.create('s_join', 'SELECT t.id, u.id AS u, u.y FROM t JOIN u ON u.t_id = t.id WHERE t.at < now() AND u.until > now()');
 SELECT test.create('s_left', 'SELECT t.id, u.id AS u FROM t LEFT JOIN u ON u.t_id = t.id AND u.until > now()');
 SELECT test.create('s_left_kept', 'SELECT t.id, u.id AS u, coalesce(u.until, ''infinity'') > now() AS valid FROM t LEFT JOIN u ON u.t_id = t.id AND t.at < now()');
+SELECT test.create('s_left_strict', 'SELECT t.id, u.id AS u FROM t LEFT JOIN u ON u.t_id = t.id AND coalesce(t.at, ''infinity'') < now()');
 SELECT test.create('s_full', 'SELECT t.id, u.id AS u FROM t FULL JOIN u ON u.t_id = t.id AND u.until > now()');
 SELECT test.create('s_exists', 'SELECT id FROM t WHERE EXISTS (SELECT FROM u WHERE u.t_id = t.id AND u.until > now())');
 SELECT test.create('s_not_exists', 'SELECT id FROM t WHERE NOT EXISTS (SELECT FROM u WHERE u.t_id = t.id AND u.until > now())');
