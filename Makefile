@@ -129,6 +129,7 @@ OBJS = \
 	src/api/alter.o \
 	src/api/arguments.o \
 	src/api/bulk.o \
+	src/api/canary.o \
 	src/api/capture_info.o \
 	src/api/control.o \
 	src/api/create.o \

@@ -20,6 +20,11 @@ RETURNS SETOF text LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_explain_delta
 COMMENT ON FUNCTION pgtrickle.explain_delta(text, text) IS
     'Plans of the statements that compute the delta of a stream table, for one changed row. Formats: text, a row per line; json, xml and yaml, one document. Errors: 42P01 unknown, 42501 neither the owner nor pg_read_all_stats, 0A000 if it has no delta, 22023 for another format.';
 
+CREATE OR REPLACE FUNCTION pgtrickle.explain_diff_sql(name text)
+RETURNS text LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_explain_diff_sql';
+COMMENT ON FUNCTION pgtrickle.explain_diff_sql(text) IS
+    'The statements that compute the delta of a stream table, which read the changes of its sources from named inputs; NULL, with a NOTICE that tells why, if it is always recomputed. Errors: 42P01 unknown, 42501 neither the owner nor pg_read_all_stats.';
+
 CREATE OR REPLACE FUNCTION pgtrickle.debug_stream_table(name text)
 RETURNS jsonb LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_debug_stream_table';
 COMMENT ON FUNCTION pgtrickle.debug_stream_table(text) IS

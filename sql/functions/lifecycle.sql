@@ -104,6 +104,34 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrickle.stream_table_definition(text) IS 'The same as export_definition(). Error: 42P01 unknown.';
 
+CREATE OR REPLACE FUNCTION pgtrickle.canary_begin(p_name text, p_new_query text)
+RETURNS text LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_canary_begin';
+COMMENT ON FUNCTION pgtrickle.canary_begin(text, text) IS
+    'Tries another query beside a stream table: creates the stream table __pgt_canary_<name> in the same schema, with that query and with the schedule, mode and other properties of the live one. A canary that is there is dropped first. Errors: 42P01 unknown, 42501 not the owner, 22004 for NULL, 42622 if the name is too long for that; those of create_stream_table().';
+
+CREATE OR REPLACE FUNCTION pgtrickle.canary_diff(p_name text)
+RETURNS TABLE(row_source text, diff_row text)
+LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_canary_diff';
+COMMENT ON FUNCTION pgtrickle.canary_diff(text) IS
+    'Rows that only the stream table (live_only) or only its canary (canary_only) has, or has more often, as text: a row for each one too many. Columns are compared by name; a NOTICE names those that only one of the two has. Contents are those of now: refresh both first. Errors: 42P01 unknown or no canary, 42501 without SELECT on both, 42804 no column in common, 22004 for NULL.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.canary_promote(p_name text)
+RETURNS text LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_canary_promote';
+COMMENT ON FUNCTION pgtrickle.canary_promote(text) IS
+    'Gives a stream table the query of its canary, as alter_stream_table() does, and drops the canary. Errors: 42P01 unknown or no canary, 42501 not the owner of both, 22004 for NULL; those of alter_stream_table() and drop_stream_table().';
+
+CREATE OR REPLACE FUNCTION pgtrickle.view_evolution_status()
+RETURNS TABLE(stream_table text, in_shadow_build boolean, shadow_table_name text, status text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT t.pgt_schema || '.' || t.pgt_name, c.pgt_name IS NOT NULL, c.pgt_name, t.status
+      FROM pgtrickle.pgt_stream_tables t
+      LEFT JOIN pgtrickle.pgt_stream_tables c ON c.pgt_schema = t.pgt_schema AND c.pgt_name = '__pgt_canary_' || t.pgt_name
+     ORDER BY 1;
+END;
+COMMENT ON FUNCTION pgtrickle.view_evolution_status() IS
+    'One row per stream table: whether a replacement is being tried beside it, a canary, and its name.';
+
 CREATE OR REPLACE FUNCTION pgtrickle.verify_stream_table(
     name text, OUT exact boolean, OUT missing bigint, OUT unexpected bigint, OUT sample jsonb)
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_verify_stream_table';

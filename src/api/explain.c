@@ -42,6 +42,7 @@
 
 PG_FUNCTION_INFO_V1(st_sql_explain_stream_table);
 PG_FUNCTION_INFO_V1(st_sql_explain_delta);
+PG_FUNCTION_INFO_V1(st_sql_explain_diff_sql);
 PG_FUNCTION_INFO_V1(st_sql_explain_st);
 
 /* ----- statements ----- */
@@ -424,6 +425,41 @@ st_sql_explain_delta(PG_FUNCTION_ARGS)
 	put_output(rsinfo, es);
 	st_entries_release();
 	return (Datum) 0;
+}
+
+Datum
+st_sql_explain_diff_sql(PG_FUNCTION_ARGS)
+{
+	Oid			relid = st_lock_readable_stream_table(PG_GETARG_TEXT_PP(0));
+	StEntry    *entry;
+	StringInfoData text;
+
+	st_entries_hold();
+	entry = st_entry_get(relid);
+	initStringInfo(&text);
+	if (entry->program)
+	{
+		StOwnerScope scope;
+		ListCell   *lc;
+
+		st_owner_enter(&scope, entry->owner, entry->table->settings);
+		foreach(lc, st_named_statements(entry))
+		{
+			StNamedStatement *named = lfirst(lc);
+
+			if (named->is_delta)
+				appendStringInfo(&text, "-- %s\n%s;\n", named->label, st_statement_text(named->statement));
+		}
+		st_owner_leave(&scope);
+	}
+	else
+		ereport(NOTICE,
+				(errmsg("stream table \"%s.%s\" has no delta", entry->table->schema, entry->table->name),
+				 errdetail("It is recomputed: %s.", entry->reason)));
+	st_entries_release();
+	if (text.len == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(text.data));
 }
 
 /* ----- explain_st ----- */

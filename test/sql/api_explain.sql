@@ -58,6 +58,11 @@ SELECT regexp_replace(l, '\(cost.*', '') FROM pgtrickle.explain_delta('api_over'
 SELECT count(*), min(jsonb_array_length(d::jsonb)), min(d::jsonb -> 0 ->> 'Statement') FROM pgtrickle.explain_delta('api_st', 'JSON') AS d;
 SELECT count(*), bool_and(d::xml IS DOCUMENT) FROM pgtrickle.explain_delta('api_st', 'xml') AS d;
 SELECT count(*), min(split_part(d, E'\n', 1)) FROM pgtrickle.explain_delta('api_st', 'yaml') AS d;
+-- the statements that explain_stream_table() lists as those of the delta; none of what is recomputed
+SELECT regexp_replace(pgtrickle.explain_diff_sql('api_over'), '__pgt_d\d+', '__pgt_d', 'g');
+SELECT pgtrickle.explain_diff_sql('api_missing');
+SELECT name, pgtrickle.explain_diff_sql(name) IS NULL FROM unnest('{api_st, api_union, api_full}'::text[]) AS name;
+SELECT bool_and(position(trim(E';\n' FROM s) IN pgtrickle.explain_stream_table('api_st')) > 0), count(*) FROM regexp_split_to_table(pgtrickle.explain_diff_sql('api_st'), '-- [^\n]*\n') AS s WHERE s <> '';
 SELECT pgtrickle.explain_delta('api_st', 'html');
 SELECT pgtrickle.explain_delta('api_full');
 SELECT pgtrickle.explain_stream_table('api_missing');
