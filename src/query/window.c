@@ -10,14 +10,12 @@
  *	  is a column of a join with what is below, grouped by p (rule E10). Without
  *	  PARTITION BY it is the same row for all.
  *
- *	  Other windows over what is nothing but states, as a rank over groups, are a
- *	  state that is computed again from them: these are small beside what they are
- *	  made of, and only rows that came out different are written. Old values come
- *	  from storage, so that a choice among equals needs no care (rule A5).
- *
- *	  Windows over tables without PARTITION BY are a state that is kept in their
- *	  order (window_order.c). Others are left to slices (slice.c), and so are those
- *	  over states whose partitions a slice reads by an index.
+ *	  Other windows are a state of all rows with their results (window_order.c),
+ *	  unless a slice reads their partitions by an index (slice.c). Where a change
+ *	  may change a function of every row, and what is below is nothing but states,
+ *	  as groups, it is computed again from them: these are small beside what they
+ *	  are made of, and only rows that came out different are written. Old values
+ *	  come from storage, so that a choice among equals needs no care (rule A5).
  *
  *-------------------------------------------------------------------------
  */
@@ -476,6 +474,7 @@ st_window_level(Query *query, BuildContext *context)
 	Query	   *upper = cut(query);
 	Query	   *joined;
 	Query	   *below;
+	Query	   *result;
 
 	if (upper == NULL)
 		return st_decline(context, "window functions have no delta rule yet");
@@ -487,7 +486,9 @@ st_window_level(Query *query, BuildContext *context)
 	below = st_linearize(linitial_node(RangeTblEntry, upper->rtable)->subquery, context);
 	if (below == NULL)
 		return NULL;
-	if (!table_walker((Node *) below, NULL))
-		return make_whole(upper, below, context);
-	return st_window_order(upper, below, context);
+	result = st_window_order(copyObject(upper), copyObject(below), context);
+	if (result || table_walker((Node *) below, NULL))
+		return result;
+	context->reason = NULL;
+	return make_whole(upper, below, context);
 }

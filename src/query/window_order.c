@@ -43,6 +43,9 @@
 /* so many rows around each change are looked at, at most */
 #define MAX_REACH 10000
 
+/* characters of text that a page of an index takes, at four bytes each */
+#define MAX_INDEXED_LENGTH 500
+
 #define FRAME_STARTS_WITH_ALL(options) (((options) & FRAMEOPTION_START_UNBOUNDED_PRECEDING) != 0)
 #define FRAME_ENDS_WITH_ALL(options) (((options) & FRAMEOPTION_END_UNBOUNDED_FOLLOWING) != 0)
 #define FRAME_STARTS_HERE(options) (((options) & FRAMEOPTION_START_CURRENT_ROW) != 0)
@@ -561,6 +564,25 @@ average_mutator(Node *node, void *arg)
 
 /* ----- the state ----- */
 
+/* Can an index hold every value of an expression? */
+static bool
+fits_index(Node *expr)
+{
+	int32		typmod = exprTypmod(expr);
+
+	switch (exprType(expr))
+	{
+		case NUMERICOID:
+			/* two digits a byte, of 1,000 at most */
+			return typmod >= (int32) VARHDRSZ;
+		case VARCHAROID:
+		case BPCHAROID:
+			return typmod >= (int32) VARHDRSZ && typmod - (int32) VARHDRSZ <= MAX_INDEXED_LENGTH;
+		default:
+			return st_type_is_small_key(exprType(expr));
+	}
+}
+
 AttrNumber
 st_window_index_column(const StNode *node, const StWindow *window)
 {
@@ -569,7 +591,7 @@ st_window_index_column(const StNode *node, const StWindow *window)
 	if (window->whole || window->order == NIL)
 		return 0;
 	column = ((StSortColumn *) linitial(window->order))->argument;
-	return st_type_is_small_key(exprType((Node *) list_nth_node(TargetEntry, node->block->targetList, column - 1)->expr)) ? column : 0;
+	return fits_index((Node *) list_nth_node(TargetEntry, node->block->targetList, column - 1)->expr) ? column : 0;
 }
 
 /* Can the rows of a partition be found? Otherwise a reason. */

@@ -113,7 +113,18 @@ class Queries(machinery.Queries):
             text += f" ORDER BY {', '.join(str(n + 1) for n in range(len(items)))}"
         return r.choice(["{}", "{}", "SELECT c0, count(*) AS n, max(c1) AS m FROM ({}) AS z GROUP BY c0",
                          "SELECT z.*, u.id FROM ({}) AS z LEFT JOIN u ON u.i = z.c0::text::int" if items[0] != "h" else "{}",
-                         "SELECT * FROM ({}) AS z ORDER BY " + ", ".join(str(n + 1) for n in range(len(items))) + " LIMIT 3"]).format(text)
+                         "SELECT * FROM ({}) AS z " + self.first(len(items)), "SELECT count(*) AS n, max(c0) AS m FROM (SELECT * FROM ({}) AS z " + self.first(len(items)) + ") AS y"]).format(text)
+
+    def first(self, n):
+        """The first rows in an order that tells all of them apart, or with those that are equal to the last."""
+        r = self.r
+        columns = [f"{column + 1}{r.choice(['', '', ' DESC', ' NULLS FIRST', ' DESC NULLS LAST'])}" for column in r.sample(range(n), n)]
+        offset = r.choice(["", "", " OFFSET 2", " OFFSET 1000", " OFFSET 0", " OFFSET NULL"])
+        if r.random() < 0.3:
+            return f"ORDER BY {', '.join(columns[:r.choice([1, 1, 2])])} FETCH FIRST {r.choice([1, 3, 7, 200])} ROWS WITH TIES"
+        if r.random() < 0.1:
+            return f"ORDER BY {', '.join(columns)} LIMIT {r.choice(['NULL', 'ALL'])}"
+        return f"ORDER BY {', '.join(columns)} LIMIT {r.choice([0, 1, 3, 10, 1000])}{offset}"
 
 
 def test_random_windows(server, monkeypatch):

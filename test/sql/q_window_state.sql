@@ -79,10 +79,11 @@ CREATE TABLE t (id int PRIMARY KEY, region text, customer int, at timestamptz NO
 INSERT INTO t SELECT x, 'region ' || x % 5, x % 2000, '2024-01-01'::timestamptz + x * interval '1 minute', x % 100 FROM generate_series(1, 20000) AS x;
 ANALYZE t;
 SELECT test.create('s_cost', 'SELECT id, lag(v) OVER (PARTITION BY region ORDER BY at) AS l, sum(v) OVER (PARTITION BY customer ORDER BY at) AS s, ntile(4) OVER (PARTITION BY customer ORDER BY v, id) AS q FROM t');
+SELECT test.create('s_bounded', 'SELECT id, lag(v) OVER (ORDER BY id::varchar(12)) AS l, lead(v) OVER (ORDER BY id::numeric(12,2) DESC) AS m FROM t');
 SELECT test.create('s_max', 'SELECT id, max(v) OVER (PARTITION BY region ORDER BY at) AS m, first_value(v) OVER (ORDER BY at, id) AS f FROM t');
 ANALYZE;
 UPDATE t SET v = v + 1 WHERE id = 7000;
-SELECT stream_table, test.refresh(stream_table, 'DELTA', 500, 400) FROM (VALUES ('s_cost'), ('s_max')) AS x (stream_table);
+SELECT stream_table, test.refresh(stream_table, 'DELTA', 500, 400) FROM (VALUES ('s_cost'), ('s_bounded'), ('s_max')) AS x (stream_table);
 -- an index by which whole partitions could be read is of no use where these are large
 CREATE INDEX ON t (region);
 CREATE INDEX ON t (customer);
@@ -92,8 +93,8 @@ SELECT pgt_name, left(ltrim(line), 70) AS line FROM pgtrickle.pgt_stream_tables,
 ANALYZE;
 INSERT INTO t VALUES (20001, 'region 1', 7, '2024-01-20', 5);
 SELECT stream_table, test.refresh(stream_table, 'DELTA', 500, 400) FROM (VALUES ('s_large'), ('s_small')) AS x (stream_table);
-SELECT stream_table, test.refresh(stream_table, 'DELTA', 500, 400) FROM (VALUES ('s_cost'), ('s_max')) AS x (stream_table);
+SELECT stream_table, test.refresh(stream_table, 'DELTA', 500, 400) FROM (VALUES ('s_cost'), ('s_bounded'), ('s_max')) AS x (stream_table);
 DELETE FROM t WHERE id IN (5000, 5005);
-SELECT stream_table, test.refresh(stream_table, 'DELTA', 500, 400) FROM (VALUES ('s_cost'), ('s_max')) AS x (stream_table);
+SELECT stream_table, test.refresh(stream_table, 'DELTA', 500, 400) FROM (VALUES ('s_cost'), ('s_bounded'), ('s_max')) AS x (stream_table);
 SELECT test.drop_all();
 DROP TABLE t;
