@@ -40,6 +40,9 @@
  *	  the same if what was before all changes is at least as far out as what they
  *	  bring or take, and a first value if there was a row before all changes.
  *
+ *	  Frames of a distance in values are looked for by value: what can change lies
+ *	  as far from a change as the frame reaches.
+ *
  *	  WITH queries: "d" what changes, netted, with a number for each partition of
  *	  each window; "x" the rows that leave; "n" those that come. Of window 1, and
  *	  so on: "e1" where the changes are, "f1" what they can change, "g1" what that
@@ -332,15 +335,59 @@ rows_where(Printing *printing, const char *what, const char *alias, List *condit
 	return sql.data;
 }
 
-/* The value that so many rows before or behind one has; of fewer, if there are no more. */
+/* The value so far before or behind another in the order; beyond what the type holds, the last that it does. */
 static char *
-reach(Printing *printing, const char *alias, const char *column, int64 rows, bool behind)
+shift(Printing *printing, const char *value, Const *distance, bool behind)
+{
+	Oid			type = exprType(block_column(printing->node, printing->first.column));
+	bool		ascending = printing->first.before == lookup_type_cache(type, TYPECACHE_LT_OPR)->lt_opr;
+	Oid			output;
+	bool		varlena;
+	StringInfoData sql;
+	char	   *limits;
+
+	getTypeOutputInfo(distance->consttype, &output, &varlena);
+	initStringInfo(&sql);
+	st_sql_format(&sql, "(%s%s %c ", value, distance->consttype == INTERVALOID ? "" : "::numeric",
+				  behind == ascending ? '+' : '-');
+	/* months differ in length, and so do days where clocks change */
+	st_sql_text(&sql, distance->consttype == INTERVALOID ? "('4 days'::interval + " : "(");
+	st_sql_literal(&sql, OidOutputFunctionCall(output, distance->constvalue));
+	st_sql_text(&sql, "::");
+	st_sql_type(&sql, distance->consttype, -1);
+	st_sql_text(&sql, "))");
+	if (type == NUMERICOID)
+		return sql.data;
+	if (distance->consttype == INTERVALOID)
+	{
+		st_sql_text(&sql, "::");
+		st_sql_type(&sql, type, -1);
+		return sql.data;
+	}
+	limits = type == INT2OID ? "-32768), 32767)::int2" : type == INT4OID ? "-2147483648), 2147483647)::int4" :
+		"-9223372036854775808), 9223372036854775807)::int8";
+	return psprintf("CASE WHEN %s IS NOT NULL THEN LEAST(GREATEST(%s, %s END", value, sql.data, limits);
+}
+
+/*
+ * The value that as many rows before or behind one has as the functions look
+ * into that direction, or into the other one, "following" the order or against
+ * it; of fewer, if there are no more.
+ */
+static char *
+reach(Printing *printing, const char *alias, const char *column, bool following, bool behind)
 {
 	const FirstColumn *first = &printing->first;
+	int64		rows = following ? printing->window->following : printing->window->preceding;
+	Const	   *distance = following ? printing->window->range_following : printing->window->range_preceding;
 	const char *value = psprintf("%s.%s", alias, column);
 	const char *found;
 
-	if (rows == 0 || ST_FAULT("E10 reach"))
+	if (ST_FAULT("E10 reach"))
+		return pstrdup(value);
+	if (distance)
+		return shift(printing, value, distance, behind);
+	if (rows == 0)
 		return pstrdup(value);
 	found = rows_where(printing, psprintf("s.v%d AS o", first->column), alias, beyond(printing, value, behind), true, !behind, rows);
 	return psprintf("(SELECT z.o FROM ((SELECT z.o FROM (%s) z ORDER BY %s LIMIT " INT64_FORMAT ") UNION ALL SELECT %s) z ORDER BY %s LIMIT 1)",
@@ -547,16 +594,16 @@ print_old_rows(StringInfo sql, Printing *printing)
 		return;
 	}
 	partition = partition_columns(printing->window, "e", false);
-	st_sql_format(sql, ", f%d AS MATERIALIZED (SELECT %se.part, %s AS l, ", number, partition, reach(printing, "e", "l", printing->window->following, false));
+	st_sql_format(sql, ", f%d AS MATERIALIZED (SELECT %se.part, %s AS l, ", number, partition, reach(printing, "e", "l", true, false));
 	if (runs_on(printing))
-		st_sql_format(sql, "CASE WHEN e.same THEN %s ELSE %s END", reach(printing, "e", "h", printing->window->preceding, true),
+		st_sql_format(sql, "CASE WHEN e.same THEN %s ELSE %s END", reach(printing, "e", "h", false, true),
 					  reach_end(printing, "e", "h"));
 	else
-		st_sql_text(sql, reach(printing, "e", "h", printing->window->preceding, true));
+		st_sql_text(sql, reach(printing, "e", "h", false, true));
 	st_sql_format(sql, " AS h FROM e%d e)", number);
 	st_sql_format(sql, ", g%d AS MATERIALIZED (SELECT %se.part, e.l AS fl, e.h AS fh, %s AS l, %s AS h FROM f%d e)", number, partition,
-				  reach(printing, "e", "l", printing->window->preceding, false),
-				  reach(printing, "e", "h", printing->window->following, true), number);
+				  reach(printing, "e", "l", false, false),
+				  reach(printing, "e", "h", true, true), number);
 	st_sql_format(sql, ", o%d AS MATERIALIZED (SELECT %ss.ctid, %s, g.part, (%s) IS TRUE AS inside FROM g%d g CROSS JOIN LATERAL (%s) s%s)",
 				  number, merges_changes(printing) ? "" : "DISTINCT ON (s.ctid) ", columns(node, "s", true),
 				  is_between(printing, "s", "g.fl", "g.fh"), number,

@@ -88,6 +88,8 @@ typedef struct StWindow
 	int64		preceding;		/* rows before and behind one that the
 								 * functions look at */
 	int64		following;
+	Const	   *range_preceding;	/* or so far in that column, or NULL */
+	Const	   *range_following;
 	List	   *functions;		/* positions among the node's results */
 	Query	   *query;			/* computes them, in that order, over a
 								 * relation of the state's rows with the

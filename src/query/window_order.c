@@ -63,6 +63,8 @@ typedef struct Function
 	bool		values;			/* reach counts values, not rows */
 	int64		preceding;
 	int64		following;
+	Const	   *range_preceding;	/* or so far in the order's column, or NULL */
+	Const	   *range_following;
 } Function;
 
 typedef struct OrderContext
@@ -105,19 +107,69 @@ constant_rows(Node *expr)
 	return rows >= 0 && rows <= MAX_REACH ? rows : -1;
 }
 
-/* A frame of so many rows, or groups of peers, before and behind; false: it is another one. */
+/* The constant distance of a RANGE frame in a column of this type; NULL: it is none. */
+static Const *
+constant_distance(Node *expr, Oid type)
+{
+	Const	   *constant = (Const *) eval_const_expressions(NULL, expr);
+	bool		fits;
+
+	if (constant == NULL || !IsA(constant, Const) || constant->constisnull)
+		return NULL;
+	switch (type)
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+			fits = constant->consttype == INT2OID || constant->consttype == INT4OID || constant->consttype == INT8OID;
+			break;
+		case NUMERICOID:
+			fits = constant->consttype == NUMERICOID;
+			break;
+		case DATEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			fits = constant->consttype == INTERVALOID;
+			break;
+		default:
+			fits = false;
+	}
+	return fits ? constant : NULL;
+}
+
+/* A frame of constant distances in the values of the order; false: it is another one. */
 static bool
-near_frame(Function *result)
+near_range(Query *upper, Function *result)
+{
+	WindowClause *window = result->clause;
+	int			options = window->frameOptions;
+	Oid			type = exprType(get_sortgroupclause_expr(linitial(window->orderClause), upper->targetList));
+	Const	   *start = window->startOffset ? constant_distance(window->startOffset, type) : NULL;
+	Const	   *end = window->endOffset ? constant_distance(window->endOffset, type) : NULL;
+
+	if ((window->startOffset && start == NULL) || (window->endOffset && end == NULL))
+		return false;
+	/* of two distances to one side the further one decides, or the frame is empty */
+	result->range_preceding = (options & FRAMEOPTION_START_OFFSET_PRECEDING) ? start : (options & FRAMEOPTION_END_OFFSET_PRECEDING) ? end : NULL;
+	result->range_following = (options & FRAMEOPTION_END_OFFSET_FOLLOWING) ? end : (options & FRAMEOPTION_START_OFFSET_FOLLOWING) ? start : NULL;
+	return true;
+}
+
+/* A frame of so many rows, or groups of peers, or so far in values, before and behind; false: it is another one. */
+static bool
+near_frame(Query *upper, Function *result)
 {
 	WindowClause *window = result->clause;
 	int			options = window->frameOptions;
 	int64		start = window->startOffset ? constant_rows(window->startOffset) : 0;
 	int64		end = window->endOffset ? constant_rows(window->endOffset) : 0;
 
-	if (start < 0 || end < 0 || FRAME_STARTS_WITH_ALL(options) || FRAME_ENDS_WITH_ALL(options) ||
+	if (FRAME_STARTS_WITH_ALL(options) || FRAME_ENDS_WITH_ALL(options) ||
 		(options & (FRAMEOPTION_START_UNBOUNDED_FOLLOWING | FRAMEOPTION_END_UNBOUNDED_PRECEDING)))
 		return false;
 	if ((options & FRAMEOPTION_RANGE) && (window->startOffset || window->endOffset))
+		return near_range(upper, result);
+	if (start < 0 || end < 0)
 		return false;
 	/* whoever is a peer cannot be told by the place of a row */
 	if (result->by_place && (options & (FRAMEOPTION_EXCLUDE_GROUP | FRAMEOPTION_EXCLUDE_TIES)))
@@ -263,7 +315,7 @@ classify(OrderContext *context, WindowFunc *function)
 		return result;
 	result->reversed = false;
 	if ((function->winagg || (!own && (function->winfnoid == F_FIRST_VALUE || function->winfnoid == F_LAST_VALUE ||
-									   function->winfnoid == F_NTH_VALUE))) && near_frame(result))
+									   function->winfnoid == F_NTH_VALUE))) && near_frame(context->upper, result))
 	{
 		result->kind = ST_WINDOW_NEAR;
 		return result;
@@ -323,7 +375,8 @@ add_to_window(OrderContext *context, Function *function)
 	foreach(lc, context->node->windows)
 	{
 		window = lfirst(lc);
-		if (equal(window->partition, partition) && st_same_order(window->order, order) && window->reversed == function->reversed)
+		if (equal(window->partition, partition) && st_same_order(window->order, order) && window->reversed == function->reversed &&
+			equal(window->range_preceding, function->range_preceding) && equal(window->range_following, function->range_following))
 			break;
 		position++;
 	}
@@ -333,6 +386,8 @@ add_to_window(OrderContext *context, Function *function)
 		window->partition = partition;
 		window->order = order;
 		window->reversed = function->reversed;
+		window->range_preceding = function->range_preceding;
+		window->range_following = function->range_following;
 		context->node->windows = lappend(context->node->windows, window);
 		context->members = lappend(context->members, NIL);
 	}

@@ -65,6 +65,9 @@ class Queries(machinery.Queries):
         choices += [f"{aggregate} OVER {rows} ROWS {frame})" for frame in ("UNBOUNDED PRECEDING", "BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING", "BETWEEN 1 PRECEDING AND 2 FOLLOWING",
                                                                            "BETWEEN 2 PRECEDING AND CURRENT ROW EXCLUDE CURRENT ROW", "BETWEEN 3 FOLLOWING AND 4 FOLLOWING")]
         choices += [f"last_value({column}) OVER {rows} RANGE BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)", f"nth_value({column}, 2) OVER {rows} ROWS BETWEEN 1 PRECEDING AND 3 FOLLOWING)"]
+        near = r.choice(["i", "id", "i", "g"])
+        choices += [f"{aggregate} OVER ({partition}ORDER BY {near}{r.choice(['', ' DESC', ' NULLS FIRST', ' DESC NULLS LAST'])} RANGE {frame})"
+                    for frame in ("2 PRECEDING", "BETWEEN 1 PRECEDING AND 2 FOLLOWING", "BETWEEN 3 FOLLOWING AND 5 FOLLOWING", "BETWEEN 4 PRECEDING AND 1 PRECEDING EXCLUDE CURRENT ROW")]
         if partition:
             choices += [f"ntile(3) OVER {rows})", f"percent_rank() OVER {peers})", f"cume_dist() OVER {peers})", f"{aggregate} OVER ({partition})",
                         f"{aggregate} OVER {peers} ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)", f"nth_value({column}, 2) OVER {rows})",
