@@ -415,18 +415,15 @@ lock_what_goes(Node *statement)
 {
 	List	   *objects = NIL;
 	List	   *tables;
-	DropBehavior behavior = DROP_RESTRICT;
 	ListCell   *lc;
 
 	if (IsA(statement, DropStmt))
 	{
-		behavior = ((DropStmt *) statement)->behavior;
 		foreach(lc, ((DropStmt *) statement)->objects)
 			objects = add_named(objects, ((DropStmt *) statement)->removeType, lfirst(lc));
 	}
 	else if (IsA(statement, DropOwnedStmt))
 	{
-		behavior = ((DropOwnedStmt *) statement)->behavior;
 		foreach(lc, ((DropOwnedStmt *) statement)->roles)
 		{
 			Oid			role = get_rolespec_oid(lfirst_node(RoleSpec, lc), true);
@@ -437,7 +434,8 @@ lock_what_goes(Node *statement)
 	}
 	if (objects == NIL)
 		return;
-	tables = stream_tables_going(objects, behavior == DROP_CASCADE);
+	/* without CASCADE PostgreSQL locks what stands in the way before it says so */
+	tables = stream_tables_going(objects, true);
 	if (tables && !ST_FAULT("J9 drop"))
 		lock_for_drop(tables);
 }

@@ -35,6 +35,7 @@
 #include "nodes/readfuncs.h"
 #include "parser/parse_type.h"
 #include "storage/lmgr.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
@@ -549,6 +550,24 @@ tell_why(void *arg)
 	errcontext("adapting stream table \"%s.%s\", as %s", context->table->schema, context->table->name, context->reason);
 }
 
+/*
+ * A refresh has locks of its caller already, at least on the stream table, and
+ * others may want that with our sources locked: nobody waits so long for us, or
+ * we for them, that it becomes a deadlock. Whoever gives up tries again (rule
+ * C10). Returns the level to end it with.
+ */
+static int
+wait_briefly(void)
+{
+	int			level = NewGUCNestLevel();
+	int			timeout = Max(Min(DeadlockTimeout / 2, 500), 1);
+
+	if (LockTimeout == 0 || LockTimeout > timeout)
+		(void) set_config_option("lock_timeout", psprintf("%d", timeout), PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+	return level;
+}
+
 static const char *
 adapt(Oid relid)
 {
@@ -561,6 +580,7 @@ adapt(Oid relid)
 	const char *reason;
 	bool		retyped;
 	bool		same_identity;
+	int			level;
 
 	if (table == NULL || (reason = st_entry_outdated(table, &retyped)) == NULL)
 		return NULL;
@@ -571,10 +591,12 @@ adapt(Oid relid)
 	analyse_again(table, &definition, retyped);
 	check_cycles(table, definition.query);
 	decide(&definition, table->query, st_relation_owner(relid), table->settings);
+	level = wait_briefly();
 	changes = lock_all(&table, &definition, &captured);
 	/* whoever had it may have done it */
 	if (st_entry_outdated(table, &retyped) == NULL)
 	{
+		AtEOXact_GUC(true, level);
 		error_context_stack = callback.previous;
 		return NULL;
 	}
@@ -583,6 +605,7 @@ adapt(Oid relid)
 	update_catalog(table, &definition, table->query, table->settings, table->search_path, changes->retyped != NIL);
 	leave_sources(&definition, captured, table->copies);
 	drop_old_identity(table, changes, same_identity);
+	AtEOXact_GUC(true, level);
 	error_context_stack = callback.previous;
 	ereport(NOTICE,
 			(errmsg("stream table \"%s.%s\" is adapted and recomputed: %s", table->schema, table->name, reason)));

@@ -309,6 +309,8 @@ st_write_is_direct(Relation rel)
 	{
 		Trigger    *trigger = &triggers->triggers[i];
 
+		if (ST_FAULT("J14"))
+			break;
 		/* the only internal triggers of this kind are guards */
 		if (!trigger->tgisinternal || TRIGGER_FOR_ROW(trigger->tgtype) ||
 			!TRIGGER_FOR_BEFORE(trigger->tgtype))

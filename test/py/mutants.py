@@ -838,6 +838,32 @@ def plain_tables_after_the_extension(db):
     assert db.value("SELECT count(*) FROM s") == 2
 
 
+@mutant("J7")
+def a_function_that_reads_more(db):
+    """Its result may change without a change of a source from now on."""
+    db.run("CREATE TABLE t (id int)", "INSERT INTO t VALUES (1), (2)", "CREATE TABLE o (n int)", "INSERT INTO o VALUES (1)",
+           "CREATE FUNCTION f(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1'")
+    db.create("s", "SELECT id, f(id) AS f FROM t", "AUTO")
+    db.run("CREATE OR REPLACE FUNCTION f(int) RETURNS int LANGUAGE sql STABLE AS 'SELECT $1 + n FROM public.o'")
+    db.refresh()
+    db.run("UPDATE o SET n = 5")
+    db.refresh()
+    db.fresh(fallback=True)
+
+
+@mutant("J14")
+def triggers_of_users_fire(db):
+    db.run("CREATE TABLE t (id int)", "CREATE TABLE told (n bigint)")
+    db.create("s", "SELECT id FROM t")
+    db.run("CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS"
+           " $$ BEGIN INSERT INTO public.told SELECT count(*) FROM came; RETURN NULL; END $$",
+           "CREATE TRIGGER tell AFTER INSERT ON s REFERENCING NEW TABLE AS came FOR EACH STATEMENT EXECUTE FUNCTION tell()",
+           "INSERT INTO t VALUES (1), (2)")
+    db.refresh()
+    db.fresh()
+    assert db.value("SELECT sum(n) FROM told") == 2
+
+
 @mutant("J11")
 def constants_keep_their_digits(db):
     db.run("CREATE TABLE t (id int, f float8)", "INSERT INTO t VALUES (1, 0.12345678901234567)", "SET extra_float_digits = 0")
