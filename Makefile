@@ -148,6 +148,7 @@ OBJS = \
 	src/api/lifecycle.o \
 	src/api/lineage.o \
 	src/api/name.o \
+	src/api/online.o \
 	src/api/operators.o \
 	src/api/parameter.o \
 	src/api/progress.o \

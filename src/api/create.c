@@ -4,13 +4,14 @@
  *	  pgtrickle.create_stream_table()
  *
  * NOTES
- *	  Everything happens in the caller's transaction. Capture is installed
- *	  under ShareRowExclusiveLock on the sources, held to its end, and the
- *	  snapshot of the first fill is taken after that (rule C7): writers of the
- *	  sources wait for the fill.
+ *	  Everything but capture happens in the caller's transaction. Capture is
+ *	  installed and committed by another one, so that writers of the sources do
+ *	  not wait for the fill (online.c); or in this one if it has written or
+ *	  locked something itself, under ShareRowExclusiveLock on the sources, held
+ *	  to its end. The snapshot of the first fill is taken after that (rule C7).
  *
- *	  Lock order: sources (st_definition_lock), then the name, then the stream
- *	  table, which nobody else can see yet.
+ *	  Lock order: sources (st_definition_lock), or the hold on their logs; then
+ *	  the name, then the stream table, which nobody else can see yet.
  *
  *-------------------------------------------------------------------------
  */
@@ -36,6 +37,7 @@
 #include "api/definition.h"
 #include "api/parameter.h"
 #include "api/name.h"
+#include "api/online.h"
 #include "api/restore.h"
 #include "catalog/depend.h"
 #include "catalog/internal_table.h"
@@ -232,10 +234,13 @@ st_sql_create_stream_table(PG_FUNCTION_ARGS)
 	check_name_free(&plan);
 	st_definition_prepare_copies(definition);
 	st_definition_advise(definition);
-	st_definition_lock(st_definition_sources(definition), NIL);
-	if (initialize)
-		st_definition_fill_copies(definition);
-	st_definition_install_capture(definition);
+	if (!st_online_install_capture(definition))
+	{
+		st_definition_lock(st_definition_sources(definition), NIL);
+		if (initialize)
+			st_definition_fill_copies(definition);
+		st_definition_install_capture(definition);
+	}
 	claim_name(&plan);
 
 	create_relation(&plan);

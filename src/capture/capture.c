@@ -526,6 +526,23 @@ st_capture_triggers(Oid source)
 	return result;
 }
 
+bool
+st_capture_remove_abandoned(void)
+{
+	bool		all = true;
+	ListCell   *lc;
+
+	foreach(lc, st_logs_abandoned())
+	{
+		Oid			source = lfirst_oid(lc);
+
+		if (get_rel_name(source) == NULL ? st_log_lock_nowait(source) : lock_tree_nowait(source))
+			st_capture_remove(source);
+		all = all && !st_log_exists(source);
+	}
+	return all;
+}
+
 /* --- the generation --- */
 
 /* Parts of a generation, in the order in which a difference is named. */
@@ -682,5 +699,6 @@ st_capture_init(void)
 	st_store_hooks.tree = st_capture_tree;
 	st_store_hooks.is_complete = st_capture_is_complete;
 	st_store_hooks.complete = st_capture_complete;
+	st_store_hooks.remove_abandoned = st_capture_remove_abandoned;
 	st_book_init();
 }

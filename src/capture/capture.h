@@ -57,6 +57,13 @@ typedef struct StCaptureTrigger
 /* Those of a source (of StCaptureTrigger): by relation, then by event. Locks nothing for long. */
 extern List *st_capture_triggers(Oid source);
 
+/*
+ * As st_capture_remove for all sources whose capture a creation that failed has left
+ * behind. False if something is left for the next time: somebody has locked it,
+ * or the creation is still under way.
+ */
+extern bool st_capture_remove_abandoned(void);
+
 /* Rules B7, B5: text that changes whenever capture was tampered with. */
 extern char *st_capture_generation(Oid source);
 

@@ -57,6 +57,7 @@
 #include "schedule/probation.h"
 #include "schedule/watch.h"
 #include "schedule/worker.h"
+#include "store/store.h"
 #include "store/wake.h"
 #include "util/fault.h"
 
@@ -133,6 +134,24 @@ link_restored(void)
 		state = st_saved_state();
 	}
 	restoring = state == ST_SAVED_WAITS;
+}
+
+/* ----- after a creation that has failed ----- */
+
+/* somebody is creating a stream table, or capture is left behind that is locked */
+static bool creating = false;
+
+static void
+remove_abandoned(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	creating = !st_store_hooks.remove_abandoned();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(context);
 }
 
 /* ----- refreshes ----- */
@@ -456,6 +475,8 @@ reload(StSchedule *old)
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(context);
+	if (schedule)
+		remove_abandoned();
 	return schedule;
 }
 
@@ -484,7 +505,7 @@ has_work(StSchedule *schedule)
 {
 	ListCell   *lc;
 
-	if (restoring)
+	if (restoring || creating)
 		return true;
 	foreach(lc, schedule->nodes)
 	{
@@ -565,6 +586,8 @@ keep_house(StSchedule *schedule)
 	watch_prepared(schedule);
 	if (restoring)
 		catalog_changed = true;
+	if (creating)
+		remove_abandoned();
 	st_schedule_check_sources(schedule);
 	/* without a place in shared memory nobody tells */
 	if (st_wake_generation() == 0)

@@ -22,7 +22,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "port/atomics.h"
@@ -46,6 +45,7 @@
 #include "schedule/worker.h"
 #include "store/wake.h"
 #include "util/fault.h"
+#include "util/shared_area.h"
 
 /* a worker ends when it has had nothing to do for so long; the first one is kept for longer */
 #define IDLE_MS 10000
@@ -138,14 +138,6 @@ report_activity(Oid relid)
 	pgstat_report_activity(STATE_RUNNING, schema ? psprintf("refreshing stream table %s.%s", schema, name) : NULL);
 }
 
-/* Whole characters of a text, as many as there is room for. */
-static void
-copy_text(char *target, const char *text, Size room)
-{
-	strlcpy(target, text, room);
-	target[pg_mbcliplen(target, strlen(target), room - 1)] = '\0';
-}
-
 static void
 keep_nodes(List *nodes, StJobResult *result)
 {
@@ -159,7 +151,7 @@ keep_nodes(List *nodes, StJobResult *result)
 		node->relid = run->relid;
 		node->hold = run->hold ? run->hold->kind : ST_HOLD_NONE;
 		strlcpy(node->action, run->action, sizeof(node->action));
-		copy_text(node->reason, run->hold ? run->hold->reason : run->reason ? run->reason : "", sizeof(node->reason));
+		st_shared_text(node->reason, run->hold ? run->hold->reason : run->reason ? run->reason : "", sizeof(node->reason));
 		node->inserted = run->applied.inserted;
 		node->updated = run->applied.updated;
 		node->deleted = run->applied.deleted;
@@ -205,7 +197,7 @@ st_job_run(Oid relid, List *along, StJobResult *result)
 		result->nnodes = 0;
 		result->sqlstate = error->sqlerrcode;
 		result->culprit = st_refresh_failed_relation();
-		strlcpy(result->message, error->message, sizeof(result->message));
+		st_shared_text(result->message, error->message, sizeof(result->message));
 		errcontext("scheduled refresh of stream table with OID %u", relid);
 		EmitErrorReport();
 		FlushErrorState();

@@ -442,6 +442,24 @@ hold_tag(LOCKTAG *tag, Oid source)
 	SET_LOCKTAG_OBJECT(*tag, MyDatabaseId, st_internal_relation("change_log_segment", false), source, 1);
 }
 
+void
+st_log_hold(Oid source)
+{
+	LOCKTAG		tag;
+
+	hold_tag(&tag, source);
+	(void) LockAcquire(&tag, ShareLock, false, false);
+}
+
+bool
+st_log_claim_nowait(Oid source)
+{
+	LOCKTAG		tag;
+
+	hold_tag(&tag, source);
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL || ST_FAULT("J8 drop");
+}
+
 bool
 st_log_is_held(Oid source)
 {
@@ -461,12 +479,7 @@ st_log_probe(const StFrontier *frontier)
 	ListCell   *lc;
 
 	if (frontier->empty || frontier->detached)
-	{
-		LOCKTAG		tag;
-
-		hold_tag(&tag, frontier->source);
-		(void) LockAcquire(&tag, ShareLock, false, false);
-	}
+		st_log_hold(frontier->source);
 	segments = st_segments_load(frontier->source);
 	probe->segments = palloc0(sizeof(StProbeSegment) * Max(list_length(segments), 1));
 	foreach(lc, segments)

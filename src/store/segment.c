@@ -56,6 +56,7 @@
 
 #include "catalog/extension.h"
 #include "catalog/internal_table.h"
+#include "catalog/stream_table.h"
 #include "compat.h"
 #include "guc.h"
 #include "store/segment.h"
@@ -648,7 +649,7 @@ st_log_drop_unused(Oid source)
 
 	(void) st_segments_lock(source, true);
 	segments = st_segments_load(source);
-	if (segments == NIL || st_frontiers_of_source(source) != NIL)
+	if (segments == NIL || st_frontiers_of_source(source) != NIL || !st_log_claim_nowait(source))
 		return;
 	delete_matching("change_log_segment", "change_log_segment_pkey", source);
 	delete_matching("pgt_change_tracking", "pgt_change_tracking_pkey", source);
@@ -664,6 +665,17 @@ st_log_drop_unused(Oid source)
 			st_extension_drop_relation(segment->log);
 	}
 	CommandCounterIncrement();
+}
+
+List *
+st_logs_abandoned(void)
+{
+	return st_catalog_oids("SELECT source_relid FROM pgtrickle.pgt_change_tracking AS t WHERE NOT EXISTS"
+						   " (SELECT FROM pgtrickle.source_frontier AS f WHERE f.source_relid = t.source_relid)"
+						   " AND NOT EXISTS (SELECT FROM pgtrickle.source_copy AS c WHERE c.copy_relid = t.source_relid)"
+						   " AND NOT EXISTS (SELECT FROM pgtrickle.pgt_dependencies AS d JOIN pgtrickle.pgt_stream_tables AS s USING (pgt_id)"
+						   " WHERE d.source_relid = t.source_relid AND s.refresh_mode <> 'FULL')",
+						   0, NULL, NULL);
 }
 
 int64

@@ -119,6 +119,12 @@ extern List *st_frontiers_of_source(Oid source);
  */
 extern void st_frontier_detach(StFrontier *frontier, const char *reason);
 
+/*
+ * Keep every first fill of the source from beginning, to the end of the
+ * transaction; false if another session has begun one (rule J8).
+ */
+extern bool st_log_claim_nowait(Oid source);
+
 /* Is a first fill under way whose frontier nobody sees yet (rule J8)? */
 extern bool st_log_is_held(Oid source);
 

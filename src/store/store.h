@@ -14,6 +14,7 @@
 #include "executor/tuptable.h"
 #include "nodes/bitmapset.h"
 #include "nodes/pg_list.h"
+#include "storage/lockdefs.h"
 #include "utils/hsearch.h"
 #include "utils/snapshot.h"
 
@@ -66,7 +67,26 @@ extern bool st_log_make_unlogged(Oid source);
  */
 extern bool st_log_lock_nowait(Oid source);
 
-/* Drop the log of a source that has no consumer left. */
+/*
+ * Keep others from truncating or dropping the log, which need not be there yet,
+ * to the end of the transaction; waits for who is dropping it (rule J8).
+ */
+extern void st_log_hold(Oid source);
+
+/*
+ * Who has a lock on a relation that conflicts with the one wanted, for people:
+ * process ids and names of prepared transactions; NULL if there is nobody.
+ * Called within a transaction.
+ */
+extern char *st_lock_holders_text(Oid relid, LOCKMODE wanted);
+
+/*
+ * Sources whose log has no consumer and was not made for one to come: what a
+ * creation that failed has left behind.
+ */
+extern List *st_logs_abandoned(void);
+
+/* Drop the log of a source that has no consumer left, nor one in its first fill. */
 extern void st_log_drop_unused(Oid source);
 
 /* Is there a log for this source? */
@@ -205,6 +225,9 @@ typedef struct StStoreHooks
 	bool		(*is_complete) (Oid source);
 	/* put capture where it is missing, as st_capture_complete */
 	bool		(*complete) (Oid source, const Bitmapset *attnums);
+
+	/* as st_capture_remove_abandoned */
+	bool		(*remove_abandoned) (void);
 
 	/*
 	 * lock a consumer without waiting: its name, or NULL if it is busy or

@@ -33,12 +33,12 @@
 #include "store/segment.h"
 
 static VirtualTransactionId *
-lock_holders(Oid log, int *n)
+lock_holders(Oid relid, LOCKMODE wanted, int *n)
 {
 	LOCKTAG		tag;
 
-	SET_LOCKTAG_RELATION(tag, MyDatabaseId, log);
-	return GetLockConflicts(&tag, ShareLock, n);
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
+	return GetLockConflicts(&tag, wanted, n);
 }
 
 /* The transaction id of a writer, invalid if it has none; *pid 0: prepared. */
@@ -69,7 +69,7 @@ bool
 st_log_writers(Oid log, int *n, FullTransactionId **xids)
 {
 	int			nholders;
-	VirtualTransactionId *holders = lock_holders(log, &nholders);
+	VirtualTransactionId *holders = lock_holders(log, ShareLock, &nholders);
 
 	*n = 0;
 	*xids = palloc(sizeof(FullTransactionId) * Max(nholders, 1));
@@ -102,10 +102,10 @@ prepared_name(TransactionId xid)
 }
 
 char *
-st_log_writers_text(Oid log)
+st_lock_holders_text(Oid relid, LOCKMODE wanted)
 {
 	int			nholders;
-	VirtualTransactionId *holders = lock_holders(log, &nholders);
+	VirtualTransactionId *holders = lock_holders(relid, wanted, &nholders);
 	StringInfoData buf;
 
 	initStringInfo(&buf);
@@ -125,4 +125,10 @@ st_log_writers_text(Oid log)
 			appendStringInfo(&buf, "process %d", pid);
 	}
 	return buf.len > 0 ? buf.data : NULL;
+}
+
+char *
+st_log_writers_text(Oid log)
+{
+	return st_lock_holders_text(log, ShareLock);
 }

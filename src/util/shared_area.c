@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
@@ -90,4 +91,11 @@ st_shared_area_attach(StSharedArea *area)
 			LWLockRelease(AddinShmemInitLock);
 	}
 	PG_END_TRY();
+}
+
+void
+st_shared_text(char *target, const char *text, Size room)
+{
+	strlcpy(target, text, room);
+	target[pg_mbcliplen(target, strlen(target), room - 1)] = '\0';
 }

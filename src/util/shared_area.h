@@ -37,4 +37,7 @@ extern void st_shared_area_register(StSharedArea *area);
  */
 extern void st_shared_area_attach(StSharedArea *area);
 
+/* A text in shared memory: whole characters, as many as there is room for, and an end. */
+extern void st_shared_text(char *target, const char *text, Size room);
+
 #endif							/* ST_UTIL_SHARED_AREA_H */

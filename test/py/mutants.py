@@ -54,6 +54,8 @@ class Database:
         self.sessions = []
         server.admin.execute(f"CREATE DATABASE {self.name} TEMPLATE faulty")
         server.admin.execute(f"ALTER DATABASE {self.name} SET pg_trickle.enabled = off")
+        # for the processes that work for the sessions
+        server.admin.execute(sql.SQL("ALTER DATABASE {} SET pg_trickle.fault = {}").format(sql.Identifier(self.name), self.fault))
         self.conn = self.session()
 
     def session(self, **options):
@@ -66,10 +68,8 @@ class Database:
         return conn
 
     def schedule(self):
-        """Let stream tables refresh themselves, with the fault in the scheduler too."""
+        """Let stream tables refresh themselves."""
         self.server.admin.execute(f"ALTER DATABASE {self.name} SET pg_trickle.enabled = on")
-        self.server.admin.execute(sql.SQL("ALTER DATABASE {} SET pg_trickle.fault = {}")
-                                  .format(sql.Identifier(self.name), self.fault))
         self.conn = self.session()
 
     def run(self, *statements):

@@ -373,3 +373,37 @@ def log_given_back_during_a_first_fill(db):
     thread.join()
     db.refresh("s2")
     db.fresh("s", "s2")
+
+
+@mutant("J8 drop")
+def log_dropped_during_a_first_fill(db):
+    db.run("CREATE TABLE t (id int, n int)", "INSERT INTO t VALUES (1, 1)",
+           "CREATE FUNCTION pause(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS"
+           " 'BEGIN PERFORM pg_advisory_xact_lock_shared(8); RETURN $1; END'")
+    db.create("s2", "SELECT id FROM t")
+    holder, filler = db.session(), db.session()
+    holder.execute("BEGIN; SELECT pg_advisory_xact_lock(8)")
+    thread = threading.Thread(target=db.create, args=("s", "SELECT pause(id) AS id FROM t"), kwargs={"conn": filler})
+    thread.start()
+    wait_for(lambda: db.value(f"SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = {filler.info.backend_pid}"),
+             "the fill")
+    dropper, errors = db.session(), []
+
+    def drop_other():
+        try:
+            dropper.execute("SELECT pgtrickle.drop_stream_table('s2')")
+        except psycopg.Error as error:
+            errors.append(error)
+
+    drop = threading.Thread(target=drop_other)
+    drop.start()
+    # it ends, or waits for the fill to take the log from it
+    wait_for(lambda: not drop.is_alive() or
+             db.value(f"SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = {dropper.info.backend_pid}"), "the drop")
+    holder.execute("COMMIT")
+    thread.join()
+    drop.join()
+    assert not errors, errors[0]
+    db.run("INSERT INTO t VALUES (2, 2)")
+    db.refresh()
+    db.fresh()
