@@ -194,11 +194,11 @@ st_guc_init(void)
 	DefineCustomIntVariable("pg_trickle.default_schedule_seconds",
 							"Schedule of a stream table with schedule 'calculated' that no other reads, in seconds.",
 							"1: after each commit that changes a source.",
-							&st_guc_default_schedule_seconds, 1, 1, 86400, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+							&st_guc_default_schedule_seconds, 1, 1, 86400, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.delta_work_mem",
-							"Value of work_mem while a stream table is refreshed.",
+							"Value of work_mem while a stream table is refreshed, in megabytes.",
 							"0: that of the session, or of the scheduler.",
-							&st_guc_delta_work_mem, 0, 0, 8192, PGC_SUSET, GUC_UNIT_MB, NULL, NULL, NULL);
+							&st_guc_delta_work_mem, 0, 0, 8192, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomRealVariable("pg_trickle.differential_max_change_ratio",
 							 "Share of the rows of a source that must have changed for a recompute to be tried before any was measured.",
 							 "For stream tables of mode AUTO, and only if it is not foreseen to take longer; afterwards measurements decide. 0: never. A stream table's auto_threshold takes precedence.",
@@ -206,7 +206,7 @@ st_guc_init(void)
 	DefineCustomIntVariable("pg_trickle.drain_timeout",
 							"How many seconds drain() waits for refreshes to end if it is not told.",
 							NULL,
-							&st_guc_drain_timeout, 60, 1, 3600, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+							&st_guc_drain_timeout, 60, 1, 3600, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("pg_trickle.enabled",
 							 "Lets the scheduler refresh stream tables.",
 							 "Off, changes are captured and can be refreshed by hand.",
@@ -274,11 +274,11 @@ st_guc_init(void)
 	DefineCustomIntVariable("pg_trickle.min_delta_budget_ms",
 							"How long the delta of a stream table may at least take to compute, in milliseconds.",
 							"When it has taken as long and four times as long as the last recompute, it is given up and the stream table recomputed. In mode AUTO, once a recompute was measured, a hundredth of this and 1.2 times as long are enough. 0: without limit.",
-							&st_guc_min_delta_budget_ms, 5000, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+							&st_guc_min_delta_budget_ms, 5000, 0, INT_MAX, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.min_schedule_seconds",
 							"Shortest schedule that a stream table may be given, in seconds.",
 							"Applies to durations when they are set, not to cron expressions.",
-							&st_guc_min_schedule_seconds, 1, 1, 86400, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+							&st_guc_min_schedule_seconds, 1, 1, 86400, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("pg_trickle.notify_refresh",
 							 "Sends a notification for each scheduled refresh that has changed a stream table.",
 							 "Alerts refresh_completed, and on the channel pg_trickle_refresh; at most one transaction a second sends them.",
@@ -298,7 +298,7 @@ st_guc_init(void)
 	DefineCustomIntVariable("pg_trickle.schedule_alert_cooldown_seconds",
 							"How many seconds pass at least between two alerts that a service level is in danger, per stream table.",
 							NULL,
-							&st_guc_schedule_alert_cooldown_seconds, 300, 0, 86400, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+							&st_guc_schedule_alert_cooldown_seconds, 300, 0, 86400, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.schedule_recommendation_min_samples",
 							"How many refreshes recommend_schedule() must have seen to be confident.",
 							"It looks at three times as many.",
@@ -306,7 +306,7 @@ st_guc_init(void)
 	DefineCustomIntVariable("pg_trickle.scheduler_interval_ms",
 							"How long the scheduler sleeps at most, in milliseconds.",
 							"Commits wake it without waiting for this. It looks at least once a second at what no commit tells, such as the end of a prepared transaction.",
-							&st_guc_scheduler_interval_ms, 1000, 100, 600000, PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+							&st_guc_scheduler_interval_ms, 1000, 100, 600000, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.session_memory_limit",
 							"How much memory a session keeps for what it knows of stream tables.",
 							"Analysed queries and plans of those that were not refreshed for longest are thrown away and made anew when they are needed. 0: without limit.",
@@ -331,10 +331,10 @@ st_guc_init(void)
 	DefineCustomIntVariable("pg_trickle.wake_debounce_ms",
 							"The least time between two refreshes of a stream table that follows commits, in milliseconds.",
 							"The first commit after a rest is not delayed.",
-							&st_guc_wake_debounce_ms, 10, 1, 5000, PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+							&st_guc_wake_debounce_ms, 10, 1, 5000, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.watermark_holdback_timeout",
 							"After how many seconds a watermark that has not been advanced counts as stuck.",
 							"What reads two sources of its group is not refreshed until it is advanced. 0: never.",
-							&st_guc_watermark_holdback_timeout, 0, 0, 86400, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+							&st_guc_watermark_holdback_timeout, 0, 0, 86400, PGC_SUSET, 0, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("pg_trickle");
 }

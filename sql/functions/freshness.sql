@@ -44,7 +44,7 @@ BEGIN ATOMIC
         SELECT clock_timestamp() AS now,
                pgtrickle.scheduler_pid() IS NOT NULL AND current_setting('pg_trickle.enabled')::boolean AS followed,
                current_setting('pg_trickle.tiered_scheduling')::boolean AS tiered,
-               current_setting('pg_trickle.default_schedule_seconds')::interval AS otherwise),
+               make_interval(secs => current_setting('pg_trickle.default_schedule_seconds')::integer) AS otherwise),
     st AS MATERIALIZED (
         SELECT t.pgt_id, t.pgt_relid, t.refresh_mode, t.data_timestamp, t.schedule IS NULL AS calculated, t.schedule,
                pgtrickle.parse_duration_seconds(t.schedule) AS seconds, t.refresh_tier, t.freshness_deadline_ms,

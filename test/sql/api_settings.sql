@@ -7,18 +7,22 @@ SELECT pgtrickle.version() IS NOT NULL AS loaded;
 SELECT substr(name, 12) AS name, vartype AS type, boot_val AS "default", unit, coalesce(array_to_string(enumvals, ', '), min_val || ' to ' || max_val) AS values, context
   FROM pg_settings WHERE name LIKE 'pg\_trickle.%' AND name <> 'pg_trickle.fault' ORDER BY name COLLATE "C";
 SELECT name FROM pg_settings WHERE name LIKE 'pg\_trickle.%' AND (short_desc !~ '\.$' OR length(short_desc) < 20);
--- values are checked when they are set, with units
-SET pg_trickle.drain_timeout = '2min';
-SELECT setting FROM pg_settings WHERE name = 'pg_trickle.drain_timeout';
+-- values are checked when they are set; SHOW and current_setting() give numbers where the contract has them
+SET pg_trickle.drain_timeout = 120;
+SHOW pg_trickle.drain_timeout;
 RESET pg_trickle.drain_timeout;
 SET pg_trickle.wake_debounce_ms = '1s';
-SHOW pg_trickle.wake_debounce_ms;
+SET pg_trickle.wake_debounce_ms = 1000;
+SELECT current_setting('pg_trickle.wake_debounce_ms')::int;
 RESET pg_trickle.wake_debounce_ms;
+SET pg_trickle.max_log_age = '2min';
+SHOW pg_trickle.max_log_age;
+RESET pg_trickle.max_log_age;
 SET pg_trickle.max_consecutive_errors = 0;
 SET pg_trickle.refresh_strategy = 'fast';
 SET pg_trickle.cost_model_safety_margin = 3;
 \set VERBOSITY sqlstate
-SET pg_trickle.scheduler_interval_ms = '1h';
+SET pg_trickle.scheduler_interval_ms = 3600000;
 \set VERBOSITY default
 SET pg_trickle.no_such_setting = 1;
 -- nobody fakes being a refresh
@@ -55,7 +59,7 @@ RESET client_min_messages;
 SET work_mem = '5MB';
 SELECT pgtrickle.refresh_stream_table('api_memory');
 TABLE api_memory;
-SET pg_trickle.delta_work_mem = '7MB';
+SET pg_trickle.delta_work_mem = 7;
 UPDATE api_t SET a = a + 1 WHERE id = 1;
 SELECT pgtrickle.refresh_stream_table('api_memory');
 TABLE api_memory;
@@ -65,7 +69,7 @@ RESET work_mem;
 
 SELECT pgtrickle.create_stream_table('api_calculated', 'SELECT id FROM api_t', 'calculated', 'DIFFERENTIAL');
 SELECT effective_schedule FROM pgtrickle.freshness(pgtrickle.stream_table_id('api_calculated'));
-SET pg_trickle.default_schedule_seconds = '30s';
+SET pg_trickle.default_schedule_seconds = 30;
 SELECT effective_schedule FROM pgtrickle.freshness(pgtrickle.stream_table_id('api_calculated'));
 RESET pg_trickle.default_schedule_seconds;
 
