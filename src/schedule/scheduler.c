@@ -283,9 +283,9 @@ settle(StScheduled *node, int64 start, uint64 generation, const StJobResult *res
 	return false;
 }
 
-/* The end of a refresh of "node" that has taken others along. */
+/* The end of a refresh, for those that it has taken along. */
 static void
-finish(StSchedule *schedule, StScheduled *node, List *along, int64 start, uint64 generation, const StJobResult *result)
+finish_along(List *along, int64 start, uint64 generation, const StJobResult *result)
 {
 	ListCell   *lc;
 
@@ -296,6 +296,12 @@ finish(StSchedule *schedule, StScheduled *node, List *along, int64 start, uint64
 		else
 			note_undone(lfirst(lc));
 	}
+}
+
+/* And for the stream table that was to be refreshed. */
+static void
+finish(StSchedule *schedule, StScheduled *node, int64 start, uint64 generation, const StJobResult *result)
+{
 	if (result->done)
 	{
 		if (settle(node, start, generation, result))
@@ -334,13 +340,14 @@ collect_results(StSchedule *schedule)
 				along = lappend(along, upstream);
 		}
 		job->relid = InvalidOid;
-		/* also of one that was dropped meanwhile */
+		/* also of one that was dropped meanwhile: the others are there */
 		revoke_announcement();
+		finish_along(along, job->start, job->generation, &result);
 		if (node)
 		{
 			if (result.failed && job->cancelled)
 				node->cancels++;
-			finish(schedule, node, along, job->start, job->generation, &result);
+			finish(schedule, node, job->start, job->generation, &result);
 		}
 	}
 }
@@ -403,7 +410,8 @@ refresh(StSchedule *schedule, StScheduled *node)
 		revoke_announcement();
 		pqsignal(SIGINT, handle_cancel);
 		pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
-		finish(schedule, node, stale, start, generation, &result);
+		finish_along(stale, start, generation, &result);
+		finish(schedule, node, start, generation, &result);
 	}
 	return true;
 }

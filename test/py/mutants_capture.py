@@ -103,8 +103,11 @@ def more_columns_are_read_than_captured(db):
     # as a library that did not know that it needs them
     creator = db.session()
     db.also("B9", creator)
+    # one that has written installs capture itself
+    creator.execute("BEGIN; SELECT pg_current_xact_id()")
     db.create("s2", "SELECT id, b FROM t", conn=creator)
     db.create("s3", "SELECT id, b FROM t", conn=creator)
+    creator.execute("COMMIT")
     creator.close()
     db.run("INSERT INTO t VALUES (1, 1, 1), (2, 2, 2)")
     writer = db.session()

@@ -2,6 +2,8 @@
 
 Each server here has the scheduler switched on, which other tests have not.
 """
+import os
+import signal
 import threading
 import time
 
@@ -163,6 +165,26 @@ def test_changes_of_the_graph(scheduled):
     scheduled.create("canary", "SELECT sum(n) FROM t")
     scheduled.execute("INSERT INTO t VALUES (52, 1)")
     scheduled.follows("canary")
+    scheduled.follows("s")
+
+
+def test_dropped_before_its_refresh_begins(scheduled):
+    """What was to be refreshed with it is refreshed without it."""
+    scheduled.source()
+    scheduled.create("s", "SELECT count(*) AS n FROM t", "1h")
+    scheduled.create("above", "SELECT n FROM s", "1s")
+    scheduled.execute("INSERT INTO t VALUES (50, 1)")
+    scheduled.follows("above")
+    worker = scheduled.value("SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_trickle worker' AND datname = current_database()")
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        scheduled.execute("INSERT INTO t VALUES (51, 1)")
+        wait_for(lambda: scheduled.value("SELECT count(*) FROM pgtrickle.scheduler_jobs() WHERE stream_table = 'above'::regclass"
+                                         " AND member_count = 2 AND worker_pid = %s", (worker,)), "the job")
+        scheduled.execute("SELECT pgtrickle.drop_stream_table('above')")
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    scheduled.execute("SELECT pgtrickle.alter_stream_table('s', schedule => '1s')")
     scheduled.follows("s")
 
 

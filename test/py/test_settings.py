@@ -14,6 +14,8 @@ TESTS = pathlib.Path(__file__).resolve().parents[1]
 SEEN = {
     "auto_backoff": "test_settings.py",
     "block_source_ddl": "cat_alter.sql",
+    "cdc_capture_mode": "cat_capture_info.sql",
+    "cdc_paused": "cat_capture_info.sql",
     "cost_model_safety_margin": "auto_cost.sql",
     "default_schedule_seconds": "api_settings.sql",
     "delta_work_mem": "api_settings.sql",
