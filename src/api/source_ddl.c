@@ -20,11 +20,11 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/transam.h"
 #include "catalog/objectaccess.h"
+#include "catalog/objectaddress.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_policy.h"
@@ -124,17 +124,9 @@ static Oid
 policy_relation(Oid policy)
 {
 	Relation	rel = table_open(PolicyRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	Oid			relid = InvalidOid;
+	HeapTuple	tuple = get_catalog_object_by_oid(rel, Anum_pg_policy_oid, policy);
+	Oid			relid = HeapTupleIsValid(tuple) ? ((Form_pg_policy) GETSTRUCT(tuple))->polrelid : InvalidOid;
 
-	ScanKeyInit(&key, Anum_pg_policy_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(policy));
-	scan = systable_beginscan(rel, PolicyOidIndexId, true, NULL, 1, &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-		relid = ((Form_pg_policy) GETSTRUCT(tuple))->polrelid;
-	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return relid;
 }

@@ -584,7 +584,7 @@ build_clock(Query *query, int varno, BuildContext *build)
 	if (!st_check_reference(rte, build))
 		return false;
 	find_comparisons(query, &context);
-	if (bms_is_member(varno, st_entries_inner((Node *) query->jointree)))
+	if (bms_is_member(varno, st_entries_below((Node *) query->jointree, ST_REACH_INNER)))
 		quals = take_conditions(query, varno);
 	query->targetList = (List *) columns_mutator((Node *) query->targetList, &context);
 	query->havingQual = columns_mutator(query->havingQual, &context);

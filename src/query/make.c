@@ -154,8 +154,22 @@ st_position_in(List **exprs, Node *expr)
 	return list_length(*exprs);
 }
 
+static bool
+goes_into(const JoinExpr *join, bool left, StReach reach)
+{
+	switch (reach)
+	{
+		case ST_REACH_INNER:
+			return join->jointype == JOIN_INNER;
+		case ST_REACH_PRESERVED:
+			return join->jointype != (left ? JOIN_RIGHT : JOIN_LEFT);
+		default:
+			return true;
+	}
+}
+
 Bitmapset *
-st_entries_below(Node *item)
+st_entries_below(Node *item, StReach reach)
 {
 	Bitmapset  *result = NULL;
 	ListCell   *lc;
@@ -164,30 +178,18 @@ st_entries_below(Node *item)
 	if (IsA(item, RangeTblRef))
 		return bms_make_singleton(((RangeTblRef *) item)->rtindex);
 	if (IsA(item, JoinExpr))
-		return bms_join(st_entries_below(((JoinExpr *) item)->larg), st_entries_below(((JoinExpr *) item)->rarg));
-	foreach(lc, castNode(FromExpr, item)->fromlist)
-		result = bms_join(result, st_entries_below(lfirst(lc)));
-	return result;
-}
-
-Bitmapset *
-st_entries_inner(Node *item)
-{
-	Bitmapset  *result = NULL;
-	ListCell   *lc;
-
-	check_stack_depth();
-	if (IsA(item, RangeTblRef))
-		return bms_make_singleton(((RangeTblRef *) item)->rtindex);
-	if (IsA(item, FromExpr))
 	{
-		foreach(lc, ((FromExpr *) item)->fromlist)
-			result = bms_join(result, st_entries_inner(lfirst(lc)));
+		JoinExpr   *join = (JoinExpr *) item;
+
+		if (goes_into(join, true, reach))
+			result = st_entries_below(join->larg, reach);
+		if (goes_into(join, false, reach))
+			result = bms_join(result, st_entries_below(join->rarg, reach));
 		return result;
 	}
-	if (((JoinExpr *) item)->jointype != JOIN_INNER)
-		return NULL;
-	return bms_join(st_entries_inner(((JoinExpr *) item)->larg), st_entries_inner(((JoinExpr *) item)->rarg));
+	foreach(lc, castNode(FromExpr, item)->fromlist)
+		result = bms_join(result, st_entries_below(lfirst(lc), reach));
+	return result;
 }
 
 WindowClause *

@@ -57,11 +57,15 @@ extern List *st_entry_arguments(const RangeTblEntry *rte);
 /* The reference of FROM to an entry. */
 extern Node *st_make_reference(int varno);
 
-/* The entries that an item of FROM is made of. */
-extern Bitmapset *st_entries_below(Node *item);
+/* Which of the entries that an item of FROM is made of. */
+typedef enum StReach
+{
+	ST_REACH_ALL,
+	ST_REACH_INNER,				/* that no outer join comes upon */
+	ST_REACH_PRESERVED			/* whose rows an outer join keeps: of a full one, both sides */
+} StReach;
 
-/* Those of them that no outer join comes upon. */
-extern Bitmapset *st_entries_inner(Node *item);
+extern Bitmapset *st_entries_below(Node *item, StReach reach);
 
 /* The window that a function is computed over. */
 extern WindowClause *st_window_of(Query *query, WindowFunc *function);

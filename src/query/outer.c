@@ -67,8 +67,8 @@ reduce(Node *item, Bitmapset *nonnullable)
 		return;
 	if (join->jointype == JOIN_FULL)
 	{
-		bool		left = bms_overlap(nonnullable, st_entries_below(join->larg));
-		bool		right = bms_overlap(nonnullable, st_entries_below(join->rarg));
+		bool		left = bms_overlap(nonnullable, st_entries_below(join->larg, ST_REACH_ALL));
+		bool		right = bms_overlap(nonnullable, st_entries_below(join->rarg, ST_REACH_ALL));
 
 		if (left)
 			join->jointype = right ? JOIN_INNER : JOIN_LEFT;
@@ -83,7 +83,7 @@ reduce(Node *item, Bitmapset *nonnullable)
 		join->rarg = larg;
 		join->jointype = JOIN_LEFT;
 	}
-	if (join->jointype == JOIN_LEFT && bms_overlap(nonnullable, st_entries_below(join->rarg)))
+	if (join->jointype == JOIN_LEFT && bms_overlap(nonnullable, st_entries_below(join->rarg, ST_REACH_ALL)))
 		join->jointype = JOIN_INNER;
 
 	own = find_nonnullable_rels(join->quals);
@@ -181,7 +181,7 @@ push_down(Query *query, Node **place, List *quals)
 	if (IsA(item, JoinExpr))
 	{
 		JoinExpr   *join = (JoinExpr *) item;
-		Bitmapset  *below = st_entries_below(join->larg);
+		Bitmapset  *below = st_entries_below(join->larg, ST_REACH_ALL);
 		List	   *down = NIL;
 		List	   *own;
 		List	   *stay = NIL;
@@ -203,7 +203,7 @@ push_down(Query *query, Node **place, List *quals)
 		/* its own conditions on the other side only filter that */
 		own = quals_of(item);
 		down = NIL;
-		below = st_entries_below(join->rarg);
+		below = st_entries_below(join->rarg, ST_REACH_ALL);
 		closed = join->jointype != JOIN_FULL && is_closed(query, below);
 		foreach(lc, own)
 		{
@@ -365,7 +365,7 @@ make_side(Query *query, JoinExpr *join, Node **place, BuildContext *build)
 	List	   *quals = NIL;
 	List	   *own = NIL;
 	List	   *hoisted = quals_of((Node *) join);
-	Bitmapset  *inside = st_entries_below(*place);
+	Bitmapset  *inside = st_entries_below(*place, ST_REACH_ALL);
 	ListCell   *lc;
 
 	if (IsA(*place, RangeTblRef))

@@ -140,7 +140,7 @@ filter_walker(Node *node, void *arg)
 	check_stack_depth();
 	if (!IsA(node, Query))
 		return expression_tree_walker(node, filter_walker, arg);
-	inner = st_entries_inner((Node *) query->jointree);
+	inner = st_entries_below((Node *) query->jointree, ST_REACH_INNER);
 	foreach(lc, context->references)
 	{
 		StSliceReference *reference = lfirst(lc);

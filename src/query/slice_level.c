@@ -721,29 +721,6 @@ collect_conjuncts(Node *item, List **conjuncts)
 	}
 }
 
-/* References whose columns can be the key of the whole: of full joins, either side. */
-static Bitmapset *
-possible_places(Node *item)
-{
-	Bitmapset  *places = NULL;
-	ListCell   *lc;
-
-	check_stack_depth();
-	if (IsA(item, RangeTblRef))
-		return bms_make_singleton(((RangeTblRef *) item)->rtindex);
-	if (IsA(item, FromExpr))
-	{
-		foreach(lc, ((FromExpr *) item)->fromlist)
-			places = bms_join(places, possible_places(lfirst(lc)));
-		return places;
-	}
-	if (castNode(JoinExpr, item)->jointype != JOIN_RIGHT)
-		places = possible_places(((JoinExpr *) item)->larg);
-	if (((JoinExpr *) item)->jointype != JOIN_LEFT)
-		places = bms_join(places, possible_places(((JoinExpr *) item)->rarg));
-	return places;
-}
-
 /*
  * Slice one level and what is below it, starting from columns of its own
  * ("seeds") and of outer levels. Below the top, the seeds must show the key in
@@ -772,7 +749,8 @@ slice_query(Query *query, List *seeds, List *outer, bool top, SliceContext *slic
 		level.links = NIL;
 		level.solid = grow_item(&level, (Node *) query->jointree);
 	} while (level.grown);
-	places = top ? possible_places((Node *) query->jointree) : level.solid;
+	/* whose columns can be the key of the whole */
+	places = top ? st_entries_below((Node *) query->jointree, ST_REACH_PRESERVED) : level.solid;
 	foreach(lc, seeds)
 		if (!bms_is_member(lfirst_node(Var, lc)->varno, places))
 			return false;

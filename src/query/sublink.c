@@ -1010,9 +1010,9 @@ join_in_conditions(UnnestContext *context, Node *item)
 		Bitmapset  *varnos = pull_varnos(NULL, condition);
 		Node	  **side = NULL;
 
-		if (bms_is_subset(varnos, st_entries_below(join->rarg)))
+		if (bms_is_subset(varnos, st_entries_below(join->rarg, ST_REACH_ALL)))
 			side = &join->rarg;
-		else if (bms_is_subset(varnos, st_entries_below(join->larg)))
+		else if (bms_is_subset(varnos, st_entries_below(join->larg, ST_REACH_ALL)))
 			side = &join->larg;
 		if (side && checkExprHasSubLink(condition))
 		{

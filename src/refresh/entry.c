@@ -502,7 +502,7 @@ states_fit(StStreamTable *table, StTree *tree)
 	return true;
 }
 
-/* The nodes of a query that is to be maintained, or NULL and why there are none for now. As the owner. */
+/* The nodes of a query that is to be maintained, or NULL and why there are none. As the owner. */
 static StTree *
 build_tree(StStreamTable *table, Query *query, Oid owner, const char **reason)
 {
