@@ -8,6 +8,10 @@ import pytest
 from conftest import wait_for
 from test_scheduler import running, scheduled  # noqa: F401
 
+# a trigger that waits while somebody has the lock; the lock_timeout of workers is not for it
+WAIT = ("CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0 AS"
+        " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(4711); RETURN NULL; END $$")
+
 
 def skips(scheduled, name):
     return [row[0] for row in scheduled.rows(
@@ -285,12 +289,9 @@ def test_drain_waits(scheduled):
     """For what is running, and not longer than it is told to."""
     scheduled.source()
     scheduled.execute("CREATE TABLE gate (open bool)")
-    scheduled.execute("CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock_shared(4711); RETURN NULL; END $$")
     scheduled.create("s", "SELECT count(*) AS n FROM t")
     scheduled.create("other", "SELECT sum(n) AS n FROM t")
-    # the worker's lock_timeout is not for this lock: it waits by looking
-    scheduled.execute("CREATE OR REPLACE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS"
-                      " $$ BEGIN WHILE NOT pg_try_advisory_xact_lock_shared(4711) LOOP PERFORM pg_sleep(0.01); END LOOP; RETURN NULL; END $$")
+    scheduled.execute(WAIT)
     scheduled.execute("CREATE TRIGGER wait AFTER INSERT OR UPDATE OR DELETE ON s FOR EACH STATEMENT EXECUTE FUNCTION wait()")
     holder = scheduled.connect(autocommit=False)
     holder.execute("SELECT pg_advisory_xact_lock(4711)")
@@ -338,8 +339,7 @@ def test_worker_quota(scheduled):
     """A database has its share of the workers; half as many again while they are idle elsewhere."""
     scheduled.execute(f"ALTER DATABASE {scheduled.name} SET pg_trickle.per_database_worker_quota = 2")
     scheduled.source()
-    scheduled.execute("CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS"
-                      " $$ BEGIN WHILE NOT pg_try_advisory_xact_lock_shared(4711) LOOP PERFORM pg_sleep(0.01); END LOOP; RETURN NULL; END $$")
+    scheduled.execute(WAIT)
     for i in range(5):
         scheduled.create(f"s{i}", "SELECT count(*) AS n FROM t")
         scheduled.execute(f"CREATE TRIGGER wait AFTER INSERT OR UPDATE OR DELETE ON s{i} FOR EACH STATEMENT EXECUTE FUNCTION wait()")
@@ -444,8 +444,7 @@ def test_alert_of_an_error_holds_no_values(scheduled, listener):
 def test_late_refreshes_are_told(scheduled, listener):
     """Slow ones once in a row, a service level in danger, and what has not come at all."""
     scheduled.source()
-    scheduled.execute("CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS"
-                      " $$ BEGIN WHILE NOT pg_try_advisory_xact_lock_shared(4711) LOOP PERFORM pg_sleep(0.01); END LOOP; RETURN NULL; END $$")
+    scheduled.execute(WAIT)
     scheduled.create("s", "SELECT count(*) AS n FROM t", "2s")
     scheduled.execute("CREATE TRIGGER wait AFTER INSERT OR UPDATE OR DELETE ON s FOR EACH STATEMENT EXECUTE FUNCTION wait()")
     scheduled.create("sla", "SELECT n, (SELECT sum(id) FROM t) AS id FROM s", "calculated")

@@ -5,8 +5,8 @@ import pathlib
 import subprocess
 
 import pytest
-from conftest import Database, Server, _as_pg, check_fresh, wait_for
-from test_restore import TABLES, all_fresh, change, check_all, fill, is_fresh, upgrade
+from conftest import Database, Server, _as_pg
+from test_restore import all_fresh, change, fill, goes_on, upgrade
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 
@@ -80,15 +80,5 @@ def test_upgrade(old_server, make_server, major, first):
     if first == "ddl":
         conn.execute("ALTER TABLE shop.item ADD COLUMN more int")
         conn.execute("ALTER TABLE shop.item DROP COLUMN more")
-        conn.execute("SELECT pgtrickle.refresh_stream_table('doubled')")
-        check_fresh(conn, "doubled")
-        conn.execute("SELECT pgtrickle.drop_stream_table('doubled')")
-        check_all(conn)
-    else:
-        conn.execute("SELECT pgtrickle.alter_stream_table('joined', schedule => '1s', tier => 'hot')")
-        for name in [*TABLES, "doubled"]:
-            wait_for(lambda: is_fresh(conn, name), f"{name} to be recomputed")
-        change(conn)
-        for name in [*TABLES, "doubled"]:
-            wait_for(lambda: is_fresh(conn, name), f"{name} to follow")
+    goes_on(conn, first)
     conn.close()
