@@ -32,13 +32,17 @@ st_cache_dir() {
 	fi
 }
 
-# Install the named Debian packages that are missing, or say how to.
-st_need_packages() {
-	st_missing=
+# The named Debian packages that are missing.
+st_missing_packages() {
 	for st_p in "$@"; do
 		dpkg-query -W -f='${Status}\n' "$st_p" 2>/dev/null |
-			grep -q '^install ok installed' || st_missing="$st_missing $st_p"
+			grep -q '^install ok installed' || printf ' %s' "$st_p"
 	done
+}
+
+# Install the named Debian packages that are missing, or say how to.
+st_need_packages() {
+	st_missing=$(st_missing_packages "$@")
 	[ -n "$st_missing" ] || return 0
 	if [ "$(id -u)" = 0 ]; then
 		st_sudo=
@@ -47,15 +51,22 @@ st_need_packages() {
 	else
 		st_die "missing packages; run: apt-get install -y$st_missing"
 	fi
-	st_say "installing$st_missing"
-	# An old or absent package list is the usual reason for a failure: update
-	# first, since some of these packages may have moved on.
-	$st_sudo apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 update >&2 </dev/null
-	# shellcheck disable=SC2086
-	$st_sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
-		-o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 \
-		install --no-install-recommends $st_missing >&2 </dev/null ||
-		st_die "could not install:$st_missing"
+	mkdir -p "$(st_cache_dir)"
+	# "apt-get update" waits for no lock of another one, and two checks may
+	# run at once.
+	(
+		flock 9
+		st_missing=$(st_missing_packages "$@")
+		[ -n "$st_missing" ] || exit 0
+		st_say "installing$st_missing"
+		# An old or absent package list is the usual reason for a failure:
+		# update first, since some of these packages may have moved on.
+		$st_sudo apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 update >&2 </dev/null
+		# shellcheck disable=SC2086
+		$st_sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+			-o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 \
+			install --no-install-recommends $st_missing >&2 </dev/null
+	) 9>"$(st_cache_dir)/lock-packages" || st_die "could not install:$st_missing"
 }
 
 # Run a command as a user who may run a server.

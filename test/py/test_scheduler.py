@@ -3,6 +3,7 @@
 Each server here has the scheduler switched on, which other tests have not.
 """
 import os
+import pathlib
 import signal
 import threading
 import time
@@ -13,6 +14,10 @@ import pytest
 from conftest import Database, wait_for
 
 LIBRARY = "pg_trickle"
+
+
+def stopped(pid):
+    return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
 
 
 class Scheduled(Database):
@@ -36,6 +41,22 @@ class Scheduled(Database):
 
     def status(self, name):
         return self.value("SELECT status FROM pgtrickle.pgt_stream_tables WHERE pgt_name = %s", (name,))
+
+    def hold_worker(self):
+        """The process ID of a worker that was stopped while it waited for work, or
+        None: a worker stopped elsewhere may hold what every transaction needs."""
+        idle = ("SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_trickle worker'"
+                " AND datname = current_database() AND wait_event_type = 'Extension'")
+        worker = self.value(idle)
+        if worker is None:
+            return None
+        os.kill(worker, signal.SIGSTOP)
+        wait_for(lambda: stopped(worker), "the worker to stop")
+        # It runs no code: what it shows of itself can be read and stays so.
+        if self.value(idle + " AND pid = %s", (worker,)):
+            return worker
+        os.kill(worker, signal.SIGCONT)
+        return None
 
     def source(self, rows=10):
         self.execute("CREATE TABLE t (id int PRIMARY KEY, n int)")
@@ -175,8 +196,7 @@ def test_dropped_before_its_refresh_begins(scheduled):
     scheduled.create("above", "SELECT n FROM s", "1s")
     scheduled.execute("INSERT INTO t VALUES (50, 1)")
     scheduled.follows("above")
-    worker = scheduled.value("SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_trickle worker' AND datname = current_database()")
-    os.kill(worker, signal.SIGSTOP)
+    worker = wait_for(scheduled.hold_worker, "an idle worker")
     try:
         scheduled.execute("INSERT INTO t VALUES (51, 1)")
         wait_for(lambda: scheduled.value("SELECT count(*) FROM pgtrickle.scheduler_jobs() WHERE stream_table = 'above'::regclass"
