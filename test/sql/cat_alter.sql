@@ -47,31 +47,6 @@ SELECT test.refresh(t) FROM unnest('{cat_v,cat_n,cat_w}'::text[]) AS t;
 SELECT test.drop_all();
 DROP TABLE cat_t;
 
--- the stream table's own columns, while nobody refused it (rule J30)
-ALTER EVENT TRIGGER pg_trickle_on_ddl_start DISABLE;
-CREATE TABLE cat_t (id int PRIMARY KEY, a int, n numeric(6,2));
-INSERT INTO cat_t VALUES (1, 1, 1);
-SELECT test.create('cat_1', 'SELECT id, a FROM cat_t');
-SELECT test.create('cat_2', 'SELECT id, a FROM cat_t');
-SELECT test.create('cat_3', 'SELECT id, n FROM cat_t');
-\c
-ALTER TABLE cat_1 DROP COLUMN a;
-\c
-ALTER TABLE cat_2 ALTER a TYPE bigint;
-\c
-ALTER TABLE cat_3 ALTER n TYPE numeric(6,1);
-INSERT INTO cat_t VALUES (2, 2, 2.22);
-SELECT pgtrickle.refresh_stream_table('cat_1');
-SELECT pgtrickle.refresh_stream_table('cat_2');
-SELECT pgtrickle.refresh_stream_table('cat_3');
--- undone, it goes on
-\c
-ALTER TABLE cat_2 ALTER a TYPE int;
-SELECT test.refresh('cat_2');
-ALTER EVENT TRIGGER pg_trickle_on_ddl_start ENABLE;
-SELECT test.drop_all();
-DROP TABLE cat_t;
-
 -- a column that is logged for nobody any more, of a table and of a tree: nothing is marked, unchanged columns write nothing
 CREATE TABLE cat_t (id int PRIMARY KEY, a int, b int);
 CREATE TABLE cat_p (id int, b int, a int) PARTITION BY LIST (a);

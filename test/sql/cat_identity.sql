@@ -3,58 +3,7 @@
 SELECT test.restart_numbers();
 \o
 CREATE TABLE cat_t (id int PRIMARY KEY, a int NOT NULL, b text);
-INSERT INTO cat_t VALUES (1, 10, 'x'), (2, 20, 'y'), (3, 30, 'z');
-
--- columns that came and went while nobody refused it (rule J30)
-ALTER EVENT TRIGGER pg_trickle_on_ddl_start DISABLE;
-
--- a user's own column beside the query's
-SELECT test.create('cat_st', 'SELECT b, id, a FROM cat_t');
-\c
-ALTER TABLE cat_st ADD COLUMN note text;
-INSERT INTO cat_t VALUES (4, 40, 'u');
-UPDATE cat_t SET a = a + 1 WHERE id = 2;
-SELECT pgtrickle.refresh_stream_table('cat_st');
-SELECT * FROM cat_st ORDER BY id;
-SELECT * FROM pgtrickle.verify_stream_table('cat_st');
--- gone again: the table keeps a gap
-\c
-ALTER TABLE cat_st DROP COLUMN note, ADD COLUMN other int;
-DELETE FROM cat_t WHERE id = 4;
-UPDATE cat_t SET b = b || b WHERE id = 1;
-SELECT pgtrickle.refresh_stream_table('cat_st');
-SELECT * FROM cat_st ORDER BY id;
-\c
-ALTER TABLE cat_st DROP COLUMN other;
-INSERT INTO cat_t VALUES (4, 40, 'u');
-SELECT test.refresh('cat_st');
--- a column of the query is missed
-\c
-ALTER TABLE cat_st RENAME COLUMN a TO c;
-INSERT INTO cat_t VALUES (5, 50, 'v');
-SELECT pgtrickle.refresh_stream_table('cat_st');
-\c
-ALTER TABLE cat_st RENAME COLUMN c TO a;
-SELECT test.refresh('cat_st');
-\c
-BEGIN;
-ALTER TABLE cat_st DROP COLUMN b;
-SELECT pgtrickle.refresh_stream_table('cat_st');
-ROLLBACK;
--- put in another place: the key lies elsewhere, too
-\c
-ALTER TABLE cat_st DROP COLUMN b;
-\c
-ALTER TABLE cat_st ADD COLUMN b text;
-SELECT pgtrickle.alter_stream_table('cat_st', refresh_mode => 'FULL');
-SELECT pgtrickle.alter_stream_table('cat_st', refresh_mode => 'DIFFERENTIAL');
-INSERT INTO cat_t VALUES (6, 60, 'w');
-UPDATE cat_t SET b = 'one' WHERE id = 1;
-SELECT pgtrickle.refresh_stream_table('cat_st');
-SELECT id, a, b FROM cat_st ORDER BY id;
-SELECT test.drop_all();
-ALTER EVENT TRIGGER pg_trickle_on_ddl_start ENABLE;
-
+INSERT INTO cat_t VALUES (1, 10, 'x'), (2, 21, 'y'), (3, 30, 'z'), (4, 40, 'u'), (5, 50, 'v'), (6, 60, 'w');
 CREATE FUNCTION pg_temp.identity(name regclass) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT CASE WHEN indisunique THEN 'unique ' ELSE '' END || CASE WHEN indexprs IS NULL THEN 'columns' ELSE 'hash' END
       FROM pg_index WHERE indrelid = name $$;

@@ -75,35 +75,6 @@ CREATE TABLE cat_child () INHERITS (cat_t);
 INSERT INTO cat_child VALUES (3, 3);
 SELECT test.refresh('cat_st', 'REINITIALIZE');
 
--- where nobody refused it, the next refresh notices: a guard that was off for a while, a rule, a child
-CREATE TABLE cat_own (id int PRIMARY KEY, a int);
-INSERT INTO cat_own VALUES (1, 1);
-SELECT test.create('cat_left', 'SELECT id, a FROM cat_own');
-SELECT 'ALTER TABLE cat_left ENABLE ALWAYS TRIGGER ' || quote_ident(tgname) AS enable FROM pg_trigger
- WHERE tgrelid = 'cat_left'::regclass AND tgname LIKE 'pg_trickle_guard%' \gset
-ALTER EVENT TRIGGER pg_trickle_on_ddl_start DISABLE;
-\c
-ALTER TABLE cat_left DISABLE TRIGGER ALL;
-INSERT INTO cat_left VALUES (7, 7);
-:enable;
-SELECT test.refresh('cat_left', 'FULL');
-INSERT INTO cat_own VALUES (2, 2);
-SELECT test.refresh('cat_left');
-\c
-CREATE RULE cat_rule AS ON INSERT TO cat_left DO INSTEAD NOTHING;
-CREATE TABLE cat_heir () INHERITS (cat_left);
-SELECT test.refresh('cat_left', 'FULL');
-DROP RULE cat_rule ON cat_left;
-INSERT INTO cat_own VALUES (3, 3);
-SELECT test.refresh('cat_left', 'FULL');
-DROP TABLE cat_heir;
-SELECT test.refresh('cat_left', 'FULL');
-INSERT INTO cat_own VALUES (4, 4);
-SELECT test.refresh('cat_left');
-ALTER EVENT TRIGGER pg_trickle_on_ddl_start ENABLE;
-SELECT pgtrickle.drop_stream_table('cat_left');
-DROP TABLE cat_own;
-
 -- the user's search_path and operators are not asked, and a plain user is refused as well
 CREATE ROLE cat_user;
 GRANT CREATE ON SCHEMA public TO cat_user;

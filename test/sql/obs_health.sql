@@ -28,8 +28,10 @@ SELECT * FROM pg_temp.summary();
 SELECT pgtrickle.scheduler_status();
 BEGIN;
 SET LOCAL pg_trickle.enabled = on;
-SELECT pgtrickle.scheduler_status() = CASE WHEN pgtrickle.launcher_pid() IS NULL THEN 'NOT_LOADED' ELSE 'STARTING' END AS fits,
-       (SELECT severity FROM pgtrickle.health_check() LIMIT 1) = CASE WHEN pgtrickle.launcher_pid() IS NULL THEN 'ERROR' ELSE 'WARN' END AS fits_too;
+SELECT CASE WHEN pgtrickle.launcher_pid() IS NULL THEN pgtrickle.scheduler_status() = 'NOT_LOADED'
+            ELSE pgtrickle.scheduler_status() IN ('STARTING', 'ACTIVE') END AS fits,
+       (SELECT CASE WHEN pgtrickle.launcher_pid() IS NULL THEN severity = 'ERROR' ELSE severity IN ('WARN', 'OK') END
+          FROM pgtrickle.health_check() LIMIT 1) AS fits_too;
 ROLLBACK;
 -- each status
 SELECT pgtrickle.alter_stream_table('obs_hour', status => 'SUSPENDED');

@@ -86,8 +86,7 @@ SELECT test.ran_as(), test.assert_fresh('sec_st');
 SELECT test.refresh('sec_over');
 SELECT test.ran_as() AS oracle_ran_as;
 
--- REASSIGN OWNED fires no event trigger: where the library is not loaded the refresh finds out
-\c
+-- REASSIGN OWNED fires no event trigger; where the library is not loaded see cat_unloaded
 REASSIGN OWNED BY sec_bob TO postgres;
 DROP OWNED BY sec_bob;
 DROP ROLE sec_bob;
@@ -99,7 +98,7 @@ SELECT pgtrickle.resume_stream_table('sec_st');
 INSERT INTO sec_t VALUES (4, 4);
 SELECT pgtrickle.refresh_stream_table('sec_st');
 SELECT test.ran_as(), test.assert_fresh('sec_st');
--- and where it is loaded, the status tells
+-- to a role that the former owner could have become
 SET ROLE sec_alice;
 ALTER TABLE sec_over OWNER TO sec_team;
 RESET ROLE;
