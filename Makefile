@@ -124,6 +124,7 @@ OBJS = \
 	src/schedule/probation.o \
 	src/schedule/scheduler.o \
 	src/schedule/timing.o \
+	src/schedule/unit.o \
 	src/schedule/watch.o \
 	src/schedule/worker.o \
 	src/api/alter.o \
@@ -143,6 +144,7 @@ OBJS = \
 	src/api/fuse.o \
 	src/api/gate.o \
 	src/api/graph.o \
+	src/api/group.o \
 	src/api/information.o \
 	src/api/jobs.o \
 	src/api/lifecycle.o \

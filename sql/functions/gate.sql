@@ -117,6 +117,29 @@ END;
 COMMENT ON FUNCTION pgtrickle.fuse_status() IS
     'One row per stream table: its fuse as alter_stream_table() has set it; effective_ceiling is its own ceiling or pg_trickle.fuse_default_ceiling, NULL if there is neither; when and why it has blown.';
 
+-- Refresh groups
+
+CREATE OR REPLACE FUNCTION pgtrickle.create_refresh_group(group_name text, members text[], isolation text DEFAULT 'read_committed')
+RETURNS integer LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_create_refresh_group';
+COMMENT ON FUNCTION pgtrickle.create_refresh_group(text, text[], text) IS
+    'From now on the scheduler refreshes these stream tables together or not at all, in one transaction under one snapshot: when the first of them is due, and not while one of them is suspended, paused, frozen, gated or fails, which the history of the others shows as blocked by it. Stream tables between them, and diamonds or groups that have a member in common with the group, are refreshed with it. refresh_stream_table() refreshes each by itself. Both isolations, read_committed and repeatable_read, are this. Returns the number of the group. Errors: 22023 no name, fewer than two members, one named twice or in another group, unknown isolation; 42710 the name is taken; 42P01 no such stream table; 42501 not the owner of all; 54000 more than 120 members.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.drop_refresh_group(group_name text)
+RETURNS void LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_drop_refresh_group';
+COMMENT ON FUNCTION pgtrickle.drop_refresh_group(text) IS
+    'Takes back create_refresh_group(); the stream tables stay. Errors: 42704 unknown, 42501 not the owner of all its members.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.refresh_groups()
+RETURNS TABLE(group_id integer, group_name text, member_count integer, isolation text, created_at timestamptz)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT g.group_id, g.group_name, cardinality(g.member_oids), g.isolation, g.created_at
+      FROM pgtrickle.pgt_refresh_groups g
+     ORDER BY g.group_id;
+END;
+COMMENT ON FUNCTION pgtrickle.refresh_groups() IS
+    'One row per refresh group. A stream table that is dropped leaves its group, which ends with its last member.';
+
 -- Draining
 
 CREATE OR REPLACE FUNCTION pgtrickle.drain(timeout_s integer DEFAULT 60)

@@ -1,4 +1,4 @@
--- What holds refreshes back: gates, watermarks, and draining.
+-- What holds refreshes back, gates, watermarks, and draining; and what ties them together.
 
 CREATE TABLE pgtrickle.pgt_source_gates (
     source_relid oid PRIMARY KEY,
@@ -44,7 +44,21 @@ COMMENT ON COLUMN pgtrickle.pgt_watermark_groups.source_relids IS 'Its sources (
 COMMENT ON COLUMN pgtrickle.pgt_watermark_groups.tolerance_secs IS 'How far apart their watermarks may be, in seconds.';
 COMMENT ON COLUMN pgtrickle.pgt_watermark_groups.created_at IS 'When it was created.';
 
-GRANT SELECT ON pgtrickle.pgt_source_gates, pgtrickle.pgt_watermarks, pgtrickle.pgt_watermark_groups TO PUBLIC;
+CREATE TABLE pgtrickle.pgt_refresh_groups (
+    group_id serial PRIMARY KEY,
+    group_name text NOT NULL UNIQUE,
+    member_oids oid[] NOT NULL,
+    isolation text NOT NULL DEFAULT 'read_committed' CHECK (isolation IN ('read_committed', 'repeatable_read')),
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE pgtrickle.pgt_refresh_groups IS 'Stream tables that the scheduler refreshes together or not at all.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_groups.group_id IS 'Number of the group.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_groups.group_name IS 'Its name.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_groups.member_oids IS 'Its stream tables (pg_class.oid).';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_groups.isolation IS 'As asked for; both are refreshed under one snapshot.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_groups.created_at IS 'When it was created.';
+
+GRANT SELECT ON pgtrickle.pgt_source_gates, pgtrickle.pgt_watermarks, pgtrickle.pgt_watermark_groups, pgtrickle.pgt_refresh_groups TO PUBLIC;
 
 CREATE TABLE pgtrickle.scheduler_drain (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),

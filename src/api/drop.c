@@ -123,6 +123,8 @@ forget_stream_table(StStreamTable *table)
 	foreach(lc, sources)
 		st_capture_remove(lfirst_oid(lc));
 	st_poll_drop_unused();
+	/* no event tells of what is dropped from here */
+	st_gate_forget(table->relid);
 }
 
 /* The stream table and all that read it, directly or not: readers first. */

@@ -306,6 +306,20 @@ write_catalog(Saved *saved, StDefinition *definition)
 							  " WHERE pgt_relid = $1", 7, types, values, NULL);
 }
 
+/* Back into its refresh group, which the first of its members makes. */
+static void
+join_refresh_group(const Saved *saved)
+{
+	Oid			types[] = {OIDOID, TEXTARRAYOID};
+	Datum		values[] = {ObjectIdGetDatum(saved->relid), saved->options};
+
+	(void) st_catalog_execute("INSERT INTO pgtrickle.pgt_refresh_groups AS g (group_name, member_oids, isolation)"
+							  " SELECT o->>'refresh_group', ARRAY[$1], o->>'refresh_group_isolation' FROM pg_catalog.jsonb_object($2) AS o"
+							  "  WHERE o ? 'refresh_group'"
+							  " ON CONFLICT (group_name) DO UPDATE SET member_oids = g.member_oids || $1 WHERE $1 <> ALL (g.member_oids)",
+							  2, types, values, NULL);
+}
+
 static void
 write_saved(const Saved *saved)
 {
@@ -335,6 +349,7 @@ link_table(Saved *saved)
 
 	SPI_connect();
 	write_catalog(saved, &definition);
+	join_refresh_group(saved);
 	st_definition_create_states(&definition, saved->pgt_id);
 	st_definition_write_internals(&definition, saved->pgt_id, saved->settings, saved->search_path,
 								  get_role_oid(saved->owner, true));

@@ -37,9 +37,11 @@
 #define WATERMARK_SOURCE 1
 #define WATERMARK_WATERMARK 2
 #define WATERMARK_UPDATED_AT 3
+/* the same in both tables of groups */
 #define GROUP_NAME 2
 #define GROUP_SOURCES 3
 #define GROUP_TOLERANCE 4
+#define GROUP_ISOLATION 4
 #define GROUP_NATTS 5
 
 static SysScanDesc
@@ -238,9 +240,9 @@ delete_row(const char *table, const char *index, Oid relid)
 }
 
 static void
-leave_groups(Oid relid)
+leave_groups(const char *table, Oid relid)
 {
-	Relation	rel = table_open(st_internal_relation("pgt_watermark_groups", false), RowExclusiveLock);
+	Relation	rel = table_open(st_internal_relation(table, false), RowExclusiveLock);
 	TupleDesc	desc = RelationGetDescr(rel);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
 	HeapTuple	tuple;
@@ -277,10 +279,32 @@ leave_groups(Oid relid)
 }
 
 void
+st_refresh_group_of(Oid relid, char **name, char **isolation)
+{
+	Relation	rel = table_open(st_internal_relation("pgt_refresh_groups", false), AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(rel);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple	tuple;
+	bool		isnull;
+
+	*name = *isolation = NULL;
+	while (*name == NULL && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		if (!list_member_oid(group_sources(tuple, desc), relid))
+			continue;
+		*name = TextDatumGetCString(heap_getattr(tuple, GROUP_NAME, desc, &isnull));
+		*isolation = TextDatumGetCString(heap_getattr(tuple, GROUP_ISOLATION, desc, &isnull));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+}
+
+void
 st_gate_forget(Oid relid)
 {
 	delete_row("pgt_source_gates", "pgt_source_gates_pkey", relid);
 	delete_row("pgt_watermarks", "pgt_watermarks_pkey", relid);
-	leave_groups(relid);
+	leave_groups("pgt_watermark_groups", relid);
+	leave_groups("pgt_refresh_groups", relid);
 	CommandCounterIncrement();
 }

@@ -38,4 +38,7 @@ extern char *st_watermark_obstacle(List *sources, Snapshot snapshot);
  */
 extern void st_gate_forget(Oid relid);
 
+/* Name and isolation of the refresh group that a stream table is a member of; NULL: none. */
+extern void st_refresh_group_of(Oid relid, char **name, char **isolation);
+
 #endif							/* ST_CATALOG_GATE_H */

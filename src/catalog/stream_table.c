@@ -33,6 +33,7 @@
 #include "utils/timestamp.h"
 
 #include "catalog/extension.h"
+#include "catalog/gate.h"
 #include "catalog/saved.h"
 #include "catalog/stream_table.h"
 #include "compat.h"
@@ -454,6 +455,8 @@ st_stream_table_options(Oid relid)
 	HeapTuple	tuple = find_row(rel, "idx_pgt_relid", 2, F_OIDEQ, ObjectIdGetDatum(relid));
 	TupleDesc	desc = RelationGetDescr(rel);
 	List	   *result = NIL;
+	char	   *group;
+	char	   *isolation;
 
 	for (int i = 0; HeapTupleIsValid(tuple) && i < lengthof(options); i++)
 		for (int j = 0; j < desc->natts; j++)
@@ -465,6 +468,9 @@ st_stream_table_options(Oid relid)
 					result = lappend(lappend(result, pstrdup(options[i])), value);
 			}
 	table_close(rel, AccessShareLock);
+	st_refresh_group_of(relid, &group, &isolation);
+	if (group)
+		result = lappend(lappend(lappend(lappend(result, "refresh_group"), group), "refresh_group_isolation"), isolation);
 	return result;
 }
 

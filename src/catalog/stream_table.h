@@ -123,7 +123,8 @@ extern Oid	st_relation_owner(Oid relid);
 
 /*
  * What users have given, as columns of pgt_stream_tables: name and value as
- * text in turn; columns that are NULL are left out.
+ * text in turn; columns that are NULL are left out. Its refresh group as well:
+ * refresh_group and refresh_group_isolation.
  */
 extern List *st_stream_table_options(Oid relid);
 

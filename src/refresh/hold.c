@@ -82,6 +82,14 @@ st_hold_find(StStreamTable *table, Snapshot snapshot)
 	return obstacle ? make_hold(table, ST_HOLD_WATERMARK, obstacle) : NULL;
 }
 
+StHold *
+st_hold_with(StStreamTable *table, const StHold *other, const StStreamTable *held)
+{
+	if (other->kind == ST_HOLD_DRAIN)
+		return make_hold(table, ST_HOLD_DRAIN, other->reason);
+	return make_hold(table, ST_HOLD_UNIT, psprintf("blocked by %s.%s", held->schema, held->name));
+}
+
 /* ----- fuses ----- */
 
 static void

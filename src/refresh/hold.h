@@ -19,6 +19,7 @@ typedef enum StHoldKind
 	ST_HOLD_GATE,				/* a source that it reads is gated */
 	ST_HOLD_WATERMARK,			/* its sources do not belong together yet */
 	ST_HOLD_FUSE,				/* too much has changed: to be suspended */
+	ST_HOLD_UNIT,				/* something else that belongs to it is */
 	ST_HOLD_DRAIN				/* nothing is to be refreshed at all */
 } StHoldKind;
 
@@ -43,6 +44,9 @@ extern StHold *st_hold_find(StStreamTable *table, Snapshot snapshot);
  * refreshes in a row that find too many, in this transaction.
  */
 extern StHold *st_hold_fuse(StStreamTable *table, int64 pending, Snapshot snapshot);
+
+/* For a stream table that must not be refreshed without another one, which this holds. */
+extern StHold *st_hold_with(StStreamTable *table, const StHold *other, const StStreamTable *held);
 
 /*
  * Scheduled refreshes hold this lock to the end of their transaction, whoever

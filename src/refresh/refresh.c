@@ -70,7 +70,20 @@ typedef struct GroupMember
 	int			nsources;
 	StSourceDelta *sources;
 	const char *adapted;		/* why its definition was made anew, or NULL */
+	int			unit;			/* refreshed together with those of the same
+								 * number, or not at all; 0: by itself */
+	StHold	   *hold;			/* what keeps it from being refreshed */
 } GroupMember;
+
+/* What to refresh, as its callers ask for it. */
+typedef struct GroupOrder
+{
+	Oid			relid;
+	bool		all;			/* with everything above that is not suspended */
+	List	   *along;			/* else with these, see st_refresh_scheduled */
+	List	   *units;
+	bool		probe;
+} GroupOrder;
 
 /* a stream table whose definition was made anew, and why */
 typedef struct Adapted
@@ -160,27 +173,36 @@ change_identity(StEntry *entry)
 /*
  * The same as st_refresh_nodes() for a scheduler that knows which upstreams are
  * stale and has them by rank: those above them need not be looked at, who may be
- * thousands. What has gone, or was suspended since, is left out.
+ * thousands. What has gone, or was suspended since, is left out; NIL if it has to be
+ * refreshed together with what is left.
  */
 static List *
-nodes_along(StStreamTable *table, List *along)
+nodes_along(StStreamTable *table, const GroupOrder *order, List **units)
 {
 	List	   *nodes = list_make1(table);
 
-	for (int i = list_length(along) - 1; i >= 0; i--)
+	*units = list_make1_int(llast_int(order->units));
+	for (int i = list_length(order->along) - 1; i >= 0; i--)
 	{
-		StStreamTable *upstream = st_stream_table_get(list_nth_oid(along, i));
+		StStreamTable *upstream = st_stream_table_get(list_nth_oid(order->along, i));
+		int			unit = list_nth_int(order->units, i);
+		bool		stopped = upstream == NULL || st_is_suspended(upstream);
 
-		if (upstream && !st_is_suspended(upstream))
-			nodes = lappend(nodes, upstream);
+		if (unit > 0 && stopped && !(upstream && order->probe && st_owner_is_accepted(upstream)))
+			return NIL;
+		if (unit == 0 && stopped)
+			continue;
+		nodes = lappend(nodes, upstream);
+		*units = lappend_int(*units, unit);
 	}
 	return nodes;
 }
 
-/* What is to be refreshed, in the order of locks. */
+/* What is to be refreshed, in the order of locks; NIL as for nodes_along(). */
 static List *
-nodes_of(Oid relid, bool all, List *along)
+nodes_of(const GroupOrder *order, List **units)
 {
+	Oid			relid = order->relid;
 	StStreamTable *table = st_stream_table_get(relid);
 
 	if (table == NULL)
@@ -188,7 +210,7 @@ nodes_of(Oid relid, bool all, List *along)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("stream table not found: \"%s\"",
 						get_rel_name(relid) ? get_rel_name(relid) : psprintf("%u", relid))));
-	return all ? st_refresh_nodes(table) : nodes_along(table, along);
+	return order->all ? st_refresh_nodes(table) : nodes_along(table, order, units);
 }
 
 static void
@@ -207,7 +229,7 @@ add_adapted(List **adapted, Oid relid, const char *reason)
  * other types by that. What they read may be something else afterwards.
  */
 static List *
-adapt(Oid relid, bool all, List *along, List **adapted)
+adapt(const GroupOrder *order, List **units, List **adapted)
 {
 	List	   *nodes;
 	bool		again;
@@ -215,7 +237,7 @@ adapt(Oid relid, bool all, List *along, List **adapted)
 	do
 	{
 		again = false;
-		nodes = nodes_of(relid, all, along);
+		nodes = nodes_of(order, units);
 		for (int i = list_length(nodes) - 1; i >= 0; i--)
 		{
 			const char *reason;
@@ -229,7 +251,7 @@ adapt(Oid relid, bool all, List *along, List **adapted)
 			add_adapted(adapted, at_relation, reason);
 		}
 	} while (again);
-	at_relation = relid;
+	at_relation = order->relid;
 	return nodes;
 }
 
@@ -250,17 +272,21 @@ why_adapted(List *adapted, Oid relid)
  * source is locked before the last node is: st_refresh_nodes says why.
  */
 static bool
-collect(Oid relid, bool all, List *along, List **members)
+collect(const GroupOrder *order, List **members)
 {
+	Oid			relid = order->relid;
 	StStreamTable *table;
 	List	   *nodes;
+	List	   *units = NIL;
 	List	   *copies = NIL;
 	List	   *adapted = NIL;
 	ListCell   *lc;
 
 	at_relation = relid;
 	check_not_being_refreshed(relid);
-	nodes = adapt(relid, all, along, &adapted);
+	nodes = adapt(order, &units, &adapted);
+	if (nodes == NIL)
+		return false;
 	foreach(lc, nodes)
 	{
 		table = lfirst(lc);
@@ -310,13 +336,15 @@ collect(Oid relid, bool all, List *along, List **members)
 		entry->table->fused = table->fused;
 		*members = lappend(*members, make_member(entry));
 		((GroupMember *) llast(*members))->adapted = why_adapted(adapted, entry->relid);
+		if (units)
+			((GroupMember *) llast(*members))->unit = list_nth_int(units, i);
 	}
 
 	/*
 	 * the scheduler comes again rather than wait for a refresh that has one
 	 * of them
 	 */
-	return st_poll_lock(copies, all);
+	return st_poll_lock(copies, order->all);
 }
 
 static Snapshot
@@ -991,6 +1019,58 @@ copy_node_runs(List *nodes)
 	return result;
 }
 
+/*
+ * What keeps members from being refreshed, before any of them is: what belongs
+ * to one that is held, is held as well. By hand all are refreshed whatever holds the scheduler
+ * back.
+ */
+static void
+find_holds(List *members, const char *initiated_by, Snapshot snapshot)
+{
+	ListCell   *lc;
+
+	if (strcmp(initiated_by, "SCHEDULER") != 0)
+		return;
+	foreach(lc, members)
+	{
+		GroupMember *member = lfirst(lc);
+
+		member->hold = st_hold_find(member->entry->table, snapshot);
+	}
+}
+
+/* Let the others of its unit be held by what holds the member. */
+static void
+hold_unit(List *members, GroupMember *held)
+{
+	ListCell   *lc;
+
+	foreach(lc, members)
+	{
+		GroupMember *member = lfirst(lc);
+
+		if (member->unit == held->unit && member->unit > 0 && member->hold == NULL)
+			member->hold = st_hold_with(member->entry->table, held->hold, held->entry->table);
+	}
+}
+
+/* Nothing is refreshed, because of what was found too late: only what is held is told. */
+static void
+undo_group(List *members, StRefreshOutcome *outcome)
+{
+	ListCell   *lc;
+
+	note_held(outcome);
+	outcome->undo = true;
+	foreach(lc, members)
+	{
+		GroupMember *member = lfirst(lc);
+
+		if (member->hold)
+			outcome->nodes = lappend(outcome->nodes, make_node_run(member, member->hold, outcome, 0));
+	}
+}
+
 static void
 run_group(List *members, const char *initiated_by, bool full, StRefreshOutcome *outcome)
 {
@@ -1010,32 +1090,40 @@ run_group(List *members, const char *initiated_by, bool full, StRefreshOutcome *
 	ST_STOP_POINT("snapshot taken");
 	foreach(lc, members)
 		check_snapshot_age(lfirst(lc), snapshot);
+	find_holds(members, initiated_by, snapshot);
+	foreach(lc, members)
+		if (((GroupMember *) lfirst(lc))->hold)
+			hold_unit(members, lfirst(lc));
 	foreach(lc, members)
 	{
 		GroupMember *member = lfirst(lc);
 		bool		last = lnext(members, lc) == NULL;
-		StHold	   *hold = NULL;
+		bool		held_before = member->hold != NULL;
 		instr_time	start;
 
 		INSTR_TIME_SET_CURRENT(start);
 		at_relation = member->entry->relid;
 		st_progress_member(at_relation, list_length(nodes));
-		/* by hand it is refreshed whatever holds the scheduler back */
-		if (strcmp(initiated_by, "SCHEDULER") == 0)
-			hold = st_hold_find(member->entry->table, snapshot);
-		if (hold)
+		if (member->hold)
 			note_held(outcome);
 		else
 		{
 			PushCopiedSnapshot(snapshot);
 			if (!ST_FAULT("C6"))
 				UpdateActiveSnapshotCommandId();
-			run_member(member, initiated_by, full && last, GetActiveSnapshot(), outcome, &hold);
+			run_member(member, initiated_by, full && last, GetActiveSnapshot(), outcome, &member->hold);
 			end_sources(member);
 			PopActiveSnapshot();
 			CommandCounterIncrement();
 		}
-		nodes = lappend(nodes, make_node_run(member, hold, outcome, st_elapsed_ms(start)));
+		if (member->hold && !held_before && member->unit > 0)
+		{
+			hold_unit(members, member);
+			UnregisterSnapshot(snapshot);
+			undo_group(members, outcome);
+			return;
+		}
+		nodes = lappend(nodes, make_node_run(member, member->hold, outcome, st_elapsed_ms(start)));
 		ST_STOP_POINT("node done");
 	}
 	outcome->nodes = nodes;
@@ -1086,7 +1174,7 @@ run_known_group(List *members, const char *initiated_by, bool full, StRefreshOut
 }
 
 static bool
-refresh(Oid relid, bool all, List *along, const char *initiated_by, bool full, StRefreshOutcome *outcome)
+refresh(const GroupOrder *order, const char *initiated_by, bool full, StRefreshOutcome *outcome)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle group",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -1097,7 +1185,7 @@ refresh(Oid relid, bool all, List *along, const char *initiated_by, bool full, S
 	st_entries_hold();
 	PG_TRY();
 	{
-		done = collect(relid, all, along, &members);
+		done = collect(order, &members);
 		if (done)
 		{
 			StRefreshOutcome result;
@@ -1124,13 +1212,17 @@ refresh(Oid relid, bool all, List *along, const char *initiated_by, bool full, S
 bool
 st_refresh(Oid relid, const char *initiated_by, bool full, StRefreshOutcome *outcome)
 {
-	return refresh(relid, true, NIL, initiated_by, full, outcome);
+	GroupOrder	order = {.relid = relid,.all = true};
+
+	return refresh(&order, initiated_by, full, outcome);
 }
 
 bool
-st_refresh_scheduled(Oid relid, List *along, StRefreshOutcome *outcome)
+st_refresh_scheduled(Oid relid, List *along, List *units, bool probe, StRefreshOutcome *outcome)
 {
-	return refresh(relid, false, along, "SCHEDULER", false, outcome);
+	GroupOrder	order = {relid, false, along, units, probe};
+
+	return refresh(&order, "SCHEDULER", false, outcome);
 }
 
 void

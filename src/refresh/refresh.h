@@ -39,6 +39,9 @@ typedef struct StRefreshOutcome
 	bool		read_spent;		/* it took longer */
 	StringInfo	steps;			/* a line per step, for the log; NULL: not
 								 * wanted */
+	bool		undo;			/* one that is refreshed together with others
+								 * was found to be held after some of them: the
+								 * caller rolls back */
 	List	   *nodes;			/* of StNodeRun, of all that the group has;
 								 * st_refresh_scheduled only */
 } StRefreshOutcome;
@@ -161,9 +164,12 @@ extern bool st_refresh(Oid relid, const char *initiated_by, bool full, StRefresh
 /*
  * The same for the scheduler, which knows what is stale: of the stream tables
  * above it only those of "along" are refreshed, by rank and then by pgt_id,
- * greatest first; others are read as they are.
+ * greatest first; others are read as they are. "units" has a number for each of
+ * them, and one more for relid: those that have the same, but for 0, are
+ * refreshed together, of which one may have been suspended by its own error if "probe"
+ * is set, or not at all.
  */
-extern bool st_refresh_scheduled(Oid relid, List *along, StRefreshOutcome *outcome);
+extern bool st_refresh_scheduled(Oid relid, List *along, List *units, bool probe, StRefreshOutcome *outcome);
 
 /* The stream table that the last call of st_refresh() was at when it raised. */
 extern Oid	st_refresh_failed_relation(void);

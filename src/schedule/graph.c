@@ -16,6 +16,14 @@
 #include "miscadmin.h"
 
 #include "schedule/graph.h"
+#include "schedule/unit.h"
+#include "util/fault.h"
+
+/* of what can also be refreshed one after another: a transaction has room for so many (rule C12) */
+#define MOST_TOGETHER 60
+
+/* and if all of it is expected to take so many milliseconds, it is */
+#define LONGEST_TOGETHER 50.0
 
 /* where a walk is: a node, and how many of its upstreams it has seen */
 typedef struct Step
@@ -35,13 +43,36 @@ st_graph_begin_round(void)
 
 /*
  * Is it refreshed along with those that read it? One that is suspended or held is
- * read as it is; where nothing is pending, nothing above is, but for what follows
- * the clock.
+ * read as it is, and so is all that would have to be refreshed with it; where nothing is
+ * pending, nothing above is, but for what follows the clock.
  */
 static bool
 goes_along(const StScheduled *node)
 {
-	return node->runnable && !node->held && (node->pending || node->clocked);
+	ListCell   *lc;
+
+	if (node->unit == NULL)
+		return node->runnable && !node->held && (node->pending || node->clocked);
+	if (st_unit_obstacle(node->unit))
+		return false;
+	foreach(lc, node->unit->members)
+	{
+		StScheduled *member = lfirst(lc);
+
+		if (member->pending || member->clocked)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * After a cut the part above is refreshed by itself, and then not again: commits
+ * that go on would keep what is below waiting for ever.
+ */
+static bool
+was_refreshed_since(const StScheduled *node, int64 cut)
+{
+	return cut > 0 && node->last_start >= cut;
 }
 
 static int
@@ -55,7 +86,31 @@ by_rank(const ListCell *a, const ListCell *b)
 	return x->pgt_id > y->pgt_id ? -1 : 1;
 }
 
-/* Pending ones above a node, each after those above it; false if one above is being refreshed. */
+/* By units, each after those that it reads from. */
+static int
+by_order(const ListCell *a, const ListCell *b)
+{
+	const StScheduled *x = lfirst(a);
+	const StScheduled *y = lfirst(b);
+
+	if (x->order != y->order)
+		return x->order < y->order ? -1 : 1;
+	return by_rank(a, b);
+}
+
+static StScheduled *
+nth_neighbour(const StScheduled *node, int n)
+{
+	int			nupstream = list_length(node->upstream);
+
+	if (n < nupstream)
+		return list_nth(node->upstream, n);
+	if (node->unit && n - nupstream < list_length(node->unit->members))
+		return list_nth(node->unit->members, n - nupstream);
+	return NULL;
+}
+
+/* What "top" is refreshed with; false if one of them cannot be now. */
 static bool
 walk_up(StScheduled *top, List **stale)
 {
@@ -65,25 +120,37 @@ walk_up(StScheduled *top, List **stale)
 	bool		free = true;
 
 	walk++;
+	top->visited = walk;
 	steps[0].node = top;
 	steps[0].seen = 0;
 	while (depth >= 0 && free)
 	{
 		Step	   *step = &steps[depth];
-		StScheduled *upstream;
+		StScheduled *node = step->node;
+		StScheduled *upstream = nth_neighbour(node, step->seen++);
+		bool		same;
 
 		CHECK_FOR_INTERRUPTS();
-		if (step->seen == list_length(step->node->upstream))
+		if (upstream == NULL)
 		{
 			if (depth > 0)
-				*stale = lappend(*stale, step->node);
+				*stale = lappend(*stale, node);
 			depth--;
 			continue;
 		}
-		upstream = list_nth(step->node->upstream, step->seen++);
-		if (upstream->running || (upstream->blocked == this_round && goes_along(upstream)))
+		same = node->unit && node->unit == upstream->unit;
+		if (upstream->visited == walk)
+			continue;
+		if (upstream->running)
 			free = false;
-		else if (goes_along(upstream) && upstream->visited != walk)
+		else if (!same && (!goes_along(upstream) || was_refreshed_since(upstream, top->cut)))
+			continue;
+		/* with 'none' a node runs over what a failed upstream holds */
+		else if (!same && !node->atomic && upstream->failures > 0 && upstream->not_before > st_now())
+			continue;
+		else if (upstream->blocked == this_round || upstream->not_before > st_now())
+			free = false;
+		else
 		{
 			upstream->visited = walk;
 			if (++depth == room)
@@ -99,19 +166,59 @@ walk_up(StScheduled *top, List **stale)
 	return free;
 }
 
-bool
-st_graph_collect(StScheduled **node, int most, List **stale)
+/*
+ * How many of these, in their order, can be refreshed before "top" by themselves,
+ * so that no unit is cut in two; 0: all go with it.
+ */
+static int
+find_cut(const StScheduled *top, List *stale)
 {
-	*stale = NIL;
-	if (!walk_up(*node, stale))
-		return false;
-	/* the first ones first, by themselves */
-	if (list_length(*stale) > most)
+	double		took = top->took;
+	double		so_far = 0;
+	int			last = 0;
+	ListCell   *lc;
+
+	foreach(lc, stale)
+		took += ((StScheduled *) lfirst(lc))->took;
+	if ((list_length(stale) <= MOST_TOGETHER && took <= LONGEST_TOGETHER) || ST_FAULT("K8"))
+		return 0;
+	foreach(lc, stale)
 	{
-		*node = list_nth(*stale, most);
-		*stale = NIL;
-		(void) walk_up(*node, stale);
+		StScheduled *node = lfirst(lc);
+		StScheduled *next = lnext(stale, lc) ? lfirst(lnext(stale, lc)) : NULL;
+		int			count = foreach_current_index(lc) + 1;
+
+		/* from here on they are what "top" is never without */
+		if (node->order == top->order)
+			break;
+		so_far += node->took;
+		if (last > 0 && (count > MOST_TOGETHER || so_far > LONGEST_TOGETHER))
+			break;
+		if (next == NULL || next->order != node->order)
+			last = count;
 	}
-	list_sort(*stale, by_rank);
+	return last;
+}
+
+bool
+st_graph_collect(StScheduled **node, List **along)
+{
+	int			cut;
+
+	*along = NIL;
+	if (!walk_up(*node, along))
+		return false;
+	list_sort(*along, by_order);
+	cut = find_cut(*node, *along);
+	if (cut > 0)
+	{
+		if ((*node)->cut == 0)
+			(*node)->cut = st_now();
+		*node = list_nth(*along, cut - 1);
+		*along = NIL;
+		if (!walk_up(*node, along))
+			return false;
+	}
+	list_sort(*along, by_rank);
 	return true;
 }

@@ -17,10 +17,12 @@
 extern void st_graph_begin_round(void);
 
 /*
- * The pending stream tables above *node, in the order of their ranks, "most" of
- * them at the most: *node becomes the one that can be refreshed with these, if
- * there are more. Returns false if one of all that are above is being refreshed.
+ * What is refreshed along with *node, by rank: the other members of its unit
+ * and the pending stream tables above them, with all of their units. If they are
+ * more than a transaction has room for, or are expected to take long, *node
+ * becomes one above it that is refreshed before it. Returns false if one of them
+ * is being refreshed, or waits after a failure.
  */
-extern bool st_graph_collect(StScheduled **node, int most, List **stale);
+extern bool st_graph_collect(StScheduled **node, List **along);
 
 #endif							/* ST_SCHEDULE_GRAPH_H */

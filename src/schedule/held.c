@@ -18,6 +18,7 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -138,6 +139,20 @@ st_held_record(StScheduled *node, const StJobNode *run, uint64 generation)
 	st_held_forget(node);
 	node->hold_reason = MemoryContextStrdup(GetMemoryChunkContext(node), run->reason);
 	try_record(node, run);
+}
+
+void
+st_held_note_blocked(StScheduled *node, const StScheduled *obstacle)
+{
+	StJobNode	run = {.hold = ST_HOLD_UNIT};
+
+	snprintf(run.reason, sizeof(run.reason), "blocked by %s.%s", obstacle->schema, obstacle->name);
+	run.reason[pg_mbcliplen(run.reason, strlen(run.reason), sizeof(run.reason) - 1)] = '\0';
+	if (node->hold_reason && strcmp(node->hold_reason, run.reason) == 0)
+		return;
+	st_held_forget(node);
+	node->hold_reason = MemoryContextStrdup(GetMemoryChunkContext(node), run.reason);
+	try_record(node, &run);
 }
 
 void

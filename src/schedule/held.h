@@ -25,6 +25,9 @@ extern const StJobNode *st_job_node(const StJobResult *result, Oid relid);
  */
 extern void st_held_record(StScheduled *node, const StJobNode *run, uint64 generation);
 
+/* Another one of its unit keeps it from being refreshed: into the history, if it is news. Likewise. */
+extern void st_held_note_blocked(StScheduled *node, const StScheduled *obstacle);
+
 /* It was refreshed. */
 extern void st_held_forget(StScheduled *node);
 

@@ -31,6 +31,7 @@
 #include "catalog/stream_table.h"
 #include "guc.h"
 #include "schedule/node.h"
+#include "schedule/unit.h"
 #include "store/store.h"
 #include "store/wake.h"
 #include "util/fault.h"
@@ -121,6 +122,8 @@ read_node(int row)
 	node->blown = bool_column(row, 17);
 	value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 18, &isnull);
 	node->blown_since = isnull ? 0 : st_now() - DatumGetInt64(value);
+	node->atomic = bool_column(row, 19);
+	node->slowest = bool_column(row, 20);
 	node->frozen = st_guc_tiered_scheduling && strcmp(tier, "frozen") == 0;
 	node->pending = true;
 	node->stretch = 1;
@@ -150,6 +153,8 @@ keep_state(StScheduled *node, StScheduled *old)
 	node->told_stale = old->told_stale;
 	node->told_slow = old->told_slow;
 	node->due_since = old->due_since;
+	node->took = old->took;
+	node->cut = old->cut;
 	/* what holds it may be gone: the next refresh tells (rule K10) */
 	node->hold_reason = old->hold_reason ? pstrdup(old->hold_reason) : NULL;
 	if (revived)
@@ -198,6 +203,21 @@ make_map(const char *name, Size entry_size)
 	return hash_create(name, 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
+/* The position of a source among all. */
+static int
+source_position(Oid relid, HTAB *positions, List **sources)
+{
+	bool		found;
+	SourcePosition *position = hash_search(positions, &relid, HASH_ENTER, &found);
+
+	if (!found)
+	{
+		position->position = list_length(*sources);
+		*sources = lappend_oid(*sources, relid);
+	}
+	return position->position;
+}
+
 /* Note what a node reads: its sources, and those that are nodes. */
 static void
 link_node(StScheduled *node, HTAB *by_relation, HTAB *positions, List **sources)
@@ -208,17 +228,12 @@ link_node(StScheduled *node, HTAB *by_relation, HTAB *positions, List **sources)
 	{
 		Oid			relid = lfirst_oid(lc);
 		NodeByRelation *upstream = hash_search(by_relation, &relid, HASH_FIND, NULL);
-		bool		found;
-		SourcePosition *position = hash_search(positions, &relid, HASH_ENTER, &found);
+		int			position = source_position(relid, positions, sources);
 
-		if (!found)
-		{
-			position->position = list_length(*sources);
-			*sources = lappend_oid(*sources, relid);
-		}
-		node->sources = bms_add_member(node->sources, position->position);
+		node->sources = bms_add_member(node->sources, position);
 		if (upstream == NULL)
 			continue;
+		upstream->node->position = position;
 		node->upstream = lappend(node->upstream, upstream->node);
 		upstream->node->readers = lappend(upstream->node->readers, node);
 		node->unranked++;
@@ -283,6 +298,33 @@ calculate_intervals(StSchedule *schedule)
 	}
 }
 
+/* The refresh groups, as lists of those of their members that are there; switches to the context. */
+static List *
+read_groups(HTAB *by_relation, MemoryContext context)
+{
+	List	   *groups = NIL;
+	uint64		count = st_catalog_execute("SELECT member_oids FROM pgtrickle.pgt_refresh_groups", 0, NULL, NULL, NULL);
+
+	/* a statement leaves SPI's */
+	MemoryContextSwitchTo(context);
+	for (uint64 row = 0; row < count; row++)
+	{
+		List	   *members = NIL;
+		ListCell   *lc;
+
+		foreach(lc, oid_list_column(row, 1))
+		{
+			Oid			relid = lfirst_oid(lc);
+			NodeByRelation *entry = hash_search(by_relation, &relid, HASH_FIND, NULL);
+
+			if (entry)
+				members = lappend(members, entry->node);
+		}
+		groups = lappend(groups, members);
+	}
+	return groups;
+}
+
 StSchedule *
 st_schedule_read(StSchedule *old)
 {
@@ -305,7 +347,8 @@ st_schedule_read(StSchedule *old)
 							   " (SELECT pg_catalog.array_agg(d.source_relid) FROM pgtrickle.pgt_dependencies AS d"
 							   "   WHERE d.pgt_id = t.pgt_id AND d.source_type <> 'VIEW'),"
 							   " i.paused_at IS NOT NULL, t.freshness_deadline_ms, i.copies <> '{}', i.clock IS NOT NULL,"
-							   " t.fuse_state = 'blown', (1000000 * extract(epoch FROM clock_timestamp() - t.blown_at))::bigint"
+							   " t.fuse_state = 'blown', (1000000 * extract(epoch FROM clock_timestamp() - t.blown_at))::bigint,"
+							   " t.diamond_consistency = 'atomic', t.diamond_schedule_policy = 'slowest'"
 							   " FROM pgtrickle.pgt_stream_tables AS t JOIN pgtrickle.stream_table_internals AS i USING (pgt_id)",
 							   0, NULL, NULL, NULL);
 	ST_STOP_POINT("scheduler has read");
@@ -333,6 +376,7 @@ st_schedule_read(StSchedule *old)
 	}
 	list_sort(schedule->nodes, compare_ranks);
 	calculate_intervals(schedule);
+	st_units_find(schedule, read_groups(by_relation, context));
 	schedule->generations = palloc0(sizeof(char *) * Max(list_length(schedule->sources), 1));
 	if (old)
 	{
@@ -393,13 +437,11 @@ mark_readers(StSchedule *schedule, Bitmapset *sources)
 }
 
 void
-st_schedule_collect(StSchedule *schedule)
+st_schedule_mark_touched(StSchedule *schedule)
 {
 	Bitmapset  *touched = NULL;
 	ListCell   *lc;
 
-	if (!st_wake_collect())
-		return;
 	foreach(lc, schedule->sources)
 		if (st_wake_was_touched(lfirst_oid(lc)))
 			touched = bms_add_member(touched, foreach_current_index(lc));
@@ -518,6 +560,24 @@ due_by_time(StScheduled *node)
 	return Max(due_by_interval(node), node->last_start + USECS_PER_SEC);
 }
 
+/* If something has changed and nothing else stands in its way. */
+static int64
+due_by_schedule(StScheduled *node)
+{
+	if (node->timing.kind == ST_TIMING_CRON)
+		return due_by_cron(node);
+	/* rule K16: a spacing, not a delay */
+	if (st_scheduled_follows_commits(node))
+		return node->last_end + Max(st_guc_wake_debounce_ms * INT64CONST(1000), node->last_end - node->last_start);
+	return due_by_interval(node);
+}
+
+int64
+st_scheduled_due_pending(StScheduled *node)
+{
+	return Max(due_by_schedule(node), node->not_before);
+}
+
 int64
 st_scheduled_due(StScheduled *node)
 {
@@ -547,10 +607,7 @@ st_scheduled_due(StScheduled *node)
 	}
 	else if (told_by_commits(node) && !node->pending)
 		due = due_by_time(node);
-	else if (st_scheduled_follows_commits(node))
-		/* rule K16: a spacing, not a delay */
-		due = node->last_end + Max(st_guc_wake_debounce_ms * INT64CONST(1000), node->last_end - node->last_start);
 	else
-		due = due_by_interval(node);
+		due = due_by_schedule(node);
 	return Max(due, node->not_before);
 }

@@ -49,6 +49,13 @@ typedef struct StScheduled
 	uint64		blocked;		/* in the round of this number: something above it is refreshed */
 	Bitmapset  *sources;		/* positions in StSchedule.sources, of what all of its upstreams read too */
 	int			rank;			/* greater than that of any upstream */
+	bool		atomic;			/* a diamond that ends here is refreshed as a whole */
+	bool		slowest;		/* and when all of it is due */
+	bool		joint;			/* one does */
+	int			position;		/* in StSchedule.sources */
+	int			number;			/* while units are looked for */
+	int			order;			/* of its unit: greater than that of any it reads from */
+	struct StUnit *unit;		/* what it is refreshed together with; NULL: nothing */
 
 	/* kept when the catalog is read again */
 	bool		pending;		/* something may have changed since its last refresh began */
@@ -76,6 +83,8 @@ typedef struct StScheduled
 	bool		told_slow;
 	bool		held;			/* until the graph's generation changes */
 	char	   *hold_reason;	/* as recorded; NULL: it was refreshed since */
+	double		took;			/* milliseconds of its last refresh that did something */
+	int64		cut;			/* since then it waits for others that are refreshed before it; 0: it does not */
 } StScheduled;
 
 typedef struct StSchedule
@@ -103,8 +112,8 @@ extern int64 st_now(void);
  */
 extern StSchedule *st_schedule_read(StSchedule *old);
 
-/* Mark what the commits since the last call may have changed. */
-extern void st_schedule_collect(StSchedule *schedule);
+/* Mark what the commits may have changed that st_wake_collect() has found last. */
+extern void st_schedule_mark_touched(StSchedule *schedule);
 extern void st_schedule_mark_all(StSchedule *schedule);
 
 /*
@@ -116,6 +125,9 @@ extern void st_schedule_check_sources(StSchedule *schedule);
 
 /* When the node is to be refreshed; ST_NEVER: when a commit says so. */
 extern int64 st_scheduled_due(StScheduled *node);
+
+/* The same as if something had changed. */
+extern int64 st_scheduled_due_pending(StScheduled *node);
 
 /* Does a commit make it due at once? */
 extern bool st_scheduled_follows_commits(StScheduled *node);

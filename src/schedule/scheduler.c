@@ -55,6 +55,7 @@
 #include "schedule/internal.h"
 #include "schedule/node.h"
 #include "schedule/probation.h"
+#include "schedule/unit.h"
 #include "schedule/watch.h"
 #include "schedule/worker.h"
 #include "store/store.h"
@@ -66,6 +67,9 @@
 
 /* what no commit tells of is looked at so often */
 #define HOUSEKEEPING_INTERVAL (1 * USECS_PER_SEC)
+
+/* who has waited for a worker for so long comes before all others */
+#define LONG_WAIT (1 * USECS_PER_SEC)
 
 /* a large catalog is not read anew more often */
 #define RELOAD_INTERVAL (1 * USECS_PER_SEC)
@@ -212,6 +216,7 @@ note_done(StScheduled *node, int64 start)
 	node->last_end = st_now();
 	node->last_fire = GetCurrentTimestamp();
 	node->cancels = 0;
+	node->cut = 0;
 	st_failure_forget(node);
 	st_held_forget(node);
 }
@@ -259,8 +264,8 @@ fail(StSchedule *schedule, StScheduled *node, const StJobResult *error)
 	if (culprit == node)
 		return;
 	culprit->pending = true;
-	/* what reads it waits with it, or goes on without it once it is stopped */
-	node->not_before = culprit->runnable ? culprit->not_before : 0;
+	/* what reads it waits with it, or goes on without it once it is stopped, or at once */
+	node->not_before = culprit->runnable && (node->atomic || node->unit) ? culprit->not_before : 0;
 }
 
 /* The job has ended well; false: it has left the node as it is, for a reason. */
@@ -272,6 +277,8 @@ settle(StScheduled *node, int64 start, uint64 generation, const StJobResult *res
 	if (run == NULL || run->hold == ST_HOLD_NONE)
 	{
 		note_done(node, start);
+		if (run && strcmp(run->action, "NO_DATA") != 0)
+			node->took = run->ms;
 		if (run)
 			st_watch_refreshed(node, run);
 		return true;
@@ -283,6 +290,18 @@ settle(StScheduled *node, int64 start, uint64 generation, const StJobResult *res
 	return false;
 }
 
+/* Of a job that has undone everything: only what holds its unit, and that, is settled. */
+static void
+settle_undone(StScheduled *node, int64 start, uint64 generation, const StJobResult *result)
+{
+	const StJobNode *run = st_job_node(result, node->relid);
+
+	if (run && run->hold != ST_HOLD_NONE)
+		(void) settle(node, start, generation, result);
+	else
+		note_undone(node);
+}
+
 /* The end of a refresh, for those that it has taken along. */
 static void
 finish_along(List *along, int64 start, uint64 generation, const StJobResult *result)
@@ -291,7 +310,9 @@ finish_along(List *along, int64 start, uint64 generation, const StJobResult *res
 
 	foreach(lc, along)
 	{
-		if (result->done)
+		if (result->undone)
+			settle_undone(lfirst(lc), start, generation, result);
+		else if (result->done)
 			(void) settle(lfirst(lc), start, generation, result);
 		else
 			note_undone(lfirst(lc));
@@ -302,6 +323,11 @@ finish_along(List *along, int64 start, uint64 generation, const StJobResult *res
 static void
 finish(StSchedule *schedule, StScheduled *node, int64 start, uint64 generation, const StJobResult *result)
 {
+	if (result->undone)
+	{
+		settle_undone(node, start, generation, result);
+		return;
+	}
 	if (result->done)
 	{
 		if (settle(node, start, generation, result))
@@ -352,34 +378,49 @@ collect_results(StSchedule *schedule)
 	}
 }
 
+/* The number of a node's unit in a job. */
+static int
+unit_number(const StScheduled *node)
+{
+	return node->unit ? node->order + 1 : 0;
+}
+
 /* Refresh a node in a worker, or here if there can be none. False: not now. */
 static bool
 refresh(StSchedule *schedule, StScheduled *node)
 {
 	List	   *stale = NIL;
-	List	   *along = NIL;
+	StJobOrder	order = {0};
 	int64		start = st_now();
 	uint64		generation = st_wake_generation();
 	int			worker;
 	ListCell   *lc;
 
-	/* a transaction has room for so many only (rules C12, K8) */
-	if (node->running || !st_graph_collect(&node, ST_JOB_ALONG, &stale))
+	StaticAssertStmt(ST_JOB_ALONG >= ST_UNIT_MEMBERS + 60, "a unit with what goes along does not fit into a job");
+	if (node->running || !st_graph_collect(&node, &stale))
 		return false;
 	if (st_now() < probation_until && is_busy())
 		return false;
 	foreach(lc, stale)
-		along = lappend_oid(along, ((StScheduled *) lfirst(lc))->relid);
+	{
+		StScheduled *upstream = lfirst(lc);
+
+		order.along = lappend_oid(order.along, upstream->relid);
+		order.units = lappend_int(order.units, unit_number(upstream));
+	}
+	order.relid = node->relid;
+	order.units = lappend_int(order.units, unit_number(node));
+	order.probe = node->unit && st_unit_obstacle(node->unit);
 	if (st_now() < probation_until)
 	{
 		MemoryContext context = MemoryContextSwitchTo(TopMemoryContext);
 
-		announced = lappend_oid(list_copy(along), node->relid);
+		announced = lappend_oid(list_copy(order.along), node->relid);
 		MemoryContextSwitchTo(context);
 		st_probation_announce(announced);
 	}
-	worker = st_workers_dispatch(node->relid, along, node->worker,
-								  node->due_since ? node->due_since : GetCurrentTimestamp(), node->failures + 1);
+	worker = st_workers_dispatch(&order, node->worker,
+								 node->due_since ? node->due_since : GetCurrentTimestamp(), node->failures + 1);
 	if (worker == -1)
 	{
 		revoke_announcement();
@@ -397,7 +438,7 @@ refresh(StSchedule *schedule, StScheduled *node)
 		job->generation = generation;
 		job->cancelled = false;
 		job->nalong = 0;
-		foreach(lc, along)
+		foreach(lc, order.along)
 			job->along[job->nalong++] = lfirst_oid(lc);
 	}
 	else
@@ -406,7 +447,7 @@ refresh(StSchedule *schedule, StScheduled *node)
 
 		pqsignal(SIGTERM, die);
 		pqsignal(SIGINT, StatementCancelHandler);
-		st_job_run(node->relid, along, &result);
+		st_job_run(&order, &result);
 		revoke_announcement();
 		pqsignal(SIGINT, handle_cancel);
 		pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
@@ -637,29 +678,100 @@ publish_waiting(StSchedule *schedule)
 	published = nodes != NIL;
 }
 
-/* Refresh what is due, furthest from the sources first: what it needs goes with it. */
-static bool
-run_due(StSchedule *schedule, MemoryContext context)
+/* Those that are due, and wait for another one of their unit that is stopped: say so. */
+static void
+note_blocked(const StUnit *unit)
 {
-	bool		ran = false;
+	StScheduled *obstacle = st_unit_obstacle(unit);
+	ListCell   *lc;
 
-	st_graph_begin_round();
-	for (int i = list_length(schedule->nodes) - 1; i >= 0; i--)
+	/* what is held was found by a refresh, and written down */
+	if (obstacle == NULL || obstacle->held)
+		return;
+	foreach(lc, unit->members)
 	{
-		StScheduled *node = list_nth(schedule->nodes, i);
+		StScheduled *member = lfirst(lc);
 
-		CHECK_FOR_INTERRUPTS();
-		if (node->running || st_scheduled_due(node) > st_now())
+		if (member->runnable && member->pending && !member->running && st_scheduled_due(member) <= st_now())
+			st_held_note_blocked(member, obstacle);
+	}
+}
+
+/* When a round began: that who waits for long is in one order throughout. */
+static TimestampTz round_time;
+
+/*
+ * Furthest from the sources first: what it needs goes with it. But where there is
+ * more to do than workers can, those that have waited for long come before all
+ * others, or some would wait for ever.
+ */
+static int
+by_turn(const ListCell *a, const ListCell *b)
+{
+	const StScheduled *x = lfirst(a);
+	const StScheduled *y = lfirst(b);
+	bool		x_long = round_time - x->due_since > LONG_WAIT && !ST_FAULT("K16");
+	bool		y_long = round_time - y->due_since > LONG_WAIT && !ST_FAULT("K16");
+
+	if (x_long != y_long)
+		return x_long ? -1 : 1;
+	if (x_long && x->due_since != y->due_since)
+		return x->due_since < y->due_since ? -1 : 1;
+	if (x->rank != y->rank)
+		return x->rank > y->rank ? -1 : 1;
+	return x->pgt_id > y->pgt_id ? -1 : 1;
+}
+
+/* Those that are due and not at work, in the order of their turns. */
+static List *
+find_due(StSchedule *schedule)
+{
+	List	   *due = NIL;
+	ListCell   *lc;
+
+	round_time = GetCurrentTimestamp();
+	foreach(lc, schedule->nodes)
+	{
+		StScheduled *node = lfirst(lc);
+
+		if (node->running || st_unit_due(node) > st_now())
 		{
+			if (node->unit && st_unit_is_leader(node))
+				note_blocked(node->unit);
 			node->due_since = 0;
 			continue;
 		}
 		if (node->due_since == 0)
-			node->due_since = GetCurrentTimestamp();
+			node->due_since = round_time;
+		due = lappend(due, node);
+	}
+	list_sort(due, by_turn);
+	return due;
+}
+
+static bool
+run_due(StSchedule *schedule, MemoryContext context)
+{
+	bool		ran = false;
+	MemoryContext one = AllocSetContextCreate(context, "pg_trickle refresh", ALLOCSET_DEFAULT_SIZES);
+	ListCell   *lc;
+
+	st_graph_begin_round();
+	foreach(lc, find_due(schedule))
+	{
+		StScheduled *node = lfirst(lc);
+
+		CHECK_FOR_INTERRUPTS();
+		/* it may have gone with one before it in this round */
+		if (node->running || st_unit_due(node) > st_now())
+			continue;
+		MemoryContextSwitchTo(one);
 		ran |= refresh(schedule, node);
-		MemoryContextReset(context);
+		MemoryContextSwitchTo(context);
+		MemoryContextReset(one);
 	}
 	publish_waiting(schedule);
+	MemoryContextDelete(one);
 	return ran;
 }
 
@@ -676,7 +788,7 @@ prepare_sleep(StSchedule *schedule)
 	foreach(lc, schedule->nodes)
 	{
 		StScheduled *node = lfirst(lc);
-		int64		due = st_scheduled_due(node);
+		int64		due = st_unit_due(node);
 
 		/* what is due now waits for a worker, which tells when it is free */
 		if (!node->running && due > now)
@@ -702,6 +814,7 @@ run_loop(StSchedule *schedule)
 	{
 		int64		wake;
 		bool		is_old;
+		bool		touched;
 
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
@@ -721,6 +834,13 @@ run_loop(StSchedule *schedule)
 				return true;
 			kept = st_now();
 		}
+
+		/*
+		 * who changes the graph and then a source finds it changed: the
+		 * commits are taken before the graph is looked at, and sought in the
+		 * graph that is read then
+		 */
+		touched = st_wake_collect();
 		if ((catalog_changed || st_wake_generation() != schedule->generation) && may_reload(schedule, read))
 		{
 			int64		start = st_now();
@@ -731,7 +851,8 @@ run_loop(StSchedule *schedule)
 			read = st_now();
 			reload_interval = Max((read - start) * ST_LEISURE, RELOAD_INTERVAL);
 		}
-		st_schedule_collect(schedule);
+		if (touched)
+			st_schedule_mark_touched(schedule);
 		collect_results(schedule);
 		if (st_guc_enabled && run_due(schedule, context))
 			continue;

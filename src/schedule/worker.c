@@ -66,8 +66,10 @@ typedef struct Job
 	pg_atomic_uint32 worker;	/* process number + 1; 0: not there yet */
 	int			pid;
 	Oid			relid;
+	bool		probe;
 	int			nalong;
 	Oid			along[ST_JOB_ALONG];
+	int			units[ST_JOB_ALONG + 1];
 	int			attempt;
 	TimestampTz enqueued;
 	TimestampTz started;		/* 0: not yet */
@@ -162,7 +164,7 @@ keep_nodes(List *nodes, StJobResult *result)
 }
 
 void
-st_job_run(Oid relid, List *along, StJobResult *result)
+st_job_run(const StJobOrder *order, StJobResult *result)
 {
 	MemoryContext context = CurrentMemoryContext;
 	StRefreshOutcome outcome;
@@ -177,13 +179,19 @@ st_job_run(Oid relid, List *along, StJobResult *result)
 		SetCurrentStatementStartTimestamp();
 		StartTransactionCommand();
 		PushActiveSnapshot(GetTransactionSnapshot());
-		report_activity(relid);
+		report_activity(order->relid);
 		/* who drains is waiting, or has just written so: what is there to do is tried again */
-		result->done = st_drain_share() && st_refresh_scheduled(relid, along, &outcome);
+		result->done = st_drain_share() && st_refresh_scheduled(order->relid, order->along, order->units, order->probe, &outcome);
 		if (result->done)
 			keep_nodes(outcome.nodes, result);
-		PopActiveSnapshot();
-		CommitTransactionCommand();
+		result->undone = result->done && outcome.undo;
+		if (result->undone)
+			AbortCurrentTransaction();
+		else
+		{
+			PopActiveSnapshot();
+			CommitTransactionCommand();
+		}
 	}
 	PG_CATCH();
 	{
@@ -198,7 +206,7 @@ st_job_run(Oid relid, List *along, StJobResult *result)
 		result->sqlstate = error->sqlerrcode;
 		result->culprit = st_refresh_failed_relation();
 		st_shared_text(result->message, error->message, sizeof(result->message));
-		errcontext("scheduled refresh of stream table with OID %u", relid);
+		errcontext("scheduled refresh of stream table with OID %u", order->relid);
 		EmitErrorReport();
 		FlushErrorState();
 		AbortCurrentTransaction();
@@ -337,7 +345,7 @@ find_worker(int preferred)
 }
 
 int
-st_workers_dispatch(Oid relid, List *along, int preferred, TimestampTz enqueued, int attempt)
+st_workers_dispatch(const StJobOrder *order, int preferred, TimestampTz enqueued, int attempt)
 {
 	uint32		expected = JOB_FREE;
 	int			number;
@@ -349,7 +357,7 @@ st_workers_dispatch(Oid relid, List *along, int preferred, TimestampTz enqueued,
 	if (st_guc_parallel_refresh_mode == ST_PARALLEL_DRY_RUN)
 	{
 		ereport(LOG,
-				(errmsg("pg_trickle would refresh relation %u and %d others in a worker", relid, list_length(along)),
+				(errmsg("pg_trickle would refresh relation %u and %d others in a worker", order->relid, list_length(order->along)),
 				 errdetail("It may have %d workers. The setting \"pg_trickle.parallel_refresh_mode\" is dry_run.", worker_limit())));
 		return -2;
 	}
@@ -365,10 +373,13 @@ st_workers_dispatch(Oid relid, List *along, int preferred, TimestampTz enqueued,
 		return -2;
 	}
 	job = &area->jobs[number];
-	job->relid = relid;
+	job->relid = order->relid;
+	job->probe = order->probe;
 	job->nalong = 0;
-	foreach(lc, along)
+	foreach(lc, order->along)
 		job->along[job->nalong++] = lfirst_oid(lc);
+	foreach(lc, order->units)
+		job->units[foreach_current_index(lc)] = lfirst_int(lc);
 	job->attempt = attempt;
 	job->enqueued = enqueued;
 	job->started = 0;
@@ -522,16 +533,20 @@ leave_job(int code, Datum arg)
 static void
 run_job(MemoryContext context)
 {
-	List	   *along = NIL;
 	MemoryContext old = MemoryContextSwitchTo(context);
+	StJobOrder	order = {0};
 	uint32		scheduler;
 
 	pg_read_barrier();
 	own_job->started = GetCurrentTimestamp();
 	pg_atomic_write_u32(&own_job->state, JOB_RUNNING);
+	order.relid = own_job->relid;
+	order.probe = own_job->probe;
 	for (int i = 0; i < own_job->nalong; i++)
-		along = lappend_oid(along, own_job->along[i]);
-	st_job_run(own_job->relid, along, &own_job->result);
+		order.along = lappend_oid(order.along, own_job->along[i]);
+	for (int i = 0; i <= own_job->nalong; i++)
+		order.units = lappend_int(order.units, own_job->units[i]);
+	st_job_run(&order, &own_job->result);
 	pg_write_barrier();
 	pg_atomic_write_u32(&own_job->state, JOB_ENDED);
 	scheduler = pg_atomic_read_u32(&area->scheduler);

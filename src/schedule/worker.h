@@ -15,8 +15,8 @@
 
 #include "refresh/hold.h"
 
-/* stream tables that one refresh takes along at most: each may cost a transaction number (rule C12) */
-#define ST_JOB_ALONG 60
+/* stream tables that one refresh takes along at most: a unit and what can go with it */
+#define ST_JOB_ALONG 180
 
 /* workers of one database at most */
 #define ST_MAX_WORKERS 32
@@ -36,10 +36,22 @@ typedef struct StJobNode
 	double		ms;
 } StJobNode;
 
+/* What a job is to do. */
+typedef struct StJobOrder
+{
+	Oid			relid;
+	List	   *along;			/* OIDs by rank */
+	List	   *units;			/* parallel, and one more for relid: the same
+								 * number for those that are refreshed together
+								 * or not at all, 0 for all others */
+	bool		probe;			/* also those of its unit that their own errors have stopped */
+} StJobOrder;
+
 typedef struct StJobResult
 {
 	bool		done;			/* false, and not failed: another session
 								 * refreshes it */
+	bool		undone;			/* and nothing is: one that holds all of its unit was found late */
 	bool		failed;
 	int			sqlstate;
 	Oid			culprit;		/* the stream table that raised */
@@ -52,7 +64,7 @@ typedef struct StJobResult
  * Refresh in a transaction of its own, in this process. Does not raise. Leaves
  * the caller's memory context as it is.
  */
-extern void st_job_run(Oid relid, List *along, StJobResult *result);
+extern void st_job_run(const StJobOrder *order, StJobResult *result);
 
 /* Settings that no database or role may change for us (rules C14, K18). */
 extern void st_worker_pin_session(const char *application_name);
@@ -67,7 +79,7 @@ extern void st_workers_init(void);
  * none is. Returns its number; -1: all that there may be are busy; -2: there is
  * none and none can be started.
  */
-extern int	st_workers_dispatch(Oid relid, List *along, int preferred, TimestampTz enqueued, int attempt);
+extern int	st_workers_dispatch(const StJobOrder *order, int preferred, TimestampTz enqueued, int attempt);
 
 /* A refresh that is due and waits for a worker, or for another refresh. */
 typedef struct StWaiting

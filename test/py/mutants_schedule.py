@@ -318,3 +318,52 @@ def drained(db):
     assert db.value("SELECT pgtrickle.is_drained()") and db.value("SELECT n FROM s") == 1, "it was refreshed"
     db.run("SELECT pgtrickle.undrain()")
     follow(db, 2)
+
+
+def written_together(db, *names):
+    return db.conn.execute("SELECT count(DISTINCT xmin::text) = 1 FROM pgtrickle.pgt_stream_tables WHERE pgt_name = ANY (%s)",
+                           (list(names),)).fetchone()[0]
+
+
+@mutant("K8")
+def slow_part_by_itself(db):
+    db.run("CREATE FUNCTION slowly(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 FROM pg_sleep(0.1)'")
+    scheduled(db, "SELECT slowly(id) AS id FROM t", "calculated")
+    db.run("SELECT pgtrickle.create_stream_table('last', 'SELECT count(*) AS n FROM s', '1s')")
+    for i in range(3):
+        db.run(f"INSERT INTO t VALUES ({i}, 1)")
+        follow(db, i + 1, "last")
+    assert not written_together(db, "s", "last"), "what is fast has waited for what is slow in one transaction"
+
+
+@mutant("K8 unit")
+def diamond_as_a_whole(db):
+    """One way is due at once, the other in an hour."""
+    scheduled(db)
+    db.run("SELECT pgtrickle.create_stream_table('other', 'SELECT 1 + count(*) AS n FROM t', '1h')",
+           "SELECT pgtrickle.create_stream_table('joint', 'SELECT s.n + other.n AS n FROM s, other', '1h')")
+    for i in range(3):
+        db.run(f"INSERT INTO t VALUES ({i}, 1)")
+        follow(db, 2 * i + 3, "joint")
+    assert written_together(db, "s", "other", "joint"), "it was refreshed in parts"
+
+
+@mutant("K16")
+def turns(db):
+    """One worker, and more to do than it can: everything has its turn."""
+    db.server.admin.execute(f"ALTER DATABASE {db.name} SET pg_trickle.max_concurrent_refreshes = 1")
+    db.run("CREATE FUNCTION slowly(bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT $1 FROM pg_sleep(0.3)'")
+    scheduled(db)
+    for i in range(4):
+        db.run(f"CREATE TABLE t{i} (id int)", f"SELECT pgtrickle.create_stream_table('first{i}', 'SELECT id FROM t{i}', 'calculated')",
+               f"SELECT pgtrickle.create_stream_table('slow{i}', 'SELECT slowly(count(*)) AS n FROM first{i}', '1s')")
+    wait_for(lambda: pid(db), "the scheduler")
+    began = time.monotonic()
+    count = 0
+    while (seen := db.value("SELECT n FROM s")) < 2:
+        assert time.monotonic() - began < 15, f"its turn never comes: {seen}"
+        count += 1
+        for i in range(4):
+            db.run(f"INSERT INTO t{i} VALUES (1)")
+        if count == 20:
+            db.run("INSERT INTO t VALUES (1, 1), (2, 1)")

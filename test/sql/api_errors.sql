@@ -19,6 +19,7 @@ SELECT pgtrickle.create_stream_table('api.quotient', 'SELECT id, 1 / a AS q FROM
 SELECT pgtrickle.create_stream_table('api.waits', 'SELECT id FROM api.u', '1h', 'DIFFERENTIAL');
 SELECT pgtrickle.alter_stream_table('api.waits', status => 'SUSPENDED');
 SELECT pgtrickle.create_watermark_group('api_group', ARRAY['api.t', 'api.u']) > 0 AS made;
+SELECT pgtrickle.create_refresh_group('api_group', ARRAY['api.quotient', 'api.waits']) > 0 AS made;
 SELECT pgtrickle.advance_watermark('api.t', '2030-01-01');
 CREATE FUNCTION api.dice() RETURNS int LANGUAGE sql VOLATILE AS 'SELECT 4';
 
@@ -59,6 +60,7 @@ INSERT INTO test.errors (kind, statements) VALUES
     ('invalid argument', $$SELECT pgtrickle.resume_stream_table('api.st')$$),
     ('invalid argument', $$SELECT pgtrickle.drop_stream_table('api.st')$$),
     ('invalid argument', $$SELECT pgtrickle.reset_fuse('api.st')$$),
+    ('invalid argument', $$SELECT pgtrickle.create_refresh_group('g', ARRAY['api.st', 'api.waits'])$$),
     ('query too complex', $$SET LOCAL pg_trickle.max_parse_depth = 1; SELECT pgtrickle.create_stream_table('api.x', 'SELECT id FROM (SELECT id FROM (SELECT id FROM api.t) AS a) AS b')$$),
     ('query too complex', $$SET LOCAL pg_trickle.max_parse_nodes = 5; SELECT pgtrickle.create_stream_table('api.x', 'SELECT id FROM api.t')$$),
     ('query too complex', $$SET LOCAL pg_trickle.max_grouping_set_branches = 2; SELECT pgtrickle.create_stream_table('api.x', 'SELECT a, id FROM api.t GROUP BY CUBE (a, id)')$$),
@@ -81,6 +83,9 @@ INSERT INTO test.errors (kind, statements) VALUES
     ('watermark moved backward', $$SELECT pgtrickle.advance_watermark('api.t', '2029-01-01')$$),
     ('watermark group not found', $$SELECT pgtrickle.drop_watermark_group('missing')$$),
     ('watermark group already exists', $$SELECT pgtrickle.create_watermark_group('api_group', ARRAY['api.t', 'api.u'])$$),
+    ('refresh group not found', $$SELECT pgtrickle.drop_refresh_group('missing')$$),
+    ('refresh group already exists', $$SELECT pgtrickle.create_refresh_group('api_group', ARRAY['api.st', 'api.over'])$$),
+    ('refresh group too large', $$SELECT pgtrickle.create_refresh_group('g', array_agg('api.st'::text)) FROM generate_series(1, 121)$$),
     ('not captured', $$SELECT * FROM pgtrickle.debug_change_log('api.gone')$$);
 \a
 SELECT kind, code, regexp_replace(message, 'it has \d+ nodes', 'it has 7 nodes') AS message, replace(detail, session_user, 'postgres') AS detail, hint, regexp_replace(statements, '\s+', ' ', 'g') AS statements FROM test.errors CROSS JOIN LATERAL test.error_of(statements) AS e ORDER BY place;

@@ -15,6 +15,8 @@ CREATE TABLE sec.t (id int PRIMARY KEY, a text);
 INSERT INTO sec.t VALUES (1, '1'), (2, '2');
 SELECT pgtrickle.create_stream_table('sec.st', 'SELECT id, a::int FROM sec.t', '1h', 'DIFFERENTIAL');
 SELECT pgtrickle.create_watermark_group('sec_group', ARRAY['sec.t', 'sec.st']) > 0 AS made;
+SELECT pgtrickle.create_stream_table('sec.st3', 'SELECT id FROM sec.t', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_refresh_group('sec_group', ARRAY['sec.st3', 'sec.st']) > 0 AS made;
 -- an error whose text holds a value, which the rights of others must not show (rule J19)
 INSERT INTO sec.t VALUES (3, 'secret value');
 DO $$ BEGIN PERFORM pgtrickle.refresh_stream_table('sec.st'); EXCEPTION WHEN invalid_text_representation THEN NULL; END $$;
@@ -59,6 +61,7 @@ INSERT INTO test.calls VALUES
     ('cluster_worker_summary', '()'),
     ('convert_buffers_to_unlogged', '()'),
     ('create_or_replace_stream_table', '(''sec.st'', ''SELECT id, a::int FROM sec.t WHERE id > 1'')'),
+    ('create_refresh_group', '(''sec_group_2'', ARRAY[''sec.st'', ''sec.st3''])'),
     ('create_stream_table', '(''sec.more'', ''SELECT id FROM sec.t'', refresh_mode => ''DIFFERENTIAL'')'),
     ('create_stream_table_if_not_exists', '(''sec.more'', ''SELECT id FROM sec.t'', refresh_mode => ''DIFFERENTIAL'')'),
     ('create_watermark_group', '(''sec_group_2'', ARRAY[''sec.t'', ''sec.st''])'),
@@ -69,6 +72,7 @@ INSERT INTO test.calls VALUES
     ('diamond_groups', '()'),
     ('drain', '(1)'),
     ('drop_stream_table', '(''sec.st'')'),
+    ('drop_refresh_group', '(''sec_group'')'),
     ('drop_watermark_group', '(''sec_group'')'),
     ('exec_stream_ddl', '(''DROP STREAM TABLE sec.st'')'),
     ('explain_dag', '()'),
@@ -108,6 +112,7 @@ INSERT INTO test.calls VALUES
     ('recommend_refresh_mode', '()'),
     ('recommend_schedule', '(''sec.st'')'),
     ('refresh_efficiency', '()'),
+    ('refresh_groups', '()'),
     ('refresh_if_stale', '(''sec.st'', ''0'')'),
     ('refresh_mode_signals', '()'),
     ('refresh_stream_table', '(''sec.st'')'),

@@ -1,0 +1,88 @@
+"""Sixty stream tables of all kinds under fifty writers: none wrong, none stuck, nothing grows.
+
+Writers deadlock, roll back and prepare transactions, a user refreshes by hand.
+A few times they rest, and every stream table must become what its query says.
+Memory of the processes that refresh, and the size of the database, are at the
+end what they were when half of the time was over.
+
+PGT_BUSY_SECONDS   how long (default 45; ./dev check-long takes 1200)
+PGT_BUSY_SEED      which run; every other one is with mode AUTO as it is by default
+"""
+import os
+import random
+import time
+
+from busy import QUERIES, SOURCES, Busy, follows_all
+from test_scheduler import LIBRARY, Scheduled
+from test_soak import resident_kb
+
+SECONDS = float(os.environ.get("PGT_BUSY_SECONDS", "45"))
+SEED = int(os.environ.get("PGT_BUSY_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 30)
+WRITERS = 50
+# Time between two looks: writers rest, all is compared
+ROUND = max(SECONDS / 10, 15)
+# Half of a short run is not enough for every session to have met every kind of change.
+SETTLED = SECONDS >= 600
+GROWTH = 1.1 if SETTLED else 2
+MB = 1024 * 1024
+
+
+def memory_kb(database):
+    """Of the processes that refresh, as many as there are; the greatest."""
+    sizes = []
+    for (pid,) in database.rows("SELECT pid FROM pg_stat_activity WHERE backend_type IN ('pg_trickle scheduler', 'pg_trickle worker')"):
+        try:
+            sizes.append(resident_kb(pid))
+        except (FileNotFoundError, ProcessLookupError):
+            pass                # it has ended meanwhile
+    return max(sizes, default=0)
+
+
+def stuck(database):
+    """Stream tables that are far behind, or have stopped."""
+    return database.rows("SELECT t.pgt_name, t.status, t.last_error_message, f.lag FROM pgtrickle.pgt_stream_tables AS t"
+                         "  JOIN pgtrickle.freshness() AS f USING (pgt_id)"
+                         " WHERE t.status <> 'ACTIVE' OR f.lag > interval '1 minute' AND t.schedule <> '* * * * *'")
+
+
+def test_busy(make_server):
+    server = make_server(preload=LIBRARY, conf={"pg_trickle.enabled": "on", "max_connections": "120", "max_prepared_transactions": "60",
+                                                 "deadlock_timeout": "300ms",
+                                                 "pg_trickle.refresh_strategy": "auto" if SEED % 2 else "differential",
+                                                 "pg_trickle.volatile_function_policy": "allow"})
+    database = Scheduled(server)
+    database.execute(SOURCES)
+    assert len(QUERIES) == 60
+    for name, (query, schedule) in QUERIES.items():
+        database.create(name, query, schedule)
+    busy = Busy(server, database.name, SEED)
+    busy.start_writers(WRITERS, pause=0.4)
+    threads = [busy.thread(busy.refresh, list(QUERIES))]
+    memory, disk = [], []
+    began = time.monotonic()
+    try:
+        while (passed := time.monotonic() - began) < SECONDS:
+            while time.monotonic() - began - passed < ROUND and not busy.errors:
+                memory.append(memory_kb(database))
+                assert not (found := stuck(database)), f"seed {SEED}, after {passed:.0f} s: {found}"
+                busy.over.wait(1)
+            busy.rest()
+            follows_all(database, [name for name in QUERIES if name != "by_minute"])
+            disk.append(database.value("SELECT pg_database_size(current_database())"))
+            print(f"{passed:.0f} s: {busy.transactions} transactions, {memory[-1]} kB, {disk[-1] // 1024} kB", flush=True)
+            busy.resume()
+    finally:
+        busy.end(threads)
+    follows_all(database, ["by_minute"], 75)
+    errors = database.rows("SELECT pgt_name, error_code, count(*) FROM pgtrickle.pgt_refresh_history JOIN pgtrickle.pgt_stream_tables USING (pgt_id)"
+                           " WHERE pgt_refresh_history.status = 'FAILED' AND left(error_code, 2) NOT IN ('40', '55', '57') GROUP BY 1, 2")
+    assert not errors, f"seed {SEED}: {errors}"
+    inconsistent = database.rows("SELECT pgt_name, count(*) FROM pgtrickle.pgt_refresh_history JOIN pgtrickle.pgt_stream_tables USING (pgt_id)"
+                                 " WHERE refresh_reason = 'inconsistent' GROUP BY 1")
+    assert not inconsistent, f"seed {SEED}: {inconsistent}"
+    assert database.value("SELECT count(*) FROM pg_prepared_xacts") == 0
+    early, late = max(memory[:len(memory) // 2]), max(memory[len(memory) // 2:])
+    assert late < early * GROWTH + 4096, f"seed {SEED}: {early} kB, then {late} kB"
+    half = len(disk) // 2
+    assert max(disk[half:]) < max(disk[:half] or disk) * GROWTH + 8 * MB, f"seed {SEED}: {disk}"
+    database.close()
