@@ -160,6 +160,7 @@ OBJS = \
 	src/api/rename.o \
 	src/api/replace.o \
 	src/api/restore.o \
+	src/api/restore_source.o \
 	src/api/service.o \
 	src/api/source_ddl.o \
 	src/api/source_name.o \

@@ -3,7 +3,7 @@
 CREATE OR REPLACE FUNCTION pgtrickle.restore_stream_tables()
 RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_restore_stream_tables';
 COMMENT ON FUNCTION pgtrickle.restore_stream_tables() IS
-    'Makes stream tables again of the tables that a restore has brought back, and after pg_upgrade of all. Each is recomputed by its next refresh. What cannot be restored gets a WARNING, and its reason in pgtrickle_saved.stream_tables. Full dumps and the scheduler do this by themselves. Errors: 42501 for others than superusers and the owner of the extension.';
+    'Makes stream tables again of the tables that a restore has brought back, with gates and watermarks of their sources, and after pg_upgrade of all. Each is recomputed by its next refresh. What cannot be restored gets a WARNING, and its reason in pgtrickle_saved. Full dumps and the scheduler do this by themselves. Errors: 42501 for others than superusers and the owner of the extension.';
 REVOKE ALL ON FUNCTION pgtrickle.restore_stream_tables() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION pgtrickle.restore_stream_tables() TO @extowner@;
 

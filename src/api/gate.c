@@ -16,6 +16,7 @@
 
 #include "api/name.h"
 #include "api/source_name.h"
+#include "catalog/saved.h"
 #include "catalog/stream_table.h"
 
 PG_FUNCTION_INFO_V1(st_sql_gate_source);
@@ -33,6 +34,7 @@ set_gate(text *name, const char *sql, const char *message)
 	SPI_connect();
 	(void) st_catalog_execute(sql, 2, types, values, NULL);
 	SPI_finish();
+	st_saved_note_source(source);
 	Async_Notify("pgtrickle_source_gate", psprintf("%u", source));
 	ereport(INFO,
 			(errmsg(message, st_source_name(source))));

@@ -44,6 +44,7 @@
 #include "api/source_ddl.h"
 #include "catalog/depend.h"
 #include "catalog/extension.h"
+#include "catalog/saved.h"
 #include "catalog/stream_table.h"
 #include "query/query.h"
 #include "util/fault.h"
@@ -80,6 +81,10 @@ note(Oid class, Oid object, const char *old_column, const char *new_column)
 	}
 	renames = lappend(renames, rename);
 	MemoryContextSwitchTo(old);
+	if (class == RelationRelationId && old_column == NULL)
+		st_saved_note_source(object);
+	else if (class == NamespaceRelationId)
+		st_saved_note_sources_of(object);
 }
 
 static void

@@ -25,6 +25,8 @@
  *	  a plain table, with its contents, and the reason is kept beside its
  *	  definition.
  *
+ *	  Gates, watermarks and their groups come in the same way (restore_source.c).
+ *
  *	  Locks: install_mark against others who do the same, then for each stream
  *	  table those of its creation.
  *
@@ -332,8 +334,9 @@ write_saved(const Saved *saved)
 }
 
 static void
-link_table(Saved *saved)
+link_table(void *arg)
 {
+	Saved	   *saved = arg;
 	StDefinition definition = {0};
 	StOwnerScope scope;
 	Oid			owner;
@@ -385,12 +388,8 @@ note_problem(Saved *saved, const char *problem)
 			 errhint("It is a plain table. Mend the cause and call pgtrickle.restore_stream_tables().")));
 }
 
-/*
- * Do a part of the work for one of them in a subtransaction. Returns its error,
- * or NULL. Raises only what ends the whole: the user's cancel.
- */
-static ErrorData *
-attempt(void (*part) (Saved *saved), Saved *saved)
+ErrorData *
+st_restore_attempt(void (*part) (void *arg), void *arg)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -400,7 +399,7 @@ attempt(void (*part) (Saved *saved), Saved *saved)
 	PG_TRY();
 	{
 		MemoryContextSwitchTo(context);
-		part(saved);
+		part(arg);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -424,7 +423,7 @@ static bool
 try_to_link(Saved *saved)
 {
 	int64		pgt_id = saved->pgt_id;
-	ErrorData  *error = attempt(link_table, saved);
+	ErrorData  *error = st_restore_attempt(link_table, saved);
 
 	saved->done = true;
 	if (error == NULL)
@@ -437,8 +436,9 @@ try_to_link(Saved *saved)
 /* ----- the order ----- */
 
 static void
-find_sources(Saved *saved)
+find_sources(void *arg)
 {
+	Saved	   *saved = arg;
 	StOwnerScope scope;
 
 	find_table(saved);
@@ -460,7 +460,7 @@ find_upstreams(List *all)
 	{
 		Saved	   *saved = lfirst(lc);
 
-		if (attempt(find_sources, saved) == NULL)
+		if (st_restore_attempt(find_sources, saved) == NULL)
 			((Restored *) hash_search(restored, &saved->relid, HASH_ENTER, NULL))->saved = saved;
 	}
 	foreach(lc, all)
@@ -559,13 +559,18 @@ restore(void)
 	moved = st_installation_has_moved();
 	saved = read_all_saved(moved);
 	if (saved == NIL && !moved)
+	{
+		st_restore_sources();
 		return 0;
+	}
 	st_note_lifecycle_call();
 	if (moved)
 	{
 		forget_other_cluster();
 		st_installation_settle();
 	}
+	/* first, so that nothing is refreshed that was held back */
+	st_restore_sources();
 	linked = link_all(saved);
 	if (linked > 0 && st_guc_enabled)
 		(void) st_launcher_ensure();
@@ -637,15 +642,15 @@ st_sql_relink(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(IsBinaryUpgrade || RecoveryInProgress() || !may_relink() ? 0 : restore());
 }
 
-/* BEFORE INSERT on pgtrickle_saved.stream_tables: only a restore comes by here. */
+/* BEFORE INSERT on the tables of pgtrickle_saved: only a restore comes by here. */
 Datum
 st_sql_stamp_restored_row(PG_FUNCTION_ARGS)
 {
-	static const char *const names[] = {"pgt_relid", "problem", "restored_by", "restored_in"};
+	static const char *const names[] = {"restored_by", "restored_in", "problem"};
 	TriggerData *data = (TriggerData *) fcinfo->context;
-	int			columns[lengthof(names)];
-	Datum		values[lengthof(names)] = {0};
-	bool		nulls[lengthof(names)] = {true, true, false, false};
+	int			columns[lengthof(names) + 1];
+	Datum		values[lengthof(columns)] = {0};
+	bool		nulls[lengthof(columns)] = {false, false, true, true};
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR,
@@ -653,10 +658,12 @@ st_sql_stamp_restored_row(PG_FUNCTION_ARGS)
 				 errmsg("not called by a trigger")));
 	for (int i = 0; i < lengthof(names); i++)
 		columns[i] = SPI_fnumber(RelationGetDescr(data->tg_relation), names[i]);
-	values[2] = CStringGetTextDatum(GetUserNameFromId(GetUserId(), false));
-	values[3] = Int32GetDatum(MyProcPid);
+	values[0] = CStringGetTextDatum(GetUserNameFromId(GetUserId(), false));
+	values[1] = Int32GetDatum(MyProcPid);
+	/* the first column is the OID of the relation in this database */
+	columns[lengthof(names)] = 1;
 	/* the scheduler has to look after what is restored */
 	st_wake_note_graph();
 	return PointerGetDatum(heap_modify_tuple_by_cols(data->tg_trigtuple, RelationGetDescr(data->tg_relation),
-													 lengthof(names), columns, values, nulls));
+													 lengthof(columns), columns, values, nulls));
 }

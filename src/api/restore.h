@@ -23,4 +23,17 @@ extern void st_restore_prepare(void);
  */
 extern void st_restore_if_moved(void);
 
+/*
+ * Bring gates, watermarks and watermark groups back of the sources that a
+ * restore has brought. Raises only the user's cancel: what cannot be is noted
+ * as the problem of its row, with a WARNING.
+ */
+extern void st_restore_sources(void);
+
+/*
+ * Do a part of a restore in a subtransaction. Returns its error, or NULL. Raises
+ * only what ends the whole: the user's cancel.
+ */
+extern ErrorData *st_restore_attempt(void (*part) (void *arg), void *arg);
+
 #endif							/* ST_API_RESTORE_H */

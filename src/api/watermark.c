@@ -25,6 +25,7 @@
 #include "api/name.h"
 #include "api/source_name.h"
 #include "catalog/alert.h"
+#include "catalog/saved.h"
 #include "catalog/stream_table.h"
 
 PG_FUNCTION_INFO_V1(st_sql_advance_watermark);
@@ -103,6 +104,7 @@ st_sql_advance_watermark(PG_FUNCTION_ARGS)
 	st_note_lifecycle_call();
 	write_watermark(source, watermark);
 	SPI_finish();
+	st_saved_note_source(source);
 	Async_Notify("pgtrickle_watermark", psprintf("wm:%u", source));
 	if (stuck)
 	{
@@ -150,6 +152,7 @@ sources_argument(ArrayType *argument)
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("invalid argument: a source must not be NULL")));
 		sources[i] = st_lock_source(DatumGetTextPP(names[i]), ACL_NO_RIGHTS);
+		st_saved_note_source(sources[i]);
 		for (int j = 0; j < i; j++)
 			if (sources[j] == sources[i])
 				ereport(ERROR,
@@ -200,7 +203,7 @@ no_such_group(const char *name)
 			 errhint("pgtrickle.watermark_groups() lists them.")));
 }
 
-/* It takes the right that creating it took. */
+/* It takes the right that creating it took. Its sources are noted as changed. */
 static void
 require_group_owner(const char *name)
 {
@@ -216,7 +219,10 @@ require_group_owner(const char *name)
 	deconstruct_array(DatumGetArrayTypeP(result_value(1, &isnull)), OIDOID, sizeof(Oid), true, TYPALIGN_INT,
 					  &sources, NULL, &n);
 	for (int i = 0; i < n; i++)
+	{
 		st_require_owner_of_source(DatumGetObjectId(sources[i]));
+		st_saved_note_source(DatumGetObjectId(sources[i]));
+	}
 }
 
 Datum

@@ -29,19 +29,25 @@
 
 #include "catalog/extension.h"
 #include "catalog/gate.h"
+#include "catalog/saved.h"
 #include "guc.h"
 
 /* Attribute numbers, which no update script changes. */
 #define GATE_SOURCE 1
 #define GATE_GATED 2
+#define GATE_GATED_AT 3
+#define GATE_UNGATED_AT 4
+#define GATE_GATED_BY 5
 #define WATERMARK_SOURCE 1
 #define WATERMARK_WATERMARK 2
 #define WATERMARK_UPDATED_AT 3
+#define WATERMARK_ADVANCED_BY 4
 /* the same in both tables of groups */
 #define GROUP_NAME 2
 #define GROUP_SOURCES 3
 #define GROUP_TOLERANCE 4
 #define GROUP_ISOLATION 4
+#define GROUP_CREATED_AT 5
 #define GROUP_NATTS 5
 
 static SysScanDesc
@@ -224,6 +230,81 @@ st_watermark_obstacle(List *sources, Snapshot snapshot)
 	return result;
 }
 
+/* ----- what is saved of them ----- */
+
+/* A column of the row and its value, unless that is NULL. Times do not depend on settings (rule J11). */
+static List *
+add_option(List *options, HeapTuple tuple, TupleDesc desc, AttrNumber attnum)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, attnum, desc, &isnull);
+	char	   *printed;
+
+	if (isnull)
+		return options;
+	switch (TupleDescAttr(desc, attnum - 1)->atttypid)
+	{
+		case TIMESTAMPTZOID:
+			printed = pstrdup(timestamptz_to_str(DatumGetTimestampTz(value)));
+			break;
+		case BOOLOID:
+			printed = pstrdup(DatumGetBool(value) ? "true" : "false");
+			break;
+		default:
+			printed = TextDatumGetCString(value);
+	}
+	return lappend(lappend(options, pstrdup(NameStr(TupleDescAttr(desc, attnum - 1)->attname))), printed);
+}
+
+static List *
+add_options(List *options, const char *table, const char *index, Oid relid, const AttrNumber *attnums, int n)
+{
+	Relation	rel = table_open(st_internal_relation(table, false), AccessShareLock);
+	SysScanDesc scan = scan_source(rel, index, relid, NULL);
+	HeapTuple	tuple = systable_getnext(scan);
+
+	if (HeapTupleIsValid(tuple))
+		for (int i = 0; i < n; i++)
+			options = add_option(options, tuple, RelationGetDescr(rel), attnums[i]);
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return options;
+}
+
+List *
+st_gate_options(Oid relid)
+{
+	static const AttrNumber gate[] = {GATE_GATED, GATE_GATED_AT, GATE_UNGATED_AT, GATE_GATED_BY};
+	static const AttrNumber watermark[] = {WATERMARK_WATERMARK, WATERMARK_UPDATED_AT, WATERMARK_ADVANCED_BY};
+	List	   *options = add_options(NIL, "pgt_source_gates", "pgt_source_gates_pkey", relid, gate, lengthof(gate));
+
+	return add_options(options, "pgt_watermarks", "pgt_watermarks_pkey", relid, watermark, lengthof(watermark));
+}
+
+List *
+st_watermark_groups_of(Oid relid)
+{
+	Relation	rel = table_open(st_internal_relation("pgt_watermark_groups", false), AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(rel);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple	tuple;
+	List	   *result = NIL;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		isnull;
+
+		if (!list_member_oid(group_sources(tuple, desc), relid))
+			continue;
+		result = lappend(result, TextDatumGetCString(heap_getattr(tuple, GROUP_NAME, desc, &isnull)));
+		result = lappend(result, psprintf("%.17g", DatumGetFloat8(heap_getattr(tuple, GROUP_TOLERANCE, desc, &isnull))));
+		result = lappend(result, pstrdup(timestamptz_to_str(DatumGetTimestampTz(heap_getattr(tuple, GROUP_CREATED_AT, desc, &isnull)))));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return result;
+}
+
 /* ----- dropped relations ----- */
 
 static void
@@ -306,5 +387,6 @@ st_gate_forget(Oid relid)
 	delete_row("pgt_watermarks", "pgt_watermarks_pkey", relid);
 	leave_groups("pgt_watermark_groups", relid);
 	leave_groups("pgt_refresh_groups", relid);
+	st_saved_note_source(relid);
 	CommandCounterIncrement();
 }

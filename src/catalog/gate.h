@@ -33,6 +33,15 @@ extern bool st_watermark_groups_exist(Snapshot snapshot);
 extern char *st_watermark_obstacle(List *sources, Snapshot snapshot);
 
 /*
+ * What the tables of gates and watermarks say of a source now: names and values
+ * of columns in turn, values as any session reads them; NIL: nothing.
+ */
+extern List *st_gate_options(Oid relid);
+
+/* Name, tolerance and time of creation of each watermark group that it is in, in turn. */
+extern List *st_watermark_groups_of(Oid relid);
+
+/*
  * A relation was dropped: its gate and its watermark go, and it leaves the
  * groups; one without any left goes, too. Runs no statement.
  */

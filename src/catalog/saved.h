@@ -19,14 +19,21 @@
  */
 extern void st_saved_note(Oid relid);
 
+/*
+ * The same of a source's gate, watermark and watermark groups. Also when it is
+ * renamed or moved; with a schema when that is renamed.
+ */
+extern void st_saved_note_source(Oid relid);
+extern void st_saved_note_sources_of(Oid schema);
+
 typedef enum StSavedState
 {
-	ST_SAVED_NONE,				/* no row without a stream table, or its problem is known */
+	ST_SAVED_NONE,				/* no row without its table, or its problem is known */
 	ST_SAVED_WAITS,				/* some, of a restore that may be going on */
 	ST_SAVED_READY				/* some, and who restored them has left */
 } StSavedState;
 
-/* Has a restore brought rows of which nobody has made stream tables? Reads all rows. */
+/* Has a restore brought rows of which nobody has made stream tables, gates and so on? Reads all rows. */
 extern StSavedState st_saved_state(void);
 
 #endif							/* ST_CATALOG_SAVED_H */

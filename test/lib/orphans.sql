@@ -33,6 +33,15 @@ CREATE FUNCTION test.orphans() RETURNS SETOF text LANGUAGE sql AS $function$
     SELECT format('saved is %s.%s', table_schema, table_name) FROM pgtrickle_saved.stream_tables
      WHERE pgt_relid IS NOT NULL AND pgt_relid NOT IN (SELECT pgt_relid FROM pgtrickle.pgt_stream_tables)
     UNION ALL
+    SELECT format('gate, watermark or groups of %s are not saved', source::regclass)
+      FROM (SELECT source_relid FROM pgtrickle.pgt_source_gates UNION SELECT source_relid FROM pgtrickle.pgt_watermarks
+            UNION SELECT unnest(source_relids) FROM pgtrickle.pgt_watermark_groups) AS c (source)
+     WHERE NOT EXISTS (SELECT FROM pgtrickle_saved.sources AS s JOIN pg_class AS r ON r.oid = s.source_relid
+                        WHERE s.source_relid = c.source AND s.table_name = relname AND quote_ident(s.table_schema) = relnamespace::regnamespace::text)
+    UNION ALL
+    SELECT format('saved is a source that is gone: %s.%s', table_schema, table_name) FROM pgtrickle_saved.sources
+     WHERE source_relid IS NOT NULL AND source_relid NOT IN (SELECT oid FROM pg_class)
+    UNION ALL
     SELECT format('stream table %s lacks its relation %s', i.pgt_id, k)
       FROM pgtrickle.stream_table_internals AS i, unnest(states || copies) AS k WHERE k NOT IN (SELECT oid FROM own)
     UNION ALL

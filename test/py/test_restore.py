@@ -255,6 +255,115 @@ def test_forged_definition(db, alice):
     assert db.value("SELECT count(*) FROM pgtrickle.pgt_stream_tables") == 0
 
 
+HELD = {
+    "gates": "SELECT source_relid::regclass::text, gated, gated_at::text, ungated_at::text, gated_by FROM pgtrickle.pgt_source_gates ORDER BY 1",
+    "watermarks": "SELECT source_relid::regclass::text, watermark::text, updated_at::text, advanced_by FROM pgtrickle.pgt_watermarks ORDER BY 1",
+    "groups": "SELECT group_name, tolerance_secs, created_at, ARRAY(SELECT s::regclass::text FROM unnest(source_relids) AS s ORDER BY 1)"
+              "  FROM pgtrickle.pgt_watermark_groups ORDER BY 1",
+}
+
+
+def held(conn):
+    """What holds refreshes back, and that what is saved of it is complete."""
+    conn.execute("SET search_path = public")
+    saved = conn.execute(
+        "SELECT (SELECT count(*) FROM pgtrickle_saved.sources WHERE source_relid IS NOT NULL AND problem IS NULL),"
+        " (SELECT count(DISTINCT s) FROM (SELECT source_relid FROM pgtrickle.pgt_source_gates UNION ALL SELECT source_relid FROM pgtrickle.pgt_watermarks"
+        "   UNION ALL SELECT unnest(source_relids) FROM pgtrickle.pgt_watermark_groups) AS x (s))").fetchone()
+    assert saved[0] == saved[1]
+    return {what: conn.execute(query).fetchall() for what, query in HELD.items()}
+
+
+def hold(db):
+    db.execute("SELECT pgtrickle.gate_source('shop.item'), pgtrickle.gate_source('shop.kind')")
+    db.execute("SELECT pgtrickle.ungate_source('shop.kind')")
+    db.execute("SET datestyle = 'German'; SET timezone = 'Asia/Kolkata'; SET extra_float_digits = -10")
+    db.execute("SELECT pgtrickle.advance_watermark('shop.item', '2026-02-01 00:00:00.123456Z')")
+    db.execute("SELECT pgtrickle.advance_watermark('shop.kind', 'infinity')")
+    db.execute("SELECT pgtrickle.create_watermark_group('load \"x\"', '{shop.item,shop.kind}', 60.123456789012345)")
+    db.execute("SELECT pgtrickle.create_watermark_group('same', '{shop.kind,shop.item}')")
+    db.execute("SELECT pgtrickle.create_watermark_group('gone', '{shop.kind,shop.item}')")
+    db.execute("SELECT pgtrickle.drop_watermark_group('gone')")
+    db.execute("RESET datestyle; RESET timezone; RESET extra_float_digits")
+
+
+@pytest.mark.parametrize("form", ["plain", "directory", "schema, then data"])
+def test_gates_and_watermarks(db, other, form, tmp_path):
+    """They come with the dump, under the names that their sources have by then."""
+    fill(db)
+    hold(db)
+    db.execute("ALTER SCHEMA shop RENAME TO store")
+    db.execute("ALTER TABLE store.kind RENAME TO sort")
+    db.execute("CREATE SCHEMA shop")
+    db.execute("ALTER TABLE store.sort SET SCHEMA shop")
+    wanted = held(db.conn)
+    assert [row[0] for row in wanted["gates"]] == ["shop.sort", "store.item"] and len(wanted["groups"]) == 2
+    if form == "plain":
+        other.psql(dump(db))
+    elif form == "directory":
+        tmp_path.chmod(0o777)
+        dump(db, "-Fd", "-f", str(tmp_path / "dump"), "-j4")
+        db.server.program("pg_restore", "-d", other.name, "-j4", "--exit-on-error", str(tmp_path / "dump"))
+    else:
+        other.psql(dump(db, "--schema-only"))
+        other.psql(dump(db, "--data-only"))
+        other.execute("SELECT pgtrickle.restore_stream_tables()")
+    assert held(other.conn) == wanted
+    # what the restored say is saved again, and followed
+    other.execute("SELECT pgtrickle.ungate_source('store.item')")
+    other.execute("DROP TABLE shop.sort CASCADE")
+    found = held(other.conn)
+    assert [row[:2] for row in found["gates"]] == [("store.item", False)]
+    assert [row[3] for row in found["groups"]] == [["store.item"], ["store.item"]]
+    assert other.rows("SELECT table_name FROM pgtrickle_saved.sources") == [("item",)]
+
+
+def test_gates_that_do_not_fit(db, other, alice):
+    """A missing source, a stranger, and what the other database says already."""
+    fill(db)
+    hold(db)
+    other.psql("CREATE EXTENSION pg_trickle; CREATE SCHEMA shop; CREATE TABLE shop.kind (g int PRIMARY KEY, label text);"
+               " SELECT pgtrickle.advance_watermark('shop.kind', '2020-01-01')")
+    rows = dump(db, "--data-only", "-t", "pgtrickle_saved.sources")
+    other.psql(rows)
+    other.execute("SELECT pgtrickle.restore_stream_tables()")
+    assert other.rows("SELECT table_name, problem FROM pgtrickle_saved.sources WHERE source_relid IS NULL") == [
+        ("item", 'table "shop.item" does not exist')]
+    assert other.value("SELECT watermark = '2020-01-01' FROM pgtrickle.pgt_watermarks")
+    assert other.rows("SELECT gated FROM pgtrickle.pgt_source_gates") == [(False,)]
+    # mended by another's table: he has not restored it
+    other.execute("CREATE TABLE shop.item (id int)")
+    other.execute(f"GRANT INSERT ON pgtrickle_saved.sources TO {alice}")
+    with other.server.connect(other.name, user=alice) as conn:
+        conn.execute("INSERT INTO pgtrickle_saved.sources VALUES (1, 'shop', 'item', '{gated,true,gated_at,now}', '{}', 'postgres', 0, 'x')")
+    other.execute("DELETE FROM pgtrickle_saved.sources WHERE restored_by = 'postgres' AND source_relid IS NULL")
+    other.execute("SELECT pgtrickle.restore_stream_tables()")
+    assert other.rows("SELECT problem FROM pgtrickle_saved.sources WHERE source_relid IS NULL") == [
+        (f'role "{alice}", which has restored the row, is no member of the table\'s owner "postgres"',)]
+    assert other.value("SELECT count(*) FROM pgtrickle.pgt_source_gates") == 1
+    other.execute(f"ALTER TABLE shop.item OWNER TO {alice}")
+    other.execute("SELECT pgtrickle.restore_stream_tables()")
+    assert other.value("SELECT gated FROM pgtrickle.pgt_source_gates WHERE source_relid = 'shop.item'::regclass")
+
+
+def test_gated_until_it_is_opened(make_server):
+    """A scheduler does not refresh what was gated when it was dumped."""
+    server = make_server(preload="pg_trickle", conf={"pg_trickle.enabled": "on"})
+    db = Database(server)
+    fill(db)
+    db.execute("SELECT pgtrickle.gate_source('shop.item')")
+    change(db.conn)
+    other = Database(server, extension=False)
+    other.psql(dump(db))
+    wait_for(lambda: other.value("SELECT count(*) FROM pgtrickle.refresh_runs WHERE status = 'SKIPPED'") >= 4, "the gate")
+    assert other.value("SELECT count(*) FROM pgtrickle.refresh_runs WHERE status = 'COMPLETED' AND action <> 'NO_DATA'") == 0
+    other.execute("SELECT pgtrickle.ungate_source('shop.item')")
+    wait_for(lambda: other.value("SELECT count(*) FROM pgtrickle.pgt_stream_tables WHERE NOT needs_reinit AND pgt_name <> 'recomputed'") == 4, "the refreshes")
+    other.execute("SET search_path = public, shop")
+    for name in ("groups", "joined", "viewed"):
+        other.assert_fresh(name)
+
+
 def test_by_the_scheduler(make_server):
     """With a scheduler, restored stream tables are exact without anybody's help, with the signal and without."""
     server = make_server(preload="pg_trickle", conf={"pg_trickle.enabled": "on"})
