@@ -34,6 +34,7 @@ OBJS = \
 	src/util/shared_area.o \
 	src/util/sqlbuf.o \
 	src/util/statement.o \
+	src/util/stored_row.o \
 	src/util/written_row.o \
 	src/util/zset.o \
 	src/catalog/alert.o \
@@ -74,6 +75,7 @@ OBJS = \
 	src/query/numeric_scale.o \
 	src/query/ordered.o \
 	src/query/outer.o \
+	src/query/record.o \
 	src/query/recursive.o \
 	src/query/restrict.o \
 	src/query/setop.o \

@@ -12,6 +12,36 @@ CREATE OR REPLACE FUNCTION pgtrickle.only_row(anyarray) RETURNS anyelement
 COMMENT ON FUNCTION pgtrickle.only_row(anyarray) IS
     'The only element of an array, NULL if it has none. Generated statements call it for scalar subqueries. Errors: 21000 more than one element.';
 
+CREATE OR REPLACE FUNCTION pgtrickle.store_row(record) RETURNS bytea
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'st_sql_store_row';
+COMMENT ON FUNCTION pgtrickle.store_row(record) IS
+    'A row without a type of its own, in a form that a table can hold. Generated statements call it for what SEARCH BREADTH FIRST numbers rows by.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.stored_row(bytea) RETURNS record
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'st_sql_stored_row';
+COMMENT ON FUNCTION pgtrickle.stored_row(bytea) IS
+    'What pgtrickle.store_row() was given. Errors: 22P03 no such thing.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.store_rows(record[]) RETURNS bytea
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'st_sql_store_rows';
+COMMENT ON FUNCTION pgtrickle.store_rows(record[]) IS
+    'Rows without a type of their own, in a form that a table can hold. Generated statements call it for the paths that SEARCH DEPTH FIRST and CYCLE collect.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.stored_rows(bytea) RETURNS record[]
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'st_sql_stored_rows';
+COMMENT ON FUNCTION pgtrickle.stored_rows(bytea) IS
+    'What pgtrickle.store_rows() was given. Errors: 22P03 no such thing.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.row_depth(record) RETURNS bigint
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'st_sql_row_depth';
+COMMENT ON FUNCTION pgtrickle.row_depth(record) IS
+    'The first column of a row that SEARCH BREADTH FIRST has made. Generated statements call it. Errors: 42804 it is no bigint.';
+
 CREATE OR REPLACE FUNCTION pgtrickle.clock_before() RETURNS timestamptz
     LANGUAGE c STABLE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'st_sql_clock_before';

@@ -22,6 +22,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "utils/lsyscache.h"
 
 #include "delta/top.h"
@@ -45,8 +46,10 @@ st_print_order(StringInfo sql, StNode *node, const char *alias, char letter)
 	{
 		StSortColumn *column = lfirst(lc);
 
-		st_sql_format(sql, "%s%s.%c%d USING ", lc == list_head(node->order) ? "" : ", ",
-					  alias, letter, column->argument);
+		st_sql_text(sql, lc == list_head(node->order) ? "" : ", ");
+		if (OidIsValid(column->record))
+			st_sql_text(sql, column->record == RECORDOID ? "pgtrickle.stored_row(" : "pgtrickle.stored_rows(");
+		st_sql_format(sql, "%s.%c%d%s USING ", alias, letter, column->argument, OidIsValid(column->record) ? ")" : "");
 		st_sql_operator(sql, column->operator);
 		st_sql_format(sql, " NULLS %s", column->nulls_first ? "FIRST" : "LAST");
 	}

@@ -652,7 +652,7 @@ st_same_order(List *a, List *b)
 		StSortColumn *left = lfirst(lc1);
 		StSortColumn *right = lfirst(lc2);
 
-		if (left->argument != right->argument || left->operator != right->operator ||
+		if (left->argument != right->argument || left->record != right->record || left->operator != right->operator ||
 			left->nulls_first != right->nulls_first)
 			return false;
 	}
@@ -715,7 +715,7 @@ st_finish_node(StNode *node, BuildContext *context)
 	for (int i = 0; i < node->nshown; i++)
 		if (get_typtype(exprType((Node *) list_nth_node(TargetEntry, node->block->targetList,
 														node->nkeys + i)->expr)) == TYPTYPE_PSEUDO)
-			return st_decline(context, "a column of DISTINCT ON has no type that a table can hold") != NULL;
+			return st_decline(context, "a column of DISTINCT ON or LIMIT has no type that a table can hold") != NULL;
 	foreach(lc, node->aggregates)
 		if (get_typtype(exprType(((StAggregate *) lfirst(lc))->result)) == TYPTYPE_PSEUDO)
 			return st_decline(context, "an aggregate's result has no type that a table can hold") != NULL;
@@ -1031,21 +1031,6 @@ linearize_level(Query *query, BuildContext *context)
 	return is_distinct ? st_distinct(result, context) : result;
 }
 
-/* The paths of SEARCH and CYCLE are arrays of rows that have no type of their own. */
-static bool
-search_walker(Node *node, void *arg)
-{
-	if (node == NULL)
-		return false;
-	check_stack_depth();
-	if (IsA(node, CommonTableExpr) &&
-		(((CommonTableExpr *) node)->search_clause || ((CommonTableExpr *) node)->cycle_clause))
-		return true;
-	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, search_walker, arg, 0);
-	return expression_tree_walker(node, search_walker, arg);
-}
-
 /* Does the query hold anything that only slices may be able to follow? */
 static bool
 beyond_blocks_walker(Node *node, void *arg)
@@ -1232,9 +1217,7 @@ st_query_build(Query *query, bool decided, List *unindexed)
 	BuildContext context = {.decided = decided, .unindexed = list_copy(unindexed)};
 	Query	   *copy = st_write_out_rows(query);
 
-	if (search_walker((Node *) query, NULL))
-		(void) st_decline(&context, "SEARCH and CYCLE collect rows without a type, which no state can hold");
-	else if (copy == NULL)
+	if (copy == NULL)
 		(void) st_decline(&context, "a row of a domain, or with two columns of one name, has no delta rule");
 	else
 	{

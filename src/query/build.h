@@ -129,6 +129,18 @@ extern Query *st_window_level(Query *query, BuildContext *context);
  */
 extern bool st_windows_are_partitioned(Query *query);
 
+/*
+ * A column in the form in which a state holds it: a record, or an array of
+ * them, as a bytea (util/stored_row.c), anything else as it is. And back, to a
+ * column of this type.
+ */
+extern bool st_is_record(Oid type);
+extern Expr *st_store_record(Expr *column);
+extern Expr *st_stored_record(Expr *column, Oid type);
+
+/* Call one of our functions of one argument. */
+extern Expr *st_call_own(const char *name, Oid argument_type, Oid type, Expr *argument);
+
 /* ORDER BY, taken out of a query. */
 typedef struct StOrder
 {

@@ -59,9 +59,14 @@ st_first_rows(Query *query, StFirstRows *first, BuildContext *context)
 	node->nkeys = list_length(first->keys);
 	node->recompute = true;
 	foreach(lc, first->keys)
-		columns = st_add_ordered_column(columns, query,
-										st_ordered_position(&first->order, lfirst_node(SortGroupClause, lc)),
-										psprintf("k%d", foreach_current_index(lc) + 1));
+	{
+		int			position = st_ordered_position(&first->order, lfirst_node(SortGroupClause, lc));
+
+		/* it would be compared in another form */
+		if (st_is_record(st_ordered_var(query, position)->vartype))
+			return st_decline(context, "a grouping key has no type that a table can hold");
+		columns = st_add_ordered_column(columns, query, position, psprintf("k%d", foreach_current_index(lc) + 1));
+	}
 	foreach(lc, first->order.shown)
 	{
 		TargetEntry *tle = list_nth_node(TargetEntry, query->targetList, lfirst_int(lc) - 1);
@@ -75,7 +80,7 @@ st_first_rows(Query *query, StFirstRows *first, BuildContext *context)
 		}
 		/* printing goes by the syntactic number */
 		var->varattno = var->varattnosyn = key;
-		targets = lappend(targets, makeTargetEntry((Expr *) var, list_length(targets) + 1, tle->resname, false));
+		targets = lappend(targets, makeTargetEntry(st_stored_record((Expr *) var, var->vartype), list_length(targets) + 1, tle->resname, false));
 	}
 	node->narguments = node->nshown;
 	return st_ordered_rows(query, &first->order, node, columns, targets, context);

@@ -65,8 +65,17 @@ st_ordered_var(Query *query, int position)
 List *
 st_add_ordered_column(List *columns, Query *query, int position, char *name)
 {
-	return lappend(columns, makeTargetEntry((Expr *) st_ordered_var(query, position),
+	return lappend(columns, makeTargetEntry(st_store_record((Expr *) st_ordered_var(query, position)),
 											list_length(columns) + 1, name, false));
+}
+
+/* The type of a column that is stored in another one, or InvalidOid. */
+static Oid
+record_type(Query *query, int position)
+{
+	Oid			type = st_ordered_var(query, position)->vartype;
+
+	return st_is_record(type) ? type : InvalidOid;
 }
 
 Query *
@@ -82,6 +91,7 @@ st_ordered_rows(Query *query, StOrder *order, StNode *node, List *columns, List 
 		columns = st_add_ordered_column(columns, query, st_ordered_position(order, clause),
 										psprintf("a%d", ++node->narguments));
 		column->argument = node->narguments;
+		column->record = record_type(query, st_ordered_position(order, clause));
 		column->operator = clause->sortop;
 		column->nulls_first = clause->nulls_first;
 		node->order = lappend(node->order, column);

@@ -55,6 +55,8 @@ typedef struct StAggregate
 typedef struct StSortColumn
 {
 	int			argument;		/* block column */
+	Oid			record;			/* its type before it was stored as a bytea
+								 * (query/record.c), or InvalidOid */
 	Oid			operator;		/* < or > of a btree operator family */
 	bool		nulls_first;
 } StSortColumn;

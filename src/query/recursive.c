@@ -15,6 +15,11 @@
  *	  that is done, since what it reads comes first; until then the leaf has a
  *	  number that no state has.
  *
+ *	  The rewriter has made SEARCH and CYCLE columns of the terms: records, and
+ *	  arrays of them, which no table can hold. The state has a bytea of each
+ *	  (util/stored_row.c): both terms end in pgtrickle.store_row() or
+ *	  store_rows(), and whoever reads the state begins with their inverse.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -35,7 +40,7 @@
 typedef struct SelfContext
 {
 	const char *name;
-	RangeTblEntry *leaf;
+	RangeTblEntry *entry;		/* that reads the state */
 	int			references;
 	int			from;			/* leaves of this number */
 	int			to;				/* become ones of that */
@@ -60,7 +65,7 @@ self_walker(Node *node, void *arg)
 		{
 			bool		from_clause = rte->inFromCl;
 
-			memcpy(rte, copyObject(context->leaf), sizeof(RangeTblEntry));
+			memcpy(rte, copyObject(context->entry), sizeof(RangeTblEntry));
 			rte->inFromCl = from_clause;
 			context->references++;
 		}
@@ -114,6 +119,64 @@ make_term(Query *query, Node *arm)
 	return query;
 }
 
+/* ----- rows without a type of their own ----- */
+
+/*
+ * The depth is the first column of what SEARCH BREADTH FIRST numbers rows by:
+ * SQL has no way to ask for it.
+ */
+static Node *
+depth_mutator(Node *node, void *arg)
+{
+	FieldSelect *field = (FieldSelect *) node;
+
+	if (node == NULL)
+		return NULL;
+	check_stack_depth();
+	if (IsA(node, FieldSelect) && IsA(field->arg, Var) && ((Var *) field->arg)->vartype == RECORDOID && field->fieldnum == 1 &&
+		field->resulttype == INT8OID)
+		return (Node *) st_call_own("row_depth", RECORDOID, INT8OID, field->arg);
+	if (IsA(node, Query))
+		return (Node *) query_tree_mutator((Query *) node, depth_mutator, arg, 0);
+	return expression_tree_mutator(node, depth_mutator, arg);
+}
+
+/* Both terms of a recursion as they are stored; false: one is no plain SELECT. */
+static bool
+store_records(Query *term)
+{
+	ListCell   *lc;
+
+	foreach(lc, term->targetList)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+
+		if (tle->resjunk || !st_is_record(exprType((Node *) tle->expr)))
+			continue;
+		if (term->setOperations || term->distinctClause || term->groupClause)
+			return false;
+		tle->expr = st_store_record(tle->expr);
+	}
+	return true;
+}
+
+/* A query of the state's columns, as the recursion has them. */
+static Query *
+read_state(StNode *node, CommonTableExpr *cte)
+{
+	List	   *targets = NIL;
+
+	for (int i = 1; i <= node->nshown; i++)
+	{
+		Node	   *column = (Node *) list_nth_node(TargetEntry, node->block->targetList, i - 1)->expr;
+		Expr	   *var = (Expr *) makeVar(1, i, exprType(column), exprTypmod(column), exprCollation(column), 0);
+		Oid			type = list_nth_oid(cte->ctecoltypes, i - 1);
+
+		targets = lappend(targets, makeTargetEntry(st_stored_record(var, type), i, psprintf("c%d", i), false));
+	}
+	return st_make_query(list_make1(st_make_leaf(node)), NULL, targets);
+}
+
 /* Is the state read where a change of it changes the step by as much, and can nothing else take rows away? */
 static bool
 check_joins(int njoins, int self, StNode *node, BuildContext *context)
@@ -146,7 +209,6 @@ st_recursion(CommonTableExpr *cte, BuildContext *context)
 	int			self = UNKNOWN_ORDINAL + context->depth;
 	SelfContext selves = {.name = cte->ctename};
 	SelfContext numbers = {.from = self};
-	List	   *targets = NIL;
 	int			nnodes;
 	int			njoins;
 	ListCell   *lc;
@@ -158,7 +220,13 @@ st_recursion(CommonTableExpr *cte, BuildContext *context)
 		return NULL;
 	node->all = setop->all;
 	node->monotone = true;
+	if (cte->search_clause && cte->search_clause->search_breadth_first)
+		query = castNode(Query, depth_mutator((Node *) query, NULL));
+	setop = castNode(SetOperationStmt, query->setOperations);
 	node->block = make_term(query, setop->larg);
+	node->step = make_term(query, setop->rarg);
+	if (!store_records(node->block) || !store_records(node->step))
+		return st_decline(context, "rows without a type in this form of WITH RECURSIVE have no delta rule yet");
 	node->block = st_linearize(node->block, context);
 	if (node->block == NULL)
 		return NULL;
@@ -169,9 +237,13 @@ st_recursion(CommonTableExpr *cte, BuildContext *context)
 	{
 		Node	   *column = (Node *) list_nth_node(TargetEntry, node->block->targetList, i)->expr;
 
-		if (exprType(column) != list_nth_oid(cte->ctecoltypes, i) ||
+		if (exprType(column) != (st_is_record(list_nth_oid(cte->ctecoltypes, i)) ? BYTEAOID : list_nth_oid(cte->ctecoltypes, i)) ||
 			get_typtype(exprType(column)) == TYPTYPE_PSEUDO)
 			return st_decline(context, "a column of WITH RECURSIVE has no type that a table can hold");
+		/* the rows that SEARCH and CYCLE add are of columns that are looked at here */
+		if (!node->all && i < node->nshown - (cte->search_clause ? 1 : 0) - (cte->cycle_clause ? 2 : 0) &&
+			st_is_record(list_nth_oid(cte->ctecoltypes, i)))
+			return st_decline(context, "UNION of a recursion over rows whose equal values can look different has no delta rule");
 		if (!node->all && (!st_column_is_exact(node->block, i) ||
 						   !st_type_is_exact(exprType(column), list_nth_int(cte->ctecoltypmods, i), exprCollation(column))))
 			return st_decline(context, "UNION of a recursion over a type whose equal values can look different has no delta rule");
@@ -180,8 +252,8 @@ st_recursion(CommonTableExpr *cte, BuildContext *context)
 	/* where the step begins to add states and joins, which are its own */
 	njoins = list_length(context->joins);
 	nnodes = list_length(context->nodes);
-	node->step = make_term(query, setop->rarg);
-	selves.leaf = st_make_leaf(node);
+	selves.entry = list_member_oid(cte->ctecoltypes, RECORDOID) || list_member_oid(cte->ctecoltypes, RECORDARRAYOID) ?
+		st_make_subquery_entry(read_state(node, cte), cte->ctename, copyObject(cte->ctecolnames)) : st_make_leaf(node);
 	(void) self_walker((Node *) node->step, &selves);
 	if (selves.references != 1)
 		return st_decline(context, "this form of WITH RECURSIVE has no delta rule yet");
@@ -208,14 +280,7 @@ st_recursion(CommonTableExpr *cte, BuildContext *context)
 	}
 	context->nodes = lappend(context->nodes, node);
 
-	for (int i = 1; i <= node->nshown; i++)
-	{
-		Node	   *column = (Node *) list_nth_node(TargetEntry, node->block->targetList, i - 1)->expr;
-
-		targets = lappend(targets, makeTargetEntry((Expr *) makeVar(1, i, exprType(column), exprTypmod(column), exprCollation(column), 0),
-												   i, psprintf("c%d", i), false));
-	}
-	return st_make_query(list_make1(st_make_leaf(node)), NULL, targets);
+	return read_state(node, cte);
 }
 
 /* ----- indexes ----- */

@@ -84,7 +84,7 @@ st_top_rows(Query *query, StTop *top, BuildContext *context)
 		node->narguments++;
 		columns = st_add_ordered_column(columns, query, lfirst_int(lc), psprintf("a%d", node->narguments));
 		var->varattno = var->varattnosyn = node->narguments;
-		targets = lappend(targets, makeTargetEntry((Expr *) var, node->narguments, tle->resname, false));
+		targets = lappend(targets, makeTargetEntry(st_stored_record((Expr *) var, var->vartype), node->narguments, tle->resname, false));
 	}
 	return st_ordered_rows(query, &top->order, node, columns, targets, context);
 }

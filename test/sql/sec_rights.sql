@@ -123,6 +123,7 @@ INSERT INTO test.calls VALUES
     ('restore_stream_tables', '()'),
     ('resume_all', '()'),
     ('resume_stream_table', '(''sec.st'')'),
+    ('row_depth', '(ROW(1::bigint))'),
     ('row_image_hash', '(ROW(1))'),
     ('running_refreshes', '()'),
     ('schedule_recommendations', '()'),
@@ -139,6 +140,10 @@ INSERT INTO test.calls VALUES
     ('st_refresh_stats', '()'),
     ('stamp_restored_row', NULL),
     ('start_scheduler', '()'),
+    ('store_row', '(ROW(1))'),
+    ('store_rows', '(ARRAY[ROW(1)])'),
+    ('stored_row', '(pgtrickle.store_row(ROW(1)))'),
+    ('stored_rows', '(pgtrickle.store_rows(ARRAY[ROW(1)]))'),
     ('stream_table_definition', '(''sec.st'')'),
     ('stream_table_id', '(''sec.st'')'),
     ('stream_table_lineage', '(''sec.st'')'),
@@ -183,7 +188,7 @@ SELECT function, has_function_privilege('public', oid, 'EXECUTE') AS "PUBLIC",
        test.attempt('sec_nobody', statement) AS nobody, test.attempt('sec_owner', statement) AS owner,
        test.attempt('sec_other', statement) AS other, test.attempt('sec_stats', statement) AS stats
   FROM test.functions JOIN test.calls USING (function)
- CROSS JOIN LATERAL (SELECT format('pgtrickle.%I%s', function, call) AS statement) AS s
+ CROSS JOIN LATERAL (SELECT format('(SELECT pgtrickle.%I%s)', function, call) AS statement) AS s
  WHERE call IS NOT NULL ORDER BY function COLLATE "C";
 SELECT function, has_function_privilege('public', oid, 'EXECUTE') AS "PUBLIC"
   FROM test.functions JOIN test.calls USING (function) WHERE call IS NULL ORDER BY function COLLATE "C";
