@@ -136,6 +136,14 @@ make_member(StEntry *entry)
 		foreach(lc, entry->program->sources)
 			member->sources[member->nsources++].relid = ((StSource *) lfirst(lc))->relid;
 	}
+	else if (entry->stays_stale && !ST_FAULT("B15 stale"))
+	{
+		/* capture goes on: what the recompute has seen must not stay in the logs */
+		member->sources = palloc0(sizeof(StSourceDelta) * Max(list_length(entry->relations), 1));
+		foreach(lc, entry->relations)
+			if (st_log_exists(lfirst_oid(lc)))
+				member->sources[member->nsources++].relid = lfirst_oid(lc);
+	}
 	return member;
 }
 

@@ -51,9 +51,6 @@ CREATE FUNCTION test.orphans() RETURNS SETOF text LANGUAGE sql AS $function$
     UNION ALL
     SELECT format('%s has a log that nobody reads', source::regclass) FROM pgtrickle.change_log_segment
      WHERE source NOT IN (SELECT source_relid FROM pgtrickle.source_frontier)
-       -- without a frontier while row security makes them recompute
-       AND source NOT IN (SELECT source_relid FROM pgtrickle.pgt_dependencies JOIN pgtrickle.pgt_stream_tables USING (pgt_id)
-                           WHERE refresh_mode = 'DIFFERENTIAL')
     UNION ALL
     SELECT format('stream table %s reads the log of %s, which has none', pgt_id, source_relid::regclass) FROM pgtrickle.source_frontier
      WHERE source_relid NOT IN (SELECT source FROM pgtrickle.change_log_segment)
