@@ -4,6 +4,34 @@ CREATE OR REPLACE FUNCTION pgtrickle.version()
 RETURNS text LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'st_sql_version';
 COMMENT ON FUNCTION pgtrickle.version() IS 'Version of the loaded library.';
 
+CREATE OR REPLACE FUNCTION pgtrickle.version_check()
+RETURNS text LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'st_sql_version_check';
+COMMENT ON FUNCTION pgtrickle.version_check() IS
+    'A JSON document: library_version, extension_version (of the objects in this database), pg_version, and version_match, whether the first two are the same. If not, a WARNING says what to do.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.migrate()
+RETURNS text LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    WITH newest AS (
+        SELECT v.version FROM pgtrickle.pgt_schema_version v ORDER BY v.applied_at DESC, v.version DESC LIMIT 1),
+    added AS (
+        INSERT INTO pgtrickle.pgt_schema_version (version, description)
+        SELECT e.extversion, 'ALTER EXTENSION UPDATE, noted by migrate()' FROM pg_catalog.pg_extension e WHERE e.extname = 'pg_trickle'
+            ON CONFLICT (version) DO NOTHING RETURNING version)
+    SELECT CASE WHEN e.extversion <> pgtrickle.version()
+                THEN format('The library is version %s, the schema %s: ALTER EXTENSION pg_trickle UPDATE migrates it.', pgtrickle.version(), e.extversion)
+                WHEN EXISTS (SELECT 1 FROM added)
+                THEN format('The schema has come from version %s to %s.', n.version, e.extversion)
+                ELSE format('The schema is up to date: version %s.', e.extversion)
+           END
+      FROM pg_catalog.pg_extension e, newest n
+     WHERE e.extname = 'pg_trickle';
+END;
+COMMENT ON FUNCTION pgtrickle.migrate() IS
+    'Whether the objects of the extension are those of the loaded library, as a sentence, and notes their version in pgt_schema_version if nobody has. Changes nothing else: ALTER EXTENSION pg_trickle UPDATE does. Error: 42501 for others than superusers and the owner of the extension.';
+REVOKE ALL ON FUNCTION pgtrickle.migrate() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pgtrickle.migrate() TO @extowner@;
+
 CREATE OR REPLACE FUNCTION pgtrickle.explain_stream_table(name text)
 RETURNS text LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_explain_stream_table';
 COMMENT ON FUNCTION pgtrickle.explain_stream_table(text) IS
@@ -44,6 +72,41 @@ LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_validate_query';
 COMMENT ON FUNCTION pgtrickle.validate_query(text) IS
     'What create_stream_table would make of a query in mode AUTO: resolved_refresh_mode (DIFFERENTIAL, TOPK or FULL), the reason of FULL, volatility, and a row per aggregate, join, set operation, window function, lateral item and scalar subquery. Creates nothing; raises what creation would raise.';
 
+CREATE OR REPLACE FUNCTION pgtrickle.query_without_views(query text)
+RETURNS text LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_query_without_views';
+COMMENT ON FUNCTION pgtrickle.query_without_views(text) IS
+    'A query with its views expanded, as PostgreSQL prints it; NULL if it reads none. Conditions of row security are not printed. Raises what creation would raise.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.explain_query_rewrite(query text)
+RETURNS TABLE(pass_name text, changed boolean, sql_after text)
+LANGUAGE sql VOLATILE STRICT
+BEGIN ATOMIC
+    WITH checks AS MATERIALIZED (
+        SELECT c.check_name, c.result, c.ordinality AS n FROM pgtrickle.validate_query(explain_query_rewrite.query) WITH ORDINALITY c),
+    mode AS (
+        SELECT max(c.result) FILTER (WHERE c.check_name = 'resolved_refresh_mode') AS mode,
+               max(c.result) FILTER (WHERE c.check_name = 'ivm_support_check') AS reason,
+               max(c.result) FILTER (WHERE c.check_name = 'topk_pattern') AS topk,
+               string_agg(c.check_name || ':' || c.result, '; ' ORDER BY c.n)
+                   FILTER (WHERE c.check_name NOT IN ('resolved_refresh_mode', 'ivm_support_check', 'topk_pattern')) AS patterns
+          FROM checks c),
+    passes AS (
+        SELECT 1 AS n, 'view_inlining' AS pass, v.text IS NOT NULL AS changed, v.text FROM (SELECT pgtrickle.query_without_views(explain_query_rewrite.query)) v (text)
+        UNION ALL
+        SELECT 1 + p.n, p.pass, false, NULL
+          FROM unnest(ARRAY['nested_window_lift', 'distinct_on', 'grouping_sets', 'scalar_subquery_in_where', 'correlated_scalar_in_select',
+                            'sublinks_in_or_demorgan', 'rows_from']) WITH ORDINALITY p (pass, n)
+        UNION ALL
+        SELECT 9, 'topk_detection', m.mode = 'TOPK', CASE WHEN m.mode = 'TOPK' THEN m.topk END FROM mode m
+        UNION ALL
+        SELECT 10, 'dvm_patterns', false,
+               concat_ws('; ', 'ivm_support:' || CASE m.mode WHEN 'FULL' THEN 'FULL_ONLY(' || m.reason || ')' ELSE m.mode END, m.patterns)
+          FROM mode m)
+    SELECT p.pass, p.changed, p.text FROM passes p ORDER BY p.n;
+END;
+COMMENT ON FUNCTION pgtrickle.explain_query_rewrite(text) IS
+    'What happens to a query before it is maintained, one row per pass, always ten in the same order: views are expanded (sql_after: the text then), ORDER BY with LIMIT is recognised (sql_after: how), and dvm_patterns lists what validate_query() finds. The other passes never change anything: what they rewrite in other implementations is maintained here as it stands. Raises what creation would raise.';
+
 CREATE OR REPLACE FUNCTION pgtrickle.change_log_bytes(source oid)
 RETURNS bigint LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_change_log_bytes';
 COMMENT ON FUNCTION pgtrickle.change_log_bytes(oid) IS 'Size of a source''s change log in bytes.';
@@ -56,6 +119,19 @@ COMMENT ON FUNCTION pgtrickle.pending_change_rows(bigint, oid) IS
 CREATE OR REPLACE FUNCTION pgtrickle.stream_table_id(name text)
 RETURNS bigint LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'st_sql_stream_table_id';
 COMMENT ON FUNCTION pgtrickle.stream_table_id(text) IS 'Identifier of a stream table by its name. Error: 42P01 unknown.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.list_auxiliary_columns(name text)
+RETURNS TABLE(column_name text, data_type text, purpose text)
+LANGUAGE sql STABLE STRICT
+BEGIN ATOMIC
+    SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), 'maintained beside the columns of the query'::text
+      FROM pgtrickle.pgt_stream_tables t
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = t.pgt_relid AND a.attnum > 0 AND NOT a.attisdropped
+     WHERE t.pgt_id = pgtrickle.stream_table_id(list_auxiliary_columns.name) AND a.attname LIKE '\_\_pgt\_%'
+     ORDER BY a.attnum;
+END;
+COMMENT ON FUNCTION pgtrickle.list_auxiliary_columns(text) IS
+    'Columns of a stream table that its query does not have: none, what maintenance needs besides is kept elsewhere. Error: 42P01 unknown.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.get_refresh_history(name text, max_rows integer DEFAULT 20)
 RETURNS TABLE(refresh_id bigint, data_timestamp timestamptz, start_time timestamptz, end_time timestamptz,

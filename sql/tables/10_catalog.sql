@@ -306,6 +306,19 @@ COMMENT ON COLUMN pgtrickle.scheduler_run.clean IS 'It ended in order, or has no
 COMMENT ON COLUMN pgtrickle.scheduler_run.incarnation IS 'Random number of the server''s shared memory during that run: another one after each start and each crash.';
 INSERT INTO pgtrickle.scheduler_run (clean, incarnation) VALUES (true, 0);
 
+CREATE TABLE pgtrickle.pgt_schema_version (
+    version text PRIMARY KEY,
+    applied_at timestamptz NOT NULL DEFAULT now(),
+    description text
+);
+COMMENT ON TABLE pgtrickle.pgt_schema_version IS 'Versions that the objects of the extension in this database have had.';
+COMMENT ON COLUMN pgtrickle.pgt_schema_version.version IS 'As in pg_extension.extversion.';
+COMMENT ON COLUMN pgtrickle.pgt_schema_version.applied_at IS 'When it was installed or updated to.';
+COMMENT ON COLUMN pgtrickle.pgt_schema_version.description IS 'By what.';
+INSERT INTO pgtrickle.pgt_schema_version (version, description)
+    SELECT extversion, 'CREATE EXTENSION' FROM pg_catalog.pg_extension WHERE extname = 'pg_trickle';
+GRANT SELECT ON pgtrickle.pgt_schema_version TO PUBLIC;
+
 -- all but last_error_message
 GRANT SELECT (pgt_id, pgt_relid, pgt_name, pgt_schema, defining_query, original_query, schedule, refresh_mode,
               status, is_populated, data_timestamp, frontier, last_refresh_at, consecutive_errors,

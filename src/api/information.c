@@ -16,6 +16,8 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
@@ -26,6 +28,7 @@
 #include "store/store.h"
 
 PG_FUNCTION_INFO_V1(st_sql_version);
+PG_FUNCTION_INFO_V1(st_sql_version_check);
 PG_FUNCTION_INFO_V1(st_sql_stream_table_id);
 PG_FUNCTION_INFO_V1(st_sql_change_log_bytes);
 PG_FUNCTION_INFO_V1(st_sql_pending_change_rows);
@@ -35,6 +38,43 @@ Datum
 st_sql_version(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_TEXT_P(cstring_to_text(ST_VERSION));
+}
+
+/* Of the objects in this database. */
+static char *
+installed_version(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+	char	   *version;
+
+	SPI_connect();
+	if (st_catalog_execute("SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'pg_trickle'", 0, NULL, NULL, NULL) == 0)
+		elog(ERROR, "extension pg_trickle is not there");
+	version = MemoryContextStrdup(context, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+	SPI_finish();
+	return version;
+}
+
+Datum
+st_sql_version_check(PG_FUNCTION_ARGS)
+{
+	char	   *installed = installed_version();
+	bool		same = strcmp(installed, ST_VERSION) == 0;
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfoString(&json, "{\"library_version\": ");
+	escape_json(&json, ST_VERSION);
+	appendStringInfoString(&json, ", \"extension_version\": ");
+	escape_json(&json, installed);
+	appendStringInfoString(&json, ", \"pg_version\": ");
+	escape_json(&json, GetConfigOption("server_version", false, false));
+	appendStringInfo(&json, ", \"version_match\": %s}", same ? "true" : "false");
+	if (!same)
+		ereport(WARNING,
+				(errmsg("the library of pg_trickle is version %s, its objects in this database are of version %s", ST_VERSION, installed),
+				 errhint("Run ALTER EXTENSION pg_trickle UPDATE.")));
+	PG_RETURN_TEXT_P(cstring_to_text(json.data));
 }
 
 Datum

@@ -22,6 +22,7 @@
 #include "compat.h"
 
 PG_FUNCTION_INFO_V1(st_sql_validate_query);
+PG_FUNCTION_INFO_V1(st_sql_query_without_views);
 
 static void
 put_check(ReturnSetInfo *rsinfo, const char *name, const char *result, const char *severity)
@@ -257,4 +258,17 @@ st_sql_validate_query(PG_FUNCTION_ARGS)
 	(void) aggregates_walker((Node *) query, &aggregates);
 	(void) constructs_walker((Node *) query, rsinfo);
 	return (Datum) 0;
+}
+
+Datum
+st_sql_query_without_views(PG_FUNCTION_ARGS)
+{
+	Query	   *analysed = st_query_parse(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	Query	   *rewritten = st_query_rewrite(analysed);
+	ListCell   *lc;
+
+	foreach(lc, st_query_views(rewritten))
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_VIEW)
+			PG_RETURN_TEXT_P(cstring_to_text(st_query_text(rewritten)));
+	PG_RETURN_NULL();
 }
