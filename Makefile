@@ -116,6 +116,7 @@ OBJS = \
 	src/refresh/progress.o \
 	src/refresh/recursion_run.o \
 	src/refresh/refresh.o \
+	src/refresh/relation_mark.o \
 	src/refresh/slice_run.o \
 	src/refresh/source_read.o \
 	src/schedule/failure.o \

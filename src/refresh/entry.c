@@ -7,7 +7,10 @@
  *	  An entry holds the definition, the nodes and the analysed and planned
  *	  statements. It is thrown away when a relation that it reads or writes, or
  *	  the row type of a value, is changed (relcache invalidation), or a function,
- *	  operator, enum or role is (syscache).
+ *	  operator, enum or role is (syscache). Of a table that it reads it is seen
+ *	  at the next use whether that was more than ANALYZE or VACUUM
+ *	  (relation_mark.h): no refresh is to parse and plan because autovacuum has
+ *	  come by (rule F5).
  *	  Everything that changes a stream table's definition sends a relcache
  *	  invalidation for the stream table.
  *
@@ -48,7 +51,11 @@
 #include "refresh/cost.h"
 #include "refresh/poll.h"
 #include "refresh/refresh.h"
+#include "refresh/relation_mark.h"
 #include "util/fault.h"
+
+/* so often statistics may move before plans are made for them */
+#define ANALYZES_BETWEEN_PLANS 20
 
 /* what the cache holds of a stream table */
 typedef struct EntrySlot
@@ -88,9 +95,10 @@ relation_changed(Datum arg, Oid relid)
 
 		if (!entry->valid)
 			continue;
-		if (!OidIsValid(relid) || relid == entry->relid ||
-			list_member_oid(entry->relations, relid) || list_member_oid(entry->row_types, relid))
+		if (!OidIsValid(relid) || relid == entry->relid || list_member_oid(entry->row_types, relid))
 			entry->valid = false;
+		else if (list_member_oid(entry->relations, relid))
+			entry->doubtful = true;
 		for (int i = 0; entry->valid && i < entry->table->nstates; i++)
 			if (entry->table->states[i] == relid)
 				entry->valid = false;
@@ -642,6 +650,27 @@ lacks_states(StStreamTable *table, Query *query)
 	return result;
 }
 
+/*
+ * Is an entry as good as one that would be made now? Its relations are locked.
+ * What is looked up may bring invalidations, even of what was looked at.
+ */
+static bool
+is_up_to_date(StEntry *entry)
+{
+	while (entry->valid && entry->doubtful)
+	{
+		ListCell   *lc;
+
+		entry->doubtful = false;
+		if (++entry->analyzed > ANALYZES_BETWEEN_PLANS)
+			entry->valid = false;
+		foreach(lc, entry->marks)
+			if (entry->valid && !st_relation_is_as_marked(lfirst(lc)))
+				entry->valid = false;
+	}
+	return entry->valid;
+}
+
 const char *
 st_entry_outdated(StStreamTable *table, bool *retyped)
 {
@@ -654,7 +683,16 @@ st_entry_outdated(StStreamTable *table, bool *retyped)
 	*retyped = false;
 	AcceptInvalidationMessages();
 	if (slot && slot->entry->valid && !slot->entry->needs_states)
-		return NULL;
+	{
+		bool		usable = !slot->entry->doubtful ||
+			(lock_nowait(slot->entry->relations, &locked) && is_up_to_date(slot->entry));
+
+		foreach(lc, locked)
+			UnlockRelationOid(lfirst_oid(lc), AccessShareLock);
+		if (usable)
+			return NULL;
+		locked = NIL;
+	}
 	query = read_query(table);
 
 	/*
@@ -709,7 +747,7 @@ st_entry_get(Oid relid)
 		foreach(lc, entry->relations)
 			LockRelationOid(lfirst_oid(lc), AccessShareLock);
 		entry->last_used = ++uses;
-		if (entry->valid)
+		if (is_up_to_date(entry))
 			return entry;
 	}
 
@@ -739,6 +777,8 @@ st_entry_get(Oid relid)
 		LockRelationOid(lfirst_oid(lc), AccessShareLock);
 		entry->relations = lappend_oid(entry->relations, lfirst_oid(lc));
 	}
+	foreach(lc, entry->relations)
+		entry->marks = lappend(entry->marks, st_relation_mark(lfirst_oid(lc)));
 	foreach(lc, st_query_types(query))
 		entry->row_types = lappend_oid(entry->row_types, get_typ_typrelid(lfirst_oid(lc)));
 	entry->functions_fingerprint = st_query_functions_fingerprint(query);
@@ -765,7 +805,7 @@ st_entry_sources(StStreamTable *table)
 {
 	EntrySlot  *slot = entries ? hash_search(entries, &table->relid, HASH_FIND, NULL) : NULL;
 
-	return slot && slot->entry->valid ? list_copy(slot->entry->relations) : st_sources_of(table->pgt_id);
+	return slot && slot->entry->valid && !slot->entry->doubtful ? list_copy(slot->entry->relations) : st_sources_of(table->pgt_id);
 }
 
 void

@@ -63,6 +63,8 @@ typedef struct StEntry
 {
 	Oid			relid;
 	bool		valid;
+	bool		doubtful;		/* a relation was invalidated; to be looked at */
+	int			analyzed;		/* how often nothing was found then */
 	MemoryContext context;
 	Size		bytes;			/* of the context, when it was last released */
 	uint64		last_used;
@@ -70,6 +72,7 @@ typedef struct StEntry
 	Oid			owner;
 	List	   *relations;		/* OIDs of sources in order, then of views and
 								 * copies */
+	List	   *marks;			/* of StRelationMark, parallel to relations */
 	List	   *row_types;		/* OIDs of the relations of row types it uses */
 	char	   *functions_fingerprint;	/* as it is now; differs: recompute */
 	char	   *guard_fingerprint;	/* likewise */

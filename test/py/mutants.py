@@ -489,6 +489,18 @@ def what_is_attached_to_a_changed_reference(db):
     both_sides(db, "SELECT t.id, t.n, u.n AS m FROM t JOIN u ON u.id = t.id JOIN v ON v.id = t.id WHERE v.n = 1")
 
 
+@mutant("F1 mark")
+def index_that_a_kept_plan_searches(db):
+    db.run("CREATE TABLE t (id int, n int)", "CREATE INDEX i ON t (id)", "INSERT INTO t SELECT x, x FROM generate_series(1, 5000) AS x",
+           "CREATE TABLE u (id int, n int)", "INSERT INTO u SELECT x, x FROM generate_series(1, 5000) AS x", "ANALYZE")
+    db.create("s", "SELECT t.id, t.n, u.n AS m FROM t JOIN u USING (id)")
+    db.run("UPDATE u SET n = 0 WHERE id = 1")
+    db.refresh()
+    db.run("DROP INDEX i", "UPDATE u SET n = 0 WHERE id = 2")
+    db.refresh()
+    db.fresh()
+
+
 @mutant("K26 budget")
 def hopeless_delta(db):
     db.run("CREATE TABLE t (id int PRIMARY KEY, k int)", "INSERT INTO t SELECT x, 1 FROM generate_series(1, 40) AS x")
