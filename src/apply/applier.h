@@ -67,6 +67,8 @@ typedef struct StWork
 	Oid		   *rels;
 	int64		ntids;
 	int64		space;
+	bool		has_toasted;	/* a row that is found may have values stored
+								 * out of line */
 	bool		inconsistent;
 } StWork;
 

@@ -304,6 +304,9 @@ st_find_rows(StFinder *finder, StWork *work, TupleTableSlot *old_row, int64 k,
 		CHECK_FOR_INTERRUPTS();
 		if (same_image(finder, old_row))
 		{
+			if (!TTS_IS_BUFFERTUPLE(finder->slot) ||
+				HeapTupleHasExternal(((BufferHeapTupleTableSlot *) finder->slot)->base.tuple))
+				work->has_toasted = true;
 			st_apply_add_found(work, applier->relid, &finder->slot->tts_tid, new_row);
 			k--;
 		}
@@ -491,6 +494,7 @@ st_find_by_statement(StWork *work, StZset *delta, StApplyCallback callback, void
 	StZsetStep	step;
 	StInput		input = {"st_old", applier->old_desc, old, 0};
 
+	work->has_toasted = true;
 	state.steps = tuplestore_begin_heap(false, false, work_mem);
 	while (st_zset_next(delta, &step))
 	{

@@ -419,7 +419,7 @@ write_directly(StWork *work)
 			CHECK_FOR_INTERRUPTS();
 			fill_slot(work, slot, item, TID_EXTRA);
 			tid = *(ItemPointer) DatumGetPointer(item->tts_values[1]);
-			if (OidIsValid(rel->rd_rel->reltoastrelid) &&
+			if (work->has_toasted && OidIsValid(rel->rd_rel->reltoastrelid) &&
 				table_tuple_fetch_row_version(rel, &tid, estate->es_snapshot, old))
 				keep_toasted(work, slot, old);
 			old->tts_tid = tid;

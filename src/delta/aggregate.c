@@ -324,6 +324,23 @@ st_state_print_values(StringInfo sql, StNode *node, const char *alias)
 		st_sql_format(sql, "%s.n", alias);
 }
 
+bool
+st_state_computes_values(StNode *node)
+{
+	ListCell   *lc;
+
+	if (node->recompute)
+		return false;
+	foreach(lc, node->aggregates)
+	{
+		StAggregate *aggregate = lfirst(lc);
+
+		if (aggregate->strategy == ST_AGGREGATE_AVG || is_variance(aggregate))
+			return true;
+	}
+	return false;
+}
+
 /*
  * An aggregate's own text over __pgt_in: printed by ruleutils as the only
  * column of a query, whose FROM clause is what stands last.

@@ -15,6 +15,9 @@
 /* The result columns of a state (k.., v..) over its raw columns of "alias". */
 extern void st_state_print_values(StringInfo sql, StNode *node, const char *alias);
 
+/* Does that take more than reading them, divisions of numbers of any length? */
+extern bool st_state_computes_values(StNode *node);
+
 /* SELECT of state rows from __pgt_in, which holds the block's columns. */
 extern void st_state_print_fill(StringInfo sql, StNode *node);
 

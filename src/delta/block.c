@@ -352,15 +352,21 @@ st_block_print_delta(Query *block)
 	return st_query_print(copy);
 }
 
-/* "name AS (SELECT the values of a state FROM where), " */
+/*
+ * "name AS (SELECT the values of a state FROM where), ". A row of a state's
+ * delta may meet many of other relations: what takes a division is computed
+ * before, which OFFSET 0 makes the planner do. The state itself is left open
+ * to be searched by index.
+ */
 static void
 print_state(StringInfo sql, const StNodeProgram *node, const char *name, const char *from, bool delta)
 {
 	st_sql_format(sql, "%s AS NOT MATERIALIZED (SELECT ", name);
 	st_state_print_values(sql, node->node, "e");
-	st_sql_format(sql, "%s FROM %s e%s), ",
+	st_sql_format(sql, "%s FROM %s e%s%s), ",
 				  delta ? ", e." ST_WEIGHT_COLUMN : ", e.ctid AS " ST_IDENTITY_COLUMN, from,
-				  node->node->top ? " WHERE e.f" : "");
+				  node->node->top ? " WHERE e.f" : "",
+				  delta && st_state_computes_values(node->node) ? " OFFSET 0" : "");
 }
 
 void

@@ -39,6 +39,9 @@ typedef struct StBlockProgram
 								 * inputs */
 	StStatement *fill;
 	StStatement *delta;
+	const AttrNumber *join_columns;	/* of the final block, if it does nothing
+									 * but take columns of the join that is its
+									 * only leaf: which; else NULL */
 } StBlockProgram;
 
 /*

@@ -339,6 +339,41 @@ make_node_program(MemoryContext context, StProgram *program, StNodeProgram *targ
 	pfree(sql.data);
 }
 
+/*
+ * The columns of a join that a block takes, if it does nothing else. There is
+ * nothing in it that could raise an error, so the join's rows need not be
+ * netted before (rule E1).
+ */
+static const AttrNumber *
+find_join_columns(StProgram *program, Query *block)
+{
+	AttrNumber *columns;
+	StJoin	   *join;
+	int			ordinal;
+	int			n = 0;
+	ListCell   *lc;
+
+	if (block->setOperations || block->jointree->quals || list_length(block->rtable) != 1)
+		return NULL;
+	ordinal = st_join_ordinal(linitial_node(RangeTblEntry, block->rtable));
+	if (ordinal < 0)
+		return NULL;
+	join = program->joins[ordinal].join;
+	/* slices are netted as they come, and of a clock the rows are counted */
+	if (join->kind == ST_JOIN_SLICE || join->kind == ST_JOIN_CLOCK)
+		return NULL;
+	columns = palloc(sizeof(AttrNumber) * Max(list_length(block->targetList), 1));
+	foreach(lc, block->targetList)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+
+		if (tle->resjunk || !IsA(tle->expr, Var) || ((Var *) tle->expr)->varlevelsup > 0)
+			return NULL;
+		columns[n++] = ((Var *) tle->expr)->varattno;
+	}
+	return columns;
+}
+
 StProgram *
 st_program_create(MemoryContext context, StTree *tree, const Oid *states)
 {
@@ -391,6 +426,7 @@ st_program_create(MemoryContext context, StTree *tree, const Oid *states)
 	st_sql_end_with(&sql);
 	st_sql_text(&sql, st_block_print_delta(tree->final));
 	program->final.delta = st_make_statement(context, sql.data, program->final.leaves, NULL);
+	program->final.join_columns = find_join_columns(program, tree->final);
 	AtEOXact_GUC(false, level);
 	MemoryContextSwitchTo(old);
 	return program;

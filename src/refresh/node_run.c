@@ -157,12 +157,14 @@ typedef struct NetRows
 	StZset	   *changes;
 	TupleTableSlot *slot;
 	int			natts;
+	const AttrNumber *columns;	/* of a join, which become these */
 } NetRows;
 
 static void
 begin_net(NetRows *net, TupleDesc desc, int nkeys, const AttrNumber *keys)
 {
 	net->natts = desc->natts;
+	net->columns = NULL;
 	net->changes = st_zset_begin(desc, nkeys, keys);
 	net->slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
 }
@@ -192,7 +194,28 @@ receive_result_row(TupleTableSlot *slot, void *arg)
 	st_zset_add(net->changes, net->slot, 1);
 }
 
-static StWeightedStore *run_join(StRun *run, int ordinal);
+/* A row of a join, some of whose columns are those of the result. */
+static void
+receive_join_row(TupleTableSlot *slot, void *arg)
+{
+	NetRows    *net = arg;
+	int64		weight;
+
+	slot_getallattrs(slot);
+	weight = DatumGetInt64(slot->tts_values[slot->tts_tupleDescriptor->natts - 1]);
+	if (weight == 0)
+		return;
+	ExecClearTuple(net->slot);
+	for (int i = 0; i < net->natts; i++)
+	{
+		net->slot->tts_values[i] = slot->tts_values[net->columns[i] - 1];
+		net->slot->tts_isnull[i] = slot->tts_isnull[net->columns[i] - 1];
+	}
+	ExecStoreVirtualTuple(net->slot);
+	st_zset_add(net->changes, net->slot, weight);
+}
+
+static StWeightedStore *run_join(StRun *run, int ordinal, NetRows *result);
 
 StInput *
 st_run_bind_inputs(StRun *run, List *leaves, bool *all_empty)
@@ -224,7 +247,7 @@ st_run_bind_inputs(StRun *run, List *leaves, bool *all_empty)
 				store = &run->states[leaf->ordinal];
 				break;
 			case ST_LEAF_JOIN:
-				store = run_join(run, leaf->ordinal);
+				store = run_join(run, leaf->ordinal, NULL);
 				break;
 		}
 		if (store)
@@ -293,9 +316,13 @@ run_join_step(StRun *run, StJoinStep *step, int ninputs, StInput *inputs, StWeig
 	st_zset_end(net.changes);
 }
 
-/* The delta of a join, computed when a block asks for it first. */
+/*
+ * The delta of a join, computed when a block asks for it first. With "result",
+ * its rows go there, and the store that is returned has none; the caller sees
+ * to it that no block has asked before.
+ */
 static StWeightedStore *
-run_join(StRun *run, int ordinal)
+run_join(StRun *run, int ordinal, NetRows *result)
 {
 	StProgram  *program = run->entry->program;
 	StJoinProgram *join = &program->joins[ordinal];
@@ -306,6 +333,7 @@ run_join(StRun *run, int ordinal)
 	int			nleaves = list_length(join->leaves);
 	int			ninputs = nleaves;
 	StInput    *inputs;
+	int64		received = 0;
 	bool		empty;
 	instr_time	start;
 	ListCell   *lc;
@@ -363,23 +391,33 @@ run_join(StRun *run, int ordinal)
 	foreach(lc, delta->steps)
 	{
 		StJoinStep *step = lfirst(lc);
-		StWeightedStore result;
+		StWeightedStore rows;
 
 		inputs[ninputs] = (StInput)
 		{
 			.name = ST_STEP_INPUT, .desc = previous.desc, .rows = previous.rows, .count = previous.count
 		};
-		run_join_step(run, step, previous.rows ? ninputs + 1 : ninputs, inputs, &result);
+		if (result && step == llast(delta->steps))
+		{
+			st_begin_store(&rows, step->desc);
+			received = st_statement_run(step->statement, previous.rows ? ninputs + 1 : ninputs, inputs, run->snapshot,
+										receive_join_row, result);
+		}
+		else
+		{
+			run_join_step(run, step, previous.rows ? ninputs + 1 : ninputs, inputs, &rows);
+			received = rows.count;
+		}
 		if (previous.rows)
 			tuplestore_end(previous.rows);
-		previous = result;
+		previous = rows;
 	}
 	for (int i = nleaves; i < ninputs; i++)
 		tuplestore_end(inputs[i].rows);
 	*store = previous;
 	if (join->join->kind == ST_JOIN_CLOCK)
 		run->outcome->clock_rows += store->count;
-	st_note_step(run->outcome, "join %d: " INT64_FORMAT " rows, %.3f ms", ordinal, store->count, st_elapsed_ms(start));
+	st_note_step(run->outcome, "join %d: " INT64_FORMAT " rows, %.3f ms", ordinal, received, st_elapsed_ms(start));
 	return store;
 }
 
@@ -672,8 +710,9 @@ st_run_differential(StEntry *entry, int nsources, StSourceDelta *sources, Snapsh
 		.snapshot = snapshot, .outcome = outcome
 	};
 	NetRows		delta;
-	StInput    *inputs;
+	StInput    *inputs = NULL;
 	bool		empty;
+	int			join;
 	uint64		rows = 0;
 	instr_time	start;
 
@@ -685,7 +724,16 @@ st_run_differential(StEntry *entry, int nsources, StSourceDelta *sources, Snapsh
 
 	INSTR_TIME_SET_CURRENT(start);
 	begin_net(&delta, entry->desc, entry->table->nkeys, entry->keys);
-	inputs = st_run_bind_inputs(&run, program->final.leaves, &empty);
+	delta.columns = program->final.join_columns;
+	join = delta.columns ? ((StLeaf *) linitial(program->final.leaves))->ordinal : -1;
+	if (join >= 0 && run.joins[join].rows == NULL)
+	{
+		(void) run_join(&run, join, &delta);
+		rows = st_zset_count(delta.changes);
+		empty = true;
+	}
+	else
+		inputs = st_run_bind_inputs(&run, program->final.leaves, &empty);
 	if (run.failure)
 		return run.failure;
 	if (!empty)

@@ -329,18 +329,22 @@ spill(StZset *zset)
 		memset(zset->buckets, 0, sizeof(uint32) * zset->nbuckets);
 }
 
-static int
-compare_entries(const void *a, const void *b)
+static inline int
+compare_entries(const ZsetEntry *x, const ZsetEntry *y)
 {
-	const ZsetEntry *x = a;
-	const ZsetEntry *y = b;
-
 	if (x->key != y->key)
 		return x->key < y->key ? -1 : 1;
 	if (x->image != y->image)
 		return x->image < y->image ? -1 : 1;
 	return 0;
 }
+
+#define ST_SORT sort_entries
+#define ST_ELEMENT_TYPE ZsetEntry
+#define ST_COMPARE(a, b) compare_entries(a, b)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
 
 void
 st_zset_rewind(StZset *zset)
@@ -374,7 +378,7 @@ st_zset_rewind(StZset *zset)
 		}
 		zset->table.count = kept;
 		if (zset->nkeys > 0 && kept > 1)
-			qsort(zset->table.items, kept, sizeof(ZsetEntry), compare_entries);
+			sort_entries(zset->table.items, kept);
 	}
 	MemoryContextSwitchTo(caller);
 }
