@@ -979,8 +979,11 @@ linearize_level(Query *query, BuildContext *context)
 	if (query->limitCount || query->limitOffset)
 	{
 		StTop	   *top = st_take_limit(query, context);
-		Query	   *whole = top ? st_linearize(query, context) : NULL;
+		Query	   *whole;
 
+		if (top && top->numbered)
+			return st_linearize(st_number_rows(query, top), context);
+		whole = top ? st_linearize(query, context) : NULL;
 		return whole ? st_top_rows(whole, top, context) : NULL;
 	}
 	if (query->rowMarks)

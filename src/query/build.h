@@ -188,14 +188,18 @@ typedef struct StTop
 	int64		limit;			/* -1: all */
 	int64		offset;
 	bool		ties;
+	bool		numbered;		/* rows are to be numbered, not kept */
 	StOrder		order;
 } StTop;
 
 /*
  * Take LIMIT out (NULL: declined): columns that only order are columns like any
- * other. Then, of the linear query with these columns, its first rows.
+ * other. Then, of the linear query with these columns, its first rows; or, if
+ * "numbered", of the query with these columns another one, not linear yet, that
+ * says the same without LIMIT.
  */
 extern StTop *st_take_limit(Query *query, BuildContext *context);
+extern Query *st_number_rows(Query *query, StTop *top);
 extern Query *st_top_rows(Query *query, StTop *top, BuildContext *context);
 
 /* A query for each grouping set, without any; NIL: declined. */
@@ -212,7 +216,7 @@ extern Query *st_union_all(List *queries);
 
 /*
  * A grouped query becomes a grouping over a subquery that holds its FROM, its
- * WHERE and the subqueries in arguments of aggregates. NULL: it is none.
+ * WHERE and the subqueries in keys and in arguments of aggregates. NULL: it is none.
  */
 extern Query *st_split_grouping(Query *query, BuildContext *context);
 

@@ -23,6 +23,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
 
@@ -273,6 +274,7 @@ st_slice(Query *query, StSliceDemand demand, BuildContext *build)
 
 typedef struct SplitContext
 {
+	List	   *keys;			/* what is grouped by and holds a subquery */
 	List	   *columns;		/* expressions of the query below */
 	bool		in_aggregate;
 	bool		failed;
@@ -286,6 +288,9 @@ split_mutator(Node *node, void *arg)
 	if (node == NULL)
 		return NULL;
 	check_stack_depth();
+	if (!IsA(node, List) && list_member(context->keys, node))
+		return (Node *) makeVar(1, st_position_in(&context->columns, copyObject(node)), exprType(node), exprTypmod(node),
+								exprCollation(node), 0);
 	/* a subquery above the grouping would name what is below it */
 	if (IsA(node, SubLink) && !context->in_aggregate &&
 		st_is_correlated(castNode(Query, ((SubLink *) node)->subselect)))
@@ -300,7 +305,7 @@ split_mutator(Node *node, void *arg)
 	}
 	if (IsA(node, Aggref))
 	{
-		SplitContext inner = {context->columns, true, false};
+		SplitContext inner = {context->keys, context->columns, true, false};
 		Node	   *result = expression_tree_mutator(node, split_mutator, &inner);
 
 		context->columns = inner.columns;
@@ -312,14 +317,18 @@ split_mutator(Node *node, void *arg)
 Query *
 st_split_grouping(Query *query, BuildContext *build)
 {
-	SplitContext context = {NIL, false, false};
+	SplitContext context = {NIL, NIL, false, false};
 	Query	   *below;
+	ListCell   *lc;
 
 	if (query->setOperations || query->groupingSets || !st_inline_ctes(query, build) ||
 		!(query->hasAggs || query->groupClause || query->havingQual))
 		return NULL;
 	st_flatten_grouping(query);
 	st_flatten_join_columns(query);
+	foreach(lc, get_sortgrouplist_exprs(query->groupClause, query->targetList))
+		if (checkExprHasSubLink(lfirst(lc)))
+			context.keys = lappend(context.keys, copyObject(lfirst(lc)));
 	query->targetList = (List *) split_mutator((Node *) query->targetList, &context);
 	query->havingQual = split_mutator(query->havingQual, &context);
 	if (context.failed)

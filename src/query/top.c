@@ -12,17 +12,24 @@
  *	  are columns like any other; the state's columns are those of the result
  *	  first, then those by which it is ordered.
  *
+ *	  Where the first rows are too many for that, or all but the first are shown
+ *	  (OFFSET without LIMIT), rows are numbered by row_number() and a condition
+ *	  on the number takes LIMIT's place: windows have their own state.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "utils/fmgroids.h"
+#include "utils/typcache.h"
 
 #include "query/build.h"
 
-/* a refresh reads the state: from so many rows on the query is the cheaper way */
+/* a refresh reads the state: more rows are numbered instead */
 #define MAX_ROWS 100000
 
 /* The number of rows of a LIMIT or OFFSET; absent: -1. False if it is no fit constant. */
@@ -50,15 +57,71 @@ st_take_limit(Query *query, BuildContext *context)
 	if (!constant_rows(query->limitCount, &top->limit) || !constant_rows(query->limitOffset, &top->offset))
 		return st_decline(context, "LIMIT and OFFSET other than constants have no delta rule");
 	top->offset = Max(top->offset, 0);
-	if (top->limit < 0 && top->offset > 0)
-		return st_decline(context, "OFFSET without LIMIT has no delta rule");
-	if (top->limit > MAX_ROWS || top->offset > MAX_ROWS)
-		return st_decline(context, psprintf("LIMIT and OFFSET of more than %d rows have no delta rule", MAX_ROWS));
+	top->numbered = (top->limit < 0 && top->offset > 0) || top->limit > MAX_ROWS || top->offset > MAX_ROWS;
+	if (top->numbered && query->limitOption == LIMIT_OPTION_WITH_TIES)
+		return st_decline(context, psprintf("LIMIT and OFFSET of more than %d rows with ties have no delta rule", MAX_ROWS));
 	top->ties = query->limitOption == LIMIT_OPTION_WITH_TIES;
 	st_take_order(query, &top->order);
 	query->limitCount = query->limitOffset = NULL;
 	query->limitOption = LIMIT_OPTION_COUNT;
 	return top;
+}
+
+static Expr *
+compare_number(Oid operator, Expr *number, int64 rows)
+{
+	Expr	   *result = make_opclause(operator, BOOLOID, false, number,
+									   (Expr *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(rows), false, FLOAT8PASSBYVAL),
+									   InvalidOid, InvalidOid);
+
+	set_opfuncid((OpExpr *) result);
+	return result;
+}
+
+Query *
+st_number_rows(Query *query, StTop *top)
+{
+	TypeCacheEntry *type = lookup_type_cache(INT8OID, TYPECACHE_LT_OPR | TYPECACHE_GT_OPR);
+	int			ncolumns = list_length(top->order.references);
+	RangeTblEntry *rows = st_make_subquery_entry(query, "r", st_make_names(ncolumns));
+	WindowClause *window = makeNode(WindowClause);
+	WindowFunc *function = makeNode(WindowFunc);
+	Expr	   *number = (Expr *) makeVar(1, ncolumns + 1, INT8OID, -1, InvalidOid, 0);
+	List	   *conditions = NIL;
+	List	   *targets = NIL;
+	Query	   *numbered;
+	ListCell   *lc;
+
+	for (int i = 1; i <= ncolumns; i++)
+	{
+		TargetEntry *target = makeTargetEntry((Expr *) st_ordered_var(query, i), i, psprintf("c%d", i), false);
+
+		target->ressortgroupref = list_nth_int(top->order.references, i - 1);
+		targets = lappend(targets, target);
+	}
+	window->orderClause = copyObject(top->order.order);
+	window->frameOptions = FRAMEOPTION_DEFAULTS;
+	window->winref = 1;
+	function->winfnoid = F_ROW_NUMBER;
+	function->wintype = INT8OID;
+	function->winref = 1;
+	function->location = -1;
+	targets = lappend(targets, makeTargetEntry((Expr *) function, ncolumns + 1, "number", false));
+	numbered = st_make_query(list_make1(rows), NULL, targets);
+	numbered->windowClause = list_make1(window);
+	numbered->hasWindowFuncs = true;
+
+	if (top->offset > 0)
+		conditions = lappend(conditions, compare_number(type->gt_opr, number, top->offset));
+	/* no sum beyond int8 has that many rows */
+	if (top->limit >= 0 && top->limit < PG_INT64_MAX - top->offset)
+		conditions = lappend(conditions, compare_number(type->lt_opr, copyObject(number), top->offset + top->limit + 1));
+	targets = NIL;
+	foreach(lc, top->order.shown)
+		targets = lappend(targets, makeTargetEntry((Expr *) st_ordered_var(query, lfirst_int(lc)), list_length(targets) + 1,
+												   list_nth_node(TargetEntry, query->targetList, lfirst_int(lc) - 1)->resname, false));
+	return st_make_query(list_make1(st_make_subquery_entry(numbered, "n", st_make_names(ncolumns + 1))),
+						 conditions ? (Node *) make_ands_explicit(conditions) : NULL, targets);
 }
 
 Query *
