@@ -34,11 +34,13 @@ typedef struct Step
 
 static uint64 walk = 0;
 static uint64 this_round = 0;
+static int64 round_start = 0;
 
 void
-st_graph_begin_round(void)
+st_graph_begin_round(int64 now)
 {
 	this_round++;
+	round_start = now;
 }
 
 /*
@@ -110,9 +112,12 @@ nth_neighbour(const StScheduled *node, int n)
 	return NULL;
 }
 
-/* What "top" is refreshed with; false if one of them cannot be now. */
+/*
+ * What "top" is refreshed with, but for what was refreshed since "cut"; false if
+ * one of them cannot be now.
+ */
 static bool
-walk_up(StScheduled *top, List **stale)
+walk_up(StScheduled *top, int64 cut, List **stale)
 {
 	int			room = 64;
 	int			depth = 0;
@@ -143,12 +148,12 @@ walk_up(StScheduled *top, List **stale)
 			continue;
 		if (upstream->running)
 			free = false;
-		else if (!same && (!goes_along(upstream) || was_refreshed_since(upstream, top->cut)))
+		else if (!same && (!goes_along(upstream) || was_refreshed_since(upstream, cut)))
 			continue;
 		/* with 'none' a node runs over what a failed upstream holds */
-		else if (!same && !node->atomic && upstream->failures > 0 && upstream->not_before > st_now())
+		else if (!same && !node->atomic && upstream->failures > 0 && upstream->not_before > round_start)
 			continue;
-		else if (upstream->blocked == this_round || upstream->not_before > st_now())
+		else if (upstream->blocked == this_round || upstream->not_before > round_start)
 			free = false;
 		else
 		{
@@ -203,20 +208,26 @@ find_cut(const StScheduled *top, List *stale)
 bool
 st_graph_collect(StScheduled **node, List **along)
 {
+	int64		since = (*node)->cut;
 	int			cut;
 
 	*along = NIL;
-	if (!walk_up(*node, along))
+	if (!walk_up(*node, since, along))
 		return false;
 	list_sort(*along, by_order);
 	cut = find_cut(*node, *along);
 	if (cut > 0)
 	{
-		if ((*node)->cut == 0)
+		if (since == 0)
 			(*node)->cut = st_now();
 		*node = list_nth(*along, cut - 1);
 		*along = NIL;
-		if (!walk_up(*node, along))
+
+		/*
+		 * without what the first walk has left out: it may be pending again,
+		 * and be more than there is room for
+		 */
+		if (!walk_up(*node, since, along))
 			return false;
 	}
 	list_sort(*along, by_rank);

@@ -11,10 +11,11 @@
 #include "schedule/node.h"
 
 /*
- * Begin a round of asking for what can be refreshed. Within it, what has begun
- * has not ended: who was found to wait for it is not looked at again.
+ * Begin a round of asking for what can be refreshed at this time (st_now()).
+ * Within it, what has begun has not ended: who was found to wait for it is not
+ * looked at again.
  */
-extern void st_graph_begin_round(void);
+extern void st_graph_begin_round(int64 now);
 
 /*
  * What is refreshed along with *node, by rank: the other members of its unit

@@ -385,22 +385,31 @@ unit_number(const StScheduled *node)
 	return node->unit ? node->order + 1 : 0;
 }
 
-/* Refresh a node in a worker, or here if there can be none. False: not now. */
-static bool
+typedef enum Outcome
+{
+	BEGUN,						/* and maybe ended */
+	NOT_NOW,					/* something else is in the way */
+	NO_WORKER					/* all are busy: nor is there one for any other node */
+} Outcome;
+
+/* Refresh a node in a worker, or here if there can be none. */
+static Outcome
 refresh(StSchedule *schedule, StScheduled *node)
 {
 	List	   *stale = NIL;
 	StJobOrder	order = {0};
-	int64		start = st_now();
-	uint64		generation = st_wake_generation();
+	int64		start;
+	uint64		generation;
 	int			worker;
 	ListCell   *lc;
 
 	StaticAssertStmt(ST_JOB_ALONG >= ST_UNIT_MEMBERS + 60, "a unit with what goes along does not fit into a job");
 	if (node->running || !st_graph_collect(&node, &stale))
-		return false;
-	if (st_now() < probation_until && is_busy())
-		return false;
+		return NOT_NOW;
+	start = st_now();
+	generation = st_wake_generation();
+	if (start < probation_until && is_busy())
+		return NOT_NOW;
 	foreach(lc, stale)
 	{
 		StScheduled *upstream = lfirst(lc);
@@ -411,7 +420,7 @@ refresh(StSchedule *schedule, StScheduled *node)
 	order.relid = node->relid;
 	order.units = lappend_int(order.units, unit_number(node));
 	order.probe = node->unit && st_unit_obstacle(node->unit);
-	if (st_now() < probation_until)
+	if (start < probation_until)
 	{
 		MemoryContext context = MemoryContextSwitchTo(TopMemoryContext);
 
@@ -424,7 +433,7 @@ refresh(StSchedule *schedule, StScheduled *node)
 	if (worker == -1)
 	{
 		revoke_announcement();
-		return false;
+		return NO_WORKER;
 	}
 	note_begun(node, worker);
 	foreach(lc, stale)
@@ -454,7 +463,7 @@ refresh(StSchedule *schedule, StScheduled *node)
 		finish_along(stale, start, generation, &result);
 		finish(schedule, node, start, generation, &result);
 	}
-	return true;
+	return BEGUN;
 }
 
 /*
@@ -697,7 +706,11 @@ note_blocked(const StUnit *unit)
 	}
 }
 
-/* When a round began: that who waits for long is in one order throughout. */
+/*
+ * When a round began, by both clocks: what is due and who waits for long is the
+ * same throughout, and what becomes due meanwhile is left to the next one.
+ */
+static int64 round_start;
 static TimestampTz round_time;
 
 /*
@@ -727,14 +740,13 @@ static List *
 find_due(StSchedule *schedule)
 {
 	List	   *due = NIL;
-	ListCell   *lc;
 
-	round_time = GetCurrentTimestamp();
-	foreach(lc, schedule->nodes)
+	/* from the end, where those are that come first: what is in order is quickly sorted */
+	for (int i = list_length(schedule->nodes) - 1; i >= 0; i--)
 	{
-		StScheduled *node = lfirst(lc);
+		StScheduled *node = list_nth(schedule->nodes, i);
 
-		if (node->running || st_unit_due(node) > st_now())
+		if (node->running || st_unit_due(node) > round_start)
 		{
 			if (node->unit && st_unit_is_leader(node))
 				note_blocked(node->unit);
@@ -756,19 +768,25 @@ run_due(StSchedule *schedule, MemoryContext context)
 	MemoryContext one = AllocSetContextCreate(context, "pg_trickle refresh", ALLOCSET_DEFAULT_SIZES);
 	ListCell   *lc;
 
-	st_graph_begin_round();
+	round_start = st_now();
+	round_time = GetCurrentTimestamp();
+	st_graph_begin_round(round_start);
 	foreach(lc, find_due(schedule))
 	{
 		StScheduled *node = lfirst(lc);
+		Outcome		outcome;
 
 		CHECK_FOR_INTERRUPTS();
 		/* it may have gone with one before it in this round */
-		if (node->running || st_unit_due(node) > st_now())
+		if (node->running || (ran && st_unit_due(node) > st_now()))
 			continue;
 		MemoryContextSwitchTo(one);
-		ran |= refresh(schedule, node);
+		outcome = refresh(schedule, node);
 		MemoryContextSwitchTo(context);
 		MemoryContextReset(one);
+		ran |= outcome == BEGUN;
+		if (outcome == NO_WORKER)
+			break;
 	}
 	publish_waiting(schedule);
 	MemoryContextDelete(one);
@@ -780,7 +798,6 @@ static int64
 prepare_sleep(StSchedule *schedule)
 {
 	int64		next = ST_NEVER;
-	int64		now = st_now();
 	Bitmapset  *followed = NULL;
 	int			source = -1;
 	ListCell   *lc;
@@ -790,8 +807,8 @@ prepare_sleep(StSchedule *schedule)
 		StScheduled *node = lfirst(lc);
 		int64		due = st_unit_due(node);
 
-		/* what is due now waits for a worker, which tells when it is free */
-		if (!node->running && due > now)
+		/* what was due then waits for a worker, which tells when it is free */
+		if (!node->running && due > round_start)
 			next = Min(next, due);
 		if (node->pending || !node->runnable || node->held || !st_scheduled_follows_commits(node))
 			continue;

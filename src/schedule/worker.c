@@ -352,6 +352,8 @@ st_workers_dispatch(const StJobOrder *order, int preferred, TimestampTz enqueued
 	Job		   *job;
 	ListCell   *lc;
 
+	if (list_length(order->along) > ST_JOB_ALONG)
+		elog(ERROR, "%d stream tables do not fit into a job", list_length(order->along));
 	if (area == NULL || st_guc_parallel_refresh_mode == ST_PARALLEL_OFF)
 		return -2;
 	if (st_guc_parallel_refresh_mode == ST_PARALLEL_DRY_RUN)

@@ -276,3 +276,30 @@ def test_cut_by_time(scheduled):
     assert not written_together(scheduled, "slow", "joint")
     for name in ("slow", "fast", "joint"):
         scheduled.follows(name)
+
+
+def test_long_chain_under_writers(scheduled):
+    """A chain of more than fits into a job, whose first part is pending again
+    before the next one is refreshed: it is refreshed part by part all the same."""
+    length = 300
+    scheduled.source()
+    with scheduled.connect(autocommit=False) as conn:
+        for i in range(length):
+            scheduled.create(f"link_{i}", f"SELECT id, n FROM {f'link_{i - 1}' if i else 't'} WHERE n > 0",
+                             "1s" if i == length - 1 else "calculated", conn=conn)
+        conn.commit()
+    known(scheduled)
+    scheduler = scheduled.pid()
+    for row in range(3):
+        key = 1000 * (row + 1)
+        insert(scheduled, key)
+        written = 0
+
+        def arrived():
+            nonlocal written
+            written += 1
+            insert(scheduled, key + written)
+            return scheduled.value(f"SELECT EXISTS (SELECT FROM link_{length - 1} WHERE id = %s)", (key,))
+        wait_for(arrived, "the end of the chain to show the row", 120)
+    scheduled.follows(f"link_{length - 1}", 120)
+    assert scheduled.pid() == scheduler
