@@ -143,6 +143,7 @@ OBJS = \
 	src/api/drop.o \
 	src/api/explain.o \
 	src/api/export.o \
+	src/api/facts.o \
 	src/api/freshness.o \
 	src/api/fuse.o \
 	src/api/gate.o \

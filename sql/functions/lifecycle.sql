@@ -10,7 +10,7 @@ CREATE OR REPLACE FUNCTION pgtrickle.create_stream_table(
     temporal boolean DEFAULT false, storage_backend text DEFAULT NULL)
 RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_create_stream_table';
 COMMENT ON FUNCTION pgtrickle.create_stream_table(text, text, text, text, boolean, text, text, text, boolean, boolean, text, integer, double precision, text, boolean, text) IS
-    'Creates a table defined by a query, fills it and captures the changes of its sources. Writers of the sources wait until the transaction ends. Errors: 42601 and 42000 for anything but one SELECT over tables, 42P07 if the name is taken, 42501 without rights on the sources, 0A000 if mode DIFFERENTIAL is asked for and the query has no delta.';
+    'Creates a table defined by a query, fills it and captures the changes of its sources, without keeping their writers out (where no background process is free, or the transaction has written already, a NOTICE says that they wait until it ends). append_only promises that rows of the sources are neither updated nor deleted: nothing depends on it, but when it turns out wrong there is a WARNING and an alert. Errors: 42601 and 42000 for anything but one SELECT over tables, 42P07 if the name is taken, 42501 without rights on the sources, 0A000 if mode DIFFERENTIAL is asked for and the query has no delta, 22023 for other arguments that do not fit.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.create_stream_table_if_not_exists(
     name text, query text, schedule text DEFAULT 'calculated', refresh_mode text DEFAULT 'AUTO',

@@ -220,6 +220,7 @@ BEGIN ATOMIC
                 WHEN t.refresh_mode = 'FULL' THEN 'Mode ' || q.requested_refresh_mode || ' was asked for, but changes cannot be followed: ' || q.full_reason
                 WHEN t.effective_refresh_mode = 'FULL' AND r.reason IS DISTINCT FROM 'first fill' THEN
                     coalesce('The last refresh recomputed the stream table: ' || r.reason, 'The last refresh recomputed the stream table.')
+                WHEN t.effective_refresh_mode = 'APPEND_ONLY' THEN 'Its sources are promised to be appended to only, and were.'
            END
       FROM pgtrickle.pgt_stream_tables t
       JOIN pgtrickle.stream_table_reasons q USING (pgt_schema, pgt_name)
@@ -228,7 +229,7 @@ BEGIN ATOMIC
      WHERE t.pgt_id = pgtrickle.stream_table_id(explain_refresh_mode.name);
 END;
 COMMENT ON FUNCTION pgtrickle.explain_refresh_mode(text) IS
-    'The mode of a stream table, what its last refresh did (DIFFERENTIAL, FULL, NO_DATA; NULL: there was none), and why that is less than it could be: the query has no delta, or something happened that cannot be told as rows (for roles that are neither the owner nor pg_read_all_stats without saying what). Error: 42P01 unknown.';
+    'The mode of a stream table, what its last refresh did (DIFFERENTIAL, APPEND_ONLY, FULL, NO_DATA; NULL: there was none), and why that is less than it could be: the query has no delta, or something happened that cannot be told as rows (for roles that are neither the owner nor pg_read_all_stats without saying what). Error: 42P01 unknown.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.scheduler_status()
 RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp

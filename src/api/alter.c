@@ -137,8 +137,6 @@ check_parameters(FunctionCallInfo fcinfo)
 	st_require_one_of("cdc_mode", cdc_mode, "auto", "trigger", "wal");
 	if (cdc_mode && strcmp(cdc_mode, "wal") == 0)
 		st_refuse_parameter("cdc_mode 'wal'");
-	if (!PG_ARGISNULL(8) && PG_GETARG_BOOL(8))
-		st_refuse_parameter("append_only");
 	st_require_one_of("fuse", word(fcinfo, 11), "off", "on", "auto");
 	if (!PG_ARGISNULL(14) && *text_to_cstring(PG_GETARG_TEXT_PP(14)) != '\0')
 		st_refuse_parameter("partition_by");
@@ -149,10 +147,10 @@ check_parameters(FunctionCallInfo fcinfo)
 static void
 alter_options(FunctionCallInfo fcinfo, Oid relid)
 {
-	Oid			types[] = {OIDOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, INT4OID, FLOAT8OID};
-	static const int arguments[] = {5, 6, 7, 9, 15, 16};
-	Datum		values[7] = {ObjectIdGetDatum(relid)};
-	char		nulls[] = "       ";
+	Oid			types[] = {OIDOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, INT4OID, FLOAT8OID, BOOLOID};
+	static const int arguments[] = {5, 6, 7, 9, 15, 16, 8};
+	Datum		values[8] = {ObjectIdGetDatum(relid)};
+	char		nulls[] = "        ";
 	bool		isnull;
 
 	for (int i = 0; i < lengthof(arguments); i++)
@@ -162,7 +160,7 @@ alter_options(FunctionCallInfo fcinfo, Oid relid)
 		nulls[i + 1] = PG_ARGISNULL(arguments[i]) ? 'n' : ' ';
 		values[i + 1] = chosen ? CStringGetTextDatum(chosen) : PG_GETARG_DATUM(arguments[i]);
 	}
-	if (strcmp(nulls, " nnnnnn") == 0)
+	if (strcmp(nulls, " nnnnnnn") == 0)
 		return;
 	(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET diamond_consistency = coalesce($2, diamond_consistency),"
 							  " diamond_schedule_policy = coalesce($3, diamond_schedule_policy),"
@@ -170,8 +168,9 @@ alter_options(FunctionCallInfo fcinfo, Oid relid)
 							  " pooler_compatibility_mode = coalesce($5, pooler_compatibility_mode),"
 							  " max_differential_joins = CASE WHEN $6 IS NULL THEN max_differential_joins ELSE nullif($6, 0) END,"
 							  " max_delta_fraction = CASE WHEN $7 IS NULL THEN max_delta_fraction ELSE nullif($7, 0) END,"
+							  " is_append_only = coalesce($8, is_append_only),"
 							  " updated_at = pg_catalog.now() WHERE pgt_relid = $1"
-							  " RETURNING diamond_consistency, diamond_schedule_policy", 7, types, values, nulls);
+							  " RETURNING diamond_consistency, diamond_schedule_policy", 8, types, values, nulls);
 	st_check_diamond(TextDatumGetCString(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)),
 					 TextDatumGetCString(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull)));
 }
@@ -229,7 +228,7 @@ update_catalog(StStreamTable *table, StDefinition *definition)
 	(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET refresh_mode = $2, needs_reinit = is_populated,"
 							  " updated_at = pg_catalog.now()"
 							  " WHERE pgt_id = $1", 2, types, values, NULL);
-	st_definition_write_dependencies(definition, table->pgt_id);
+	st_definition_write_facts(definition, table->pgt_id);
 	SPI_finish();
 	CacheInvalidateRelcacheByRelid(table->relid);
 	CommandCounterIncrement();
@@ -369,6 +368,15 @@ st_sql_alter_stream_table(PG_FUNCTION_ARGS)
 		alter_mode(relid, mode);
 	SPI_connect();
 	alter_options(fcinfo, relid);
+	if (!PG_ARGISNULL(1) || !PG_ARGISNULL(8) || mode)
+	{
+		StStreamTable *table;
+
+		CommandCounterIncrement();
+		table = st_require_stream_table(relid);
+		if (table->append_only)
+			st_check_append_only(table->refresh_mode, st_stored_query(table));
+	}
 	if (!PG_ARGISNULL(2))
 		set_column(relid, "UPDATE pgtrickle.pgt_stream_tables SET schedule = $2, updated_at = pg_catalog.now()"
 				   " WHERE pgt_relid = $1", schedule);

@@ -97,8 +97,6 @@ check_parameters(FunctionCallInfo fcinfo, CreatePlan *plan)
 	st_require_one_of("cdc_mode", cdc_mode, "auto", "trigger", "wal");
 	if (cdc_mode && pg_strcasecmp(cdc_mode, "wal") == 0)
 		st_refuse_parameter("cdc_mode 'wal'");
-	if (!PG_ARGISNULL(8) && PG_GETARG_BOOL(8))
-		st_refuse_parameter("append_only");
 	if (!PG_ARGISNULL(10))
 		st_refuse_parameter("partition_by");
 	if (!PG_ARGISNULL(13))
@@ -137,9 +135,9 @@ create_relation(CreatePlan *plan)
 static int64
 insert_catalog(CreatePlan *plan, FunctionCallInfo fcinfo)
 {
-	Oid			types[] = {OIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, INT4OID, FLOAT8OID, INT4OID, INT4OID};
-	Datum		values[14];
-	char		nulls[14];
+	Oid			types[] = {OIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, INT4OID, FLOAT8OID, BOOLOID};
+	Datum		values[13];
+	char		nulls[13];
 	bool		isnull;
 	int64		pgt_id;
 
@@ -160,13 +158,12 @@ insert_catalog(CreatePlan *plan, FunctionCallInfo fcinfo)
 	values[10] = PG_ARGISNULL(11) ? (Datum) 0 : PG_GETARG_DATUM(11);
 	nulls[11] = PG_ARGISNULL(12) ? 'n' : ' ';
 	values[11] = PG_ARGISNULL(12) ? (Datum) 0 : PG_GETARG_DATUM(12);
-	nulls[12] = st_row_limit(plan->definition.query, plan->definition.query->limitCount, &values[12]) ? ' ' : 'n';
-	nulls[13] = nulls[12] == ' ' && st_row_limit(plan->definition.query, plan->definition.query->limitOffset, &values[13]) ? ' ' : 'n';
+	values[12] = BoolGetDatum(!PG_ARGISNULL(8) && PG_GETARG_BOOL(8));
 	(void) st_catalog_execute("INSERT INTO pgtrickle.pgt_stream_tables (pgt_relid, pgt_name, pgt_schema, defining_query,"
 							  " schedule, refresh_mode, diamond_consistency, diamond_schedule_policy, requested_cdc_mode,"
-							  " pooler_compatibility_mode, max_differential_joins, max_delta_fraction, topk_limit, topk_offset)"
-							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING pgt_id",
-							  14, types, values, nulls);
+							  " pooler_compatibility_mode, max_differential_joins, max_delta_fraction, is_append_only)"
+							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING pgt_id",
+							  13, types, values, nulls);
 	pgt_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	return pgt_id;
 }
@@ -231,6 +228,8 @@ st_sql_create_stream_table(PG_FUNCTION_ARGS)
 	original = st_statement_from_query(CurrentMemoryContext, definition->query, plan.query_text);
 	st_statement_check_permissions(original);
 	st_definition_decide(definition);
+	if (!PG_ARGISNULL(8) && PG_GETARG_BOOL(8))
+		st_check_append_only(definition->mode, definition->query);
 	check_name_free(&plan);
 	st_definition_prepare_copies(definition);
 	st_definition_advise(definition);
@@ -249,7 +248,7 @@ st_sql_create_stream_table(PG_FUNCTION_ARGS)
 	st_definition_create_states(definition, pgt_id);
 	st_definition_write_internals(definition, pgt_id, st_settings_now(), GetConfigOption("search_path", false, false),
 								  st_relation_owner(definition->relid));
-	st_definition_write_dependencies(definition, pgt_id);
+	st_definition_write_facts(definition, pgt_id);
 	SPI_finish();
 	st_depend_record(definition->relid, definition->query, st_query_views(definition->query));
 	st_guard_install(definition->relid);

@@ -215,19 +215,6 @@ st_result_columns(Query *query)
 	return columns;
 }
 
-bool
-st_row_limit(Query *query, Node *rows, Datum *result)
-{
-	Const	   *constant = (Const *) eval_const_expressions(NULL, rows);
-
-	*result = (Datum) 0;
-	if (query->sortClause == NIL || constant == NULL || !IsA(constant, Const) || constant->constisnull ||
-		constant->consttype != INT8OID || DatumGetInt64(constant->constvalue) > INT_MAX)
-		return false;
-	*result = Int32GetDatum((int32) DatumGetInt64(constant->constvalue));
-	return true;
-}
-
 void
 st_definition_map_identity(StDefinition *definition)
 {
@@ -567,65 +554,6 @@ st_definition_write_internals(StDefinition *definition, int64 pgt_id, List *sett
 							  " views_fingerprint, functions_fingerprint, accepted_owner, analysed_query, query_text,"
 							  " unindexed_relations, unindexed_columns, copies, clock)"
 							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)", 18, types, values, nulls);
-}
-
-static const char *
-source_type(Oid relid)
-{
-	switch (get_rel_relkind(relid))
-	{
-		case RELKIND_MATVIEW:
-			return "MATVIEW";
-		case RELKIND_FOREIGN_TABLE:
-			return "FOREIGN_TABLE";
-		case RELKIND_VIEW:
-			return "VIEW";
-		default:
-			return st_is_stream_table(relid) ? "STREAM_TABLE" : "TABLE";
-	}
-}
-
-/* Names of the columns that are captured of a relation; NIL: none are. */
-static List *
-columns_used(StDefinition *definition, Oid relid)
-{
-	List	   *names = NIL;
-	ListCell   *lc;
-
-	foreach(lc, definition->sources)
-	{
-		StSource   *source = lfirst(lc);
-		StSourceCopy *copy = list_member_oid(definition->copies, source->relid) ? st_source_copy_get(source->relid) : NULL;
-		int			attnum = -1;
-
-		if ((copy ? copy->source : source->relid) != relid)
-			continue;
-		while ((attnum = bms_next_member(source->attnums, attnum)) >= 0)
-			names = lappend(names, get_attname(relid, attnum, false));
-	}
-	return names;
-}
-
-void
-st_definition_write_dependencies(StDefinition *definition, int64 pgt_id)
-{
-	Oid			types[] = {INT8OID, OIDOID, TEXTOID, TEXTARRAYOID};
-	Datum		values[4] = {Int64GetDatum(pgt_id)};
-	ListCell   *lc;
-
-	(void) st_catalog_execute("DELETE FROM pgtrickle.pgt_dependencies WHERE pgt_id = $1", 1, types, values, NULL);
-	foreach(lc, list_concat(st_query_sources(definition->query), st_query_views(definition->query)))
-	{
-		Oid			relid = lfirst_oid(lc);
-		List	   *names = columns_used(definition, relid);
-		char		nulls[4] = {' ', ' ', ' ', names ? ' ' : 'n'};
-
-		values[1] = ObjectIdGetDatum(relid);
-		values[2] = CStringGetTextDatum(source_type(relid));
-		values[3] = names ? st_text_array(names) : (Datum) 0;
-		(void) st_catalog_execute("INSERT INTO pgtrickle.pgt_dependencies (pgt_id, source_relid, source_type, columns_used)"
-								  " VALUES ($1, $2, $3, $4)", 4, types, values, nulls);
-	}
 }
 
 char *

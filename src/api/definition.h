@@ -47,9 +47,6 @@ extern void st_definition_decide(StDefinition *definition);
 /* Columns of the query's result, of ColumnDef. */
 extern List *st_result_columns(Query *query);
 
-/* The constant of LIMIT or OFFSET of a top-N query, as an integer; false if it has none. */
-extern bool st_row_limit(Query *query, Node *rows, Datum *result);
-
 /*
  * The identity's keys are positions in the result, which are attribute numbers
  * of a table that is to be made: of one that exists, look them up by name.
@@ -102,8 +99,14 @@ extern void st_definition_update_internals(StDefinition *definition, int64 pgt_i
 extern void st_definition_write_internals(StDefinition *definition, int64 pgt_id, List *settings,
 										  const char *search_path, Oid owner);
 
-/* Replace the stream table's rows of pgt_dependencies; SPI is connected. */
-extern void st_definition_write_dependencies(StDefinition *definition, int64 pgt_id);
+/*
+ * Write what the catalog tells of the query: columns of its row of
+ * pgt_stream_tables, and its rows of pgt_dependencies. SPI is connected.
+ */
+extern void st_definition_write_facts(StDefinition *definition, int64 pgt_id);
+
+/* The first source of the query that has no primary key, or InvalidOid. Stream tables need none. */
+extern Oid	st_keyless_source(Query *query);
 
 /* SQL arrays for the catalog. */
 extern Datum st_oid_array(int n, const Oid *oids);

@@ -7,6 +7,9 @@
  */
 #include "postgres.h"
 
+#include "utils/lsyscache.h"
+
+#include "api/definition.h"
 #include "api/parameter.h"
 
 void
@@ -43,6 +46,25 @@ st_check_limits(int joins, double fraction)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid argument: max_delta_fraction is not between 0 and 1"),
 				 errhint("It is the share of a source that may have changed; NULL or 0 means no limit.")));
+}
+
+void
+st_check_append_only(const char *mode, Query *query)
+{
+	Oid			keyless;
+
+	if (strcmp(mode, "FULL") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid argument: append_only is not possible in mode FULL"),
+				 errdetail("Changes of its sources are not looked at."),
+				 errhint("Leave append_only out, or pass false.")));
+	keyless = st_keyless_source(query);
+	if (OidIsValid(keyless))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid argument: append_only is not possible with keyless source \"%s\"", get_rel_name(keyless)),
+				 errhint("Give the table a primary key.")));
 }
 
 void

@@ -9,6 +9,7 @@
 #define ST_API_PARAMETER_H
 
 #include "postgres.h"
+#include "nodes/parsenodes.h"
 
 /* Raise 22023 unless value is NULL or one of the words, in any case; "third" may be NULL. */
 extern void st_require_one_of(const char *what, const char *value, const char *first, const char *second, const char *third);
@@ -18,6 +19,12 @@ extern void st_refuse_parameter(const char *what);
 
 /* Raise 22023 if max_differential_joins or max_delta_fraction is out of range. */
 extern void st_check_limits(int joins, double fraction);
+
+/*
+ * Raise 22023 if append_only cannot be for a query of this mode: with FULL, or
+ * when a source has no primary key.
+ */
+extern void st_check_append_only(const char *mode, Query *query);
 
 /* Raise 22023 for diamond_schedule_policy slowest with diamond_consistency none; either may be NULL. */
 extern void st_check_diamond(const char *consistency, const char *policy);

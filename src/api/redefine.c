@@ -342,17 +342,14 @@ static void
 update_catalog(StStreamTable *table, StDefinition *definition, const char *text, List *settings,
 			   const char *search_path, bool emptied)
 {
-	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, INT4OID, INT4OID, BOOLOID};
-	Datum		values[6] = {Int64GetDatum(table->pgt_id)};
-	char		nulls[] = "      ";
+	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, BOOLOID};
+	Datum		values[4] = {Int64GetDatum(table->pgt_id)};
 	Oid			query_types[] = {INT8OID, TEXTOID, TEXTARRAYOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
 	Datum		query[8] = {Int64GetDatum(table->pgt_id)};
 
 	values[1] = CStringGetTextDatum(text);
 	values[2] = CStringGetTextDatum(definition->mode);
-	nulls[3] = st_row_limit(definition->query, definition->query->limitCount, &values[3]) ? ' ' : 'n';
-	nulls[4] = nulls[3] == ' ' && st_row_limit(definition->query, definition->query->limitOffset, &values[4]) ? ' ' : 'n';
-	values[5] = BoolGetDatum(emptied);
+	values[3] = BoolGetDatum(emptied);
 	query[1] = CStringGetTextDatum(nodeToString(definition->query));
 	query[2] = st_text_array(settings);
 	query[3] = CStringGetTextDatum(search_path);
@@ -362,14 +359,13 @@ update_catalog(StStreamTable *table, StDefinition *definition, const char *text,
 	query[7] = CStringGetTextDatum(st_query_text(definition->analysed));
 	SPI_connect();
 	(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET defining_query = $2, refresh_mode = $3,"
-							  " topk_limit = $4, topk_offset = $5, is_populated = is_populated AND NOT $6,"
-							  " needs_reinit = is_populated AND NOT $6, last_full_ms = NULL, updated_at = pg_catalog.now()"
-							  " WHERE pgt_id = $1", 6, types, values, nulls);
+							  " is_populated = is_populated AND NOT $4, needs_reinit = is_populated AND NOT $4,"
+							  " last_full_ms = NULL, updated_at = pg_catalog.now() WHERE pgt_id = $1", 4, types, values, NULL);
 	(void) st_catalog_execute("UPDATE pgtrickle.stream_table_internals SET query_tree = $2, settings = $3, search_path = $4,"
 							  " views_fingerprint = $5, functions_fingerprint = $6, analysed_query = $7, query_text = $8"
 							  " WHERE pgt_id = $1", 8, query_types, query, NULL);
 	st_definition_update_internals(definition, table->pgt_id);
-	st_definition_write_dependencies(definition, table->pgt_id);
+	st_definition_write_facts(definition, table->pgt_id);
 	SPI_finish();
 	st_depend_forget(table->relid);
 	st_depend_record(table->relid, definition->query, st_query_views(definition->query));

@@ -96,7 +96,7 @@ compare(FunctionCallInfo fcinfo, StStreamTable *table, FunctionCallInfo call)
 	Datum		value;
 
 	(void) st_catalog_execute("SELECT schedule, diamond_consistency, diamond_schedule_policy, coalesce(requested_cdc_mode, 'auto'),"
-							  " pooler_compatibility_mode, max_differential_joins, max_delta_fraction"
+							  " pooler_compatibility_mode, max_differential_joins, max_delta_fraction, is_append_only"
 							  " FROM pgtrickle.pgt_stream_tables WHERE pgt_id = $1", 1, types, values, NULL);
 	stored = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	if ((stored == NULL) != (schedule == NULL) || (stored && strcmp(stored, schedule) != 0))
@@ -112,8 +112,12 @@ compare(FunctionCallInfo fcinfo, StStreamTable *table, FunctionCallInfo call)
 	changed |= compare_word(call, 5, fcinfo, 5, "atomic", 2);
 	changed |= compare_word(call, 6, fcinfo, 6, "fastest", 3);
 	changed |= compare_word(call, 7, fcinfo, 7, "auto", 4);
-	if (!PG_ARGISNULL(8) && PG_GETARG_BOOL(8))
-		st_refuse_parameter("append_only");
+	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 8, &isnull);
+	if (DatumGetBool(value) != (!PG_ARGISNULL(8) && PG_GETARG_BOOL(8)))
+	{
+		set_argument(call, 8, BoolGetDatum(!DatumGetBool(value)));
+		changed = true;
+	}
 	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 5, &isnull);
 	if (DatumGetBool(value) != (!PG_ARGISNULL(9) && PG_GETARG_BOOL(9)))
 	{

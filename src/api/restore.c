@@ -292,12 +292,12 @@ write_catalog(Saved *saved, StDefinition *definition)
 		(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables AS t SET"
 								  " (schedule, is_populated, diamond_consistency, diamond_schedule_policy, requested_cdc_mode,"
 								  " is_append_only, max_differential_joins, max_delta_fraction, pooler_compatibility_mode,"
-								  " refresh_tier, fuse_mode, fuse_ceiling, fuse_sensitivity, freshness_deadline_ms, topk_limit,"
-								  " topk_offset, topk_order_by, st_partition_key, st_placement, temporal_mode, storage_backend) ="
+								  " refresh_tier, fuse_mode, fuse_ceiling, fuse_sensitivity, freshness_deadline_ms,"
+								  " st_partition_key, st_placement, temporal_mode, storage_backend) ="
 								  " (SELECT r.schedule, r.is_populated, r.diamond_consistency, r.diamond_schedule_policy, r.requested_cdc_mode,"
 								  " r.is_append_only, r.max_differential_joins, r.max_delta_fraction, r.pooler_compatibility_mode,"
-								  " r.refresh_tier, r.fuse_mode, r.fuse_ceiling, r.fuse_sensitivity, r.freshness_deadline_ms, r.topk_limit,"
-								  " r.topk_offset, r.topk_order_by, r.st_partition_key, r.st_placement, r.temporal_mode, r.storage_backend"
+								  " r.refresh_tier, r.fuse_mode, r.fuse_ceiling, r.fuse_sensitivity, r.freshness_deadline_ms,"
+								  " r.st_partition_key, r.st_placement, r.temporal_mode, r.storage_backend"
 								  " FROM pg_catalog.jsonb_populate_record(t, pg_catalog.jsonb_object($6)) AS r)"
 								  " WHERE pgt_relid = $1", 6, types, values, NULL);
 	}
@@ -356,7 +356,7 @@ link_table(void *arg)
 	st_definition_create_states(&definition, saved->pgt_id);
 	st_definition_write_internals(&definition, saved->pgt_id, saved->settings, saved->search_path,
 								  get_role_oid(saved->owner, true));
-	st_definition_write_dependencies(&definition, saved->pgt_id);
+	st_definition_write_facts(&definition, saved->pgt_id);
 	write_saved(saved);
 	SPI_finish();
 	st_depend_record(saved->relid, definition.query, st_query_views(definition.query));

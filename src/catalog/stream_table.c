@@ -142,6 +142,7 @@ st_stream_table_get(Oid relid)
 		result->auto_threshold = -1;
 	/* 0 if they are NULL */
 	result->max_delta_fraction = DatumGetFloat8(attribute(tuple, desc, "max_delta_fraction", &isnull));
+	result->append_only = DatumGetBool(attribute(tuple, desc, "is_append_only", &isnull));
 	result->fused = strcmp(text_attribute(tuple, desc, "fuse_mode"), "off") != 0;
 	result->max_joins = DatumGetInt32(attribute(tuple, desc, "max_differential_joins", &isnull));
 	result->written_by = HeapTupleHeaderXminFrozen(tuple->t_data) ? FrozenTransactionId :
@@ -445,7 +446,7 @@ static const char *const options[] = {
 	"schedule", "is_populated", "diamond_consistency", "diamond_schedule_policy", "requested_cdc_mode", "is_append_only",
 	"max_differential_joins", "max_delta_fraction", "pooler_compatibility_mode", "refresh_tier",
 	"fuse_mode", "fuse_ceiling", "fuse_sensitivity", "freshness_deadline_ms",
-	"topk_limit", "topk_offset", "topk_order_by", "st_partition_key", "st_placement", "temporal_mode", "storage_backend"
+	"st_partition_key", "st_placement", "temporal_mode", "storage_backend"
 };
 
 List *

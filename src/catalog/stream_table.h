@@ -46,6 +46,8 @@ typedef struct StStreamTable
 	double		auto_threshold; /* negative: the setting */
 	double		max_delta_fraction; /* 0: no limit, as max_joins */
 	int			max_joins;
+	bool		append_only;	/* somebody has promised that rows of its
+								 * sources stay */
 	bool		fused;			/* its fuse is not off: changes are counted */
 	bool		found_nothing;	/* the last refresh that was recorded did */
 	TransactionId written_by;	/* who wrote its row of pgt_stream_tables

@@ -336,6 +336,7 @@ collect(const GroupOrder *order, List **members)
 		entry->table->last_refresh_at = table->last_refresh_at;
 		entry->table->clock = table->clock;
 		entry->table->found_nothing = table->found_nothing;
+		entry->table->append_only = table->append_only;
 		copies = list_concat_unique_oid(copies, table->copies);
 		entry->table->last_full_ms = table->last_full_ms;
 		entry->table->auto_threshold = table->auto_threshold;
@@ -644,22 +645,25 @@ record_change(StEntry *entry, const char *initiated_by, TimestampTz start, const
 		.apply_ms = outcome->apply_ms
 	};
 	bool		full = strcmp(outcome->action, "DIFFERENTIAL") != 0;
-	Oid			types[] = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, BOOLOID, FLOAT8OID};
-	Datum		values[6];
-	char		nulls[] = {' ', ' ', ' ', ' ', ' ', full ? ' ' : 'n', '\0'};
+	bool		appended = entry->table->append_only && !outcome->reverted;
+	Oid			types[] = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, BOOLOID, FLOAT8OID, BOOLOID};
+	Datum		values[7];
+	char		nulls[] = {' ', ' ', ' ', ' ', ' ', full ? ' ' : 'n', ' ', '\0'};
 
 	values[0] = Int64GetDatum(row.pgt_id);
 	values[1] = TimestampTzGetDatum(row.start);
 	values[2] = TimestampTzGetDatum(row.end);
-	values[3] = CStringGetTextDatum(full ? "FULL" : "DIFFERENTIAL");
+	values[3] = CStringGetTextDatum(full ? "FULL" : appended ? "APPEND_ONLY" : "DIFFERENTIAL");
 	values[4] = BoolGetDatum(entry->stays_stale);
 	values[5] = Float8GetDatum(outcome->full_ms);
+	values[6] = BoolGetDatum(outcome->reverted);
 	SPI_connect();
 	if (st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET status = 'ACTIVE', is_populated = true,"
 						   " data_timestamp = $2, last_refresh_at = $3, needs_reinit = $5,"
 						   " consecutive_errors = 0, last_error_message = NULL, last_error_at = NULL,"
-						   " effective_refresh_mode = $4, last_full_ms = coalesce($6, last_full_ms)"
-						   " WHERE pgt_id = $1", 6, types, values, nulls) == 0)
+						   " effective_refresh_mode = $4, last_full_ms = coalesce($6, last_full_ms),"
+						   " is_append_only = is_append_only AND NOT $7"
+						   " WHERE pgt_id = $1", 7, types, values, nulls) == 0)
 		raise_created_later(entry);
 	st_costs_write(entry);
 	st_history_prune(row.pgt_id, st_history_add(&row));
@@ -779,6 +783,22 @@ note_held(StRefreshOutcome *outcome)
 	outcome->action = "SKIP";
 }
 
+/*
+ * Rows of a source have left that was to be appended to only: that is a
+ * mistake, or the promise was one. The delta is right in either case.
+ */
+static void
+check_promise(StEntry *entry, StRefreshOutcome *outcome)
+{
+	if (!entry->table->append_only || outcome->minus_rows == 0)
+		return;
+	outcome->reverted = true;
+	ereport(WARNING,
+			(errmsg("stream table \"%s.%s\" is not append-only any more", entry->table->schema, entry->table->name),
+			 errdetail("Rows of its sources were updated or deleted."),
+			 errhint("Call pgtrickle.alter_stream_table() with append_only => true when that was a mistake.")));
+}
+
 /* *hold: set if it has found so much to do that it has done nothing. */
 static void
 run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot snapshot,
@@ -818,8 +838,12 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 		int64		rows;
 
 		st_costs_begin(entry);
-		/* a fuse wants to know how much has changed */
-		rows = entry->table->fused ? 0 : foresee(member, snapshot);
+
+		/*
+		 * a fuse wants to know how much has changed, append_only what has
+		 * left
+		 */
+		rows = entry->table->fused || entry->table->append_only ? 0 : foresee(member, snapshot);
 		if (rows == 0)
 		{
 			st_progress_phase(ST_PHASE_READING);
@@ -827,6 +851,7 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 			st_progress_rows(outcome->delta_rows);
 			rows = outcome->delta_rows;
 			outcome->fallback = reason != NULL;
+			check_promise(entry, outcome);
 			if (outcome->read_spent)
 				st_costs_note_unread(entry, rows, outcome->log_pages, outcome->read_ms);
 		}
@@ -995,6 +1020,7 @@ make_node_run(GroupMember *member, StHold *hold, const StRefreshOutcome *outcome
 	run->hold = hold;
 	run->action = outcome->action;
 	run->reason = outcome->reason;
+	run->reverted = outcome->reverted;
 	run->applied = outcome->applied;
 	run->ms = ms;
 	return run;

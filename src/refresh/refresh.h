@@ -23,6 +23,8 @@ typedef struct StRefreshOutcome
 	const char *reason;			/* of a recompute, or NULL */
 	bool		fallback;		/* planned differential, recomputed */
 	int64		delta_rows;
+	int64		minus_rows;		/* of these, rows that were deleted or updated */
+	bool		reverted;		/* it is not append_only any more */
 	int64		clock_rows;		/* changes of rows that are compared with
 								 * now() */
 	int64		log_pages;		/* read from change logs */
@@ -54,6 +56,7 @@ typedef struct StNodeRun
 	const char *action;			/* as in StRefreshOutcome; of what is held:
 								 * SKIP */
 	const char *reason;
+	bool		reverted;		/* as in StRefreshOutcome */
 	StApplyResult applied;
 	double		ms;
 } StNodeRun;

@@ -152,6 +152,7 @@ st_read_source(StSourceDelta *source, StSource *columns, StLeaf *leaf, Snapshot 
 	source->rows = tuplestore_begin_heap(false, false, work_mem);
 	result = st_log_read(source->frontier, source->probe, snapshot, natts, attnums, add_log_row, &reader);
 	outcome->delta_rows += result.plus + result.minus;
+	outcome->minus_rows += result.minus;
 	outcome->log_pages += result.pages;
 	outcome->read_spent = result.stopped;
 	if (reader.rows && result.recompute == NULL && !result.stopped)

@@ -173,6 +173,8 @@ st_watch_refreshed(StScheduled *node, const StJobNode *run)
 	}
 	if (strcmp(run->action, "NO_DATA") == 0)
 		return;
+	if (run->reverted)
+		keep("append_only_reverted", node, run, 0, 0);
 	/* a recompute of what follows changes otherwise */
 	if (node->captured && strcmp(run->action, "DIFFERENTIAL") != 0 && strcmp(run->reason, "first fill") != 0)
 		keep("reinitialize_needed", node, run, 0, 0);
@@ -232,7 +234,11 @@ send_told(const Told *entry)
 		return;
 	}
 	st_alert_begin(&alert, entry->event, entry->schema, entry->name);
-	if (strcmp(entry->event, "reinitialize_needed") == 0)
+	if (strcmp(entry->event, "append_only_reverted") == 0)
+	{
+		/* whom it is about is all there is to tell */
+	}
+	else if (strcmp(entry->event, "reinitialize_needed") == 0)
 		st_alert_add_text(&alert, "reason", plain_reason(entry->run.reason));
 	else if (strcmp(entry->event, "scheduler_falling_behind") == 0)
 	{

@@ -154,6 +154,7 @@ keep_nodes(List *nodes, StJobResult *result)
 		node->hold = run->hold ? run->hold->kind : ST_HOLD_NONE;
 		strlcpy(node->action, run->action, sizeof(node->action));
 		st_shared_text(node->reason, run->hold ? run->hold->reason : run->reason ? run->reason : "", sizeof(node->reason));
+		node->reverted = run->reverted;
 		node->inserted = run->applied.inserted;
 		node->updated = run->applied.updated;
 		node->deleted = run->applied.deleted;

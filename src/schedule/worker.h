@@ -28,6 +28,7 @@ typedef struct StJobNode
 	StHoldKind	hold;			/* ST_HOLD_NONE, or why it was left as it is */
 	char		action[16];		/* as in the history */
 	char		reason[104];	/* of a hold or a recompute; "": none */
+	bool		reverted;		/* it is not append_only any more */
 	int64		inserted;
 	int64		updated;
 	int64		deleted;

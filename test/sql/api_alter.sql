@@ -67,7 +67,6 @@ SELECT pgtrickle.alter_stream_table('api_st', diamond_consistency => 'maybe');
 SELECT pgtrickle.alter_stream_table('api_st', diamond_schedule_policy => 'maybe');
 SELECT pgtrickle.alter_stream_table('api_st', cdc_mode => 'maybe');
 SELECT pgtrickle.alter_stream_table('api_st', cdc_mode => 'wal');
-SELECT pgtrickle.alter_stream_table('api_st', append_only => true);
 SELECT pgtrickle.alter_stream_table('api_st', tier => 'maybe');
 SELECT pgtrickle.alter_stream_table('api_st', fuse => 'maybe');
 SELECT pgtrickle.alter_stream_table('api_st', fuse_ceiling => -1);

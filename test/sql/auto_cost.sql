@@ -3,7 +3,7 @@
 SELECT test.restart_numbers();
 \o
 SET client_min_messages = warning;
-CREATE TABLE ac_t (id int PRIMARY KEY, g int, n int);
+CREATE TABLE ac_t (id int PRIMARY KEY, g int, n int) WITH (autovacuum_enabled = off);
 INSERT INTO ac_t SELECT x, x % 10, x FROM generate_series(1, 2000) AS x;
 ANALYZE ac_t;
 SELECT test.create('ac_s', 'SELECT g, count(*) AS c, sum(n) AS s FROM ac_t GROUP BY g', 'AUTO');
@@ -111,7 +111,7 @@ SET client_min_messages = warning;
 UPDATE ac_t SET n = n + 1;
 SELECT test.decision('ac_s', 'FULL');
 -- a delta without end is given up after little more than a recompute; the same change is recomputed from then on
-CREATE TABLE ac_same (id int PRIMARY KEY, k int);
+CREATE TABLE ac_same (id int PRIMARY KEY, k int) WITH (autovacuum_enabled = off);
 INSERT INTO ac_same SELECT x, 1 FROM generate_series(1, 40) AS x;
 SELECT test.create('ac_many', $$
 	SELECT count(*) AS c FROM ac_same AS a JOIN ac_same AS b ON b.k = a.k JOIN ac_same AS c ON c.k = b.k JOIN ac_same AS d ON d.k = c.k

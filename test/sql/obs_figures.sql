@@ -44,7 +44,7 @@ SELECT pgt_name, total_refreshes, successful_refreshes, failed_refreshes, total_
 SELECT pgt_id, pgt_schema, pgt_name, status, refresh_mode, is_populated, data_timestamp IS NULL AS never, schedule, staleness >= '0' AS staleness, stale, consecutive_errors, needs_reinit,
        last_refresh_at IS NULL AS never_refreshed, total_refreshes, successful_refreshes, failed_refreshes, total_rows_inserted, total_rows_deleted, avg_duration_ms, last_action, last_status,
        cdc_modes, scc_id, last_fixpoint_iterations, refresh_tier
-  FROM pgtrickle.pg_stat_stream_tables WHERE pgt_name IN ('obs_rows', 'obs_empty');
+  FROM pgtrickle.pg_stat_stream_tables WHERE pgt_name IN ('obs_rows', 'obs_empty') ORDER BY pgt_id;
 \x off
 SELECT stream_table, mode, avg_ms, p95_ms, round(p99_ms::numeric, 2) AS p99_ms, refresh_count FROM pgtrickle.pgtrickle_refresh_stats();
 SELECT pgt_name, refresh_mode, total_refreshes, diff_count, full_count, avg_diff_ms, avg_full_ms, round(avg_change_ratio::numeric, 4) AS ratio, diff_speedup, last_refresh_at IS NULL AS never
