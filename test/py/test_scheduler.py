@@ -2,6 +2,7 @@
 
 Each server here has the scheduler switched on, which other tests have not.
 """
+import contextlib
 import os
 import pathlib
 import signal
@@ -17,7 +18,17 @@ LIBRARY = "pg_trickle"
 
 
 def stopped(pid):
-    return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def send(signal_number, pids):
+    """To those that have not ended."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal_number)
 
 
 class Scheduled(Database):
@@ -33,7 +44,7 @@ class Scheduled(Database):
     def same(self, name, query):
         return self.value(f"SELECT NOT EXISTS ((TABLE {name} EXCEPT ALL ({query})) UNION ALL (({query}) EXCEPT ALL TABLE {name}))")
 
-    def follows(self, name, seconds=30):
+    def follows(self, name, seconds=60):
         """The stream table becomes what its query says, by itself."""
         query = self.value("SELECT defining_query FROM pgtrickle.pgt_stream_tables WHERE pgt_name = %s", (name,))
         wait_for(lambda: self.same(name, query), f"{name} to follow", seconds)
@@ -42,20 +53,20 @@ class Scheduled(Database):
     def status(self, name):
         return self.value("SELECT status FROM pgtrickle.pgt_stream_tables WHERE pgt_name = %s", (name,))
 
-    def hold_worker(self):
-        """The process ID of a worker that was stopped while it waited for work, or
+    def hold_workers(self):
+        """The process IDs of the workers, all stopped while they waited for work, or
         None: a worker stopped elsewhere may hold what every transaction needs."""
-        idle = ("SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_trickle worker'"
-                " AND datname = current_database() AND wait_event_type = 'Extension'")
-        worker = self.value(idle)
-        if worker is None:
+        workers = ("SELECT pid, wait_event_type = 'Extension' FROM pg_stat_activity"
+                   " WHERE backend_type = 'pg_trickle worker' AND datname = current_database()")
+        found = dict(self.rows(workers))
+        if not found or not all(found.values()):
             return None
-        os.kill(worker, signal.SIGSTOP)
-        wait_for(lambda: stopped(worker), "the worker to stop")
-        # It runs no code: what it shows of itself can be read and stays so.
-        if self.value(idle + " AND pid = %s", (worker,)):
-            return worker
-        os.kill(worker, signal.SIGCONT)
+        send(signal.SIGSTOP, found)
+        wait_for(lambda: all(map(stopped, found)), "the workers to stop")
+        # They run no code: what they show of themselves stays so.
+        if dict(self.rows(workers)) == found:
+            return list(found)
+        send(signal.SIGCONT, found)
         return None
 
     def source(self, rows=10):
@@ -196,14 +207,14 @@ def test_dropped_before_its_refresh_begins(scheduled):
     scheduled.create("above", "SELECT n FROM s", "1s")
     scheduled.execute("INSERT INTO t VALUES (50, 1)")
     scheduled.follows("above")
-    worker = wait_for(scheduled.hold_worker, "an idle worker")
+    held = wait_for(scheduled.hold_workers, "idle workers")
     try:
         scheduled.execute("INSERT INTO t VALUES (51, 1)")
         wait_for(lambda: scheduled.value("SELECT count(*) FROM pgtrickle.scheduler_jobs() WHERE stream_table = 'above'::regclass"
-                                         " AND member_count = 2 AND worker_pid = %s", (worker,)), "the job")
+                                         " AND member_count = 2 AND worker_pid = ANY (%s)", (held,)), "the job")
         scheduled.execute("SELECT pgtrickle.drop_stream_table('above')")
     finally:
-        os.kill(worker, signal.SIGCONT)
+        send(signal.SIGCONT, held)
     scheduled.execute("SELECT pgtrickle.alter_stream_table('s', schedule => '1s')")
     scheduled.follows("s")
 
