@@ -60,6 +60,7 @@
 #include "refresh/poll.h"
 #include "refresh/refresh.h"
 #include "store/store.h"
+#include "util/fault.h"
 #include "util/sqlbuf.h"
 #include "util/statement.h"
 #include "util/zset.h"
@@ -137,11 +138,11 @@ is_refused(Query *query, RangeTblEntry *rte, PollContext *context)
 	if (!(foreign ? st_guc_foreign_table_polling : st_guc_matview_polling))
 		context->reason = foreign ? "a foreign table has no change log, and pg_trickle.foreign_table_polling is off" :
 			"a materialized view has no change log, and pg_trickle.matview_polling is off";
-	/* row values and system columns would be those of the copy */
-	else if (bms_next_member(selected_columns(query, rte), -1) <= -FirstLowInvalidHeapAttributeNumber &&
+	/* system columns would be those of the copy */
+	else if (bms_next_member(selected_columns(query, rte), -1) < -FirstLowInvalidHeapAttributeNumber &&
 			 !bms_is_empty(selected_columns(query, rte)))
-		context->reason = foreign ? "a row value or a system column of a foreign table has no delta rule" :
-			"a row value or a system column of a materialized view has no delta rule";
+		context->reason = foreign ? "a system column of a foreign table has no delta rule" :
+			"a system column of a materialized view has no delta rule";
 	else if (!rte->inh && has_subclass(rte->relid))
 		context->reason = "FROM ONLY over a table with children has no delta rule";
 	return context->reason != NULL;
@@ -186,6 +187,20 @@ fits(const StSourceCopy *copy, const Bitmapset *attnums)
 	return true;
 }
 
+/* What a value of the row is made of. */
+static Bitmapset *
+all_columns(Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	Bitmapset  *attnums = NULL;
+
+	for (int i = 0; i < RelationGetDescr(rel)->natts; i++)
+		if (!TupleDescAttr(RelationGetDescr(rel), i)->attisdropped)
+			attnums = bms_add_member(attnums, i + 1);
+	table_close(rel, NoLock);
+	return attnums;
+}
+
 /* Collect what is wanted of each source, as read by each role. */
 static bool
 collect_wanted(Query *query, RangeTblEntry *rte, PollContext *context)
@@ -206,7 +221,12 @@ collect_wanted(Query *query, RangeTblEntry *rte, PollContext *context)
 		context->wanted = lappend(context->wanted, wanted);
 	}
 	while ((member = bms_next_member(selected_columns(query, rte), member)) >= 0)
-		wanted->attnums = bms_add_member(wanted->attnums, member + FirstLowInvalidHeapAttributeNumber);
+	{
+		if (member == -FirstLowInvalidHeapAttributeNumber)
+			wanted->attnums = bms_add_members(wanted->attnums, all_columns(rte->relid));
+		else
+			wanted->attnums = bms_add_member(wanted->attnums, member + FirstLowInvalidHeapAttributeNumber);
+	}
 	return false;
 }
 
@@ -223,6 +243,14 @@ replace(Query *query, RangeTblEntry *rte, PollContext *context)
 
 		if (copy == NULL || copy->source != rte->relid || copy->reader != reader)
 			continue;
+		/* a row may have got a column that the copy knows nothing of */
+		if (bms_is_member(-FirstLowInvalidHeapAttributeNumber, selected_columns(query, rte)) && !ST_FAULT("F3 polled"))
+		{
+			Bitmapset  *columns = all_columns(rte->relid);
+
+			if (!bms_is_subset(columns, copy->attnums) || !fits(copy, columns))
+				continue;
+		}
 #ifdef ST_HAVE_PERMINFOS
 		getRTEPermissionInfo(query->rteperminfos, rte)->relid = copy->relid;
 #endif

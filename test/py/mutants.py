@@ -956,6 +956,21 @@ def renamed_columns(db):
     db.fresh()
 
 
+@mutant("F3 polled")
+def whole_row_of_polled_source(db):
+    db.run("CREATE EXTENSION postgres_fdw", "CREATE TABLE far (a int, b int)", "INSERT INTO far VALUES (1, 2)",
+           """DO $$ BEGIN
+               EXECUTE format('CREATE SERVER loop FOREIGN DATA WRAPPER postgres_fdw OPTIONS (dbname %L, host %L, port %L)', current_database(),
+                              split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'));
+               EXECUTE format('CREATE USER MAPPING FOR CURRENT_USER SERVER loop OPTIONS (user %L)', current_user);
+           END $$""",
+           "CREATE FOREIGN TABLE f (a int) SERVER loop OPTIONS (table_name 'far')", "SET pg_trickle.foreign_table_polling = on")
+    db.create("s", "SELECT to_jsonb(f) AS j FROM f")
+    db.run("ALTER FOREIGN TABLE f ADD COLUMN b int", "INSERT INTO far VALUES (3, 4)")
+    db.refresh()
+    db.fresh()
+
+
 @mutant("F3")
 def whole_row(db):
     db.run("CREATE TABLE t (a int)", "CREATE TABLE u (a int, b int)", "INSERT INTO t VALUES (1)")

@@ -51,16 +51,36 @@ class Queries(machinery.Queries):
         if " AS e" in step and "LEFT" not in step and r.random() < 0.4:
             conditions.append(self.filter("e"))
         step += (" AND " if " WHERE " in step else " WHERE ") + " AND ".join(conditions)
-        return f"r (x, y, d) AS ({first} {word} {step})"
+        # paths are as many as there are ways: only where their length is bounded
+        self.paths = []
+        clauses = ""
+        if depth != "r.d" and r.random() < 0.5:
+            if r.random() < 0.7:
+                clauses += f" SEARCH {r.choice(['DEPTH', 'BREADTH'])} FIRST BY {r.choice(['x', 'y, x', 'd, y'])} SET o"
+                self.paths.append("o")
+            if not self.paths or r.random() < 0.5:
+                values = r.choice(["", " TO 'yes' DEFAULT 'no'"])
+                clauses += f" CYCLE {r.choice(['x', 'y', 'y, x'])} SET c{values} USING p"
+                self.paths += ["c", "p"]
+        return f"r (x, y, d) AS ({first} {word} {step}){clauses}"
 
     def any(self):
+        recursion = self.recursion()
+        if self.paths and self.r.random() < 0.6:
+            columns = ", ".join(f"r.{path}::text AS {path}" for path in self.paths)
+            above = self.r.choice([
+                f"SELECT x, y, {columns} FROM r", f"SELECT x, max(r.{self.paths[0]}::text) AS m FROM r GROUP BY x",
+                f"SELECT x, {columns} FROM r ORDER BY {', '.join(self.paths)}, x, y, d LIMIT 3", f"SELECT t.id, {columns} FROM t LEFT JOIN r ON r.x = t.g",
+                f"SELECT t.id FROM t WHERE EXISTS (SELECT FROM r WHERE r.x = t.g AND r.{self.paths[-1]} IS NOT NULL)",
+            ])
+            return f"WITH RECURSIVE {recursion} {above}"
         above = self.r.choice([
-            "SELECT * FROM r", "SELECT * FROM r", "SELECT x, count(*) AS c, sum(y) AS s FROM r GROUP BY x", "SELECT DISTINCT y FROM r WHERE x > 0",
+            "SELECT x, y, d FROM r", "SELECT x, y, d FROM r", "SELECT x, count(*) AS c, sum(y) AS s FROM r GROUP BY x", "SELECT DISTINCT y FROM r WHERE x > 0",
             "SELECT r.x, r.d, u.h FROM r LEFT JOIN u ON u.i = r.y", "SELECT t.id, t.g FROM t WHERE t.i IN (SELECT y FROM r)",
             "SELECT t.id FROM t WHERE NOT EXISTS (SELECT FROM r WHERE r.x = t.g AND r.y = t.i)", "SELECT t.id, r.y FROM t JOIN r ON r.x = t.g", "SELECT a.x, b.y FROM r AS a JOIN r AS b ON b.x = a.y",
             "SELECT x, y FROM r ORDER BY y, x, d LIMIT 3", "SELECT x FROM r UNION SELECT i FROM u",
         ])
-        return f"WITH RECURSIVE {self.recursion()} {above}"
+        return f"WITH RECURSIVE {recursion} {above}"
 
 
 def test_random_recursive(server, monkeypatch):
