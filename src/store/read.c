@@ -165,6 +165,7 @@ typedef struct ReadState
 	bool		markers_only;	/* rows are of no use, but a marker tells why */
 	bool		columns_missing;	/* of the segment at hand */
 	AttrNumber *column;			/* per wanted attribute, column of the log */
+	AttrNumber	last_column;	/* of these */
 	bool		look_only;		/* for when the first rows were committed */
 	int			looked;
 	TimestampTz since;
@@ -177,6 +178,7 @@ map_columns(ReadState *state, const StSegment *segment, Relation log)
 	TupleDesc	desc = state->out->tts_tupleDescriptor;
 
 	state->columns_missing = false;
+	state->last_column = 0;
 	for (int i = 0; i < state->natts; i++)
 	{
 		state->column[i] = 0;
@@ -188,6 +190,7 @@ map_columns(ReadState *state, const StSegment *segment, Relation log)
 		if (state->column[i] == 0 ||
 			TupleDescAttr(RelationGetDescr(log), state->column[i] - 1)->atttypid != TupleDescAttr(desc, i)->atttypid)
 			state->columns_missing = true;
+		state->last_column = Max(state->last_column, state->column[i]);
 	}
 }
 
@@ -232,7 +235,8 @@ read_row(ReadState *state, TupleTableSlot *slot)
 		state->result->recompute = "a column was not captured";
 		return false;
 	}
-	slot_getallattrs(slot);
+	/* other consumers may want columns behind these, and wide ones */
+	slot_getsomeattrs(slot, state->last_column);
 	ExecClearTuple(state->out);
 	for (int i = 0; i < state->natts; i++)
 	{
