@@ -215,16 +215,20 @@ typedef struct Place
 	ItemPointerData tid;
 } Place;
 
-static int
-compare_places(const void *a, const void *b)
+static inline int
+compare_places(const Place *x, const Place *y)
 {
-	const Place *x = a;
-	const Place *y = b;
-
 	if (x->rel != y->rel)
 		return x->rel < y->rel ? -1 : 1;
 	return ItemPointerCompare((ItemPointer) &x->tid, (ItemPointer) &y->tid);
 }
+
+#define ST_SORT sort_places
+#define ST_ELEMENT_TYPE Place
+#define ST_COMPARE(a, b) compare_places(a, b)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
 
 /* Whether two steps took the same row: then one of them lacks its own. */
 static bool
@@ -241,7 +245,7 @@ took_a_row_twice(StWork *work)
 		places[i].rel = work->rels[i];
 		places[i].tid = work->tids[i];
 	}
-	qsort(places, work->ntids, sizeof(Place), compare_places);
+	sort_places(places, work->ntids);
 	for (int64 i = 1; i < work->ntids && !twice; i++)
 		twice = compare_places(&places[i - 1], &places[i]) == 0;
 	pfree(places);
