@@ -1088,9 +1088,9 @@ relations_walker(Node *node, void *arg)
 	return expression_tree_walker(node, relations_walker, arg);
 }
 
-/* Does the query read a relation three times or more? */
+/* Does the query read a relation so many times or more? */
 static bool
-repeats_relation(Query *query)
+repeats_relation(Query *query, int times)
 {
 	List	   *relations = NIL;
 	ListCell   *lc;
@@ -1103,35 +1103,58 @@ repeats_relation(Query *query)
 	{
 		run = lfirst_oid(lc) == previous ? run + 1 : 1;
 		previous = lfirst_oid(lc);
-		if (run >= 3)
+		if (run >= times)
 			return true;
 	}
 	return false;
 }
 
+/* Is a value looked for among the keys of groups, as x IN (SELECT k FROM .. GROUP BY k HAVING ..) does? */
+static bool
+seeks_groups_walker(Node *node, void *arg)
+{
+	if (node == NULL || IsA(node, Query))
+		return false;
+	check_stack_depth();
+	if (IsA(node, SubLink) && ((SubLink *) node)->subLinkType == ANY_SUBLINK &&
+		castNode(Query, ((SubLink *) node)->subselect)->groupClause)
+		return true;
+	return expression_tree_walker(node, seeks_groups_walker, arg);
+}
+
 /*
  * A query that reads a relation three times or more, in subqueries too, has
- * many terms, some of which join its change with most of the relation. Slices,
- * below a grouping if there is one, read what the touched keys have.
+ * many terms, some of which join its change with most of the relation. One that
+ * asks for groups of a relation that it also joins needs a state of these, which
+ * costs two lookups and a write for each touched group; where an index finds the
+ * few rows of a group, reading them is cheaper (rule E7b). Slices, below a
+ * grouping if there is one, read what the touched keys have.
  */
 static Query *
 slice_repeated(Query *copy, BuildContext *context)
 {
 	int			nnodes = list_length(context->nodes);
 	int			njoins = list_length(context->joins);
+	StSliceDemand demand = ST_SLICE_REPEATED;
 	Query	   *split;
 	Query	   *result = NULL;
 
-	if (!copy->hasSubLinks || copy->setOperations || copy->limitCount || copy->limitOffset || !repeats_relation(copy))
+	if (!copy->hasSubLinks || copy->setOperations || copy->limitCount || copy->limitOffset)
 		return NULL;
+	if (!repeats_relation(copy, 3))
+	{
+		if (!repeats_relation(copy, 2) || !seeks_groups_walker(copy->jointree->quals, NULL))
+			return NULL;
+		demand = ST_SLICE_INDEXED;
+	}
 	split = st_split_grouping(copyObject(copy), context);
-	if (split && st_slice(copyObject(linitial_node(RangeTblEntry, split->rtable)->subquery), ST_SLICE_REPEATED, context))
+	if (split && st_slice(copyObject(linitial_node(RangeTblEntry, split->rtable)->subquery), demand, context))
 	{
 		start_again(context, nnodes, njoins);
 		result = linearize_level(split, context);
 	}
 	else if (!split)
-		result = st_slice(copyObject(copy), ST_SLICE_REPEATED, context);
+		result = st_slice(copyObject(copy), demand, context);
 	if (result == NULL)
 		start_again(context, nnodes, njoins);
 	return result;
