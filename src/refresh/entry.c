@@ -631,7 +631,7 @@ lock_nowait(List *relations, List **locked)
 	return true;
 }
 
-/* Does it recompute each time because its states are not those that it needs? */
+/* Would it recompute each time because its states are not those that it needs? As dear as making half an entry. */
 static bool
 lacks_states(StStreamTable *table, Query *query)
 {
@@ -640,8 +640,7 @@ lacks_states(StStreamTable *table, Query *query)
 	const char *reason = NULL;
 	bool		result;
 
-	/* that a recompute is due is what there is to see of it */
-	if (!table->needs_reinit || strcmp(table->refresh_mode, "FULL") == 0)
+	if (strcmp(table->refresh_mode, "FULL") == 0)
 		return false;
 	st_owner_enter(&scope, owner, table->settings);
 	result = !row_security_walker((Node *) query, &owner) && build_tree(table, query, owner, &reason) == NULL &&
