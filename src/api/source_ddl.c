@@ -149,7 +149,7 @@ wake_readers(TupleTableSlot *slot, void *arg)
 	}
 	foreach(lc, st_depend_dependants(class, object))
 		foreach(lc2, st_query_sources(castNode(Query, stringToNode(st_stream_table_tree(st_stream_table_get(lfirst_oid(lc)))))))
-			st_wake_note_source(lfirst_oid(lc2));
+			st_wake_note_altered(lfirst_oid(lc2));
 }
 
 void

@@ -325,6 +325,27 @@ read_groups(HTAB *by_relation, MemoryContext context)
 	return groups;
 }
 
+/*
+ * What sources look like that nobody has looked at yet. Their readers are
+ * pending, and the first refresh of each comes later: what changes from here on
+ * is found by comparing with this.
+ */
+static void
+look_at_added(StSchedule *schedule)
+{
+	ListCell   *lc;
+
+	foreach(lc, schedule->sources)
+	{
+		int			source = foreach_current_index(lc);
+
+		CHECK_FOR_INTERRUPTS();
+		if (schedule->generations[source] == NULL && bms_is_member(source, schedule->captured) &&
+			get_rel_relkind(lfirst_oid(lc)) != '\0' && !ST_FAULT("H6 first"))
+			schedule->generations[source] = MemoryContextStrdup(schedule->context, st_store_hooks.generation(lfirst_oid(lc)));
+	}
+}
+
 StSchedule *
 st_schedule_read(StSchedule *old)
 {
@@ -404,6 +425,7 @@ st_schedule_read(StSchedule *old)
 		schedule->generation = st_wake_generation();
 	hash_destroy(positions);
 	MemoryContextSwitchTo(caller);
+	look_at_added(schedule);
 	SPI_finish();
 	return schedule;
 }

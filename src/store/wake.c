@@ -32,6 +32,7 @@
 #include "storage/proc.h"
 #include "storage/shmem.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
@@ -91,6 +92,11 @@ static Oid *touched = NULL;
 static int	ntouched = 0;
 static int	maxtouched = 0;
 static bool graph_changed = false;
+
+/* those of them that were altered, in TopMemoryContext */
+static Oid *altered = NULL;
+static int	naltered = 0;
+static int	maxaltered = 0;
 
 /* what the last st_wake_collect() took */
 static uint32 *collected = NULL;
@@ -264,6 +270,23 @@ st_wake_note_source(Oid source)
 }
 
 void
+st_wake_note_altered(Oid source)
+{
+	st_wake_note_source(source);
+	for (int i = 0; i < naltered; i++)
+		if (altered[i] == source)
+			return;
+	if (naltered == maxaltered)
+	{
+		maxaltered = Max(8, maxaltered * 2);
+		altered = altered == NULL ?
+			MemoryContextAlloc(TopMemoryContext, sizeof(Oid) * maxaltered) :
+			repalloc(altered, sizeof(Oid) * maxaltered);
+	}
+	altered[naltered++] = source;
+}
+
+void
 st_wake_note_graph(void)
 {
 	graph_changed = attach() || area != NULL;
@@ -375,6 +398,26 @@ at_transaction(XactEvent event, void *arg)
 	touched = NULL;
 	ntouched = maxtouched = 0;
 	graph_changed = false;
+}
+
+/*
+ * Locks are released after invalidations were sent, which is after the callbacks
+ * of the commit (rule H3).
+ */
+static void
+at_release(ResourceReleasePhase phase, bool is_commit, bool is_top_level, void *arg)
+{
+	if (naltered == 0 || !is_top_level || phase != RESOURCE_RELEASE_AFTER_LOCKS)
+		return;
+	if (is_commit && area != NULL && !ST_FAULT("H3 altered"))
+	{
+		touched = altered;
+		ntouched = naltered;
+		tell_scheduler();
+		touched = NULL;
+		ntouched = 0;
+	}
+	naltered = 0;
 }
 
 /* ----- the scheduler ----- */
@@ -670,6 +713,7 @@ void
 st_wake_init(void)
 {
 	RegisterXactCallback(at_transaction, NULL);
+	RegisterResourceReleaseCallback(at_release, NULL);
 	shared.large = area_size(LARGE_SLOTS, LARGE_BITS);
 	shared.small = area_size(SMALL_SLOTS, SMALL_BITS);
 	st_shared_area_register(&shared);

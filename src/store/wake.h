@@ -17,6 +17,13 @@
 /* This transaction appends to the source's log. */
 extern void st_wake_note_source(Oid source);
 
+/*
+ * This transaction alters what a stream table reads from it, or how. The
+ * scheduler is told once more when others have been sent the invalidations:
+ * told before, as of rows, a refresh may begin with what was cached.
+ */
+extern void st_wake_note_altered(Oid source);
+
 /* This transaction changes which stream tables there are, or what they are. */
 extern void st_wake_note_graph(void);
 
