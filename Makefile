@@ -38,6 +38,7 @@ OBJS = \
 	src/util/written_row.o \
 	src/util/zset.o \
 	src/catalog/alert.o \
+	src/catalog/component.o \
 	src/catalog/depend.o \
 	src/catalog/extension.o \
 	src/catalog/fuse.o \
@@ -72,6 +73,7 @@ OBJS = \
 	src/query/locate.o \
 	src/query/lookup.o \
 	src/query/make.o \
+	src/query/monotone.o \
 	src/query/numeric_scale.o \
 	src/query/ordered.o \
 	src/query/outer.o \
@@ -106,6 +108,7 @@ OBJS = \
 	src/apply/identity.o \
 	src/apply/write.o \
 	src/refresh/budget.o \
+	src/refresh/component_run.o \
 	src/refresh/cost.o \
 	src/refresh/entry.o \
 	src/refresh/group.o \
@@ -119,6 +122,7 @@ OBJS = \
 	src/refresh/relation_mark.o \
 	src/refresh/slice_run.o \
 	src/refresh/source_read.o \
+	src/refresh/verify.o \
 	src/schedule/failure.o \
 	src/schedule/graph.o \
 	src/schedule/held.o \

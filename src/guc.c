@@ -14,6 +14,7 @@
 
 #include "guc.h"
 
+bool		st_guc_allow_circular = false;
 bool		st_guc_auto_backoff = true;
 bool		st_guc_block_source_ddl = true;
 double		st_guc_cost_model_safety_margin = 0.8;
@@ -31,6 +32,7 @@ bool		st_guc_matview_polling = false;
 int			st_guc_max_concurrent_refreshes = 4;
 int			st_guc_max_consecutive_errors = 3;
 int			st_guc_max_dynamic_refresh_workers = 4;
+int			st_guc_max_fixpoint_iterations = 100;
 int			st_guc_max_log_age = 24 * 60 * 60;
 int			st_guc_max_grouping_set_branches = 64;
 int			st_guc_max_log_bytes = 16 * 1024 * 1024;
@@ -171,6 +173,10 @@ st_guc_init(void)
 							   PGC_SUSET, GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE, check_##name, NULL, NULL);
 	RETIRED_SETTINGS
 #undef RETIRED
+	DefineCustomBoolVariable("pg_trickle.allow_circular",
+							 "Lets stream tables be altered so that they read each other.",
+							 "All of a circle have to be in mode DIFFERENTIAL, with queries that only gain rows when what they read does.",
+							 &st_guc_allow_circular, false, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("pg_trickle.auto_backoff",
 							 "Refreshes a stream table less often when its refreshes take most of its schedule.",
 							 "A refresh that takes 95 % of a duration schedule doubles the interval, up to eight times; one in time sets it back.",
@@ -247,6 +253,10 @@ st_guc_init(void)
 							"How many workers refresh stream tables of all databases at the same time.",
 							"Each takes one of max_worker_processes.",
 							&st_guc_max_dynamic_refresh_workers, 4, 1, 64, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trickle.max_fixpoint_iterations",
+							"How many times stream tables that read each other are followed in one refresh until nothing is new.",
+							"One that takes more is rolled back, and all of them get status ERROR.",
+							&st_guc_max_fixpoint_iterations, 100, 1, 10000, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trickle.max_grouping_set_branches",
 							"How many grouping sets a query may have that becomes a stream table.",
 							"Those that ROLLUP and CUBE stand for count one by one. A state is kept for each.",

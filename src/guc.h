@@ -65,6 +65,10 @@ extern int	st_guc_delta_work_mem;
 /* The least time after which the computing of a delta is given up, in milliseconds; 0: never. */
 extern int	st_guc_min_delta_budget_ms;
 
+/* May stream tables read each other (rule K9), and for how many rounds in one refresh? */
+extern bool st_guc_allow_circular;
+extern int	st_guc_max_fixpoint_iterations;
+
 /* Errors of a stream table's own in a row that suspend it. */
 extern int	st_guc_max_consecutive_errors;
 

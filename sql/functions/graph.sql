@@ -38,6 +38,20 @@ END;
 COMMENT ON FUNCTION pgtrickle.explain_dag(text) IS
     'The stream tables and which reads which, as text to be drawn: mermaid or dot (Graphviz). Each with its name and what its last refresh did. Red: SUSPENDED or ERROR; orange: its fuse has blown; green: watches the extension itself; blue: all others. Error: 22023 for another format.';
 
+CREATE OR REPLACE FUNCTION pgtrickle.pgt_scc_status()
+RETURNS TABLE(scc_id integer, member_count integer, members text[], last_iterations integer, last_converged_at timestamptz)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT t.scc_id, count(*)::integer, array_agg(t.pgt_schema || '.' || t.pgt_name ORDER BY t.pgt_schema || '.' || t.pgt_name),
+           max(t.last_fixpoint_iterations), max(t.last_refresh_at)
+      FROM pgtrickle.pgt_stream_tables t
+     WHERE t.scc_id IS NOT NULL
+     GROUP BY t.scc_id
+     ORDER BY t.scc_id;
+END;
+COMMENT ON FUNCTION pgtrickle.pgt_scc_status() IS
+    'Stream tables that read each other, as pg_trickle.allow_circular lets them: one row per cycle, with the rounds that their last refresh took until nothing was new, and when it ended.';
+
 CREATE OR REPLACE FUNCTION pgtrickle.diamond_groups()
 RETURNS TABLE(group_id integer, member_name text, member_schema text, is_convergence boolean, epoch bigint, schedule_policy text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off

@@ -177,8 +177,13 @@ LANGUAGE sql STABLE SET jit = off
 BEGIN ATOMIC
     WITH RECURSIVE stream_table AS (
         SELECT t.pgt_relid AS relid, t.pgt_schema || '.' || t.pgt_name AS name, t.status, t.refresh_mode,
-               NOT EXISTS (SELECT 1 FROM pgtrickle.pgt_dependencies d
-                            WHERE d.pgt_id = t.pgt_id AND d.source_type = 'STREAM_TABLE') AS is_root
+               -- those that read each other are one, and the first by name is its root
+               NOT EXISTS (SELECT 1 FROM pgtrickle.pgt_stream_tables m
+                             JOIN pgtrickle.pgt_dependencies d ON d.pgt_id = m.pgt_id
+                             JOIN pgtrickle.pgt_stream_tables u ON u.pgt_relid = d.source_relid
+                            WHERE (m.pgt_id = t.pgt_id OR m.scc_id = t.scc_id) AND (u.scc_id = t.scc_id) IS NOT TRUE)
+               AND NOT EXISTS (SELECT 1 FROM pgtrickle.pgt_stream_tables m
+                                WHERE m.scc_id = t.scc_id AND (m.pgt_schema || '.' || m.pgt_name) < (t.pgt_schema || '.' || t.pgt_name)) AS is_root
           FROM pgtrickle.pgt_stream_tables t),
     edge AS (
         -- dependants of a stream table, then the base tables that it reads
@@ -200,15 +205,16 @@ BEGIN ATOMIC
                  WHERE d.source_type <> 'STREAM_TABLE') e),
     tree AS (
         SELECT s.relid, s.name, 'stream_table' AS node_type, 0 AS depth, s.status, s.refresh_mode,
-               '' AS indent, s.name AS line, ARRAY[row_number() OVER (ORDER BY s.name)] AS path
+               '' AS indent, s.name AS line, ARRAY[row_number() OVER (ORDER BY s.name)] AS path, ARRAY[s.relid] AS above
           FROM stream_table s
          WHERE s.is_root
         UNION ALL
-        SELECT e.child, e.name, e.node_type, t.depth + 1, e.status, e.refresh_mode,
+        -- what stands above it already is not followed again
+        SELECT CASE WHEN e.child <> ALL (t.above) THEN e.child END, e.name, e.node_type, t.depth + 1, e.status, e.refresh_mode,
                t.indent || CASE WHEN e.position = e.siblings THEN '    ' ELSE ' │   ' END,
                t.indent || CASE WHEN e.position = e.siblings THEN ' └── ' ELSE ' ├── ' END || e.name
                || CASE WHEN e.node_type = 'source_table' THEN ' [src]' ELSE '' END,
-               t.path || e.position
+               t.path || e.position, t.above || e.child
           FROM tree t
           JOIN edge e ON e.parent = t.relid)
     SELECT tree.line, tree.name, tree.node_type, tree.depth, tree.status, tree.refresh_mode
@@ -216,4 +222,4 @@ BEGIN ATOMIC
      ORDER BY tree.path;
 END;
 COMMENT ON FUNCTION pgtrickle.dependency_tree() IS
-    'Stream tables with those that read them below, and their base tables as leaves; a table reachable twice is shown twice.';
+    'Stream tables with those that read them below, and their base tables as leaves; a table reachable twice is shown twice. Of stream tables that read each other the first by name stands at the top, and one that stands above itself has nothing below.';

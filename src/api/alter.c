@@ -307,6 +307,19 @@ switch_mode(StStreamTable *table, StDefinition *definition)
 		st_identity_drop_index(table->relid, &old_identity);
 }
 
+/* Stream tables that read each other are followed together (rule K9). */
+static void
+check_mode_of_cycle(StStreamTable *table, const StDefinition *definition)
+{
+	if (table->component > 0 && strcmp(definition->mode, "DIFFERENTIAL") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_SCHEMA_DEFINITION),
+				 errmsg("cycle detected in dependency graph: stream table \"%s.%s\" is in one, and cannot have refresh mode %s",
+						table->schema, table->name, definition->mode),
+				 errhint("With \"%s\" on, the stream tables of a cycle are in mode DIFFERENTIAL, with monotone queries.",
+						 "pg_trickle.allow_circular")));
+}
+
 static void
 alter_mode(Oid relid, const char *mode)
 {
@@ -330,6 +343,7 @@ alter_mode(Oid relid, const char *mode)
 	if (sources == NIL)
 		st_definition_lock(definition.tree ? st_definition_sources(&definition) : st_captured_sources(table->pgt_id),
 						   st_refresh_nodes(table));
+	check_mode_of_cycle(table, &definition);
 	switch_mode(table, &definition);
 }
 

@@ -55,6 +55,7 @@
 #include "api/restore.h"
 #include "api/source_ddl.h"
 #include "capture/capture.h"
+#include "catalog/component.h"
 #include "catalog/depend.h"
 #include "catalog/extension.h"
 #include "catalog/gate.h"
@@ -118,6 +119,7 @@ forget_stream_table(StStreamTable *table)
 	SPI_finish();
 	st_frontier_delete(table->pgt_id);
 	CommandCounterIncrement();
+	st_components_renew(table->component, InvalidOid);
 	for (int i = 0; i < table->nstates; i++)
 		st_extension_drop_relation(table->states[i]);
 	foreach(lc, sources)
@@ -127,22 +129,33 @@ forget_stream_table(StStreamTable *table)
 	st_gate_forget(table->relid);
 }
 
-/* The stream table and all that read it, directly or not: readers first. */
+/* Add a stream table behind those that read it. */
 static List *
-with_readers(List *tables, Oid relid)
+add_readers(List *tables, List **met, Oid relid)
 {
 	StStreamTable *table = st_stream_table_get(relid);
 	ListCell   *lc;
 
 	check_stack_depth();
-	foreach(lc, tables)
-		if (((StStreamTable *) lfirst(lc))->relid == relid)
-			return tables;
-	if (table == NULL)
+	if (table == NULL || list_member_oid(*met, relid))
 		return tables;
+	*met = lappend_oid(*met, relid);
 	foreach(lc, st_depend_dependants(RelationRelationId, relid))
-		tables = with_readers(tables, lfirst_oid(lc));
+		tables = add_readers(tables, met, lfirst_oid(lc));
 	return lappend(tables, table);
+}
+
+/* The stream tables and all that read them, directly or not: readers first, where they do not read each other. */
+static List *
+with_readers(List *relids)
+{
+	List	   *tables = NIL;
+	List	   *met = NIL;
+	ListCell   *lc;
+
+	foreach(lc, relids)
+		tables = add_readers(tables, &met, lfirst_oid(lc));
+	return tables;
 }
 
 /* None but those that go as well. */
@@ -194,7 +207,6 @@ static List *
 stream_tables_going(List *objects, bool cascade)
 {
 	List	   *relations = NIL;
-	List	   *tables = NIL;
 	ListCell   *lc;
 
 	if (cascade)
@@ -206,9 +218,7 @@ stream_tables_going(List *objects, bool cascade)
 		if (object->classId == RelationRelationId && st_is_stream_table(object->objectId))
 			relations = lappend_oid(relations, object->objectId);
 	}
-	foreach(lc, relations)
-		tables = with_readers(tables, lfirst_oid(lc));
-	return tables;
+	return with_readers(relations);
 }
 
 /*

@@ -47,10 +47,12 @@
 #include "api/redefine.h"
 #include "api/refuse.h"
 #include "capture/capture.h"
+#include "catalog/component.h"
 #include "catalog/depend.h"
 #include "catalog/extension.h"
 #include "catalog/saved.h"
 #include "compat.h"
+#include "guc.h"
 #include "refresh/poll.h"
 #include "store/store.h"
 
@@ -85,41 +87,84 @@ st_install_capture_as(StStreamTable *table, StDefinition *definition, Oid owner)
 
 /* ----- what the query may read ----- */
 
-/* A stream table cannot read itself, not by way of others either. */
-static void
-check_acyclic(Oid relid, Oid source, List *path)
+/* Members of a circle, of which each reads the next. */
+static char *
+path_text(List *path)
 {
-	StStreamTable *table = st_stream_table_get(source);
+	StringInfoData names;
 	ListCell   *lc;
 
-	check_stack_depth();
-	if (table == NULL)
-		return;
-	path = lappend(list_copy(path), quote_qualified_identifier(table->schema, table->name));
-	if (source == relid && list_length(path) > 1)
+	initStringInfo(&names);
+	foreach(lc, path)
 	{
-		StringInfoData members;
+		StStreamTable *table = st_stream_table_get(lfirst_oid(lc));
 
-		initStringInfo(&members);
-		foreach(lc, path)
-			appendStringInfo(&members, "%s%s", members.len > 0 ? " -> " : "", (char *) lfirst(lc));
+		appendStringInfo(&names, "%s%s", names.len > 0 ? " -> " : "", quote_qualified_identifier(table->schema, table->name));
+	}
+	return names.data;
+}
+
+/*
+ * The stream tables that would read each other if this one had the query; NIL:
+ * none. Raises 42P15 where that is not permitted; what they do already, they may
+ * go on doing if nobody has asked for another query.
+ */
+static List *
+find_cycle(StStreamTable *table, Query *query, bool asked_for, List **path)
+{
+	List	   *members = st_component_find(table->relid, st_query_sources(query), path);
+	bool		known = table->component > 0 && !asked_for;
+	ListCell   *lc;
+
+	if (members == NIL || st_guc_allow_circular)
+		return members;
+	foreach(lc, members)
+		known &= st_stream_table_get(lfirst_oid(lc))->component == table->component;
+	if (!known)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_SCHEMA_DEFINITION),
-				 errmsg("cycle detected in dependency graph: %s", members.data),
-				 errhint("A stream table reads no stream table that reads it.")));
-	}
-	foreach(lc, st_sources_of(table->pgt_id))
-		check_acyclic(relid, lfirst_oid(lc), path);
+				 errmsg("cycle detected in dependency graph: %s", path_text(*path)),
+				 errdetail("A stream table reads no stream table that reads it while \"%s\" is off.", "pg_trickle.allow_circular"),
+				 errhint("It may be set on by a superuser where all of them are in mode DIFFERENTIAL and have monotone queries.")));
+	return members;
+}
+
+/* Rule K9: what one of them has used must not be taken back by another one. */
+static void
+check_member(StStreamTable *member, const char *mode, Query *query, List *path)
+{
+	const char *what = st_query_not_monotone(query);
+
+	if (what)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_SCHEMA_DEFINITION),
+				 errmsg("cycle detected in dependency graph: %s", path_text(path)),
+				 errdetail("The query of stream table \"%s.%s\" is not monotone: it has %s.", member->schema, member->name, what),
+				 errhint("With \"%s\" on, the queries of a cycle consist of joins, filters, EXISTS, IN, DISTINCT, UNION and INTERSECT.",
+						 "pg_trickle.allow_circular")));
+	if (strcmp(mode, "DIFFERENTIAL") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_SCHEMA_DEFINITION),
+				 errmsg("cycle detected in dependency graph: %s", path_text(path)),
+				 errdetail("Stream table \"%s.%s\" has refresh mode %s.", member->schema, member->name, mode),
+				 errhint("With \"%s\" on, the stream tables of a cycle are in mode DIFFERENTIAL, with monotone queries.",
+						 "pg_trickle.allow_circular")));
 }
 
 static void
-check_cycles(StStreamTable *table, Query *query)
+check_cycle(StStreamTable *table, const StDefinition *definition, List *members, List *path)
 {
-	List	   *start = list_make1(quote_qualified_identifier(table->schema, table->name));
 	ListCell   *lc;
 
-	foreach(lc, st_query_sources(query))
-		check_acyclic(table->relid, lfirst_oid(lc), start);
+	foreach(lc, members)
+	{
+		StStreamTable *member = st_stream_table_get(lfirst_oid(lc));
+
+		if (member->relid == table->relid)
+			check_member(member, definition->mode, definition->query, path);
+		else
+			check_member(member, member->refresh_mode, castNode(Query, stringToNode(st_stream_table_tree(member))), path);
+	}
 }
 
 /* Itself and all that the refresh at the end takes along, in the order of locks. */
@@ -367,6 +412,8 @@ update_catalog(StStreamTable *table, StDefinition *definition, const char *text,
 	st_definition_update_internals(definition, table->pgt_id);
 	st_definition_write_facts(definition, table->pgt_id);
 	SPI_finish();
+	CommandCounterIncrement();
+	st_components_renew(table->component, table->relid);
 	st_depend_forget(table->relid);
 	st_depend_record(table->relid, definition->query, st_query_views(definition->query));
 	st_saved_note(table->relid);
@@ -478,6 +525,8 @@ st_redefine(Oid relid, const char *query_text, const char *mode)
 	StDefinition definition = {.name = table->name, .relid = relid, .text = query_text};
 	ColumnChanges *changes;
 	List	   *captured;
+	List	   *members;
+	List	   *path;
 	bool		same_identity;
 
 	definition.requested_mode = st_parse_mode(mode ? mode : st_stream_table_requested_mode(table));
@@ -485,8 +534,9 @@ st_redefine(Oid relid, const char *query_text, const char *mode)
 	definition.query = st_query_rewrite(definition.analysed);
 	st_query_check(definition.query, query_text);
 	st_require_fresh_snapshot();
-	check_cycles(table, definition.query);
+	members = find_cycle(table, definition.query, true, &path);
 	decide(&definition, query_text, st_relation_owner(relid), st_settings_now());
+	check_cycle(table, &definition, members, path);
 	changes = lock_all(&table, &definition, &captured);
 	check_readers(table, changes);
 	same_identity = remake(table, &definition, changes, is_to_be_filled(table), changes->retyped == NIL);
@@ -573,6 +623,8 @@ adapt(Oid relid)
 	StDefinition definition = {.relid = relid};
 	ColumnChanges *changes;
 	List	   *captured;
+	List	   *members;
+	List	   *path;
 	const char *reason;
 	bool		retyped;
 	bool		same_identity;
@@ -585,8 +637,9 @@ adapt(Oid relid)
 	error_context_stack = &callback;
 	st_require_fresh_snapshot();
 	analyse_again(table, &definition, retyped);
-	check_cycles(table, definition.query);
+	members = find_cycle(table, definition.query, false, &path);
 	decide(&definition, table->query, st_relation_owner(relid), table->settings);
+	check_cycle(table, &definition, members, path);
 	level = wait_briefly();
 	changes = lock_all(&table, &definition, &captured);
 	/* whoever had it may have done it */

@@ -62,6 +62,7 @@
 #include "api/name.h"
 #include "api/restore.h"
 #include "capture/capture.h"
+#include "catalog/component.h"
 #include "catalog/depend.h"
 #include "catalog/extension.h"
 #include "catalog/saved.h"
@@ -496,6 +497,7 @@ link_all(List *all)
 {
 	int64		linked = 0;
 	bool		progress;
+	bool		circles = false;
 	ListCell   *lc;
 
 	find_upstreams(all);
@@ -516,12 +518,16 @@ link_all(List *all)
 				left = true;
 				continue;
 			}
+			circles |= circle || list_member_oid(saved->sources, saved->relid);
 			linked += try_to_link(saved) ? 1 : 0;
 			progress = true;
 		}
 		if (!left)
-			return linked;
+			break;
 	}
+	foreach(lc, circles ? all : NIL)
+		st_components_renew(0, ((Saved *) lfirst(lc))->relid);
+	return linked;
 }
 
 /*

@@ -80,6 +80,8 @@ st_history_add(const StHistoryRow *run)
 	set_value(&row, "was_full_fallback", BoolGetDatum(run->fallback));
 	set_value(&row, "status", CStringGetTextDatum("COMPLETED"));
 	set_value(&row, "initiated_by", CStringGetTextDatum(run->initiated_by));
+	if (run->iterations > 0)
+		set_value(&row, "fixpoint_iteration", Int32GetDatum(run->iterations));
 	if (run->reason)
 		set_value(&row, "refresh_reason", CStringGetTextDatum(run->reason));
 	set_value(&row, "read_ms", Float8GetDatum(run->read_ms));

@@ -21,6 +21,7 @@ typedef struct StHistoryRow
 	const char *initiated_by;
 	const char *reason;			/* of a recompute, or NULL */
 	bool		fallback;		/* a recompute that was not planned */
+	int			iterations;		/* of its component; 0: it is in none */
 	int64		inserted;
 	int64		updated;
 	int64		deleted;

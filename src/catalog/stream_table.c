@@ -127,6 +127,8 @@ st_stream_table_get(Oid relid)
 	result->query = text_attribute(tuple, desc, "defining_query");
 	result->refresh_mode = text_attribute(tuple, desc, "refresh_mode");
 	result->status = text_attribute(tuple, desc, "status");
+	/* 0 if it is NULL */
+	result->component = DatumGetInt32(attribute(tuple, desc, "scc_id", &isnull));
 	result->populated = DatumGetBool(attribute(tuple, desc, "is_populated", &isnull));
 	result->needs_reinit = DatumGetBool(attribute(tuple, desc, "needs_reinit", &isnull));
 	effective = text_attribute(tuple, desc, "effective_refresh_mode");

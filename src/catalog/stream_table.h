@@ -35,6 +35,8 @@ typedef struct StStreamTable
 	char	   *requested_mode; /* the same, or AUTO */
 	bool		automatic;		/* nobody has asked for it: it may do either */
 	char	   *status;
+	int			component;		/* of stream tables that read each other: its
+								 * number; 0: it is in none */
 	char	   *reason;			/* why there is no delta, or NULL */
 	bool		populated;
 	bool		needs_reinit;

@@ -282,6 +282,12 @@ extern bool st_query_stable(Query *query);
 /* Does the query ask for the time, by now() or one of those that follow from it? */
 extern bool st_query_reads_clock(Query *query);
 
+/*
+ * What of the query may make rows go when what it reads gets more of them, or
+ * counts them (UNION ALL); NULL: nothing does.
+ */
+extern const char *st_query_not_monotone(Query *query);
+
 /* The same query as it was at the last refresh; see st_clock_set_before(). */
 extern Query *st_query_before(Query *query);
 

@@ -18,6 +18,7 @@
 #include "storage/lock.h"
 #include "utils/lsyscache.h"
 
+#include "catalog/component.h"
 #include "catalog/stream_table.h"
 #include "refresh/refresh.h"
 #include "store/store.h"
@@ -40,38 +41,83 @@ st_refresh_lock(int64 pgt_id, bool wait)
 	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 
-/* Add the stream table and those that it reads; returns its rank. */
-static int
-add_node(List **nodes, StStreamTable *table)
+/* What it is refreshed together with, of StStreamTable; itself first. */
+static List *
+members_of(StStreamTable *table)
 {
-	RankedNode *node = palloc(sizeof(RankedNode));
-	int			rank = 1;
+	List	   *members = list_make1(table);
 	ListCell   *lc;
 
+	foreach(lc, table->component > 0 ? st_component_members(table->component) : NIL)
+		if (lfirst_oid(lc) != table->relid)
+			members = lappend(members, st_stream_table_get(lfirst_oid(lc)));
+	return members;
+}
+
+/* A member that keeps the others from being refreshed; NULL: there is none. */
+static StStreamTable *
+stopped_member(List *members)
+{
+	ListCell   *lc;
+
+	foreach(lc, members)
+		if (st_is_suspended(lfirst(lc)))
+			return lfirst(lc);
+	return NULL;
+}
+
+static int
+find_rank(List *nodes, const StStreamTable *table)
+{
+	ListCell   *lc;
+
+	foreach(lc, nodes)
+		if (((RankedNode *) lfirst(lc))->table->pgt_id == table->pgt_id)
+			return ((RankedNode *) lfirst(lc))->rank;
+	return 0;
+}
+
+/*
+ * Add the stream tables, those of one component, and what they read; returns their
+ * rank, which is the same for all: neither is before the other.
+ */
+static int
+add_nodes(List **nodes, List *members)
+{
+	int			component = ((StStreamTable *) linitial(members))->component;
+	int			rank = 1;
+	ListCell   *lc;
+	ListCell   *lc2;
+
 	check_stack_depth();
-	foreach(lc, st_entry_sources(table))
-	{
-		StStreamTable *source = st_stream_table_get(lfirst_oid(lc));
-		ListCell   *lc2;
-		int			source_rank = 0;
-
-		/* a suspended one is read as it is */
-		if (source == NULL || st_is_suspended(source))
-			continue;
-		foreach(lc2, *nodes)
+	foreach(lc, members)
+		foreach(lc2, st_entry_sources(lfirst(lc)))
 		{
-			RankedNode *other = lfirst(lc2);
+			StStreamTable *source = st_stream_table_get(lfirst_oid(lc2));
+			List	   *with_source;
+			int			source_rank;
 
-			if (other->table->pgt_id == source->pgt_id)
-				source_rank = other->rank;
+			if (source == NULL || (component > 0 && source->component == component))
+				continue;
+			source_rank = find_rank(*nodes, source);
+			if (source_rank == 0)
+			{
+				with_source = members_of(source);
+				/* what is suspended is read as it is */
+				if (stopped_member(with_source))
+					continue;
+				source_rank = add_nodes(nodes, with_source);
+			}
+			rank = Max(rank, source_rank + 1);
 		}
-		if (source_rank == 0)
-			source_rank = add_node(nodes, source);
-		rank = Max(rank, source_rank + 1);
+	foreach(lc, members)
+	{
+		RankedNode *node = palloc(sizeof(RankedNode));
+
+		node->table = lfirst(lc);
+		node->rank = rank;
+		*nodes = lappend(*nodes, node);
 	}
-	node->table = table;
-	node->rank = rank;
-	*nodes = lappend(*nodes, node);
 	return rank;
 }
 
@@ -86,17 +132,6 @@ by_rank(const ListCell *a, const ListCell *b)
 	return x->table->pgt_id < y->table->pgt_id ? -1 : 1;
 }
 
-static bool
-has_node(List *nodes, const StStreamTable *table)
-{
-	ListCell   *lc;
-
-	foreach(lc, nodes)
-		if (((RankedNode *) lfirst(lc))->table->pgt_id == table->pgt_id)
-			return true;
-	return false;
-}
-
 List *
 st_refresh_nodes(StStreamTable *table)
 {
@@ -104,7 +139,7 @@ st_refresh_nodes(StStreamTable *table)
 	List	   *tables = NIL;
 	ListCell   *lc;
 
-	(void) add_node(&nodes, table);
+	(void) add_nodes(&nodes, members_of(table));
 	list_sort(nodes, by_rank);
 	foreach(lc, nodes)
 		tables = lappend(tables, ((RankedNode *) lfirst(lc))->table);
@@ -120,8 +155,8 @@ st_refresh_lock_order(List *tables)
 	ListCell   *lc2;
 
 	foreach(lc, tables)
-		if (!has_node(nodes, lfirst(lc)))
-			(void) add_node(&nodes, lfirst(lc));
+		if (find_rank(nodes, lfirst(lc)) == 0)
+			(void) add_nodes(&nodes, members_of(lfirst(lc)));
 	list_sort(nodes, by_rank);
 	foreach(lc, nodes)
 	{

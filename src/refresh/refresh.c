@@ -44,6 +44,7 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "catalog/component.h"
 #include "catalog/extension.h"
 #include "catalog/history.h"
 #include "compat.h"
@@ -51,6 +52,7 @@
 #include "refresh/budget.h"
 #include "refresh/cost.h"
 #include "refresh/hold.h"
+#include "refresh/member.h"
 #include "refresh/node_run.h"
 #include "refresh/poll.h"
 #include "refresh/progress.h"
@@ -62,18 +64,6 @@
 
 /* pages of change logs that a refresh may read in vain each time */
 #define FEW_PAGES 16
-
-/* a node of the group, from lock to frontier */
-typedef struct GroupMember
-{
-	StEntry    *entry;
-	int			nsources;
-	StSourceDelta *sources;
-	const char *adapted;		/* why its definition was made anew, or NULL */
-	int			unit;			/* refreshed together with those of the same
-								 * number, or not at all; 0: by itself */
-	StHold	   *hold;			/* what keeps it from being refreshed */
-} GroupMember;
 
 /* What to refresh, as its callers ask for it. */
 typedef struct GroupOrder
@@ -123,10 +113,10 @@ check_not_being_refreshed(Oid relid)
 
 /* ----- the group ----- */
 
-static GroupMember *
+static StMember *
 make_member(StEntry *entry)
 {
-	GroupMember *member = palloc0(sizeof(GroupMember));
+	StMember   *member = palloc0(sizeof(StMember));
 	ListCell   *lc;
 
 	member->entry = entry;
@@ -206,6 +196,25 @@ nodes_along(StStreamTable *table, const GroupOrder *order, List **units)
 	return nodes;
 }
 
+/* One that is suspended would be read as it is, and keep alive what only it supports (rule K9). */
+static void
+check_component(StStreamTable *table)
+{
+	ListCell   *lc;
+
+	foreach(lc, table->component > 0 ? st_component_members(table->component) : NIL)
+	{
+		StStreamTable *member = st_stream_table_get(lfirst_oid(lc));
+
+		if (member && member->relid != table->relid && st_is_suspended(member))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("cannot refresh stream table \"%s.%s\" because \"%s.%s\", which it is in a cycle with, has status %s",
+							table->schema, table->name, member->schema, member->name, member->status),
+					 errhint("Stream tables that read each other are refreshed together. Resume it with pgtrickle.resume_stream_table().")));
+	}
+}
+
 /* What is to be refreshed, in the order of locks; NIL as for nodes_along(). */
 static List *
 nodes_of(const GroupOrder *order, List **units)
@@ -218,7 +227,12 @@ nodes_of(const GroupOrder *order, List **units)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("stream table not found: \"%s\"",
 						get_rel_name(relid) ? get_rel_name(relid) : psprintf("%u", relid))));
-	return order->all ? st_refresh_nodes(table) : nodes_along(table, order, units);
+	if (order->all)
+	{
+		check_component(table);
+		return st_refresh_nodes(table);
+	}
+	return nodes_along(table, order, units);
 }
 
 static void
@@ -272,6 +286,38 @@ why_adapted(List *adapted, Oid relid)
 		if (((Adapted *) lfirst(lc))->relid == relid)
 			return ((Adapted *) lfirst(lc))->reason;
 	return NULL;
+}
+
+static StMember *
+find_member(List *members, Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, members)
+		if (((StMember *) lfirst(lc))->entry->relid == relid)
+			return lfirst(lc);
+	return NULL;
+}
+
+/*
+ * Those that read each other are refreshed together (rule K9). False: somebody
+ * has altered which they are since the nodes were looked for.
+ */
+static bool
+has_whole_components(List *members)
+{
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, members)
+	{
+		int			component = ((StMember *) lfirst(lc))->entry->table->component;
+
+		foreach(lc2, component > 0 ? st_component_members(component) : NIL)
+			if (find_member(members, lfirst_oid(lc2)) == NULL)
+				return false;
+	}
+	return true;
 }
 
 /*
@@ -343,11 +389,15 @@ collect(const GroupOrder *order, List **members)
 		entry->table->max_delta_fraction = table->max_delta_fraction;
 		entry->table->max_joins = table->max_joins;
 		entry->table->fused = table->fused;
+		entry->table->component = table->component;
 		*members = lappend(*members, make_member(entry));
-		((GroupMember *) llast(*members))->adapted = why_adapted(adapted, entry->relid);
+		((StMember *) llast(*members))->adapted = why_adapted(adapted, entry->relid);
 		if (units)
-			((GroupMember *) llast(*members))->unit = list_nth_int(units, i);
+			((StMember *) llast(*members))->unit = list_nth_int(units, i);
 	}
+
+	if (!has_whole_components(*members))
+		return false;
 
 	/*
 	 * the scheduler comes again rather than wait for a refresh that has one
@@ -356,8 +406,8 @@ collect(const GroupOrder *order, List **members)
 	return st_poll_lock(copies, order->all);
 }
 
-static Snapshot
-group_snapshot(void)
+Snapshot
+st_group_snapshot(void)
 {
 	if (IsolationUsesXactSnapshot())
 		return RegisterSnapshot(GetTransactionSnapshot());
@@ -385,7 +435,7 @@ estimated_rows(Oid relid)
 }
 
 static const char *
-read_sources(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outcome)
+read_sources(StMember *member, Snapshot snapshot, StRefreshOutcome *outcome)
 {
 	const char *reason = NULL;
 	instr_time	start;
@@ -416,7 +466,7 @@ read_sources(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outcome)
  * how many rows; 0: no, or nothing at all.
  */
 static int64
-foresee(GroupMember *member, Snapshot snapshot)
+foresee(StMember *member, Snapshot snapshot)
 {
 	int64		pages = 0;
 	int64		rows;
@@ -433,11 +483,28 @@ foresee(GroupMember *member, Snapshot snapshot)
 /* ----- one node ----- */
 
 /*
+ * Rule E1: values that never stood side by side may have met in the delta.
+ * Domains and functions in PL/pgSQL raise errors of their own.
+ */
+const char *
+st_delta_error_reason(const ErrorData *error)
+{
+	int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+
+	if (category != ERRCODE_TO_CATEGORY(ERRCODE_DATA_EXCEPTION) &&
+		category != ERRCODE_TO_CATEGORY(ERRCODE_CARDINALITY_VIOLATION) &&
+		category != ERRCODE_TO_CATEGORY(ERRCODE_PLPGSQL_ERROR) &&
+		error->sqlerrcode != ERRCODE_CHECK_VIOLATION)
+		return NULL;
+	return psprintf("an expression failed over the delta: %s", error->message);
+}
+
+/*
  * Run the differential maintenance in a subtransaction. Returns NULL, or why
  * it was rolled back; errors other than those of values propagate.
  */
 static const char *
-try_differential(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outcome)
+try_differential(StMember *member, Snapshot snapshot, StRefreshOutcome *outcome)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -470,7 +537,6 @@ try_differential(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outco
 	PG_CATCH();
 	{
 		ErrorData  *error;
-		int			category;
 
 		(void) st_clock_set_before(clock);
 		spent = st_budget_end(outcome->budget);
@@ -481,21 +547,12 @@ try_differential(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outco
 		RollbackAndReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
-		category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
-
-		/*
-		 * Rule E1: values that never stood side by side may have met in the
-		 * delta. Domains and functions in PL/pgSQL raise errors of their own.
-		 */
 		if (spent && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 			reason = "computing the delta took far longer than the last recompute";
-		else if (category != ERRCODE_TO_CATEGORY(ERRCODE_DATA_EXCEPTION) &&
-				 category != ERRCODE_TO_CATEGORY(ERRCODE_CARDINALITY_VIOLATION) &&
-				 category != ERRCODE_TO_CATEGORY(ERRCODE_PLPGSQL_ERROR) &&
-				 error->sqlerrcode != ERRCODE_CHECK_VIOLATION)
-			ReThrowError(error);
 		else
-			reason = psprintf("an expression failed over the delta: %s", error->message);
+			reason = st_delta_error_reason(error);
+		if (reason == NULL)
+			ReThrowError(error);
 	}
 	PG_END_TRY();
 	(void) st_clock_set_before(clock);
@@ -509,8 +566,8 @@ try_differential(GroupMember *member, Snapshot snapshot, StRefreshOutcome *outco
  * owner's operation, or PostgreSQL refuses to queue it there. "deferred" puts
  * those that are deferred by definition back.
  */
-static void
-set_constraints(Oid relid, bool deferred)
+void
+st_member_set_constraints(Oid relid, bool deferred)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
 	TriggerDesc *triggers = rel->trigdesc;
@@ -543,7 +600,7 @@ set_constraints(Oid relid, bool deferred)
 }
 
 static void
-recompute(GroupMember *member, bool empty, Snapshot snapshot, StRefreshOutcome *outcome)
+recompute(StMember *member, bool empty, Snapshot snapshot, StRefreshOutcome *outcome)
 {
 	StOwnerScope scope;
 	instr_time	start;
@@ -564,7 +621,7 @@ recompute(GroupMember *member, bool empty, Snapshot snapshot, StRefreshOutcome *
  * (rules C1, C4).
  */
 static void
-write_frontiers(GroupMember *member, Snapshot snapshot, bool recomputed)
+write_frontiers(StMember *member, Snapshot snapshot, bool recomputed)
 {
 	CommandCounterIncrement();
 	for (int i = 0; i < member->nsources; i++)
@@ -636,6 +693,7 @@ record_change(StEntry *entry, const char *initiated_by, TimestampTz start, const
 		.initiated_by = initiated_by,
 		.reason = outcome->reason,
 		.fallback = outcome->fallback,
+		.iterations = outcome->iterations,
 		.inserted = outcome->applied.inserted,
 		.updated = outcome->applied.updated,
 		.deleted = outcome->applied.deleted,
@@ -646,9 +704,9 @@ record_change(StEntry *entry, const char *initiated_by, TimestampTz start, const
 	};
 	bool		full = strcmp(outcome->action, "DIFFERENTIAL") != 0;
 	bool		appended = entry->table->append_only && !outcome->reverted;
-	Oid			types[] = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, BOOLOID, FLOAT8OID, BOOLOID};
-	Datum		values[7];
-	char		nulls[] = {' ', ' ', ' ', ' ', ' ', full ? ' ' : 'n', ' ', '\0'};
+	Oid			types[] = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, BOOLOID, FLOAT8OID, BOOLOID, INT4OID};
+	Datum		values[8];
+	char		nulls[] = {' ', ' ', ' ', ' ', ' ', full ? ' ' : 'n', ' ', row.iterations > 0 ? ' ' : 'n', '\0'};
 
 	values[0] = Int64GetDatum(row.pgt_id);
 	values[1] = TimestampTzGetDatum(row.start);
@@ -657,13 +715,14 @@ record_change(StEntry *entry, const char *initiated_by, TimestampTz start, const
 	values[4] = BoolGetDatum(entry->stays_stale);
 	values[5] = Float8GetDatum(outcome->full_ms);
 	values[6] = BoolGetDatum(outcome->reverted);
+	values[7] = Int32GetDatum(row.iterations);
 	SPI_connect();
 	if (st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET status = 'ACTIVE', is_populated = true,"
 						   " data_timestamp = $2, last_refresh_at = $3, needs_reinit = $5,"
 						   " consecutive_errors = 0, last_error_message = NULL, last_error_at = NULL,"
 						   " effective_refresh_mode = $4, last_full_ms = coalesce($6, last_full_ms),"
-						   " is_append_only = is_append_only AND NOT $7"
-						   " WHERE pgt_id = $1", 7, types, values, nulls) == 0)
+						   " is_append_only = is_append_only AND NOT $7, last_fixpoint_iterations = $8"
+						   " WHERE pgt_id = $1", 8, types, values, nulls) == 0)
 		raise_created_later(entry);
 	st_costs_write(entry);
 	st_history_prune(row.pgt_id, st_history_add(&row));
@@ -691,9 +750,10 @@ record(StEntry *entry, const char *initiated_by, TimestampTz start, const StRefr
  * The hash of a row value is another one once its type has got or lost an
  * attribute: the rows stand at the wrong place in the index that finds them.
  */
-static void
-renew_identity(StEntry *entry)
+void
+st_member_renew_identity(StMember *member)
 {
+	StEntry    *entry = member->entry;
 	ReindexParams params = {0};
 
 	if (entry->table->identity_kind == ST_IDENTITY_KEY_HASH)
@@ -750,17 +810,21 @@ adopt_present(StEntry *entry)
 }
 
 /* What spilled to a file must not wait for the end of the transaction. */
-static void
-end_sources(GroupMember *member)
+void
+st_member_end_sources(StMember *member)
 {
 	for (int i = 0; i < member->nsources; i++)
+	{
 		if (member->sources[i].rows)
 			tuplestore_end(member->sources[i].rows);
+		member->sources[i].rows = NULL;
+		member->sources[i].count = 0;
+	}
 }
 
 /* A refresh that had nothing to do. */
 static void
-found_nothing(GroupMember *member, const char *initiated_by, TimestampTz start, Snapshot snapshot,
+found_nothing(StMember *member, const char *initiated_by, TimestampTz start, Snapshot snapshot,
 			  StRefreshOutcome *outcome)
 {
 	outcome->action = "NO_DATA";
@@ -799,41 +863,63 @@ check_promise(StEntry *entry, StRefreshOutcome *outcome)
 			 errhint("Call pgtrickle.alter_stream_table() with append_only => true when that was a mistake.")));
 }
 
+const char *
+st_member_reason(StMember *member, bool full, bool *renew)
+{
+	StEntry    *entry = member->entry;
+
+	*renew = strcmp(entry->functions_fingerprint, entry->table->functions_fingerprint) != 0 && !ST_FAULT("E16");
+	if (member->adapted)
+		return member->adapted;
+	if (!entry->table->populated)
+		return "first fill";
+	if (entry->program == NULL)
+		return entry->reason;
+	if (entry->table->needs_reinit)
+		return "marked for recompute";
+	if (full)
+		return "asked for";
+	if (*renew)
+		return st_functions_are_same(entry->functions_fingerprint, entry->table->functions_fingerprint) ?
+			"a type was altered" : "a function was replaced";
+	if (strcmp(unlogged_mark(entry), entry->table->unlogged_mark) != 0)
+		return "the stream table or a state became UNLOGGED or LOGGED, or a crash emptied it";
+	if (others_wrote(entry) && !ST_FAULT("G4 disabled"))
+		return "others could write to the stream table";
+	return NULL;
+}
+
+void
+st_member_finish(StMember *member, const char *initiated_by, TimestampTz start, bool recomputed,
+				 const StRefreshOutcome *outcome)
+{
+	CommandCounterIncrement();
+	for (int i = 0; i < member->nsources; i++)
+		st_frontier_write(member->sources[i].frontier);
+	if (recomputed)
+		adopt_present(member->entry);
+	/* the scheduler knows what found nothing (rule C13) */
+	if (strcmp(outcome->action, "NO_DATA") != 0 || strcmp(initiated_by, "SCHEDULER") != 0)
+		record(member->entry, initiated_by, start, outcome);
+}
+
 /* *hold: set if it has found so much to do that it has done nothing. */
 static void
-run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot snapshot,
+run_member(StMember *member, const char *initiated_by, bool full, Snapshot snapshot,
 		   StRefreshOutcome *outcome, StHold **hold)
 {
 	StEntry    *entry = member->entry;
 	bool		initial = !entry->table->populated;
-	const char *reason = NULL;
-	const char *changed = NULL;
+	const char *reason;
+	bool		renew;
 	bool		recomputed = true;
 	TimestampTz start = GetCurrentTimestamp();
 
 	memset(outcome, 0, sizeof(StRefreshOutcome));
 	if (st_guc_log_refresh)
 		outcome->steps = makeStringInfo();
-	if (strcmp(entry->functions_fingerprint, entry->table->functions_fingerprint) != 0 && !ST_FAULT("E16"))
-		changed = st_functions_are_same(entry->functions_fingerprint, entry->table->functions_fingerprint) ?
-			"a type was altered" : "a function was replaced";
-	if (member->adapted)
-		reason = member->adapted;
-	else if (initial)
-		reason = "first fill";
-	else if (entry->program == NULL)
-		reason = entry->reason;
-	else if (entry->table->needs_reinit)
-		reason = "marked for recompute";
-	else if (full)
-		reason = "asked for";
-	else if (changed)
-		reason = changed;
-	else if (strcmp(unlogged_mark(entry), entry->table->unlogged_mark) != 0)
-		reason = "the stream table or a state became UNLOGGED or LOGGED, or a crash emptied it";
-	else if (others_wrote(entry) && !ST_FAULT("G4 disabled"))
-		reason = "others could write to the stream table";
-	else
+	reason = st_member_reason(member, full, &renew);
+	if (reason == NULL)
 	{
 		int64		rows;
 
@@ -875,13 +961,13 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 		if (reason == NULL)
 		{
 			st_progress_phase(ST_PHASE_FOLLOWING);
-			set_constraints(entry->relid, false);
+			st_member_set_constraints(entry->relid, false);
 			reason = try_differential(member, snapshot, outcome);
 			outcome->fallback = reason != NULL;
 			recomputed = reason != NULL;
 			if (!recomputed && outcome->delta_rows == 0 && outcome->clock_rows == 0)
 			{
-				set_constraints(entry->relid, true);
+				st_member_set_constraints(entry->relid, true);
 				found_nothing(member, initiated_by, start, snapshot, outcome);
 				return;
 			}
@@ -891,15 +977,15 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
 	{
 		memset(&outcome->applied, 0, sizeof(StApplyResult));
 		st_note_step(outcome, "recompute because: %s", reason);
-		if (changed)
-			renew_identity(entry);
+		if (renew)
+			st_member_renew_identity(member);
 		st_progress_phase(ST_PHASE_RECOMPUTING);
-		set_constraints(entry->relid, false);
+		st_member_set_constraints(entry->relid, false);
 		recompute(member, initial, snapshot, outcome);
 		ST_STOP_POINT("recomputed");
 	}
 	st_progress_phase(ST_PHASE_FINISHING);
-	set_constraints(entry->relid, true);
+	st_member_set_constraints(entry->relid, true);
 	outcome->reason = reason;
 	outcome->action = !recomputed ? "DIFFERENTIAL" : entry->table->needs_reinit || member->adapted ? "REINITIALIZE" : "FULL";
 	write_frontiers(member, snapshot, recomputed);
@@ -920,7 +1006,7 @@ run_member(GroupMember *member, const char *initiated_by, bool full, Snapshot sn
  * as complete.
  */
 static void
-complete_capture(GroupMember *member)
+complete_capture(StMember *member)
 {
 	ListCell   *lc;
 	StOwnerScope scope;
@@ -952,7 +1038,7 @@ poll_sources(List *members)
 
 	foreach(lc, members)
 	{
-		StEntry    *entry = ((GroupMember *) lfirst(lc))->entry;
+		StEntry    *entry = ((StMember *) lfirst(lc))->entry;
 		StOwnerScope scope;
 
 		if (entry->table->copies == NIL || entry->program == NULL)
@@ -966,8 +1052,8 @@ poll_sources(List *members)
 	}
 }
 
-static void
-probe(GroupMember *member)
+void
+st_member_probe(StMember *member)
 {
 	for (int i = 0; i < member->nsources; i++)
 	{
@@ -985,7 +1071,7 @@ probe(GroupMember *member)
  * table is empty. The frontiers tell only where a log is read.
  */
 static void
-check_snapshot_age(GroupMember *member, Snapshot snapshot)
+check_snapshot_age(StMember *member, Snapshot snapshot)
 {
 	StEntry    *entry = member->entry;
 	ListCell   *lc;
@@ -1012,7 +1098,7 @@ check_snapshot_age(GroupMember *member, Snapshot snapshot)
 }
 
 static StNodeRun *
-make_node_run(GroupMember *member, StHold *hold, const StRefreshOutcome *outcome, double ms)
+make_node_run(StMember *member, StHold *hold, const StRefreshOutcome *outcome, double ms)
 {
 	StNodeRun  *run = palloc(sizeof(StNodeRun));
 
@@ -1067,25 +1153,38 @@ find_holds(List *members, const char *initiated_by, Snapshot snapshot)
 		return;
 	foreach(lc, members)
 	{
-		GroupMember *member = lfirst(lc);
+		StMember   *member = lfirst(lc);
 
 		member->hold = st_hold_find(member->entry->table, snapshot);
 	}
 }
 
-/* Let the others of its unit be held by what holds the member. */
+/* Let the others be held by what holds one of them. */
 static void
-hold_unit(List *members, GroupMember *held)
+hold_members(List *members, const StMember *held)
 {
 	ListCell   *lc;
 
 	foreach(lc, members)
 	{
-		GroupMember *member = lfirst(lc);
+		StMember   *member = lfirst(lc);
 
-		if (member->unit == held->unit && member->unit > 0 && member->hold == NULL)
+		if (member->hold == NULL)
 			member->hold = st_hold_with(member->entry->table, held->hold, held->entry->table);
 	}
+}
+
+/* Those of its unit, that is. */
+static void
+hold_unit(List *members, const StMember *held)
+{
+	List	   *unit = NIL;
+	ListCell   *lc;
+
+	foreach(lc, members)
+		if (((StMember *) lfirst(lc))->unit == held->unit && held->unit > 0)
+			unit = lappend(unit, lfirst(lc));
+	hold_members(unit, held);
 }
 
 /* Nothing is refreshed, because of what was found too late: only what is held is told. */
@@ -1098,16 +1197,49 @@ undo_group(List *members, StRefreshOutcome *outcome)
 	outcome->undo = true;
 	foreach(lc, members)
 	{
-		GroupMember *member = lfirst(lc);
+		StMember   *member = lfirst(lc);
 
 		if (member->hold)
 			outcome->nodes = lappend(outcome->nodes, make_node_run(member, member->hold, outcome, 0));
 	}
 }
 
-static void
-run_group(List *members, const char *initiated_by, bool full, StRefreshOutcome *outcome)
+/* The members of the component that this one is in. */
+static List *
+component_of(List *members, const StMember *member)
 {
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, members)
+		if (((StMember *) lfirst(lc))->entry->table->component == member->entry->table->component)
+			result = lappend(result, lfirst(lc));
+	return result;
+}
+
+/* Refresh the component of a member that is the first of it, if nothing holds it. */
+static void
+run_component_of(List *members, StMember *member, const char *initiated_by, bool full, Snapshot snapshot)
+{
+	List	   *component = component_of(members, member);
+	ListCell   *lc;
+
+	foreach(lc, component)
+		if (((StMember *) lfirst(lc))->hold)
+			hold_members(component, lfirst(lc));
+	if (member->hold == NULL)
+		st_run_component(component, initiated_by, full, snapshot);
+	foreach(lc, component)
+		if (((StMember *) lfirst(lc))->hold)
+			hold_members(component, lfirst(lc));
+	foreach(lc, component)
+		((StMember *) lfirst(lc))->done = true;
+}
+
+static void
+run_group(List *members, Oid relid, const char *initiated_by, bool full, StRefreshOutcome *outcome)
+{
+	StRefreshOutcome asked = {0};
 	Snapshot	snapshot;
 	List	   *nodes = NIL;
 	ListCell   *lc;
@@ -1117,36 +1249,40 @@ run_group(List *members, const char *initiated_by, bool full, StRefreshOutcome *
 		complete_capture(lfirst(lc));
 	poll_sources(members);
 	foreach(lc, members)
-		probe(lfirst(lc));
+		st_member_probe(lfirst(lc));
 	ST_STOP_POINT("logs probed");
 	CommandCounterIncrement();
-	snapshot = group_snapshot();
+	snapshot = st_group_snapshot();
 	ST_STOP_POINT("snapshot taken");
 	foreach(lc, members)
 		check_snapshot_age(lfirst(lc), snapshot);
 	find_holds(members, initiated_by, snapshot);
 	foreach(lc, members)
-		if (((GroupMember *) lfirst(lc))->hold)
+		if (((StMember *) lfirst(lc))->hold)
 			hold_unit(members, lfirst(lc));
 	foreach(lc, members)
 	{
-		GroupMember *member = lfirst(lc);
-		bool		last = lnext(members, lc) == NULL;
+		StMember   *member = lfirst(lc);
+		bool		is_asked = member->entry->relid == relid;
 		bool		held_before = member->hold != NULL;
 		instr_time	start;
 
 		INSTR_TIME_SET_CURRENT(start);
 		at_relation = member->entry->relid;
 		st_progress_member(at_relation, list_length(nodes));
+		if (member->entry->table->component > 0 && !member->done)
+			run_component_of(members, member, initiated_by, full && find_member(component_of(members, member), relid), snapshot);
 		if (member->hold)
 			note_held(outcome);
+		else if (member->done)
+			*outcome = member->outcome;
 		else
 		{
 			PushCopiedSnapshot(snapshot);
 			if (!ST_FAULT("C6"))
 				UpdateActiveSnapshotCommandId();
-			run_member(member, initiated_by, full && last, GetActiveSnapshot(), outcome, &member->hold);
-			end_sources(member);
+			run_member(member, initiated_by, full && is_asked, GetActiveSnapshot(), outcome, &member->hold);
+			st_member_end_sources(member);
 			PopActiveSnapshot();
 			CommandCounterIncrement();
 		}
@@ -1158,13 +1294,16 @@ run_group(List *members, const char *initiated_by, bool full, StRefreshOutcome *
 			return;
 		}
 		nodes = lappend(nodes, make_node_run(member, member->hold, outcome, st_elapsed_ms(start)));
+		if (is_asked)
+			asked = *outcome;
 		ST_STOP_POINT("node done");
 	}
+	*outcome = asked;
 	outcome->nodes = nodes;
 	UnregisterSnapshot(snapshot);
 	foreach(lc, members)
 	{
-		GroupMember *member = lfirst(lc);
+		StMember   *member = lfirst(lc);
 
 		for (int i = 0; i < member->nsources; i++)
 			st_log_reclaim(member->sources[i].relid);
@@ -1174,7 +1313,7 @@ run_group(List *members, const char *initiated_by, bool full, StRefreshOutcome *
 
 /* Run the group, known to calls from inside it. */
 static void
-run_known_group(List *members, const char *initiated_by, bool full, StRefreshOutcome *outcome)
+run_known_group(List *members, Oid relid, const char *initiated_by, bool full, StRefreshOutcome *outcome)
 {
 	List	   *outer = being_refreshed;
 	List	   *all = list_copy(outer);
@@ -1183,18 +1322,18 @@ run_known_group(List *members, const char *initiated_by, bool full, StRefreshOut
 
 	foreach(lc, members)
 	{
-		Oid			relid = ((GroupMember *) lfirst(lc))->entry->relid;
+		Oid			each = ((StMember *) lfirst(lc))->entry->relid;
 
-		all = lappend_oid(all, relid);
+		all = lappend_oid(all, each);
 		/* what is open cannot be dropped or altered by what the refresh runs */
-		open = lappend(open, table_open(relid, AccessShareLock));
+		open = lappend(open, table_open(each, AccessShareLock));
 	}
 	being_refreshed = all;
 	if (outer == NIL)
-		st_progress_begin(((GroupMember *) llast(members))->entry->relid, initiated_by, list_length(members));
+		st_progress_begin(relid, initiated_by, list_length(members));
 	PG_TRY();
 	{
-		run_group(members, initiated_by, full, outcome);
+		run_group(members, relid, initiated_by, full, outcome);
 	}
 	PG_FINALLY();
 	{
@@ -1224,7 +1363,7 @@ refresh(const GroupOrder *order, const char *initiated_by, bool full, StRefreshO
 		{
 			StRefreshOutcome result;
 
-			run_known_group(members, initiated_by, full, &result);
+			run_known_group(members, order->relid, initiated_by, full, &result);
 			*outcome = result;
 			outcome->steps = NULL;
 			MemoryContextSwitchTo(old);
@@ -1272,7 +1411,7 @@ st_refresh_initial(Oid relid, StRefreshOutcome *outcome)
 		StEntry    *entry = st_entry_get(relid);
 
 		(void) st_refresh_lock(entry->table->pgt_id, true);
-		run_known_group(list_make1(make_member(entry)), "INITIAL", false, outcome);
+		run_known_group(list_make1(make_member(entry)), relid, "INITIAL", false, outcome);
 		outcome->steps = NULL;
 	}
 	PG_FINALLY();
@@ -1288,7 +1427,7 @@ bool
 st_refresh_skip(Oid relid)
 {
 	StStreamTable *table = st_stream_table_get(relid);
-	GroupMember *member;
+	StMember *member;
 	Snapshot	snapshot;
 
 	check_not_being_refreshed(relid);
@@ -1296,92 +1435,12 @@ st_refresh_skip(Oid relid)
 		return false;
 	st_entries_hold();
 	member = make_member(st_entry_get(relid));
-	probe(member);
+	st_member_probe(member);
 	CommandCounterIncrement();
-	snapshot = group_snapshot();
+	snapshot = st_group_snapshot();
 	check_snapshot_age(member, snapshot);
 	write_frontiers(member, snapshot, false);
 	UnregisterSnapshot(snapshot);
 	st_entries_release();
 	return true;
-}
-
-/* ----- verification ----- */
-
-static void
-collect_result(TupleTableSlot *slot, void *arg)
-{
-	st_zset_add((StZset *) arg, slot, 1);
-}
-
-bool
-st_verify(Oid relid, int64 *missing, int64 *unexpected, char **sample)
-{
-	StEntry    *entry;
-	Snapshot	snapshot;
-	StOwnerScope scope;
-	StStatement *query;
-	TimestampTz clock;
-	StZset	   *zset;
-	StZsetStep	step;
-
-	st_entries_hold();
-	entry = st_entry_get(relid);
-	query = entry->original;
-	snapshot = group_snapshot();
-	*missing = *unexpected = 0;
-	*sample = NULL;
-	PushCopiedSnapshot(snapshot);
-	UpdateActiveSnapshotCommandId();
-	st_owner_enter(&scope, entry->owner, entry->table->settings);
-	zset = st_zset_begin(entry->desc, 0, NULL);
-	/* what was right at the last refresh */
-	if (entry->program && entry->program->clocked)
-		query = st_statement_from_query(CurrentMemoryContext, st_query_before(st_stored_query(entry->table)), entry->table->query);
-	clock = st_clock_set_before(st_stream_table_get(relid)->clock);
-	PG_TRY();
-	{
-		(void) st_statement_run(query, 0, NULL, GetActiveSnapshot(), collect_result, zset);
-	}
-	PG_FINALLY();
-	{
-		(void) st_clock_set_before(clock);
-	}
-	PG_END_TRY();
-	st_applier_subtract_contents(entry->applier, zset, GetActiveSnapshot());
-	st_zset_rewind(zset);
-	while (st_zset_next(zset, &step))
-	{
-		TupleTableSlot *slot = step.new_row ? step.new_row : step.old_row;
-
-		if (step.new_row)
-			*missing += step.weight;
-		else
-			*unexpected += step.weight;
-		if (*sample == NULL)
-		{
-			StringInfoData text;
-
-			initStringInfo(&text);
-			slot_getallattrs(slot);
-			for (int i = 0; i < entry->desc->natts; i++)
-			{
-				Oid			output;
-				bool		is_varlena;
-
-				getTypeOutputInfo(TupleDescAttr(entry->desc, i)->atttypid, &output, &is_varlena);
-				appendStringInfo(&text, "%s%s = %s", i ? ", " : "",
-								 NameStr(TupleDescAttr(entry->desc, i)->attname),
-								 slot->tts_isnull[i] ? "NULL" :
-								 OidOutputFunctionCall(output, slot->tts_values[i]));
-			}
-			*sample = psprintf("%s: %s", step.new_row ? "missing" : "unexpected", text.data);
-		}
-	}
-	st_zset_end(zset);
-	st_owner_leave(&scope);
-	PopActiveSnapshot();
-	UnregisterSnapshot(snapshot);
-	st_entries_release();
-	return *missing == 0 && *unexpected == 0;
 }

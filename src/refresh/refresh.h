@@ -34,6 +34,8 @@ typedef struct StRefreshOutcome
 	double		apply_ms;
 	double		full_ms;		/* of the recompute alone */
 	int			budget;			/* level of the delta's, see st_budget_begin */
+	int			iterations;		/* of its component, in which it had
+								 * something to do; 0: it is in none */
 	double		change_ratio;	/* changed rows by those of their source, the
 								 * greatest */
 	double		read_budget_ms; /* that reading a log may take; 0: without

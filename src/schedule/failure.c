@@ -53,7 +53,8 @@ st_failure_kind(int sqlstate)
 		case MAKE_SQLSTATE('4', '2', '0', '0', '0'):	/* names, rights, definitions */
 			return ST_FAILURE_PERMANENT;
 		default:
-			return ST_FAILURE_COUNTED;
+			/* what does not end, or asks for more stack than there is, does so the next time */
+			return sqlstate == ERRCODE_STATEMENT_TOO_COMPLEX ? ST_FAILURE_PERMANENT : ST_FAILURE_COUNTED;
 	}
 }
 
@@ -142,6 +143,14 @@ record(StScheduled *node, const StJobResult *error, StFailureKind kind)
 	}
 	SPI_finish();
 	PopActiveSnapshot();
+	st_commit_transition(status != NULL);
+}
+
+void
+st_commit_transition(bool changed)
+{
+	if (changed && !ST_FAULT("K19"))
+		ForceSyncCommit();
 	CommitTransactionCommand();
 }
 

@@ -30,6 +30,12 @@ extern StFailureKind st_failure_kind(int sqlstate);
  */
 extern void st_failure_record(StScheduled *node, const StJobResult *error);
 
+/*
+ * Commit; what has been told to those who watch, a status that has "changed", is
+ * there after a crash, too (rule K19): refreshes need not be.
+ */
+extern void st_commit_transition(bool changed);
+
 /* A refresh has ended well. */
 extern void st_failure_forget(StScheduled *node);
 

@@ -28,6 +28,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "catalog/alert.h"
 #include "catalog/stream_table.h"
 #include "guc.h"
 #include "schedule/node.h"
@@ -43,6 +44,12 @@ st_now(void)
 
 	INSTR_TIME_SET_CURRENT(now);
 	return (int64) INSTR_TIME_GET_MICROSEC(now);
+}
+
+bool
+st_scheduled_same_component(const StScheduled *node, const StScheduled *other)
+{
+	return node->component > 0 && node->component == other->component;
 }
 
 /* ----- reading the catalog ----- */
@@ -124,6 +131,8 @@ read_node(int row)
 	node->blown_since = isnull ? 0 : st_now() - DatumGetInt64(value);
 	node->atomic = bool_column(row, 19);
 	node->slowest = bool_column(row, 20);
+	value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 21, &isnull);
+	node->component = isnull ? 0 : DatumGetInt32(value);
 	node->frozen = st_guc_tiered_scheduling && strcmp(tier, "frozen") == 0;
 	node->pending = true;
 	node->stretch = 1;
@@ -236,8 +245,82 @@ link_node(StScheduled *node, HTAB *by_relation, HTAB *positions, List **sources)
 		upstream->node->position = position;
 		node->upstream = lappend(node->upstream, upstream->node);
 		upstream->node->readers = lappend(upstream->node->readers, node);
-		node->unranked++;
+		/* those that read each other get their ranks together */
+		if (!st_scheduled_same_component(node, upstream->node))
+			node->unranked++;
 	}
+}
+
+/* Find those that read each other; a node that is in no circle, or in one with itself only, has no list. */
+static void
+find_components(List *nodes)
+{
+	List	  **members = palloc0(sizeof(List *) * (list_length(nodes) + 1));
+	ListCell   *lc;
+
+	/* components are numbered from 1, and are no more than nodes */
+	foreach(lc, nodes)
+	{
+		StScheduled *node = lfirst(lc);
+
+		if (node->component > 0 && node->component <= list_length(nodes))
+			members[node->component] = lappend(members[node->component], node);
+	}
+	foreach(lc, nodes)
+	{
+		StScheduled *node = lfirst(lc);
+
+		if (node->component > 0 && node->component <= list_length(nodes))
+			node->circle = members[node->component];
+	}
+	pfree(members);
+}
+
+/* All that it reads has its rank, and all that its circle does. */
+static bool
+is_ready(const StScheduled *node)
+{
+	ListCell   *lc;
+
+	if (node->unranked > 0)
+		return false;
+	foreach(lc, node->circle)
+		if (((StScheduled *) lfirst(lc))->unranked > 0)
+			return false;
+	return true;
+}
+
+/* A node that is ready; those of a circle have one rank, and read what any of them does. */
+static List *
+add_ready(List *ready, StScheduled *node)
+{
+	int			rank = Max(node->least_rank, 1);
+	ListCell   *lc;
+
+	if (node->circle == NIL)
+	{
+		node->rank = rank;
+		return lappend(ready, node);
+	}
+	foreach(lc, node->circle)
+		rank = Max(rank, ((StScheduled *) lfirst(lc))->least_rank);
+	foreach(lc, node->circle)
+	{
+		StScheduled *member = lfirst(lc);
+
+		member->rank = rank;
+		if (member != node)
+			node->sources = bms_add_members(node->sources, member->sources);
+	}
+	foreach(lc, node->circle)
+	{
+		StScheduled *member = lfirst(lc);
+
+		if (member != node)
+			member->sources = bms_add_members(member->sources, node->sources);
+		ready = lappend(ready, member);
+	}
+	return ready;
 }
 
 /*
@@ -252,22 +335,29 @@ rank_nodes(List *nodes)
 	ListCell   *lc2;
 
 	foreach(lc, nodes)
-		if (((StScheduled *) lfirst(lc))->unranked == 0)
-			ready = lappend(ready, lfirst(lc));
+	{
+		StScheduled *node = lfirst(lc);
+
+		/* of a circle the first one brings all */
+		if (node->rank == 0 && is_ready(node))
+			ready = add_ready(ready, node);
+	}
 	/* grows as it is walked */
 	foreach(lc, ready)
 	{
 		StScheduled *node = lfirst(lc);
 
-		node->rank = Max(node->rank, 1);
 		foreach(lc2, node->readers)
 		{
 			StScheduled *reader = lfirst(lc2);
 
+			if (st_scheduled_same_component(node, reader))
+				continue;
 			reader->sources = bms_add_members(reader->sources, node->sources);
-			reader->rank = Max(reader->rank, node->rank + 1);
-			if (--reader->unranked == 0)
-				ready = lappend(ready, reader);
+			reader->least_rank = Max(reader->least_rank, node->rank + 1);
+			reader->unranked--;
+			if (is_ready(reader))
+				ready = add_ready(ready, reader);
 		}
 	}
 	list_free(ready);
@@ -369,7 +459,7 @@ st_schedule_read(StSchedule *old)
 							   "   WHERE d.pgt_id = t.pgt_id AND d.source_type <> 'VIEW'),"
 							   " i.paused_at IS NOT NULL, t.freshness_deadline_ms, i.copies <> '{}', i.clock IS NOT NULL,"
 							   " t.fuse_state = 'blown', (1000000 * extract(epoch FROM clock_timestamp() - t.blown_at))::bigint,"
-							   " t.diamond_consistency = 'atomic', t.diamond_schedule_policy = 'slowest'"
+							   " t.diamond_consistency = 'atomic', t.diamond_schedule_policy = 'slowest', t.scc_id"
 							   " FROM pgtrickle.pgt_stream_tables AS t JOIN pgtrickle.stream_table_internals AS i USING (pgt_id)",
 							   0, NULL, NULL, NULL);
 	ST_STOP_POINT("scheduler has read");
@@ -387,6 +477,7 @@ st_schedule_read(StSchedule *old)
 	}
 	foreach(lc, schedule->nodes)
 		link_node(lfirst(lc), by_relation, positions, &schedule->sources);
+	find_components(schedule->nodes);
 	rank_nodes(schedule->nodes);
 	foreach(lc, schedule->nodes)
 	{
@@ -480,6 +571,17 @@ st_schedule_mark_all(StSchedule *schedule)
 		mark(lfirst(lc));
 }
 
+/* Somebody has disabled capture triggers, or they are missing. */
+static void
+tell_disabled(Oid source)
+{
+	StAlert		alert;
+
+	st_alert_begin(&alert, "cdc_trigger_disabled", NULL, NULL);
+	st_alert_add_number(&alert, "source_oid", source);
+	st_alert_send(&alert);
+}
+
 void
 st_schedule_check_sources(StSchedule *schedule)
 {
@@ -510,6 +612,9 @@ st_schedule_check_sources(StSchedule *schedule)
 		if (before && strcmp(before, now) == 0)
 			continue;
 		schedule->generations[source] = MemoryContextStrdup(schedule->context, now);
+		/* incomplete: the next refresh of what reads it puts that right, which may be in an hour */
+		if (now[0] == '!' && (before == NULL || before[0] != '!'))
+			tell_disabled(relid);
 		if (before)
 			mark_readers(schedule, bms_make_singleton(source));
 	}

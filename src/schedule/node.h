@@ -44,7 +44,10 @@ typedef struct StScheduled
 	List	   *reads;			/* OIDs of what it reads */
 	List	   *upstream;		/* of StScheduled: those of them that are stream tables */
 	List	   *readers;		/* of StScheduled: those that read it */
+	int			component;		/* of those that read each other: its number; 0: none */
+	List	   *circle;			/* of StScheduled: its members, this one too */
 	int			unranked;		/* upstreams without a rank, while ranks are given */
+	int			least_rank;		/* after those that have one, likewise */
 	uint64		visited;		/* by the walk of this number, see graph.c */
 	uint64		blocked;		/* in the round of this number: something above it is refreshed */
 	Bitmapset  *sources;		/* positions in StSchedule.sources, of what all of its upstreams read too */
@@ -128,6 +131,9 @@ extern int64 st_scheduled_due(StScheduled *node);
 
 /* The same as if something had changed. */
 extern int64 st_scheduled_due_pending(StScheduled *node);
+
+/* Do they read each other (rule K9)? */
+extern bool st_scheduled_same_component(const StScheduled *node, const StScheduled *other);
 
 /* Does a commit make it due at once? */
 extern bool st_scheduled_follows_commits(StScheduled *node);

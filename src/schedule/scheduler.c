@@ -249,6 +249,26 @@ adapt_interval(StScheduled *node)
 						   (long long) (took / 1000), (long long) (node->interval / USECS_PER_SEC))));
 }
 
+/* None of those that read each other by itself is why they do not come to an end (rule K9). */
+static void
+fail_circle(StScheduled *culprit, const StJobResult *error)
+{
+	StringInfoData names;
+	ListCell   *lc;
+
+	initStringInfo(&names);
+	foreach(lc, culprit->circle)
+	{
+		StScheduled *member = lfirst(lc);
+
+		st_failure_record(member, error);
+		appendStringInfo(&names, "%s\"%s.%s\"", names.len > 0 ? ", " : "", member->schema, member->name);
+	}
+	ereport(WARNING,
+			(errmsg("stream tables that read each other have status ERROR now: %s", names.data),
+			 errdetail("%s", error->message)));
+}
+
 static void
 fail(StSchedule *schedule, StScheduled *node, const StJobResult *error)
 {
@@ -260,7 +280,10 @@ fail(StSchedule *schedule, StScheduled *node, const StJobResult *error)
 		return;
 	if (culprit == NULL)
 		culprit = node;
-	st_failure_record(culprit, error);
+	if (error->sqlstate == ERRCODE_STATEMENT_TOO_COMPLEX && culprit->circle)
+		fail_circle(culprit, error);
+	else
+		st_failure_record(culprit, error);
 	if (culprit == node)
 		return;
 	culprit->pending = true;

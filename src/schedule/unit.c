@@ -31,15 +31,32 @@ reach(const StScheduled *node)
 	return bms_add_member(bms_copy(node->sources), node->position);
 }
 
-/* What is reached through more than one of a node's upstreams. */
+/* What a node reads; those that read each other are one, and have what any of them reads from outside. */
+static List *
+upstreams(StScheduled *node)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	if (node->component == 0)
+		return list_copy(node->upstream);
+	foreach(lc, node->circle)
+		foreach(lc2, ((StScheduled *) lfirst(lc))->upstream)
+			if (!st_scheduled_same_component(node, lfirst(lc2)))
+				result = list_append_unique_ptr(result, lfirst(lc2));
+	return result;
+}
+
+/* What is reached through more than one of these. */
 static Bitmapset *
-shared_sources(const StScheduled *node)
+shared_sources(List *nodes)
 {
 	Bitmapset  *seen = NULL;
 	Bitmapset  *shared = NULL;
 	ListCell   *lc;
 
-	foreach(lc, node->upstream)
+	foreach(lc, nodes)
 	{
 		Bitmapset  *reached = reach(lfirst(lc));
 
@@ -57,21 +74,22 @@ shared_sources(const StScheduled *node)
 static List *
 diamond(StScheduled *joint)
 {
+	List	   *above = upstreams(joint);
 	Bitmapset  *shared;
 	List	   *members = NIL;
 	ListCell   *lc;
 	ListCell   *lc2;
 
-	if (!joint->atomic || list_length(joint->upstream) < 2)
+	if (!joint->atomic || list_length(above) < 2)
 		return NIL;
-	shared = shared_sources(joint);
+	shared = shared_sources(above);
 	if (bms_is_empty(shared))
 		return NIL;
 	members = list_make1(joint);
 	/* grows as it is walked */
 	foreach(lc, members)
 	{
-		foreach(lc2, ((StScheduled *) lfirst(lc))->upstream)
+		foreach(lc2, upstreams(lfirst(lc)))
 		{
 			StScheduled *upstream = lfirst(lc2);
 

@@ -119,6 +119,27 @@ def test_dump_of_the_restored(db, other):
             admin.execute(f"DROP DATABASE {other.name}_again")
 
 
+def test_cycle(db, other):
+    """Stream tables that read each other are linked in any order, and are one again; dumps have nothing to say against it."""
+    db.execute("SET pg_trickle.allow_circular = on")
+    db.execute("CREATE TABLE e (f int, t int)")
+    db.execute("INSERT INTO e VALUES (1, 2), (2, 3), (3, 1)")
+    db.execute("SELECT pgtrickle.create_stream_table('a', 'SELECT f, t FROM e UNION SELECT f, t FROM e', '1h')")
+    db.execute("SELECT pgtrickle.create_stream_table('b', 'SELECT DISTINCT a.f, e.t FROM a JOIN e ON e.f = a.t', '1h')")
+    db.execute("SELECT pgtrickle.alter_stream_table('a', query => 'SELECT f, t FROM e UNION SELECT b.f, e.t FROM b JOIN e ON e.f = b.t')")
+    other.psql(dump(db))
+    conn = other.conn
+    assert conn.execute("SELECT members FROM pgtrickle.pgt_scc_status()").fetchall() == [(["public.a", "public.b"],)]
+    for statement in "INSERT INTO e VALUES (3, 4)", "DELETE FROM e WHERE f = 2":
+        conn.execute(statement)
+        conn.execute("SELECT pgtrickle.refresh_stream_table('a')")
+        for name in "a", "b":
+            check_fresh(conn, name)
+    assert conn.execute("SELECT count(*) FROM b").fetchone()[0] == conn.execute(
+        "WITH RECURSIVE w AS (SELECT f, t, 1 AS n FROM e UNION SELECT w.f, e.t, 1 - n FROM w JOIN e ON e.f = w.t)"
+        " SELECT count(*) FROM w WHERE n = 0").fetchone()[0]
+
+
 def test_schema_then_data(db, other):
     fill(db)
     other.psql(dump(db, "--schema-only"))

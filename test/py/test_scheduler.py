@@ -163,6 +163,62 @@ def test_many_upstreams(scheduled):
     scheduled.follows("last")
 
 
+def test_cycle(scheduled):
+    """Two that read each other, with one above and one below: the scheduler refreshes them together."""
+    scheduled.execute("SET pg_trickle.allow_circular = on")
+    scheduled.execute("CREATE TABLE e (f int, t int)")
+    scheduled.create("edge", "SELECT DISTINCT f, t FROM e", "calculated")
+    scheduled.create("a", "SELECT f, t FROM edge UNION SELECT f, t FROM edge", "calculated")
+    scheduled.create("b", "SELECT DISTINCT a.f, edge.t FROM a JOIN edge ON edge.f = a.t", "1s")
+    scheduled.execute("SELECT pgtrickle.alter_stream_table('a', query => "
+                      "'SELECT f, t FROM edge UNION SELECT b.f, edge.t FROM b JOIN edge ON edge.f = b.t')")
+    scheduled.create("above", "SELECT f, count(*) FROM b GROUP BY f", "1s")
+
+    def right():
+        return scheduled.value("""
+            WITH RECURSIVE walk AS (SELECT f, t, true AS odd FROM e
+                                    UNION SELECT w.f, e.t, NOT odd FROM walk AS w JOIN e ON e.f = w.t)
+            SELECT NOT EXISTS (SELECT FROM (SELECT f, t, odd FROM walk) AS w
+                                 FULL JOIN (SELECT f, t, true AS odd FROM a UNION ALL SELECT f, t, false FROM b) AS s USING (f, t, odd)
+                                WHERE w.odd IS NULL OR s.odd IS NULL)""")
+
+    for statement in ("INSERT INTO e SELECT i, i + 1 FROM generate_series(1, 20) AS i", "INSERT INTO e VALUES (21, 1)",
+                      "DELETE FROM e WHERE f = 7", "UPDATE e SET t = 3 WHERE f = 12", "DELETE FROM e WHERE f > 18"):
+        scheduled.execute(statement)
+        wait_for(right, f"the cycle to follow {statement}")
+        scheduled.follows("above")
+    assert scheduled.value("SELECT count(DISTINCT xmin::text) = 1 FROM pgtrickle.pgt_stream_tables WHERE pgt_name IN ('a', 'b')")
+    jobs = scheduled.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE initiated_by = 'SCHEDULER' AND fixpoint_iteration > 1")
+    assert jobs > 0
+    # one that is held holds the other one
+    scheduled.execute("SELECT pgtrickle.gate_source('edge')")
+    scheduled.execute("INSERT INTO e VALUES (100, 101), (101, 102)")
+    wait_for(lambda: scheduled.value("SELECT count(*) FROM edge WHERE f >= 100") == 2, "what is not gated")
+    wait_for(lambda: scheduled.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE status = 'SKIPPED'"), "the cycle to be skipped")
+    assert scheduled.value("SELECT count(*) FROM a WHERE f >= 100") == 0
+    scheduled.execute("SELECT pgtrickle.ungate_source('edge')")
+    wait_for(right, "the cycle to follow again")
+
+
+def test_endless_cycle(scheduled):
+    """It is stopped, all of it, and tried again when something has changed."""
+    scheduled.execute("SET pg_trickle.allow_circular = on")
+    scheduled.execute("CREATE TABLE n (n int, up_to int)")
+    scheduled.execute("INSERT INTO n VALUES (0, 10)")
+    scheduled.create("a", "SELECT n, up_to FROM n", "1s")
+    scheduled.create("b", "SELECT n + 1 AS n, up_to FROM a WHERE n < up_to", "1s")
+    scheduled.execute("SELECT pgtrickle.alter_stream_table('a', query => 'SELECT n, up_to FROM n UNION SELECT n, up_to FROM b')")
+    assert scheduled.value("SELECT count(*) FROM a") == 11
+    scheduled.execute("UPDATE n SET up_to = 1000000")
+    wait_for(lambda: scheduled.status("a") == scheduled.status("b") == "ERROR", "both to be stopped")
+    assert scheduled.value("SELECT max(n) FROM a") == 10, "nothing of it is kept"
+    assert "after 100 rounds" in scheduled.value("SELECT last_error_message FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'b'")
+    scheduled.execute("UPDATE n SET up_to = 20")
+    for name in "a", "b":
+        scheduled.execute("SELECT pgtrickle.alter_stream_table(%s, status => 'ACTIVE')", (name,))
+    wait_for(lambda: scheduled.value("SELECT max(n) FROM a") == 20, "the end of it")
+
+
 def test_prepared_transaction(scheduled):
     """Nobody tells of its end: COMMIT PREPARED may run where the library is not loaded."""
     scheduled.source()

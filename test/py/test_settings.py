@@ -12,6 +12,7 @@ TESTS = pathlib.Path(__file__).resolve().parents[1]
 
 # Where a setting's effect is seen.
 SEEN = {
+    "allow_circular": "q_cycle.sql",
     "auto_backoff": "test_settings.py",
     "block_source_ddl": "cat_alter.sql",
     "cdc_capture_mode": "cat_capture_info.sql",
@@ -31,6 +32,7 @@ SEEN = {
     "max_concurrent_refreshes": "test_scheduler_crash.py",
     "max_consecutive_errors": "test_scheduler.py",
     "max_dynamic_refresh_workers": "test_observe.py",
+    "max_fixpoint_iterations": "q_cycle.sql",
     "max_grouping_set_branches": "q_limits.sql",
     "max_log_age": "mutants_capture.py",
     "max_log_bytes": "test_operations.py",

@@ -70,6 +70,7 @@ INSERT INTO test.calls VALUES
     ('dependency_tree', '()'),
     ('diagnose_errors', '(''sec.st'')'),
     ('diamond_groups', '()'),
+    ('pgt_scc_status', '()'),
     ('drain', '(1)'),
     ('drop_stream_table', '(''sec.st'')'),
     ('drop_refresh_group', '(''sec_group'')'),
