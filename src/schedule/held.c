@@ -91,7 +91,7 @@ blow_fuse(StScheduled *node, const StJobNode *run)
 	}
 	SPI_finish();
 	PopActiveSnapshot();
-	CommitTransactionCommand();
+	st_commit_transition(blown);
 	if (!blown)
 		return;
 	node->runnable = false;

@@ -164,6 +164,14 @@ keep_nodes(List *nodes, StJobResult *result)
 	}
 }
 
+/* A cancel that came too late for the last job is not meant for the next one (rule K18). */
+static void
+forget_cancel(void)
+{
+	if (!ST_FAULT("K18"))
+		QueryCancelPending = false;
+}
+
 void
 st_job_run(const StJobOrder *order, StJobResult *result)
 {
@@ -172,8 +180,7 @@ st_job_run(const StJobOrder *order, StJobResult *result)
 
 	memset(result, 0, offsetof(StJobResult, message) + 1);
 	result->nnodes = 0;
-	/* one that came too late for the last */
-	QueryCancelPending = false;
+	forget_cancel();
 	PG_TRY();
 	{
 		/* what now() is in the queries */
@@ -597,6 +604,8 @@ st_worker_main(Datum argument)
 		uint32		expected = JOB_FREE;
 
 		ResetLatch(MyLatch);
+		/* nor is it for the process */
+		forget_cancel();
 		CHECK_FOR_INTERRUPTS();
 		if (ConfigReloadPending)
 		{

@@ -348,6 +348,79 @@ def diamond_as_a_whole(db):
     assert written_together(db, "s", "other", "joint"), "it was refreshed in parts"
 
 
+@mutant("K9")
+def rows_that_only_support_each_other(db):
+    db.run("SET pg_trickle.allow_circular = on", "CREATE TABLE base (n int)", "INSERT INTO base VALUES (1), (2)",
+           "SELECT pgtrickle.create_stream_table('a', 'SELECT n FROM base UNION SELECT n FROM base', '1h')",
+           "SELECT pgtrickle.create_stream_table('b', 'SELECT n FROM a', '1h')",
+           "SELECT pgtrickle.alter_stream_table('a', query => 'SELECT n FROM base UNION SELECT n FROM b')",
+           "DELETE FROM base WHERE n = 1", "SELECT pgtrickle.refresh_stream_table('b')")
+    assert db.value("SELECT array_agg(n) FROM b") == [2], "each row is there because of the other one"
+
+
+@mutant("K18")
+def cancel_that_comes_too_late(db):
+    """It is meant for a refresh that has ended: the worker goes on."""
+    idle = ("SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_trickle worker' AND datname = current_database()"
+            " AND state = 'idle'")
+    scheduled(db)
+    db.run("INSERT INTO t VALUES (1, 1)")
+    follow(db, 1)
+    wait_for(lambda: db.value(idle), "the worker to rest")
+    worker = db.value(idle)
+    for i in range(2, 5):
+        db.run(f"SELECT pg_cancel_backend({worker})", f"INSERT INTO t VALUES ({i}, 1)")
+        follow(db, i)
+    wait_for(lambda: db.value(idle), "the worker to rest again")
+    assert db.value(idle) == worker, "it has ended"
+    assert db.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE status = 'FAILED'") == 0
+
+
+def stop_wal_writer(db):
+    """Not in the middle of writing, when everybody would wait for it."""
+    idle = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter' AND wait_event_type = 'Activity'"
+    writer = db.value(idle)
+    if writer is None:
+        return False
+    os.kill(writer, signal.SIGSTOP)
+    wait_for(lambda: open(f"/proc/{writer}/stat").read().rsplit(")", 1)[1].split()[0] == "T", "it to stop")
+    if db.value(idle):
+        return True
+    os.kill(writer, signal.SIGCONT)
+    return False
+
+
+@mutant("K19")
+def status_survives_a_crash(db):
+    """What they were told who watch is true after a crash, though nothing has been flushed but by ourselves."""
+    status = "SELECT status, last_error_at FROM pgtrickle.pgt_stream_tables"
+    scheduled(db, "SELECT id, 1 / n AS n FROM t")
+    db.run("INSERT INTO t VALUES (1, 1)")
+    wait_for(lambda: db.value("SELECT count(*) FROM s") == 1, "the row")
+    wait_for(lambda: stop_wal_writer(db), "the WAL writer to stop where it waits")
+    db.run("INSERT INTO t VALUES (2, 0)")
+    wait_for(lambda: db.conn.execute(status).fetchone()[0] == "ERROR", "the error")
+    before = db.conn.execute(status).fetchone()
+    os.kill(db.conn.info.backend_pid, signal.SIGKILL)
+
+    def after():
+        try:
+            with db.server.connect(db.name) as conn:
+                row = conn.execute(status).fetchone()
+                # lost, it comes again, at another time
+                return row if row[0] == "ERROR" else None
+        except psycopg.OperationalError:
+            return None
+
+    try:
+        found = wait_for(after, "the server to come back, and the status", 120)
+    finally:
+        db.sessions.clear()
+        db.server.admin.close()
+        db.server.admin = db.server.connect()
+    assert found == before, "it was lost"
+
+
 @mutant("K16")
 def turns(db):
     """One worker, and more to do than it can: everything has its turn."""
