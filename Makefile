@@ -106,6 +106,7 @@ OBJS = \
 	src/apply/find.o \
 	src/apply/guard.o \
 	src/apply/identity.o \
+	src/apply/partition.o \
 	src/apply/write.o \
 	src/refresh/budget.o \
 	src/refresh/component_run.o \
@@ -161,6 +162,8 @@ OBJS = \
 	src/api/online.o \
 	src/api/operators.o \
 	src/api/parameter.o \
+	src/api/partition.o \
+	src/api/partition_ddl.o \
 	src/api/progress.o \
 	src/api/recommend.o \
 	src/api/redefine.o \

@@ -184,6 +184,26 @@ typedef Oid RelFileNumber;
 				 false, true, NULL)
 #endif
 
+/* an index of a table and its partitions, by their owner and for whoever calls; 16 wants the number of partitions */
+#if PG_VERSION_NUM >= 160000
+#define StDefineIndex(relid, stmt) \
+	DefineIndex(relid, stmt, InvalidOid, InvalidOid, InvalidOid, -1, false, false, false, false, true)
+#else
+#define StDefineIndex(relid, stmt) \
+	DefineIndex(relid, stmt, InvalidOid, InvalidOid, InvalidOid, false, false, false, false, true)
+#endif
+
+/* strategies of partitioning, which have names before 16 */
+#if PG_VERSION_NUM >= 160000
+#define ST_PARTITION_BY_RANGE PARTITION_STRATEGY_RANGE
+#define ST_PARTITION_BY_LIST PARTITION_STRATEGY_LIST
+#define ST_PARTITION_BY_HASH PARTITION_STRATEGY_HASH
+#else
+#define ST_PARTITION_BY_RANGE "range"
+#define ST_PARTITION_BY_LIST "list"
+#define ST_PARTITION_BY_HASH "hash"
+#endif
+
 /* 18 counts index searches per scan */
 #if PG_VERSION_NUM >= 180000
 #define StIndexBeginScan(rel, index, snapshot, nkeys) \

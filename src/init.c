@@ -14,6 +14,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 
+#include "api/partition.h"
 #include "api/redefine.h"
 #include "api/refuse.h"
 #include "api/rename.h"
@@ -51,6 +52,7 @@ _PG_init(void)
 	st_rename_init();
 	st_redefine_init();
 	st_source_ddl_init();
+	st_partition_ddl_init();
 	st_refresh_init();
 	st_schedule_init();
 }

@@ -10,7 +10,7 @@ CREATE OR REPLACE FUNCTION pgtrickle.create_stream_table(
     temporal boolean DEFAULT false, storage_backend text DEFAULT NULL)
 RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_create_stream_table';
 COMMENT ON FUNCTION pgtrickle.create_stream_table(text, text, text, text, boolean, text, text, text, boolean, boolean, text, integer, double precision, text, boolean, text) IS
-    'Creates a table defined by a query, fills it and captures the changes of its sources, without keeping their writers out (where no background process is free, or the transaction has written already, a NOTICE says that they wait until it ends). append_only promises that rows of the sources are neither updated nor deleted: nothing depends on it, but when it turns out wrong there is a WARNING and an alert. Errors: 42601 and 42000 for anything but one SELECT over tables, 42P07 if the name is taken, 42501 without rights on the sources, 0A000 if mode DIFFERENTIAL is asked for and the query has no delta, 22023 for other arguments that do not fit.';
+    'Creates a table defined by a query, fills it and captures the changes of its sources, without keeping their writers out (where no background process is free, or the transaction has written already, a NOTICE says that they wait until it ends). append_only promises that rows of the sources are neither updated nor deleted: nothing depends on it, but when it turns out wrong there is a WARNING and an alert. "partition_by" makes it a partitioned table: ''column[, column]'' by ranges, with a partition for all that no other is for, ''LIST:column'' likewise, ''HASH:column[:modulus]'' with as many partitions, from 2 to 256, 4 if the modulus is left out. Errors: 42601 and 42000 for anything but one SELECT over tables, 42P07 if the name is taken, 42501 without rights on the sources, 0A000 if mode DIFFERENTIAL is asked for and the query has no delta, 22023 for other arguments that do not fit.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.create_stream_table_if_not_exists(
     name text, query text, schedule text DEFAULT 'calculated', refresh_mode text DEFAULT 'AUTO',
@@ -33,7 +33,7 @@ CREATE OR REPLACE FUNCTION pgtrickle.create_or_replace_stream_table(
     max_delta_fraction double precision DEFAULT NULL, output_distribution_column text DEFAULT NULL)
 RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_create_or_replace_stream_table';
 COMMENT ON FUNCTION pgtrickle.create_or_replace_stream_table(text, text, text, text, boolean, text, text, text, boolean, boolean, text, integer, double precision, text) IS
-    'Creates a stream table as create_stream_table(), or gives the one of that name this query and these properties as alter_stream_table(): what is not passed gets its default again. Queries that say the same in other words are the same; if nothing differs, nothing is done. "initialize" is for creation only. Errors: those of the two functions.';
+    'Creates a stream table as create_stream_table(), or gives the one of that name this query and these properties as alter_stream_table(): what is not passed gets its default again. Queries that say the same in other words are the same; if nothing differs, nothing is done. "initialize" is for creation only; without "partition_by" the partitioning stays what it is. Errors: those of the two functions.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.write_and_refresh(sql text, stream_table_name text)
 RETURNS void LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'st_sql_write_and_refresh';
@@ -59,7 +59,7 @@ CREATE OR REPLACE FUNCTION pgtrickle.alter_stream_table(
     max_differential_joins integer DEFAULT NULL, max_delta_fraction double precision DEFAULT NULL)
 RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_alter_stream_table';
 COMMENT ON FUNCTION pgtrickle.alter_stream_table(text, text, text, text, text, text, text, text, boolean, boolean, text, text, bigint, integer, text, integer, double precision) IS
-    'Changes properties of a stream table; NULL leaves one as it is, 0 takes a limit away. Another query or mode recomputes the stream table at once; writers of its sources wait until the transaction ends. With another query it stays the same table, with its rights, indexes, comments and views: columns are matched by name, added at the end, dropped, or given another type; readers wait if any is. The order of its own columns is kept. A stream table in status ERROR becomes ACTIVE. Parameters whose capability this release does not have are 0A000. Errors: 42P01 unknown, 42501 not the owner, 22023 bad value, 0A000 if mode DIFFERENTIAL is asked for and the query has no delta, 42P15 if the query reads the stream table itself, 2BP01 if others use a column that would go or change.';
+    'Changes properties of a stream table; NULL leaves one as it is, 0 takes a limit away. Another query or mode recomputes the stream table at once; writers of its sources wait until the transaction ends. With another query it stays the same table, with its rights, indexes, comments and views: columns are matched by name, added at the end, dropped, or given another type; readers wait if any is. The order of its own columns is kept. Another "partition_by", or an empty one for none, makes it another relation of the same name, with its rows, rights, indexes and comments, and without partitions that users have added. A stream table in status ERROR becomes ACTIVE. Parameters whose capability this release does not have are 0A000. Errors: 42P01 unknown, 42501 not the owner, 22023 bad value, 0A000 if mode DIFFERENTIAL is asked for and the query has no delta, 42P15 if the query reads the stream table itself, 2BP01 if others use a column that would go or change, or something that another relation would not have stands in the way of another partitioning.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.stream_table_lineage(name text)
 RETURNS TABLE(output_col text, source_table text, source_col text)
@@ -166,7 +166,7 @@ CREATE EVENT TRIGGER pg_trickle_on_ddl_start ON ddl_command_start
 COMMENT ON EVENT TRIGGER pg_trickle_on_ddl_start IS 'Loads the library before DDL that may concern stream tables.';
 
 CREATE EVENT TRIGGER pg_trickle_ddl_tracker ON ddl_command_end
-    WHEN TAG IN ('CREATE VIEW', 'CREATE FUNCTION', 'CREATE PROCEDURE', 'CREATE AGGREGATE', 'CREATE POLICY', 'ALTER POLICY',
+    WHEN TAG IN ('CREATE TABLE', 'DROP TABLE', 'CREATE VIEW', 'CREATE FUNCTION', 'CREATE PROCEDURE', 'CREATE AGGREGATE', 'CREATE POLICY', 'ALTER POLICY',
                  'ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER SEQUENCE', 'ALTER SCHEMA', 'ALTER EXTENSION',
                  'ALTER TYPE', 'ALTER DOMAIN', 'ALTER COLLATION', 'ALTER OPERATOR', 'ALTER TEXT SEARCH CONFIGURATION', 'ALTER TEXT SEARCH DICTIONARY',
                  'ALTER FUNCTION', 'ALTER PROCEDURE', 'ALTER ROUTINE', 'ALTER AGGREGATE')

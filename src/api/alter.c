@@ -36,6 +36,7 @@
 #include "api/fuse.h"
 #include "api/name.h"
 #include "api/parameter.h"
+#include "api/partition.h"
 #include "api/redefine.h"
 #include "capture/capture.h"
 #include "catalog/extension.h"
@@ -139,7 +140,7 @@ check_parameters(FunctionCallInfo fcinfo)
 		st_refuse_parameter("cdc_mode 'wal'");
 	st_require_one_of("fuse", word(fcinfo, 11), "off", "on", "auto");
 	if (!PG_ARGISNULL(14) && *text_to_cstring(PG_GETARG_TEXT_PP(14)) != '\0')
-		st_refuse_parameter("partition_by");
+		(void) st_partitioning_parse(text_to_cstring(PG_GETARG_TEXT_PP(14)));
 	st_check_limits(PG_ARGISNULL(15) ? 0 : PG_GETARG_INT32(15), PG_ARGISNULL(16) ? 0 : PG_GETARG_FLOAT8(16));
 }
 
@@ -347,6 +348,22 @@ alter_mode(Oid relid, const char *mode)
 	switch_mode(table, &definition);
 }
 
+/* With a refresh, as each rebuild; returns the OID of what it is from now on. */
+static Oid
+alter_partitioning(Oid relid, const char *text)
+{
+	Oid			next = st_repartition(relid, text);
+	StStreamTable *table = st_require_stream_table(next);
+
+	if (next != relid && table->populated && strcmp(table->status, "SUSPENDED") != 0)
+	{
+		StRefreshOutcome outcome;
+
+		(void) st_refresh(next, "MANUAL", false, &outcome);
+	}
+	return next;
+}
+
 Datum
 st_sql_alter_stream_table(PG_FUNCTION_ARGS)
 {
@@ -380,6 +397,8 @@ st_sql_alter_stream_table(PG_FUNCTION_ARGS)
 		st_redefine(relid, text_to_cstring(PG_GETARG_TEXT_PP(1)), mode);
 	else if (mode)
 		alter_mode(relid, mode);
+	if (!PG_ARGISNULL(14))
+		relid = alter_partitioning(relid, text_to_cstring(PG_GETARG_TEXT_PP(14)));
 	SPI_connect();
 	alter_options(fcinfo, relid);
 	if (!PG_ARGISNULL(1) || !PG_ARGISNULL(8) || mode)

@@ -10,8 +10,8 @@
  *	  locked something itself, under ShareRowExclusiveLock on the sources, held
  *	  to its end. The snapshot of the first fill is taken after that (rule C7).
  *
- *	  Lock order: sources (st_definition_lock), or the hold on their logs; then
- *	  the name, then the stream table, which nobody else can see yet.
+ *	  Lock order: the hold on the sources' logs, the name, sources
+ *	  (st_definition_lock), the stream table, which nobody else can see yet.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,13 +20,10 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
-#include "catalog/toasting.h"
-#include "commands/tablecmds.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
 #include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/formatting.h"
@@ -38,9 +35,9 @@
 #include "api/parameter.h"
 #include "api/name.h"
 #include "api/online.h"
+#include "api/partition.h"
 #include "api/restore.h"
 #include "catalog/depend.h"
-#include "catalog/internal_table.h"
 #include "catalog/saved.h"
 #include "compat.h"
 #include "guc.h"
@@ -54,6 +51,7 @@ typedef struct CreatePlan
 	RangeVar   *name;
 	char	   *query_text;
 	char	   *schedule;
+	StPartitioning *partitioning;	/* NULL: none */
 	StDefinition definition;
 } CreatePlan;
 
@@ -77,6 +75,10 @@ check_parameters(FunctionCallInfo fcinfo, CreatePlan *plan)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("invalid argument: name, query and refresh_mode must not be NULL")));
 	plan->definition.requested_mode = st_parse_mode(text_argument(fcinfo, 3));
+	if (strcmp(plan->definition.requested_mode, "IMMEDIATE") == 0 && !PG_ARGISNULL(10))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid argument: refresh mode IMMEDIATE is incompatible with partition_by")));
 	if (strcmp(plan->definition.requested_mode, "IMMEDIATE") == 0)
 		st_refuse_parameter("refresh mode IMMEDIATE");
 	st_require_one_of("diamond_consistency", consistency, "none", "atomic", NULL);
@@ -98,7 +100,7 @@ check_parameters(FunctionCallInfo fcinfo, CreatePlan *plan)
 	if (cdc_mode && pg_strcasecmp(cdc_mode, "wal") == 0)
 		st_refuse_parameter("cdc_mode 'wal'");
 	if (!PG_ARGISNULL(10))
-		st_refuse_parameter("partition_by");
+		plan->partitioning = st_partitioning_parse(text_argument(fcinfo, 10));
 	if (!PG_ARGISNULL(13))
 		st_refuse_parameter("output_distribution_column");
 	if (!PG_ARGISNULL(14) && PG_GETARG_BOOL(14))
@@ -110,34 +112,14 @@ check_parameters(FunctionCallInfo fcinfo, CreatePlan *plan)
 	plan->query_text = text_argument(fcinfo, 1);
 }
 
-/* ----- creating ----- */
-
-/* As create_ctas_internal in PostgreSQL's createas.c. */
-static void
-create_relation(CreatePlan *plan)
-{
-	CreateStmt *create = makeNode(CreateStmt);
-	ObjectAddress address;
-
-	create->relation = plan->name;
-	create->tableElts = st_result_columns(plan->definition.query);
-	create->oncommit = ONCOMMIT_NOOP;
-	address = DefineRelation(create, RELKIND_RELATION, GetUserId(), NULL, NULL);
-	CommandCounterIncrement();
-	NewRelationCreateToastTable(address.objectId, (Datum) 0);
-	plan->definition.relid = address.objectId;
-	/* a publication of all tables must not make refreshes fail (rule B16) */
-	st_set_replica_identity_full(plan->definition.relid);
-}
-
 /* ----- the catalog ----- */
 
 static int64
 insert_catalog(CreatePlan *plan, FunctionCallInfo fcinfo)
 {
-	Oid			types[] = {OIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, INT4OID, FLOAT8OID, BOOLOID};
-	Datum		values[13];
-	char		nulls[13];
+	Oid			types[] = {OIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, INT4OID, FLOAT8OID, BOOLOID, TEXTOID};
+	Datum		values[14];
+	char		nulls[14];
 	bool		isnull;
 	int64		pgt_id;
 
@@ -159,11 +141,14 @@ insert_catalog(CreatePlan *plan, FunctionCallInfo fcinfo)
 	nulls[11] = PG_ARGISNULL(12) ? 'n' : ' ';
 	values[11] = PG_ARGISNULL(12) ? (Datum) 0 : PG_GETARG_DATUM(12);
 	values[12] = BoolGetDatum(!PG_ARGISNULL(8) && PG_GETARG_BOOL(8));
+	nulls[13] = PG_ARGISNULL(10) ? 'n' : ' ';
+	values[13] = PG_ARGISNULL(10) ? (Datum) 0 : PG_GETARG_DATUM(10);
 	(void) st_catalog_execute("INSERT INTO pgtrickle.pgt_stream_tables (pgt_relid, pgt_name, pgt_schema, defining_query,"
 							  " schedule, refresh_mode, diamond_consistency, diamond_schedule_policy, requested_cdc_mode,"
-							  " pooler_compatibility_mode, max_differential_joins, max_delta_fraction, is_append_only)"
-							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING pgt_id",
-							  13, types, values, nulls);
+							  " pooler_compatibility_mode, max_differential_joins, max_delta_fraction, is_append_only,"
+							  " st_partition_key)"
+							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING pgt_id",
+							  14, types, values, nulls);
 	pgt_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	return pgt_id;
 }
@@ -192,7 +177,8 @@ check_name_free(CreatePlan *plan)
 /*
  * Who creates another stream table of this name waits until the end of our
  * transaction, and then hears that it exists, not that a catalog's index has
- * its key already. Comes after the locks on sources: others wait for the name.
+ * its key already. Comes before the locks on sources and their logs, which we
+ * take with the name: nobody has them who waits for it.
  */
 static void
 claim_name(CreatePlan *plan)
@@ -215,6 +201,7 @@ st_sql_create_stream_table(PG_FUNCTION_ARGS)
 	bool		initialize = PG_ARGISNULL(4) || PG_GETARG_BOOL(4);
 	StStatement *original;
 	int64		pgt_id;
+	bool		online;
 
 	PreventCommandIfReadOnly("create_stream_table()");
 	st_restore_if_moved();
@@ -231,18 +218,21 @@ st_sql_create_stream_table(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(8) && PG_GETARG_BOOL(8))
 		st_check_append_only(definition->mode, definition->query);
 	check_name_free(&plan);
+	if (plan.partitioning)
+		st_partitioning_check(plan.partitioning, st_result_columns(definition->query));
 	st_definition_prepare_copies(definition);
 	st_definition_advise(definition);
-	if (!st_online_install_capture(definition))
+	online = st_online_install_capture(definition);
+	claim_name(&plan);
+	if (!online)
 	{
 		st_definition_lock(st_definition_sources(definition), NIL);
 		if (initialize)
 			st_definition_fill_copies(definition);
 		st_definition_install_capture(definition);
 	}
-	claim_name(&plan);
 
-	create_relation(&plan);
+	definition->relid = st_partitioning_create_table(plan.name, st_result_columns(definition->query), plan.partitioning);
 	SPI_connect();
 	pgt_id = insert_catalog(&plan, fcinfo);
 	st_definition_create_states(definition, pgt_id);

@@ -10,6 +10,12 @@
  *	  trigger on ddl_command_start takes our locks for the stream tables that a
  *	  DROP, or DROP OWNED, will meet, as far as pg_depend tells by then.
  *
+ *	  Sources that go themselves it locks as PostgreSQL will. A weaker lock that
+ *	  grows would be in the way of who has read the source and waits for the
+ *	  installer of its capture (online.c). But a refresh has its node when it
+ *	  asks for its sources, so with them locked against readers nobody waits
+ *	  for a node: what is locked is let go, and locked again after the refresh.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -25,6 +31,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
@@ -52,6 +59,7 @@
 #include "api/definition.h"
 #include "api/drop.h"
 #include "api/name.h"
+#include "api/partition.h"
 #include "api/restore.h"
 #include "api/source_ddl.h"
 #include "capture/capture.h"
@@ -335,6 +343,7 @@ st_sql_on_drop(PG_FUNCTION_ARGS)
 	if (!OidIsValid(st_internal_relation("pgt_stream_tables", true)))
 		PG_RETURN_NULL();
 	st_row_function(F_PG_EVENT_TRIGGER_DROPPED_OBJECTS, look_at_dropped, &relations);
+	st_partition_ddl_dropped();
 	if (relations)
 		st_wake_note_graph();
 	foreach(lc, relations)
@@ -422,6 +431,83 @@ add_owned(List *objects, Oid owner)
 	return objects;
 }
 
+/* Is it named, owned or in a schema that is? */
+static bool
+goes(Oid relid, List *objects)
+{
+	ListCell   *lc;
+
+	foreach(lc, objects)
+	{
+		ObjectAddress *object = lfirst(lc);
+
+		if ((object->classId == RelationRelationId && object->objectId == relid) ||
+			(object->classId == NamespaceRelationId && object->objectId == get_rel_namespace(relid)))
+			return true;
+	}
+	return false;
+}
+
+/* times that what was locked is let go for a refresh */
+#define LOCK_TRIES 20
+
+/*
+ * The sources that go, as PostgreSQL will lock them, the other captured base
+ * tables as for any lifecycle call, and then the nodes. Gives up after a number
+ * of refreshes have come between: lock_for_drop() waits whatever comes of it.
+ */
+static void
+lock_sources_that_go(List *objects, List *tables)
+{
+	List	   *nodes = st_refresh_lock_order(tables);
+	List	   *sources = NIL;
+	bool		any = false;
+	ListCell   *lc;
+
+	foreach(lc, tables)
+		sources = list_concat_unique_oid(sources, captured(st_sources_of(((StStreamTable *) lfirst(lc))->pgt_id)));
+	list_sort(sources, list_oid_cmp);
+	foreach(lc, sources)
+		any = any || (!st_is_stream_table(lfirst_oid(lc)) && goes(lfirst_oid(lc), objects));
+	for (int i = 0; any && i < LOCK_TRIES; i++)
+	{
+		List	   *locked = NIL;
+		List	   *modes = NIL;
+		StStreamTable *busy = NULL;
+		ListCell   *lc2;
+
+		foreach(lc, sources)
+		{
+			Oid			source = lfirst_oid(lc);
+			LOCKMODE	mode = goes(source, objects) ? AccessExclusiveLock : ShareRowExclusiveLock;
+
+			if (st_is_stream_table(source))
+				continue;
+			LockRelationOid(source, mode);
+			foreach(lc2, find_all_inheritors(source, mode, NULL))
+			{
+				locked = lappend_oid(locked, lfirst_oid(lc2));
+				modes = lappend_int(modes, mode);
+			}
+		}
+		foreach(lc, nodes)
+			if (busy == NULL && !st_refresh_lock(((StStreamTable *) lfirst(lc))->pgt_id, false))
+				busy = lfirst(lc);
+		if (busy == NULL)
+			return;
+		foreach(lc, nodes)
+		{
+			if (lfirst(lc) == busy)
+				break;
+			st_refresh_unlock(((StStreamTable *) lfirst(lc))->pgt_id);
+		}
+		forboth(lc, locked, lc2, modes)
+			UnlockRelationOid(lfirst_oid(lc), lfirst_int(lc2));
+		(void) st_refresh_lock(busy->pgt_id, true);
+		st_refresh_unlock(busy->pgt_id);
+	}
+}
+
 static void
 lock_what_goes(Node *statement)
 {
@@ -446,10 +532,17 @@ lock_what_goes(Node *statement)
 	}
 	if (objects == NIL)
 		return;
-	/* without CASCADE PostgreSQL locks what stands in the way before it says so */
+
+	/*
+	 * without CASCADE PostgreSQL locks what stands in the way before it says
+	 * so
+	 */
 	tables = stream_tables_going(objects, true);
 	if (tables && !ST_FAULT("J9 drop"))
+	{
+		lock_sources_that_go(objects, tables);
 		lock_for_drop(tables);
+	}
 }
 
 /*
@@ -469,6 +562,9 @@ st_sql_on_ddl_start(PG_FUNCTION_ARGS)
 	statement = ((EventTriggerData *) fcinfo->context)->parsetree;
 	st_source_ddl_begin(statement);
 	if (OidIsValid(st_internal_relation("pgt_stream_tables", true)))
+	{
 		lock_what_goes(statement);
+		st_partition_ddl_begin(statement);
+	}
 	PG_RETURN_NULL();
 }

@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "commands/explain.h"
 #include "common/hashfn.h"
@@ -22,6 +23,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
@@ -32,6 +34,7 @@
 #include "api/definition.h"
 #include "api/explain.h"
 #include "api/name.h"
+#include "apply/apply.h"
 #include "compat.h"
 #include "store/store.h"
 
@@ -306,6 +309,16 @@ print_time(StringInfo text, StEntry *entry)
 	appendStringInfo(text, "Next row changes by time at: %s\n", TIMESTAMP_IS_NOEND(next) ? "never" : timestamptz_to_str(next));
 }
 
+static void
+print_partitions(StringInfo to, StEntry *entry)
+{
+	Datum		key = OidFunctionCall1(F_PG_GET_PARTKEYDEF, ObjectIdGetDatum(entry->relid));
+
+	appendStringInfo(to, "Partitioned: %s, %d partition%s%s\n", TextDatumGetCString(key),
+					 list_length(entry->members) - 1, list_length(entry->members) == 2 ? "" : "s",
+					 OidIsValid(st_table_filled_default(entry->relid)) ? ", rows in the default partition" : "");
+}
+
 Datum
 st_sql_explain_stream_table(PG_FUNCTION_ARGS)
 {
@@ -327,6 +340,8 @@ st_sql_explain_stream_table(PG_FUNCTION_ARGS)
 	appendStringInfo(&text, "Effective mode: %s\n", entry->program ? "Differential" : "Full");
 	appendStringInfo(&text, "CDC status: %s\n", entry->program ? "active" : "none");
 	appendStringInfoString(&text, "Backpressure: disabled, writers are never held back\n");
+	if (get_rel_relkind(entry->relid) == RELKIND_PARTITIONED_TABLE)
+		print_partitions(&text, entry);
 	if (entry->program == NULL)
 		appendStringInfo(&text, "Recomputed because: %s\n", entry->reason);
 	print_identity(&text, entry);

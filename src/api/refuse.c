@@ -51,13 +51,20 @@ static object_access_hook_type previous_hook = NULL;
 /* the stream table whose columns this session is changing itself */
 static Oid	let_pass = InvalidOid;
 
+/* A stream table, or a partition of one. */
+static bool
+is_or_belongs_to_one(Oid relid)
+{
+	return st_is_stream_table(relid) || OidIsValid(st_stream_table_of_partition(relid));
+}
+
 static void
 check_rule(Oid rule)
 {
 	HeapTuple	tuple = st_written_object(RewriteRelationId, RewriteOidIndexId, Anum_pg_rewrite_oid, rule);
 	Oid			relid = HeapTupleIsValid(tuple) ? ((Form_pg_rewrite) GETSTRUCT(tuple))->ev_class : InvalidOid;
 
-	if (OidIsValid(relid) && st_is_stream_table(relid))
+	if (OidIsValid(relid) && is_or_belongs_to_one(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("rules on stream table \"%s\" are not supported", get_rel_name(relid)),
@@ -74,7 +81,8 @@ check_inheritance(Oid child, Oid parent)
 				 errmsg("stream table \"%s\" cannot become a child or partition of another table", get_rel_name(child)),
 				 errdetail("What is written to \"%s\" could then reach the stream table.", get_rel_name(parent)),
 				 errhint("Use a view with UNION ALL.")));
-	if (st_is_stream_table(parent))
+	/* partitions are api/partition_ddl.c's */
+	if (st_is_stream_table(parent) && get_rel_relkind(parent) != RELKIND_PARTITIONED_TABLE)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("table \"%s\" cannot inherit from stream table \"%s\"", get_rel_name(child), get_rel_name(parent)),
@@ -159,22 +167,36 @@ check_schema(Oid schema)
 		note_name(lfirst_oid(lc), NULL, NameStr(((Form_pg_namespace) GETSTRUCT(tuple))->nspname));
 }
 
+/* Stream tables and their partitions are heaps. */
+static void
+check_storage(Oid relid)
+{
+	HeapTuple	old_row = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	HeapTuple	new_row = st_written_object(RelationRelationId, ClassOidIndexId, Anum_pg_class_oid, relid);
+	bool		same = !HeapTupleIsValid(old_row) || !HeapTupleIsValid(new_row) ||
+		((Form_pg_class) GETSTRUCT(old_row))->relam == ((Form_pg_class) GETSTRUCT(new_row))->relam;
+
+	if (HeapTupleIsValid(old_row))
+		ReleaseSysCache(old_row);
+	if (!same)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the access method of stream table \"%s\" cannot be changed", get_rel_name(relid)),
+				 errhint("Stream tables are stored as heaps.")));
+}
+
 static void
 check_relation(Oid relid)
 {
 	HeapTuple	old_row = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
 	HeapTuple	new_row = st_written_object(RelationRelationId, ClassOidIndexId, Anum_pg_class_oid, relid);
 
+	check_storage(relid);
 	if (HeapTupleIsValid(old_row) && HeapTupleIsValid(new_row))
 	{
 		Form_pg_class was = (Form_pg_class) GETSTRUCT(old_row);
 		Form_pg_class is = (Form_pg_class) GETSTRUCT(new_row);
 
-		if (was->relam != is->relam)
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("the access method of stream table \"%s\" cannot be changed", get_rel_name(relid)),
-					 errhint("Stream tables are stored as heaps.")));
 		if (was->reloftype != is->reloftype)
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -203,7 +225,7 @@ check_trigger(Oid trigger)
 		return;
 	form = (Form_pg_trigger) GETSTRUCT(tuple);
 	if (form->tgisinternal && form->tgenabled != TRIGGER_FIRES_ALWAYS &&
-		get_func_namespace(form->tgfoid) == get_namespace_oid(ST_SCHEMA, true) && st_is_stream_table(form->tgrelid))
+		get_func_namespace(form->tgfoid) == get_namespace_oid(ST_SCHEMA, true) && is_or_belongs_to_one(form->tgrelid))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("the internal triggers of stream table \"%s\" cannot be disabled", get_rel_name(form->tgrelid)),
@@ -239,6 +261,9 @@ object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg
 		else
 			check_relation(object);
 	}
+	else if (class == RelationRelationId && access == OAT_POST_ALTER && sub == 0 &&
+			 OidIsValid(st_stream_table_of_partition(object)))
+		check_storage(object);
 }
 
 void

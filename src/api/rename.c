@@ -40,6 +40,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "api/partition.h"
 #include "api/rename.h"
 #include "api/source_ddl.h"
 #include "catalog/depend.h"
@@ -213,11 +214,16 @@ st_sql_on_ddl_end(PG_FUNCTION_ARGS)
 	renames = NIL;
 	if (!OidIsValid(st_internal_relation("pgt_stream_tables", true)))
 		PG_RETURN_NULL();
-	/* a command that has committed on its way has none, and long texts need one */
+
+	/*
+	 * a command that has committed on its way has none, and long texts need
+	 * one
+	 */
 	snapshot = !ActiveSnapshotSet();
 	if (snapshot)
 		PushActiveSnapshot(GetTransactionSnapshot());
 	st_source_ddl_end();
+	st_partition_ddl_end();
 	foreach(lc, done)
 	{
 		Rename	   *rename = lfirst(lc);

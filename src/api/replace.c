@@ -96,7 +96,7 @@ compare(FunctionCallInfo fcinfo, StStreamTable *table, FunctionCallInfo call)
 	Datum		value;
 
 	(void) st_catalog_execute("SELECT schedule, diamond_consistency, diamond_schedule_policy, coalesce(requested_cdc_mode, 'auto'),"
-							  " pooler_compatibility_mode, max_differential_joins, max_delta_fraction, is_append_only"
+							  " pooler_compatibility_mode, max_differential_joins, max_delta_fraction, is_append_only, st_partition_key"
 							  " FROM pgtrickle.pgt_stream_tables WHERE pgt_id = $1", 1, types, values, NULL);
 	stored = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	if ((stored == NULL) != (schedule == NULL) || (stored && strcmp(stored, schedule) != 0))
@@ -125,7 +125,7 @@ compare(FunctionCallInfo fcinfo, StStreamTable *table, FunctionCallInfo call)
 		changed = true;
 	}
 	if (!PG_ARGISNULL(10))
-		st_refuse_parameter("partition_by");
+		changed |= compare_word(call, 14, fcinfo, 10, "", 9);
 	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 6, &isnull);
 	if ((isnull ? 0 : DatumGetInt32(value)) != joins)
 	{

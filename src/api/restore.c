@@ -181,7 +181,8 @@ find_table(Saved *saved)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("table \"%s.%s\" does not exist", saved->schema, saved->name)));
-	if (get_rel_relkind(saved->relid) != RELKIND_RELATION || saved->relid < FirstNormalObjectId ||
+	if ((get_rel_relkind(saved->relid) != RELKIND_RELATION && get_rel_relkind(saved->relid) != RELKIND_PARTITIONED_TABLE) ||
+		get_rel_relispartition(saved->relid) || saved->relid < FirstNormalObjectId ||
 		OidIsValid(getExtensionOfObject(RelationRelationId, saved->relid)))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
@@ -263,17 +264,6 @@ analyse(Saved *saved, StDefinition *definition, Oid owner)
 	check_columns(saved, definition);
 }
 
-/* The first fill expects none. */
-static bool
-has_rows(Oid relid)
-{
-	Relation	rel = RelationIdGetRelation(relid);
-	bool		result = RelationGetNumberOfBlocks(rel) > 0;
-
-	RelationClose(rel);
-	return result;
-}
-
 /* The row of pgt_stream_tables, with what the user had given; that of an upgraded one stays. */
 static void
 write_catalog(Saved *saved, StDefinition *definition)
@@ -281,7 +271,8 @@ write_catalog(Saved *saved, StDefinition *definition)
 	Oid			types[] = {OIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, BOOLOID};
 	Datum		values[] = {ObjectIdGetDatum(saved->relid), CStringGetTextDatum(saved->name), CStringGetTextDatum(saved->schema),
 		CStringGetTextDatum(saved->defining_query), CStringGetTextDatum(definition->mode), saved->options,
-		BoolGetDatum(has_rows(saved->relid))
+		/* the first fill expects none */
+		BoolGetDatum(st_table_has_rows(saved->relid))
 	};
 	bool		isnull;
 
@@ -362,7 +353,7 @@ link_table(void *arg)
 	SPI_finish();
 	st_depend_record(saved->relid, definition.query, st_query_views(definition.query));
 	st_guard_install(saved->relid);
-	st_definition_create_indexes(&definition, !st_identity_has_index(saved->relid, &definition.identity));
+	st_definition_create_indexes(&definition, !OidIsValid(st_identity_index(saved->relid, &definition.identity)));
 	CacheInvalidateRelcacheByRelid(saved->relid);
 	CommandCounterIncrement();
 }
@@ -616,7 +607,11 @@ st_restore_prepare(void)
 	(void) st_catalog_execute("COMMENT ON MATERIALIZED VIEW pgtrickle_saved.relink IS"
 							  " 'A dump ends with the refresh of this view, which makes stream tables of the restored tables. Number of them.'",
 							  0, NULL, NULL, NULL);
-	/* who has installed the extension dumps and restores its database (rule J21) */
+
+	/*
+	 * who has installed the extension dumps and restores its database (rule
+	 * J21)
+	 */
 	(void) st_catalog_execute(owner.data, 0, NULL, NULL, NULL);
 	SPI_finish();
 }

@@ -34,19 +34,31 @@ typedef struct StApplyResult
 								 * recomputes */
 } StApplyResult;
 
+/* ----- partitions ----- */
+
+/* The table and its partitions at every level, which are not locked; a child by inheritance is none. */
+extern List *st_table_members(Oid relid);
+
+/* Does a table or one of its partitions hold a row that others or this transaction can see now? */
+extern bool st_table_has_rows(Oid relid);
+
+/* A DEFAULT partition of the table at any level that holds rows, or InvalidOid. */
+extern Oid	st_table_filled_default(Oid relid);
+
 /* Called for every row image that leaves (-1) or enters (+1) the node. */
 typedef void (*StApplyCallback) (TupleTableSlot *slot, int weight, void *arg);
 
 typedef struct StApplier StApplier;
 
 /*
- * Create the identity's index on a new, empty node table. As the extension's
- * or the table's owner; no utility statement (rule J18).
+ * Create the identity's index on a node table and its partitions. As the
+ * extension's or the table's owner; no utility statement (rule J18). Unique
+ * only where a partitioned table can have it so.
  */
 extern Oid	st_identity_create_index(Oid relid, const StIdentity *identity);
 
-/* Has the table an index that st_identity_create_index would make? A restore brings it along. */
-extern bool st_identity_has_index(Oid relid, const StIdentity *identity);
+/* The table's index that st_identity_create_index would make, or InvalidOid. A restore brings it along. */
+extern Oid	st_identity_index(Oid relid, const StIdentity *identity);
 
 /* Likewise an index, by the access method btree or hash, of a column by which rows of a state are looked up. */
 extern Oid	st_column_create_index(Oid relid, AttrNumber column, Oid method);
@@ -85,15 +97,19 @@ extern void st_applier_subtract_contents(StApplier *applier, StZset *zset, Snaps
 
 /* The guard (rule G4): engine code writes between enter and leave. */
 extern void st_guard_init(void);	/* once, from _PG_init */
+
+/* Put it on a table and its partitions, where it is missing; take it away. */
 extern void st_guard_install(Oid relid);
+extern void st_guard_remove(Oid relid);
 
 /*
  * Text that changes when the guard was disabled or dropped, were it only for a
- * while. Begins with '!' as long as others can write past it: it is not there,
- * or the table has rules, children or parents. A relcache invalidation tells of
- * all that makes it so, not of a child that goes.
+ * while, or other partitions hold the rows; "except" are partitions left out.
+ * Begins with '!' as long as others can write past it: it is not there, or the
+ * table has rules, children or parents. A relcache invalidation of the table or
+ * a partition tells of all that makes it so, not of a child that goes.
  */
-extern char *st_guard_fingerprint(Oid relid);
+extern char *st_guard_fingerprint(Oid relid, List *except);
 extern void st_guard_enter(void);
 extern void st_guard_leave(void);
 extern void st_guard_reset(void);	/* at transaction and subtransaction abort */

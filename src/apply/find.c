@@ -20,6 +20,7 @@
 #include "access/relscan.h"
 #include "access/tableam.h"
 #include "catalog/pg_am_d.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_operator.h"
 #include "commands/defrem.h"
@@ -87,7 +88,11 @@ st_index_serves(StApplier *applier, Relation index)
 
 	if (applier->identity.kind == ST_IDENTITY_KEY)
 	{
-		if (!form->indisunique || expressions != NIL || form->indnkeyatts != applier->identity.nkeys)
+		/*
+		 * partitions can have rows of the same key if it does not hold the
+		 * partition key
+		 */
+		if ((!form->indisunique && index->rd_rel->relkind != RELKIND_PARTITIONED_INDEX) || expressions != NIL || form->indnkeyatts != applier->identity.nkeys)
 			return false;
 		for (int i = 0; i < form->indnkeyatts; i++)
 		{

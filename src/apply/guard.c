@@ -22,9 +22,13 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/dependency.h"
 #include "catalog/indexing.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type_d.h"
@@ -36,6 +40,7 @@
 #include "replication/logicalworker.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -118,9 +123,39 @@ st_guard_init(void)
 	RegisterSubXactCallback(guard_at_subxact, NULL);
 }
 
-/* Put the guard on a table. No utility statement, so no event trigger fires. */
-void
-st_guard_install(Oid relid)
+/* OID of the guard's trigger on a relation, or InvalidOid; with "text", what tells it from another one. */
+static Oid
+find_guard(Oid relid, StringInfo text, bool *always)
+{
+	Relation	rel = table_open(TriggerRelationId, AccessShareLock);
+	Oid			function = st_internal_function("guard_stream_table", false);
+	Oid			result = InvalidOid;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	*always = false;
+	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, TriggerRelidNameIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
+
+		if (form->tgfoid != function)
+			continue;
+		result = form->oid;
+		*always = form->tgenabled == TRIGGER_FIRES_ALWAYS;
+		if (text)
+			appendStringInfo(text, "%u:%u:%c", form->oid, HeapTupleHeaderGetRawXmin(tuple->t_data), form->tgenabled);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return result;
+}
+
+/* No utility statement, so no event trigger fires. */
+static void
+install_guard(Oid relid)
 {
 	List	   *name = list_make2(makeString("pgtrickle"), makeString("guard_stream_table"));
 	CreateTrigStmt *stmt = makeNode(CreateTrigStmt);
@@ -137,37 +172,71 @@ st_guard_install(Oid relid)
 	CommandCounterIncrement();
 }
 
-char *
-st_guard_fingerprint(Oid relid)
+void
+st_guard_install(Oid relid)
 {
-	Relation	rel = table_open(TriggerRelationId, AccessShareLock);
-	Oid			function = st_internal_function("guard_stream_table", false);
-	Relation	guarded;
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
+	ListCell   *lc;
+
+	foreach(lc, st_table_members(relid))
+	{
+		bool		always;
+
+		if (!OidIsValid(find_guard(lfirst_oid(lc), NULL, &always)) && !(get_rel_relispartition(lfirst_oid(lc)) && ST_FAULT("G4 partition")))
+			install_guard(lfirst_oid(lc));
+	}
+}
+
+void
+st_guard_remove(Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, st_table_members(relid))
+	{
+		bool		always;
+		ObjectAddress address;
+
+		ObjectAddressSet(address, TriggerRelationId, find_guard(lfirst_oid(lc), NULL, &always));
+		if (OidIsValid(address.objectId))
+			performDeletion(&address, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
+	}
+	CommandCounterIncrement();
+}
+
+/* Is nothing but the guard between others and the rows of this relation? */
+static bool
+is_guarded(Oid relid, StringInfo text)
+{
+	Relation	rel = try_relation_open(relid, AccessShareLock);
+	bool		intact;
+
+	/* dropped in this moment */
+	if (rel == NULL)
+		return false;
+	(void) find_guard(relid, text, &intact);
+	intact = intact && rel->rd_rules == NULL &&
+		(rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ||
+		 (rel->rd_rel->relkind == RELKIND_RELATION && find_inheritance_children(relid, NoLock) == NIL));
+	relation_close(rel, AccessShareLock);
+	return intact;
+}
+
+char *
+st_guard_fingerprint(Oid relid, List *except)
+{
 	StringInfoData text;
-	bool		intact = false;
+	bool		intact = !has_superclass(relid);
+	ListCell   *lc;
 
 	initStringInfo(&text);
-	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, TriggerRelidNameIndexId, true, NULL, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	foreach(lc, st_table_members(relid))
 	{
-		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
-
-		if (form->tgfoid != function)
+		if (list_member_oid(except, lfirst_oid(lc)))
 			continue;
-		intact = form->tgenabled == TRIGGER_FIRES_ALWAYS;
-		appendStringInfo(&text, "%u:%u:%c", form->oid, HeapTupleHeaderGetRawXmin(tuple->t_data), form->tgenabled);
+		if (lfirst_oid(lc) != relid)
+			appendStringInfo(&text, ";%u=", lfirst_oid(lc));
+		intact = is_guarded(lfirst_oid(lc), &text) && intact;
 	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-
-	guarded = table_open(relid, AccessShareLock);
-	intact = intact && guarded->rd_rules == NULL && !has_superclass(relid) &&
-		find_inheritance_children(relid, NoLock) == NIL;
-	table_close(guarded, NoLock);
 	return intact ? text.data : psprintf("!%s", text.data);
 }
 

@@ -4,7 +4,8 @@
  *	  The index by which a row of a node is found again.
  *
  * NOTES
- *	  Made by index_create, never by a utility statement (rules J18). Indexed
+ *	  Made by index_create, of a partitioned table by DefineIndex, never by a
+ *	  utility statement (rules J18). Indexed
  *	  expressions are built as the parser would build them, so that a generated
  *	  statement finds them again:
  *	  hash_record_extended(ROW(keys), 0::bigint) and
@@ -29,11 +30,13 @@
 #include "catalog/pg_type_d.h"
 #include "commands/defrem.h"
 #include "nodes/makefuncs.h"
+#include "nodes/parsenodes.h"
 #include "nodes/value.h"
 #include "parser/parse_func.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/partcache.h"
 #include "utils/rel.h"
 
 #include "apply/applier.h"
@@ -84,15 +87,56 @@ make_hash_expression(Relation rel, const StIdentity *identity)
 								 InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
 }
 
+/* A unique index of a partitioned table has its partition key among its columns. */
+static bool
+may_be_unique(Relation rel, const StIdentity *identity)
+{
+	PartitionKey key = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ? RelationGetPartitionKey(rel) : NULL;
+
+	for (int i = 0; key && i < key->partnatts; i++)
+	{
+		bool		found = false;
+
+		for (int j = 0; j < identity->nkeys; j++)
+			found = found || key->partattrs[i] == identity->keys[j];
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+/* Of a partitioned table: PostgreSQL's own way makes those of the partitions as well, and of later ones. */
+static Oid
+create_partitioned_index(Relation rel, IndexInfo *info, const char *name)
+{
+	IndexStmt  *stmt = makeNode(IndexStmt);
+
+	stmt->idxname = pstrdup(name);
+	stmt->accessMethod = pstrdup("btree");
+	stmt->unique = info->ii_Unique;
+	stmt->transformed = true;
+	for (int i = 0; i < info->ii_NumIndexAttrs; i++)
+	{
+		IndexElem  *element = makeNode(IndexElem);
+
+		if (info->ii_IndexAttrNumbers[i] != 0)
+			element->name = pstrdup(NameStr(TupleDescAttr(RelationGetDescr(rel), info->ii_IndexAttrNumbers[i] - 1)->attname));
+		else
+			element->expr = linitial(info->ii_Expressions);
+		stmt->indexParams = lappend(stmt->indexParams, element);
+	}
+	return StDefineIndex(RelationGetRelid(rel), stmt).objectId;
+}
+
 /* With a column behind the hash of the identity, unless it is 0. */
 static Oid
 create_index(Oid relid, const StIdentity *identity, AttrNumber behind, Oid method, bool unique)
 {
 	Relation	rel = table_open(relid, ShareLock);
 	bool		by_key = identity->kind == ST_IDENTITY_KEY;
-	bool		partitioned = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
 	int			count = by_key ? identity->nkeys : behind > 0 ? 2 : 1;
 	IndexInfo  *info;
+	char	   *name;
 	Oid		   *collations = palloc0(sizeof(Oid) * count);
 	Oid		   *classes = palloc0(sizeof(Oid) * count);
 	int16	   *options = palloc0(sizeof(int16) * count);
@@ -102,7 +146,8 @@ create_index(Oid relid, const StIdentity *identity, AttrNumber behind, Oid metho
 
 	initStringInfo(&addition);
 	info = StMakeIndexInfo(count, method,
-						   by_key ? NIL : list_make1(make_hash_expression(rel, identity)), by_key && unique);
+						   by_key ? NIL : list_make1(make_hash_expression(rel, identity)),
+						   by_key && unique && may_be_unique(rel, identity));
 	if (by_key)
 	{
 		for (int i = 0; i < count; i++)
@@ -139,12 +184,12 @@ create_index(Oid relid, const StIdentity *identity, AttrNumber behind, Oid metho
 		names = lappend(names, pstrdup(NameStr(att->attname)));
 	}
 
-	index = StIndexCreate(rel,
-						  ChooseRelationName(RelationGetRelationName(rel), addition.data, "idx",
-											 RelationGetNamespace(rel), false),
-						  info, names, method, rel->rd_rel->reltablespace, collations, classes,
-						  options,
-						  partitioned ? INDEX_CREATE_PARTITIONED | INDEX_CREATE_SKIP_BUILD : 0);
+	name = ChooseRelationName(RelationGetRelationName(rel), addition.data, "idx", RelationGetNamespace(rel), false);
+	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+		index = create_partitioned_index(rel, info, name);
+	else
+		index = StIndexCreate(rel, name, info, names, method, rel->rd_rel->reltablespace, collations, classes,
+							  options, 0);
 	table_close(rel, NoLock);
 	CommandCounterIncrement();
 	return index;
@@ -197,11 +242,11 @@ find_own_index(Relation rel, const StIdentity *identity)
 	return InvalidOid;
 }
 
-bool
-st_identity_has_index(Oid relid, const StIdentity *identity)
+Oid
+st_identity_index(Oid relid, const StIdentity *identity)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
-	bool		found = OidIsValid(find_own_index(rel, identity));
+	Oid			found = find_own_index(rel, identity);
 
 	table_close(rel, NoLock);
 	return found;

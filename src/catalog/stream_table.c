@@ -15,6 +15,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
@@ -270,6 +271,14 @@ st_is_stream_table(Oid relid)
 	tuple = find_row(rel, "idx_pgt_relid", 2, F_OIDEQ, ObjectIdGetDatum(relid));
 	table_close(rel, AccessShareLock);
 	return HeapTupleIsValid(tuple);
+}
+
+Oid
+st_stream_table_of_partition(Oid relid)
+{
+	Oid			root = get_rel_relispartition(relid) ? llast_oid(get_partition_ancestors(relid)) : InvalidOid;
+
+	return OidIsValid(root) && st_is_stream_table(root) ? root : InvalidOid;
 }
 
 Oid

@@ -63,7 +63,8 @@ typedef struct StStreamTable
 	List	   *settings;		/* of char *: name, value, name, value */
 	int			nstates;
 	Oid		   *states;
-	List	   *copies;			/* OIDs of copies that it reads (source_copy.h) */
+	List	   *copies;			/* OIDs of copies that it reads
+								 * (source_copy.h) */
 	StIdentityKind identity_kind;
 	int			nkeys;
 	AttrNumber *keys;
@@ -89,6 +90,9 @@ extern char *st_stream_table_query_text(const StStreamTable *table);
 /* The mode asked for: AUTO, FULL or DIFFERENTIAL. */
 extern char *st_stream_table_requested_mode(const StStreamTable *table);
 extern bool st_is_stream_table(Oid relid);
+
+/* The stream table that a relation is a partition of, at any level, or InvalidOid. */
+extern Oid	st_stream_table_of_partition(Oid relid);
 
 /*
  * May the query run with the rights of the present owner? Not after a change

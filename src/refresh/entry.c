@@ -95,7 +95,8 @@ relation_changed(Datum arg, Oid relid)
 
 		if (!entry->valid)
 			continue;
-		if (!OidIsValid(relid) || relid == entry->relid || list_member_oid(entry->row_types, relid))
+		if (!OidIsValid(relid) || relid == entry->relid || list_member_oid(entry->members, relid) ||
+			list_member_oid(entry->row_types, relid))
 			entry->valid = false;
 		else if (list_member_oid(entry->relations, relid))
 			entry->doubtful = true;
@@ -605,7 +606,11 @@ st_stored_query(StStreamTable *table)
 	foreach(lc, st_query_sources(query))
 		LockRelationOid(lfirst_oid(lc), AccessShareLock);
 	reason = why_outdated(table, query, &retyped);
-	/* a refresh adapts it before it takes a lock (refresh.c), so another one will */
+
+	/*
+	 * a refresh adapts it before it takes a lock (refresh.c), so another one
+	 * will
+	 */
 	if (reason)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -695,8 +700,8 @@ st_entry_outdated(StStreamTable *table, bool *retyped)
 	query = read_query(table);
 
 	/*
-	 * Nodes are locked before sources (st_refresh_nodes): who drops or alters a
-	 * source now may be waiting for what this transaction has read.
+	 * Nodes are locked before sources (st_refresh_nodes): who drops or alters
+	 * a source now may be waiting for what this transaction has read.
 	 */
 	if (lock_nowait(st_query_sources(query), &locked))
 	{
@@ -781,7 +786,8 @@ st_entry_get(Oid relid)
 	foreach(lc, st_query_types(query))
 		entry->row_types = lappend_oid(entry->row_types, get_typ_typrelid(lfirst_oid(lc)));
 	entry->functions_fingerprint = st_query_functions_fingerprint(query);
-	entry->guard_fingerprint = st_guard_fingerprint(relid);
+	entry->guard_fingerprint = st_guard_fingerprint(relid, NIL);
+	entry->members = st_table_members(relid);
 	entry->owner = st_relation_owner(relid);
 	fill_entry(entry, table, query);
 	MemoryContextSwitchTo(old);

@@ -32,13 +32,28 @@ typedef struct RankedNode
 	int			rank;			/* of the longest way up to base tables */
 } RankedNode;
 
+static void
+node_tag(LOCKTAG *tag, int64 pgt_id)
+{
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, (uint32) (pgt_id >> 32), (uint32) pgt_id, NODE_LOCK_FIELD4);
+}
+
 bool
 st_refresh_lock(int64 pgt_id, bool wait)
 {
 	LOCKTAG		tag;
 
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (pgt_id >> 32), (uint32) pgt_id, NODE_LOCK_FIELD4);
+	node_tag(&tag, pgt_id);
 	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+void
+st_refresh_unlock(int64 pgt_id)
+{
+	LOCKTAG		tag;
+
+	node_tag(&tag, pgt_id);
+	(void) LockRelease(&tag, ExclusiveLock, false);
 }
 
 /* What it is refreshed together with, of StStreamTable; itself first. */

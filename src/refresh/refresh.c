@@ -729,13 +729,31 @@ record_change(StEntry *entry, const char *initiated_by, TimestampTz start, const
 	SPI_finish();
 }
 
+/* A partition for them was not made yet, or is not wanted: somebody should know. */
+static void
+warn_of_default(StEntry *entry, const StRefreshOutcome *outcome)
+{
+	Oid			partition = outcome->applied.inserted + outcome->applied.updated > 0 ?
+		st_table_filled_default(entry->relid) : InvalidOid;
+
+	if (OidIsValid(partition))
+		ereport(WARNING,
+				(errmsg("default partition \"%s\" of stream table \"%s.%s\" holds rows",
+						get_rel_name(partition), entry->table->schema, entry->table->name),
+				 errdetail("No other partition is for their values."),
+				 errhint("Add one with CREATE TABLE ... PARTITION OF; the rows move there.")));
+}
+
 static void
 record(StEntry *entry, const char *initiated_by, TimestampTz start, const StRefreshOutcome *outcome)
 {
 	if (strcmp(outcome->action, "NO_DATA") == 0)
 		record_nothing(entry, start);
 	else
+	{
 		record_change(entry, initiated_by, start, outcome);
+		warn_of_default(entry, outcome);
+	}
 	if (outcome->steps)
 		ereport(LOG,
 				(errmsg("refreshed \"%s.%s\": %s, %lld changed source rows, %lld inserted, %lld updated, %lld deleted; read %.3f ms, delta %.3f ms, apply %.3f ms",
@@ -755,9 +773,11 @@ st_member_renew_identity(StMember *member)
 {
 	StEntry    *entry = member->entry;
 	ReindexParams params = {0};
+	ListCell   *lc;
 
-	if (entry->table->identity_kind == ST_IDENTITY_KEY_HASH)
-		(void) StReindexRelationParts(entry->relid, 0, &params);
+	foreach(lc, entry->table->identity_kind == ST_IDENTITY_KEY_HASH ? entry->members : NIL)
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_RELATION)
+			(void) StReindexRelationParts(lfirst_oid(lc), 0, &params);
 }
 
 /*
@@ -767,8 +787,11 @@ st_member_renew_identity(StMember *member)
 static const char *
 unlogged_mark(StEntry *entry)
 {
-	bool		unlogged = get_rel_persistence(entry->relid) == RELPERSISTENCE_UNLOGGED;
+	bool		unlogged = false;
+	ListCell   *lc;
 
+	foreach(lc, entry->members)
+		unlogged |= get_rel_persistence(lfirst_oid(lc)) == RELPERSISTENCE_UNLOGGED;
 	for (int i = 0; i < entry->table->nstates; i++)
 		unlogged |= get_rel_persistence(entry->table->states[i]) == RELPERSISTENCE_UNLOGGED;
 	return unlogged && !ST_FAULT("C8 own") ? st_crash_mark_ensure() : "";

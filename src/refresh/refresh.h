@@ -78,6 +78,7 @@ typedef struct StEntry
 	List	   *relations;		/* OIDs of sources in order, then of views and
 								 * copies */
 	List	   *marks;			/* of StRelationMark, parallel to relations */
+	List	   *members;		/* OIDs of itself and its partitions */
 	List	   *row_types;		/* OIDs of the relations of row types it uses */
 	char	   *functions_fingerprint;	/* as it is now; differs: recompute */
 	char	   *guard_fingerprint;	/* likewise */
@@ -187,6 +188,9 @@ extern Oid	st_refresh_failed_relation(void);
  * Returns false if another session does and "wait" is not set.
  */
 extern bool st_refresh_lock(int64 pgt_id, bool wait);
+
+/* Let go what one st_refresh_lock of this transaction has taken, before anything was done under it. */
+extern void st_refresh_unlock(int64 pgt_id);
 
 /*
  * What a refresh of the stream table takes along (of StStreamTable), in the

@@ -77,7 +77,12 @@ CREATE FUNCTION test.orphans() RETURNS SETOF text LANGUAGE sql AS $function$
            SELECT FROM up JOIN pgtrickle.change_log_segment ON source = relid)
     UNION ALL
     SELECT format('%s has a guard and is no stream table', tgrelid::regclass) FROM pg_trigger
-     WHERE tgfoid = 'pgtrickle.guard_stream_table'::regproc AND tgrelid NOT IN (SELECT pgt_relid FROM pgtrickle.pgt_stream_tables)
+     WHERE tgfoid = 'pgtrickle.guard_stream_table'::regproc
+       AND coalesce(pg_partition_root(tgrelid), tgrelid) NOT IN (SELECT pgt_relid FROM pgtrickle.pgt_stream_tables)
+    UNION ALL
+    SELECT format('partition %s of stream table %s has no guard', t.relid, pgt_relid::regclass)
+      FROM pgtrickle.pgt_stream_tables, pg_partition_tree(pgt_relid) AS t
+     WHERE NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = t.relid AND tgfoid = 'pgtrickle.guard_stream_table'::regproc)
     UNION ALL
     SELECT format('a dependency of %s %s', classid::regclass, objid) FROM pg_depend
      WHERE classid = 'pg_class'::regclass AND objid NOT IN (SELECT oid FROM pg_class)

@@ -1059,6 +1059,30 @@ def guard_that_was_disabled(db):
     db.fresh(fallback=True)
 
 
+@mutant("G4 partition")
+def guard_of_a_partition(db):
+    grouped(db, "(1, 1, 1)", "SELECT id, n FROM t")
+    db.run("SELECT pgtrickle.alter_stream_table('s', partition_by => 'HASH:id:2')")
+    try:
+        db.run("DELETE FROM s_p0")
+        db.run("DELETE FROM s_p1")
+    except psycopg.errors.ObjectNotInPrerequisiteState:
+        pass
+    db.fresh()
+
+
+@mutant("J30")
+def partitions_with_rows(db):
+    grouped(db, "(1, 1, 1)", "SELECT id, n FROM t")
+    db.run("SELECT pgtrickle.alter_stream_table('s', partition_by => 'HASH:id:2')")
+    for partition in "s_p0", "s_p1":
+        try:
+            db.run(f"ALTER TABLE s DETACH PARTITION {partition}")
+        except psycopg.errors.FeatureNotSupported:
+            pass
+    db.fresh()
+
+
 # -- running them
 
 def start():

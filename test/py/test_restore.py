@@ -14,6 +14,7 @@ TABLES = {
     "over_groups": "SELECT count(*) AS groups, max(total) AS best FROM groups",
     "recomputed": "SELECT count(*) AS n FROM shop.item TABLESAMPLE bernoulli (100) REPEATABLE (1)",
     "viewed": "SELECT * FROM shop.dear",
+    "parted": "SELECT id, g, amount FROM shop.item",
 }
 
 
@@ -29,6 +30,8 @@ def fill(db):
     for name, query in TABLES.items():
         db.execute("SELECT pgtrickle.create_stream_table(%s, %s, '1s')", (name, query))
     db.execute("SELECT pgtrickle.alter_stream_table('joined', schedule => '5m', tier => 'cold')")
+    db.execute("SELECT pgtrickle.alter_stream_table('parted', partition_by => 'LIST:g')")
+    db.execute("CREATE TABLE parted_low PARTITION OF parted FOR VALUES IN (1, 2, 3)")
 
 
 def change(conn):
@@ -62,8 +65,10 @@ def check_all(conn):
     # the restored table has the one index it needs, and is guarded
     indexes = conn.execute("SELECT count(*) FROM pg_index WHERE indrelid = 'groups'::regclass").fetchone()[0]
     assert indexes == 1
-    with pytest.raises(psycopg.errors.Error, match="stream table"):
-        conn.execute("DELETE FROM groups")
+    for table in "groups", "parted", "parted_low", "parted_default":
+        with pytest.raises(psycopg.errors.Error, match="stream table"):
+            conn.execute(f"DELETE FROM {table}")
+    assert conn.execute("SELECT st_partition_key FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'parted'").fetchone() == ("LIST:g",)
     with pytest.raises(psycopg.errors.DependentObjectsStillExist):
         conn.execute("DROP TABLE shop.item")
 

@@ -71,7 +71,6 @@ SELECT pgtrickle.alter_stream_table('api_st', tier => 'maybe');
 SELECT pgtrickle.alter_stream_table('api_st', fuse => 'maybe');
 SELECT pgtrickle.alter_stream_table('api_st', fuse_ceiling => -1);
 SELECT pgtrickle.alter_stream_table('api_st', fuse_sensitivity => 0);
-SELECT pgtrickle.alter_stream_table('api_st', partition_by => 'a');
 SELECT pgtrickle.alter_stream_table('api_st', max_differential_joins => -1);
 SELECT pgtrickle.alter_stream_table('api_st', max_delta_fraction => 1.5);
 SELECT pgtrickle.alter_stream_table('api_st', refresh_mode => 'IMMEDIATE');

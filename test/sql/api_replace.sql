@@ -37,7 +37,6 @@ SELECT pgtrickle.create_or_replace_stream_table('api_st', NULL);
 SELECT pgtrickle.create_or_replace_stream_table('api_st', 'SELECT id FROM api_t', NULL);
 SELECT pgtrickle.create_or_replace_stream_table('api_st', 'SELECT id FROM api_t', refresh_mode => NULL);
 SELECT pgtrickle.create_or_replace_stream_table('api_st', 'SELECT id FROM api_t', 'soon');
-SELECT pgtrickle.create_or_replace_stream_table('api_st', 'SELECT id FROM api_t', partition_by => 'id');
 SELECT pgtrickle.create_or_replace_stream_table('api_st', 'SELECT id FROM api_t', output_distribution_column => 'id');
 SELECT pgtrickle.create_or_replace_stream_table('api_st', 'SELEC');
 SELECT pgtrickle.create_or_replace_stream_table('api_t', 'SELECT id FROM api_st');

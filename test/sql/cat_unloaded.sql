@@ -109,7 +109,27 @@ SELECT test.refresh('cat_left', 'FULL');
 INSERT INTO cat_own VALUES (4, 4);
 SELECT test.refresh('cat_left');
 SELECT pgtrickle.drop_stream_table('cat_left');
-DROP TABLE cat_own;
+-- the same of a partition; partitions with rows that come and go
+\c
+SELECT test.create('cat_parted', 'SELECT id, a FROM cat_own');
+SELECT pgtrickle.alter_stream_table('cat_parted', partition_by => 'HASH:id:2');
+SELECT 'ALTER TABLE cat_parted_p0 ENABLE ALWAYS TRIGGER ' || quote_ident(tgname) AS enable FROM pg_trigger
+ WHERE tgrelid = 'cat_parted_p0'::regclass AND tgname LIKE 'pg_trickle_guard%' \gset
+\c
+ALTER TABLE cat_parted_p0 DISABLE TRIGGER ALL;
+DELETE FROM cat_parted_p0;
+:enable;
+SELECT test.refresh('cat_parted', 'FULL');
+CREATE TABLE cat_other (id int NOT NULL, a int);
+INSERT INTO cat_other SELECT i, i FROM generate_series(100, 120) AS i WHERE satisfies_hash_partition('cat_parted'::regclass, 2, 0, i);
+\c
+ALTER TABLE cat_parted DETACH PARTITION cat_parted_p0;
+\c
+ALTER TABLE cat_parted ATTACH PARTITION cat_other FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+\c
+SELECT test.refresh('cat_parted', 'FULL');
+SELECT pgtrickle.drop_stream_table('cat_parted');
+DROP TABLE cat_own, cat_parted_p0;
 
 
 -- rule J17: REASSIGN OWNED fires no event trigger at all; none of the owner's code runs for another
