@@ -497,6 +497,12 @@ st_installer_main(Datum argument)
 	BackgroundWorkerInitializeConnectionByOid(start.database, InvalidOid, 0);
 	st_worker_pin_session("pg_trickle installer");
 	SetConfigOption("lock_timeout", psprintf("%d", LOCK_MS), PGC_SUSET, PGC_S_OVERRIDE);
+
+	/*
+	 * DROP that waits for the caller stands before us in the queue: the
+	 * detector lets us pass it, if it looks in time
+	 */
+	SetConfigOption("deadlock_timeout", psprintf("%d", LOCK_MS / 2), PGC_SUSET, PGC_S_OVERRIDE);
 	segment = dsm_attach(start.segment);
 	/* the caller has gone in the meantime */
 	if (segment == NULL)

@@ -636,11 +636,16 @@ adapt(Oid relid)
 	context.reason = reason;
 	error_context_stack = &callback;
 	st_require_fresh_snapshot();
+
+	/*
+	 * views are locked before what they read, and DROP ... CASCADE locks them
+	 * after it
+	 */
+	level = wait_briefly();
 	analyse_again(table, &definition, retyped);
 	members = find_cycle(table, definition.query, false, &path);
 	decide(&definition, table->query, st_relation_owner(relid), table->settings);
 	check_cycle(table, &definition, members, path);
-	level = wait_briefly();
 	changes = lock_all(&table, &definition, &captured);
 	/* whoever had it may have done it */
 	if (st_entry_outdated(table, &retyped) == NULL)

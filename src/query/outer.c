@@ -610,13 +610,19 @@ describe_join(Query *query)
 		{
 			AttrNumber	column = lfirst_node(Var, lc)->varattno;
 
+			/*
+			 * to ruleutils, a column that a table got since is none of the
+			 * JOIN
+			 */
+			if (column > list_length(rt_fetch(varno, query->rtable)->eref->colnames))
+				continue;
 			if (varno == 1)
 				join->joinleftcols = lappend_int(join->joinleftcols, column);
 			else
 				join->joinrightcols = lappend_int(join->joinrightcols, column);
+			join->joinaliasvars = lappend(join->joinaliasvars, lfirst(lc));
+			join->eref->colnames = lappend(join->eref->colnames, list_nth(names, foreach_current_index(lc)));
 		}
-		join->joinaliasvars = list_concat(join->joinaliasvars, vars);
-		join->eref->colnames = list_concat(join->eref->colnames, names);
 	}
 }
 

@@ -79,3 +79,21 @@ INSERT INTO b VALUES (1, 1, 'after', '1');
 SELECT stream_table, run FROM test.refresh_all('DELTA');
 SELECT test.drop_all();
 DROP TABLE a, b, d;
+
+-- columns that come and go after the stream table was made: the JOIN is printed without those that it does not know
+CREATE SCHEMA late;
+CREATE TABLE late.l (id int PRIMARY KEY, a int, b numeric, c text, d int);
+CREATE TABLE late.r (id int PRIMARY KEY, a int, b int);
+ALTER TABLE late.r DROP COLUMN a;
+SELECT pgtrickle.create_stream_table('late.st', 'SELECT l.c, (SELECT count(*) FROM late.r WHERE r.id::text = l.c) AS n FROM late.l');
+INSERT INTO late.l VALUES (1, 1, 1, '1', 1), (2, 1, 1, '2', 1);
+ALTER TABLE late.l ADD COLUMN e int;
+ALTER TABLE late.l DROP COLUMN b;
+ALTER TABLE late.r ADD COLUMN f int, ADD COLUMN g int;
+INSERT INTO late.r VALUES (1), (3);
+SELECT test.refresh('late.st');
+\c -
+INSERT INTO late.l VALUES (3, 1, '3');
+DELETE FROM late.r WHERE id = 1;
+SELECT test.refresh('late.st');
+DROP SCHEMA late CASCADE;
