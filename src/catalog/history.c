@@ -103,11 +103,12 @@ st_history_prune(int64 pgt_id, int64 refresh_id)
 	/* a row that someone else has pruned since the snapshot would be an error */
 	if (IsolationUsesXactSnapshot())
 		return;
-	(void) st_catalog_execute("DELETE FROM pgtrickle.pgt_refresh_history WHERE refresh_id IN"
-							  " (SELECT h.refresh_id FROM pgtrickle.pgt_refresh_history AS h"
+	/* by ctid, or the planner might join with all of the history */
+	(void) st_catalog_execute("DELETE FROM pgtrickle.pgt_refresh_history WHERE ctid = ANY (ARRAY"
+							  " (SELECT h.ctid FROM pgtrickle.pgt_refresh_history AS h"
 							  "   WHERE h.pgt_id = $1 AND h.start_time < greatest("
 							  "         clock_timestamp() - pg_catalog.make_interval(days => $2),"
 							  "         (SELECT n.start_time FROM pgtrickle.pgt_refresh_history AS n WHERE n.pgt_id = $1"
 							  "           ORDER BY n.start_time DESC OFFSET $3 LIMIT 1))"
-							  "   ORDER BY h.start_time LIMIT 1000)", 3, types, values, NULL);
+							  "   ORDER BY h.start_time LIMIT 1000))", 3, types, values, NULL);
 }
