@@ -365,8 +365,9 @@ def test_worker_quota(scheduled):
                           " pgtrickle.scheduler_pid() AND enqueued_at <= clock_timestamp() AND finished_at IS NULL), count(DISTINCT worker_pid),"
                           " count(started_at), count(duration_ms) FROM pgtrickle.parallel_job_status() WHERE job_id IS NULL GROUP BY 1 ORDER BY 1")
     assert jobs == [("QUEUED", 2, 2, True, 0, 0, 0), ("RUNNING", 3, 3, True, 3, 3, 3)]
-    assert scheduled.rows("SELECT active_workers, scheduler_pid = pgtrickle.scheduler_pid(), scheduler_running, total_active_workers"
-                          " FROM pgtrickle.cluster_worker_summary() WHERE db_name = current_database()") == [(3, True, True, 3)]
+    assert scheduled.rows("SELECT active_workers, scheduler_pid = pgtrickle.scheduler_pid(), scheduler_running, total_active_workers,"
+                          " db_oid = (SELECT oid::bigint FROM pg_database WHERE datname = db_name)"
+                          " FROM pgtrickle.cluster_worker_summary() WHERE db_name = current_database()") == [(3, True, True, 3, True)]
     assert waiting() == 3
     holder.rollback()
     for i in range(5):
