@@ -17,6 +17,7 @@ EVENTS = {
     "auto_suspended": (True, "consecutive_errors#"),
     "resumed": (True, "previous_status"),
     "reinitialize_needed": (True, "reason"),
+    "append_only_reverted": (True, ""),
     "refresh_completed": (True, "action rows_inserted# rows_deleted# duration_ms# rows_updated#"),
     "refresh_failed": (True, "action error"),
     "scheduler_falling_behind": (True, "elapsed_ms# schedule_ms# ratio#"),
@@ -32,7 +33,7 @@ EVENTS = {
 
 # of what there is not, or what another event tells
 NEVER = {
-    "no_upstream_changes", "append_only_reverted", "cleanup_failure", "spill_threshold_exceeded", "slot_lag_warning",
+    "no_upstream_changes", "cleanup_failure", "spill_threshold_exceeded", "slot_lag_warning",
     "change_buffer_backpressure", "self_monitor_anomaly",
 }
 
@@ -80,7 +81,7 @@ def check(event, payload):
 
 def test_each_comes(scheduled, told):  # noqa: F811
     execute = scheduled.execute
-    tables = "failing", "truncated", "slow", "gated", "fused", "frozen", "grown", "disabled", "marked", "marked_too"
+    tables = "failing", "truncated", "appended", "slow", "gated", "fused", "frozen", "grown", "disabled", "marked", "marked_too"
     for table in tables:
         execute(f"CREATE TABLE {table} (id int PRIMARY KEY, n int)")
         execute(f"INSERT INTO {table} VALUES (0, 1)")
@@ -90,6 +91,8 @@ def test_each_comes(scheduled, told):  # noqa: F811
     execute("CREATE FUNCTION sleep() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(2.2); RETURN NULL; END$$")
     scheduled.create("s_failing", "SELECT id, fail(n) AS n FROM failing")
     scheduled.create("s_truncated", "SELECT n, count(*) AS rows FROM truncated GROUP BY n")
+    scheduled.create("s_appended", "SELECT sum(n) AS n FROM appended")
+    execute("SELECT pgtrickle.alter_stream_table('s_appended', append_only => true)")
     scheduled.create("s_slow", "SELECT count(*) AS n FROM slow", "2s")
     execute("CREATE TRIGGER sleep AFTER INSERT OR UPDATE ON s_slow FOR EACH STATEMENT EXECUTE FUNCTION sleep()")
     scheduled.create("s_promised", "SELECT count(*) AS n FROM truncated", "1h")
@@ -123,6 +126,8 @@ def test_each_comes(scheduled, told):  # noqa: F811
     execute("INSERT INTO fused SELECT i, i FROM generate_series(1, 5) AS i")
     execute("INSERT INTO failing VALUES (1, 0)")
     assert wait("refresh_completed", "public.s_truncated")["action"] == "DIFFERENTIAL"
+    execute("UPDATE appended SET n = 2")
+    wait("append_only_reverted", "public.s_appended")
     execute("TRUNCATE truncated")
     assert wait("reinitialize_needed", "public.s_truncated")["reason"] == "truncated"
     fuse = wait("fuse_blown", "public.s_fused")

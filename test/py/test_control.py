@@ -472,17 +472,6 @@ def test_late_refreshes_are_told(scheduled, listener):
     wait_for(lambda: scheduled.value("SELECT count(*) FROM pgtrickle.refresh_progress") == 0, "the end of it")
 
 
-def test_broken_promise_is_told(scheduled, listener):
-    scheduled.source()
-    scheduled.create("s", "SELECT sum(n) AS n FROM t")
-    scheduled.execute("SELECT pgtrickle.alter_stream_table('s', append_only => true)")
-    scheduled.execute("UPDATE t SET n = n + 1 WHERE id = 1")
-    event = listener.next("append_only_reverted")
-    assert event["st"] == "public.s"
-    assert scheduled.value("SELECT is_append_only FROM pgtrickle.pgt_stream_tables") is False
-    scheduled.follows("s")
-
-
 def test_log_growth_is_told_with_who_holds_it(scheduled, listener):
     scheduled.source(0)
     scheduled.create("frozen", "SELECT count(*) AS n FROM t")
