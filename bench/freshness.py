@@ -11,7 +11,7 @@ load     the same while four writers commit 200 times a second to the same sourc
 chain    the same through five stream tables, each over the one before
 bulk     60 stream tables in three levels of 20: a commit of 100 rows to visible in all
 idle     1,000 stream tables that nothing happens to: CPU of the scheduler, catalog writes
-writers  latency of writers, with 60 stream tables that follow them and without
+writers  latency of pgbench, with 60 stream tables that follow it and without
 
 Everything is measured by clients. At the end every stream table is compared
 with its query; the exit status is 1 if one differs, never for a figure.
@@ -20,7 +20,9 @@ import argparse
 import json
 import os
 import pathlib
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -189,44 +191,60 @@ def idle(m):
             "catalog_writes": written() - before}
 
 
+class Watch(threading.Thread):
+    """Looks 50 times a second whether a client of pgbench waits for a lock that we hold."""
+
+    def __init__(self, m):
+        super().__init__()
+        self.conn = m.session()
+        self.over = threading.Event()
+        self.looks = self.waiting = 0
+
+    def run(self):
+        while not self.over.wait(0.02):
+            self.looks += 1
+            self.waiting += self.conn.execute(
+                "SELECT count(*) FROM pg_stat_activity AS a WHERE a.application_name = 'pgbench' AND a.wait_event_type = 'Lock' AND EXISTS"
+                " (SELECT FROM pg_stat_activity AS b WHERE b.pid = ANY (pg_blocking_pids(a.pid)) AND b.backend_type LIKE 'pg_trickle%%')"
+            ).fetchone()[0]
+
+
+def pgbench(m, table, seconds, directory):
+    """Milliseconds of each transaction: one row, eight clients, 400 a second in all, which leaves the CPU some rest."""
+    script = directory / "script.sql"
+    script.write_text(f"\\set id random(1, 10000)\nUPDATE {table} SET n = n + 1 WHERE id = :id;\n", encoding="ascii")
+    for old in directory.glob("log.*"):
+        old.unlink()
+    subprocess.run([f"{os.environ['PGBIN']}/pgbench", "-n", "-M", "prepared", "-c", "8", "-j", "2", "-R", "400", "-T", str(seconds),
+                    "-l", f"--log-prefix={directory}/log", "-f", str(script), m.server.dsn],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # the last field is how late the transaction began, which the third contains
+    fields = (line.split() for log in directory.glob("log.*") for line in log.read_text(encoding="ascii").splitlines())
+    return [(int(f[2]) - int(f[-1])) / 1000 for f in fields]
+
+
 def writers(m):
-    """Eight clients of one row each, in turns with and without stream tables that follow."""
+    """pgbench on a table that nothing reads, on one that 60 stream tables read, and on that one while they rest, in turns."""
     m.source(10000)
-
-    def round_of(seconds):
-        times = []
-        over = time.perf_counter() + seconds
-
-        def write(number):
-            conn = m.session()
-            own = []
-            i = 0
-            while time.perf_counter() < over:
-                i += 1
-                start = time.perf_counter()
-                conn.execute("UPDATE t SET n = n + 1 WHERE id = %s", (number * 1000 + i % 1000 + 1,))
-                own.append((time.perf_counter() - start) * 1000)
-                time.sleep(0.01)
-            conn.close()
-            times.extend(own)
-
-        threads = [threading.Thread(target=write, args=(n,)) for n in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return percentiles(times)
-
-    round_of(2)
-    without = round_of(10)
+    m.conn.execute("CREATE TABLE twin (LIKE t INCLUDING ALL)")
+    m.conn.execute("INSERT INTO twin TABLE t")
     sixty(m)
-    following = round_of(10)
-    m.settle()
-    m.conn.execute("SELECT pgtrickle.pause_all()")
-    time.sleep(0.5)
-    captured = round_of(10)
+    times = {"bare": [], "captured": [], "followed": []}
+    watch = Watch(m)
+    watch.start()
+    with tempfile.TemporaryDirectory() as directory:
+        pgbench(m, "t", 3, pathlib.Path(directory))
+        for turn in range(15):
+            mode = list(times)[turn % 3]
+            m.conn.execute("SELECT pgtrickle.pause_all()" if mode == "captured" else "SELECT pgtrickle.resume_all()")
+            time.sleep(0.5)
+            times[mode] += pgbench(m, "twin" if mode == "bare" else "t", 5, pathlib.Path(directory))
+    watch.over.set()
+    watch.join()
     m.conn.execute("SELECT pgtrickle.resume_all()")
-    return {"bare": without, "captured": captured, "followed": following}
+    result = {mode: percentiles(of) for mode, of in times.items()}
+    result["followed"].update(looks=watch.looks, waited=watch.waiting)
+    return result
 
 
 CASES = {f.__name__: f for f in (row, load, chain, bulk, idle, writers)}

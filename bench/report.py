@@ -169,6 +169,8 @@ def freshness_text(results):
     for name, result in results["cases"].items():
         for what, times in (result.items() if name == "writers" else [("", result)]):
             note = ""
+            if "looks" in times:
+                note = f"a client waited for a lock of ours in {times['waited']} of {times['looks']} looks"
             if name == "idle":
                 note = f"{times['cpu_percent']} % of a core, {times['catalog_writes']} catalog writes in {times['seconds']} s"
             elif name in FRESHNESS_TARGETS:

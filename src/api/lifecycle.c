@@ -87,23 +87,10 @@ refresh(Oid relid, bool report)
 				 outcome.reason ? errdetail("It was recomputed: %s.", outcome.reason) : 0));
 }
 
-/*
- * The caller's own. Not locked: the lock on its node comes first, for which a
- * refresh waits, and whoever has that to drop it would wait for us.
- */
-static Oid
-resolve(text *name)
-{
-	Oid			relid = st_resolve_stream_table(name);
-
-	st_require_owner(relid);
-	return relid;
-}
-
 Datum
 st_sql_refresh_stream_table(PG_FUNCTION_ARGS)
 {
-	refresh(resolve(PG_GETARG_TEXT_PP(0)), true);
+	refresh(st_lock_stream_table(PG_GETARG_TEXT_PP(0)), true);
 	PG_RETURN_VOID();
 }
 
@@ -119,7 +106,7 @@ st_sql_refresh_if_stale(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("invalid argument: name must not be NULL")));
-	relid = resolve(PG_GETARG_TEXT_PP(0));
+	relid = st_lock_stream_table(PG_GETARG_TEXT_PP(0));
 	if (PG_ARGISNULL(1))
 		PG_RETURN_BOOL(false);
 	values[0] = ObjectIdGetDatum(relid);

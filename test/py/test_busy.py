@@ -5,8 +5,9 @@ A few times they rest, and every stream table must become what its query says.
 Memory of the processes that refresh, and the size of the database, are at the
 end what they were when half of the time was over.
 
-PGT_BUSY_SECONDS   how long (default 30; ./dev check-long takes 1200)
-PGT_BUSY_SEED      which run; every other one is with mode AUTO as it is by default
+PGT_BUSY_SECONDS   how long (default 120; ./dev check-long takes 1200)
+PGT_BUSY_SEED      which run; every other one is with mode AUTO as it is by default;
+                   ./dev check-long takes another one each time
 """
 import os
 import random
@@ -16,8 +17,8 @@ from busy import QUERIES, SOURCES, Busy, follows_all
 from test_scheduler import LIBRARY, Scheduled
 from test_soak import resident_kb
 
-SECONDS = float(os.environ.get("PGT_BUSY_SECONDS", "30"))
-SEED = int(os.environ.get("PGT_BUSY_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 30)
+SECONDS = float(os.environ.get("PGT_BUSY_SECONDS", "120"))
+SEED = int(os.environ.get("PGT_BUSY_SEED", "1"))
 WRITERS = 50
 # Time between two looks: writers rest, all is compared
 ROUND = max(SECONDS / 10, 15)
