@@ -148,13 +148,14 @@ def attached_partition(db):
     db.run("CREATE TABLE t (id int, n int) PARTITION BY RANGE (id)", "CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (10)",
            "CREATE TABLE t2 (id int, n int)", "INSERT INTO t2 VALUES (11, 1)")
     scheduled(db)
-    db.run("INSERT INTO t VALUES (1, 1)")
-    follow(db, 1)
-    # a refresh that is on its way would find it
-    wait_for(lambda: db.value("SELECT count(*) FROM pgtrickle.scheduler_jobs()") == 0, "the scheduler to rest")
+    # a refresh that is on its way, because of the creation too, would find it
+    for i in range(3):
+        db.run(f"INSERT INTO t VALUES ({i}, 1)")
+        follow(db, i + 1)
+        wait_for(lambda: db.value("SELECT count(*) FROM pgtrickle.scheduler_jobs()") == 0, "the scheduler to rest")
     db.run("SET session_replication_role = replica", "ALTER TABLE t ATTACH PARTITION t2 FOR VALUES FROM (10) TO (20)",
            "RESET session_replication_role")
-    follow(db, 2)
+    follow(db, 4)
 
 
 @mutant("H7")
