@@ -26,6 +26,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(ST_TOP)/pg
 OBJS = \
 	src/guc.o \
 	src/init.o \
+	src/util/attempt.o \
 	src/util/clock.o \
 	src/util/fault.o \
 	src/util/image_hash.o \

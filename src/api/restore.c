@@ -71,6 +71,7 @@
 #include "schedule/schedule.h"
 #include "store/store.h"
 #include "store/wake.h"
+#include "util/attempt.h"
 #include "util/fault.h"
 #include "util/sqlbuf.h"
 
@@ -325,7 +326,7 @@ write_saved(const Saved *saved)
 	st_saved_note(saved->relid);
 }
 
-static void
+static bool
 link_table(void *arg)
 {
 	Saved	   *saved = arg;
@@ -356,6 +357,7 @@ link_table(void *arg)
 	st_definition_create_indexes(&definition, !OidIsValid(st_identity_index(saved->relid, &definition.identity)));
 	CacheInvalidateRelcacheByRelid(saved->relid);
 	CommandCounterIncrement();
+	return true;
 }
 
 /* ----- linking all ----- */
@@ -381,30 +383,10 @@ note_problem(Saved *saved, const char *problem)
 }
 
 ErrorData *
-st_restore_attempt(void (*part) (void *arg), void *arg)
+st_restore_attempt(bool (*part) (void *arg), void *arg)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *error = NULL;
+	ErrorData  *error = st_attempt(part, arg);
 
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		MemoryContextSwitchTo(context);
-		part(arg);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		/* an error must not leave with the subtransaction open */
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
 	if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 		ReThrowError(error);
 	return error;
@@ -427,7 +409,7 @@ try_to_link(Saved *saved)
 
 /* ----- the order ----- */
 
-static void
+static bool
 find_sources(void *arg)
 {
 	Saved	   *saved = arg;
@@ -437,6 +419,7 @@ find_sources(void *arg)
 	st_owner_enter(&scope, st_relation_owner(saved->relid), saved->settings);
 	saved->sources = st_query_sources(st_query_rewrite(st_query_parse(saved->query_text)));
 	st_owner_leave(&scope);
+	return true;
 }
 
 /* Which of them each reads, as far as that can be told: linking will say what is wrong. */

@@ -30,10 +30,7 @@ extern void st_restore_if_moved(void);
  */
 extern void st_restore_sources(void);
 
-/*
- * Do a part of a restore in a subtransaction. Returns its error, or NULL. Raises
- * only what ends the whole: the user's cancel.
- */
-extern ErrorData *st_restore_attempt(void (*part) (void *arg), void *arg);
+/* As st_attempt(), for a part of a restore; but what ends the whole is raised: the user's cancel. */
+extern ErrorData *st_restore_attempt(bool (*part) (void *arg), void *arg);
 
 #endif							/* ST_API_RESTORE_H */

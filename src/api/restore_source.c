@@ -97,7 +97,7 @@ find_source(SavedSource *saved)
 }
 
 /* Groups are made by the first of their sources. */
-static void
+static bool
 restore_source(void *arg)
 {
 	SavedSource *saved = arg;
@@ -127,6 +127,7 @@ restore_source(void *arg)
 	(void) st_catalog_execute("DELETE FROM pgtrickle_saved.sources WHERE ctid = $1", 1, row_types, row_values, NULL);
 	SPI_finish();
 	st_saved_note_source(saved->relid);
+	return true;
 }
 
 void

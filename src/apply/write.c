@@ -33,12 +33,12 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "apply/applier.h"
 #include "compat.h"
+#include "util/attempt.h"
 #include "util/fault.h"
 #include "util/sqlbuf.h"
 
@@ -530,47 +530,31 @@ is_referenced(Relation rel)
 	return false;
 }
 
+static bool
+attempt_to_write(void *arg)
+{
+	write_lists(arg);
+	return true;
+}
+
 /* Write the lists; false if a unique or exclusion index objected. */
 static bool
 try_write_lists(StWork *work)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool written = true;
+	ErrorData  *error = st_attempt(attempt_to_write, work);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
+	if (error == NULL)
+		return true;
+	if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION &&
+		error->sqlerrcode != ERRCODE_EXCLUSION_VIOLATION)
+		ReThrowError(error);
+	if (is_referenced(work->rel))
 	{
-		write_lists(work);
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(caller);
-		CurrentResourceOwner = owner;
+		error->hint = pstrdup("A foreign key refers to the stream table: its rows can trade values of a unique constraint only if that is DEFERRABLE.");
+		ReThrowError(error);
 	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(caller);
-		CurrentResourceOwner = owner;
-
-		if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION &&
-			error->sqlerrcode != ERRCODE_EXCLUSION_VIOLATION)
-			ReThrowError(error);
-		if (is_referenced(work->rel))
-		{
-			error->hint = pstrdup("A foreign key refers to the stream table: its rows can trade values of a unique constraint only if that is DEFERRABLE.");
-			ReThrowError(error);
-		}
-		FreeErrorData(error);
-		written = false;
-	}
-	PG_END_TRY();
-	return written;
+	FreeErrorData(error);
+	return false;
 }
 
 void

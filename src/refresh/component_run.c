@@ -29,7 +29,6 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
@@ -39,6 +38,7 @@
 #include "refresh/member.h"
 #include "refresh/progress.h"
 #include "refresh/source_read.h"
+#include "util/attempt.h"
 #include "util/fault.h"
 
 typedef struct Component
@@ -211,44 +211,37 @@ follow_rounds(Component *component)
 	}
 }
 
+typedef struct Following
+{
+	Component  *component;
+	const char *reason;
+} Following;
+
+static bool
+attempt_to_follow(void *arg)
+{
+	Following  *following = arg;
+
+	following->reason = follow_rounds(following->component);
+	return following->reason == NULL;
+}
+
 /* In a subtransaction, as try_differential(). */
 static const char *
 try_following(Component *component)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	const char *volatile reason = NULL;
+	Following	following = {component};
+	ErrorData  *error;
 
 	st_progress_phase(ST_PHASE_FOLLOWING);
 	component->growing = true;
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		reason = follow_rounds(component);
-		if (reason == NULL)
-			ReleaseCurrentSubTransaction();
-		else
-			RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		reason = st_delta_error_reason(error);
-		if (reason == NULL)
-			ReThrowError(error);
-	}
-	PG_END_TRY();
-	return reason;
+	error = st_attempt(attempt_to_follow, &following);
+	if (error == NULL)
+		return following.reason;
+	following.reason = st_delta_error_reason(error);
+	if (following.reason == NULL)
+		ReThrowError(error);
+	return following.reason;
 }
 
 /* ----- from nothing ----- */
@@ -296,10 +289,18 @@ keep_contents(const Component *component, StMember *member, Tuplestorestate *row
 	PopActiveSnapshot();
 }
 
-/* All members begin without rows; what they come to is kept in "contents". */
-static void
-begin_anew(Component *component, Tuplestorestate **contents)
+typedef struct Anew
 {
+	Component  *component;
+	Tuplestorestate **contents; /* of each member */
+} Anew;
+
+/* All members begin without rows; what they come to is kept, and nothing else. */
+static bool
+begin_anew(void *arg)
+{
+	Component  *component = ((Anew *) arg)->component;
+	Tuplestorestate **contents = ((Anew *) arg)->contents;
 	int			level = NewGUCNestLevel();
 	const char *reason;
 	ListCell   *lc;
@@ -328,39 +329,7 @@ begin_anew(Component *component, Tuplestorestate **contents)
 	foreach(lc, component->members)
 		keep_contents(component, lfirst(lc), contents[foreach_current_index(lc)]);
 	AtEOXact_GUC(false, level);
-}
-
-/* What it comes to, without having done anything. */
-static void
-try_anew(Component *component, Tuplestorestate **contents)
-{
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-
-	component->growing = false;
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		begin_anew(component, contents);
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		/* an error must not leave with the subtransaction open */
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		ReThrowError(error);
-	}
-	PG_END_TRY();
+	return false;
 }
 
 /* The states of the new contents; and these are what the query says, as nothing is left to change. */
@@ -384,6 +353,8 @@ static void
 run_anew(Component *component)
 {
 	Tuplestorestate **contents = palloc(sizeof(Tuplestorestate *) * list_length(component->members));
+	Anew		anew = {component, contents};
+	ErrorData  *error;
 	ListCell   *lc;
 
 	st_progress_phase(ST_PHASE_RECOMPUTING);
@@ -397,7 +368,10 @@ run_anew(Component *component)
 		};
 		contents[foreach_current_index(lc)] = tuplestore_begin_heap(false, false, work_mem);
 	}
-	try_anew(component, contents);
+	component->growing = false;
+	error = st_attempt(begin_anew, &anew);
+	if (error)
+		ReThrowError(error);
 	foreach(lc, component->members)
 	{
 		StMember   *member = lfirst(lc);
@@ -454,7 +428,7 @@ describe(const Component *component, StMember *member, const char *reason, doubl
 void
 st_run_component(List *members, const char *initiated_by, bool full, Snapshot snapshot)
 {
-	Component	component = {.members = members,.initiated_by = initiated_by,.snapshot = snapshot};
+	Component	component = {.members = members, .initiated_by = initiated_by, .snapshot = snapshot};
 	TimestampTz start = GetCurrentTimestamp();
 	const char *reason = find_reason(&component, full);
 	bool		fallback = false;

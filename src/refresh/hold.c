@@ -18,19 +18,18 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "utils/guc.h"
-#include "utils/resowner.h"
 
 #include "catalog/fuse.h"
 #include "catalog/gate.h"
 #include "guc.h"
 #include "refresh/hold.h"
 #include "refresh/refresh.h"
+#include "util/attempt.h"
 #include "util/fault.h"
 
 /* Add what a stream table reads, and what its upstreams do. */
@@ -175,52 +174,27 @@ st_drain_share(void)
 	return LockAcquire(&tag, ShareLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
-/* Wait for the lock; false after lock_timeout. */
 static bool
-try_exclude(void)
+exclude(void *arg)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
 	LOCKTAG		tag;
-	volatile bool done = true;
 
 	make_drain_lock_tag(&tag);
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		(void) LockAcquire(&tag, ExclusiveLock, false, false);
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
-			ReThrowError(error);
-		done = false;
-	}
-	PG_END_TRY();
-	return done;
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	return true;
 }
 
 bool
 st_drain_exclude(int timeout_ms)
 {
 	int			level = NewGUCNestLevel();
-	bool		done;
+	ErrorData  *error;
 
 	(void) set_config_option("lock_timeout", psprintf("%d", timeout_ms), PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
-	done = try_exclude();
+	error = st_attempt(exclude, NULL);
+	if (error && error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+		ReThrowError(error);
 	AtEOXact_GUC(false, level);
-	return done;
+	return error == NULL;
 }

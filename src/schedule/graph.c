@@ -77,17 +77,6 @@ was_refreshed_since(const StScheduled *node, int64 cut)
 	return cut > 0 && node->last_start >= cut;
 }
 
-static int
-by_rank(const ListCell *a, const ListCell *b)
-{
-	const StScheduled *x = lfirst(a);
-	const StScheduled *y = lfirst(b);
-
-	if (x->rank != y->rank)
-		return x->rank < y->rank ? -1 : 1;
-	return x->pgt_id > y->pgt_id ? -1 : 1;
-}
-
 /* By units, each after those that it reads from. */
 static int
 by_order(const ListCell *a, const ListCell *b)
@@ -97,7 +86,7 @@ by_order(const ListCell *a, const ListCell *b)
 
 	if (x->order != y->order)
 		return x->order < y->order ? -1 : 1;
-	return by_rank(a, b);
+	return st_scheduled_by_rank(a, b);
 }
 
 static StScheduled *
@@ -230,6 +219,6 @@ st_graph_collect(StScheduled **node, List **along)
 		if (!walk_up(*node, since, along))
 			return false;
 	}
-	list_sort(*along, by_rank);
+	list_sort(*along, st_scheduled_by_rank);
 	return true;
 }

@@ -612,7 +612,11 @@ st_schedule_check_sources(StSchedule *schedule)
 		if (before && strcmp(before, now) == 0)
 			continue;
 		schedule->generations[source] = MemoryContextStrdup(schedule->context, now);
-		/* incomplete: the next refresh of what reads it puts that right, which may be in an hour */
+
+		/*
+		 * incomplete: the next refresh of what reads it puts that right,
+		 * which may be in an hour
+		 */
 		if (now[0] == '!' && (before == NULL || before[0] != '!'))
 			tell_disabled(relid);
 		if (before)
@@ -630,6 +634,17 @@ static bool
 told_by_commits(StScheduled *node)
 {
 	return node->captured && !node->polls;
+}
+
+int
+st_scheduled_by_rank(const ListCell *a, const ListCell *b)
+{
+	const StScheduled *x = lfirst(a);
+	const StScheduled *y = lfirst(b);
+
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
+	return x->pgt_id > y->pgt_id ? -1 : 1;
 }
 
 bool

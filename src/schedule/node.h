@@ -138,6 +138,9 @@ extern bool st_scheduled_same_component(const StScheduled *node, const StSchedul
 /* Does a commit make it due at once? */
 extern bool st_scheduled_follows_commits(StScheduled *node);
 
+/* For list_sort(): upstreams first, of equals the one that was created last. */
+extern int	st_scheduled_by_rank(const ListCell *a, const ListCell *b);
+
 extern StScheduled *st_schedule_find(StSchedule *schedule, Oid relid);
 
 #endif							/* ST_SCHEDULE_NODE_H */

@@ -119,7 +119,8 @@ typedef struct Walk
 	int		   *index;			/* of the first visit; 0: none yet */
 	int		   *low;
 	bool	   *open;			/* no component yet */
-	List	   *pending;		/* of StScheduled: those that are open, as they were found */
+	List	   *pending;		/* of StScheduled: those that are open, as
+								 * they were found */
 	int			visits;
 	int			components;
 	List	   *units;
@@ -135,17 +136,6 @@ next_of(Walk *walk, StScheduled *node, int n)
 	if (n - nupstream < list_length(walk->tied[node->number]))
 		return list_nth(walk->tied[node->number], n - nupstream);
 	return NULL;
-}
-
-static int
-by_rank(const ListCell *a, const ListCell *b)
-{
-	const StScheduled *x = lfirst(a);
-	const StScheduled *y = lfirst(b);
-
-	if (x->rank != y->rank)
-		return x->rank < y->rank ? -1 : 1;
-	return x->pgt_id > y->pgt_id ? -1 : 1;
 }
 
 /* All that were found since the node, and are open, are a component. */
@@ -167,7 +157,7 @@ close_component(Walk *walk, StScheduled *node)
 	if (list_length(members) > 1 && list_length(members) <= ST_UNIT_MEMBERS)
 	{
 		unit = palloc0(sizeof(StUnit));
-		list_sort(members, by_rank);
+		list_sort(members, st_scheduled_by_rank);
 		unit->members = members;
 	}
 	else if (list_length(members) > ST_UNIT_MEMBERS)
@@ -344,7 +334,11 @@ due_together(const StUnit *unit)
 		not_before = Max(not_before, member->not_before);
 		wanted |= due != ST_NEVER;
 		first = Min(first, due);
-		/* one that has nothing to do keeps nobody waiting for longer than its schedule does */
+
+		/*
+		 * one that has nothing to do keeps nobody waiting for longer than its
+		 * schedule does
+		 */
 		last = Max(last, due == ST_NEVER ? st_scheduled_due_pending(member) : due);
 	}
 	if (!wanted)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from conftest import wait_for
-from test_control import Listener, restart_scheduler
+from test_control import WAIT, Listener, restart_scheduler
 from test_scheduler import running, scheduled  # noqa: F401
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -88,16 +88,16 @@ def test_each_comes(scheduled, told):  # noqa: F811
     oid = {table: scheduled.value(f"SELECT '{table}'::regclass::oid::bigint") for table in tables}
     execute("CREATE FUNCTION fail(n int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS "
             "$$BEGIN IF n = 0 THEN RAISE 'no' USING ERRCODE = 'XX000'; END IF; RETURN n; END$$")
-    execute("CREATE FUNCTION sleep() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(2.2); RETURN NULL; END$$")
+    execute(WAIT)
     scheduled.create("s_failing", "SELECT id, fail(n) AS n FROM failing")
     scheduled.create("s_truncated", "SELECT n, count(*) AS rows FROM truncated GROUP BY n")
     scheduled.create("s_appended", "SELECT sum(n) AS n FROM appended")
     execute("SELECT pgtrickle.alter_stream_table('s_appended', append_only => true)")
     scheduled.create("s_slow", "SELECT count(*) AS n FROM slow", "2s")
-    execute("CREATE TRIGGER sleep AFTER INSERT OR UPDATE ON s_slow FOR EACH STATEMENT EXECUTE FUNCTION sleep()")
+    execute("CREATE TRIGGER wait AFTER INSERT OR UPDATE ON s_slow FOR EACH STATEMENT EXECUTE FUNCTION wait()")
     scheduled.create("s_promised", "SELECT count(*) AS n FROM truncated", "1h")
     execute("SELECT pgtrickle.set_stream_table_sla('s_promised', '1 second')")
-    execute("CREATE TRIGGER sleep AFTER INSERT OR UPDATE ON s_promised FOR EACH STATEMENT EXECUTE FUNCTION sleep()")
+    execute("CREATE TRIGGER wait AFTER INSERT OR UPDATE ON s_promised FOR EACH STATEMENT EXECUTE FUNCTION wait()")
     scheduled.create("s_gated", "SELECT count(*) AS n FROM gated")
     execute("SELECT pgtrickle.gate_source('gated')")
     scheduled.create("s_fused", "SELECT count(*) AS n FROM fused")
@@ -120,12 +120,17 @@ def test_each_comes(scheduled, told):  # noqa: F811
         check(event, payload)
         return payload
 
+    holder = scheduled.connect(autocommit=False)
+    holder.execute("SELECT pg_advisory_xact_lock(4711)")
     insert_one = "INSERT INTO {} VALUES (1, 1)"
     for table in "truncated", "slow", "gated", "frozen":
         execute(insert_one.format(table))
     execute("INSERT INTO fused SELECT i, i FROM generate_series(1, 5) AS i")
     execute("INSERT INTO failing VALUES (1, 0)")
     assert wait("refresh_completed", "public.s_truncated")["action"] == "DIFFERENTIAL"
+    long = "SELECT count(*) FROM pgtrickle.refresh_progress WHERE current_member IN ('public.s_slow', 'public.s_promised') AND elapsed > '2.2 seconds'"
+    wait_for(lambda: scheduled.value(long) == 2, "two refreshes that take long")
+    holder.rollback()
     execute("UPDATE appended SET n = 2")
     wait("append_only_reverted", "public.s_appended")
     execute("TRUNCATE truncated")
