@@ -213,6 +213,22 @@ st_key_is_exact(Node *key, List *rtable)
 	return st_type_is_exact(exprType(key), exprTypmod(key), exprCollation(key));
 }
 
+Node *
+st_image_of(Node *expr, List *rtable)
+{
+	CoerceViaIO *text;
+
+	if (st_key_is_exact(expr, rtable) || ST_FAULT("A3 side"))
+		return NULL;
+	text = makeNode(CoerceViaIO);
+	text->arg = (Expr *) copyObject(expr);
+	text->resulttype = TEXTOID;
+	text->resultcollid = DEFAULT_COLLATION_OID;
+	text->coerceformat = COERCE_EXPLICIT_CAST;
+	text->location = -1;
+	return (Node *) text;
+}
+
 bool
 st_column_is_exact(Query *block, int column)
 {

@@ -249,4 +249,7 @@ extern Query *st_slice(Query *query, StSliceDemand demand, BuildContext *context
 extern bool st_type_is_exact(Oid type, int32 typmod, Oid collation);
 extern bool st_key_is_exact(Node *key, List *rtable);
 
+/* An expression that tells images of equal values apart, NULL if they are all alike. */
+extern Node *st_image_of(Node *expr, List *rtable);
+
 #endif							/* ST_QUERY_BUILD_H */

@@ -434,23 +434,6 @@ make_askers(Query *outside, Node *from, int nentries, List *parameters)
 	return query;
 }
 
-/* What tells images of equal values apart, NULL if they are all alike. */
-static Node *
-image_of(Node *expr, List *rtable)
-{
-	CoerceViaIO *text;
-
-	if (st_key_is_exact(expr, rtable))
-		return NULL;
-	text = makeNode(CoerceViaIO);
-	text->arg = (Expr *) copyObject(expr);
-	text->resulttype = TEXTOID;
-	text->resultcollid = DEFAULT_COLLATION_OID;
-	text->coerceformat = COERCE_EXPLICIT_CAST;
-	text->location = -1;
-	return (Node *) text;
-}
-
 /* Is a condition of the subquery not true where this column of its domain is NULL? */
 static bool
 throws_null_away(Query *subquery, Var *column)
@@ -523,7 +506,7 @@ evaluate_over_domain(Query *outside, Node *from, int nentries, Query *subquery, 
 	asked = copyObject(context.parameters);
 	foreach(lc, context.parameters)
 	{
-		Node	   *image = image_of(lfirst(lc), outside->rtable);
+		Node	   *image = st_image_of(lfirst(lc), outside->rtable);
 
 		if (image && !ST_FAULT("A3 domain"))
 			asked = lappend(asked, image);

@@ -40,7 +40,6 @@
 
 #include "compat.h"
 #include "query/build.h"
-#include "util/fault.h"
 
 /* ----- reduction ----- */
 
@@ -411,23 +410,6 @@ has_identity(RangeTblEntry *rte, BuildContext *build)
 	return true;
 }
 
-/* What tells images of equal values apart, NULL if they are all alike (rule A3). */
-static Node *
-image_of(Node *expr, List *rtable)
-{
-	CoerceViaIO *text;
-
-	if (st_key_is_exact(expr, rtable) || ST_FAULT("A3 side"))
-		return NULL;
-	text = makeNode(CoerceViaIO);
-	text->arg = (Expr *) copyObject(expr);
-	text->resulttype = TEXTOID;
-	text->resultcollid = DEFAULT_COLLATION_OID;
-	text->coerceformat = COERCE_EXPLICIT_CAST;
-	text->location = -1;
-	return (Node *) text;
-}
-
 /*
  * A reference whose rows cannot be told apart becomes a state of its distinct
  * rows and how many there are of each: these are known by their place in it.
@@ -467,7 +449,7 @@ store_side(Query *query, Node **place, BuildContext *build)
 	}
 	foreach(lc, context.columns)
 	{
-		Node	   *image = image_of(lfirst(lc), grouping->rtable);
+		Node	   *image = st_image_of(lfirst(lc), grouping->rtable);
 
 		if (image)
 			exprs = lappend(exprs, image);
