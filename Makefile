@@ -28,6 +28,7 @@ OBJS = \
 	src/init.o \
 	src/util/attempt.o \
 	src/util/clock.o \
+	src/util/counters.o \
 	src/util/fault.o \
 	src/util/image_hash.o \
 	src/util/only_row.o \
@@ -37,6 +38,7 @@ OBJS = \
 	src/util/statement.o \
 	src/util/stored_row.o \
 	src/util/written_row.o \
+	src/util/xxhash.o \
 	src/util/zset.o \
 	src/catalog/alert.o \
 	src/catalog/component.o \
@@ -139,6 +141,7 @@ OBJS = \
 	src/api/alter.o \
 	src/api/arguments.o \
 	src/api/bulk.o \
+	src/api/cache.o \
 	src/api/canary.o \
 	src/api/capture_info.o \
 	src/api/control.o \
@@ -155,6 +158,7 @@ OBJS = \
 	src/api/gate.o \
 	src/api/graph.o \
 	src/api/group.o \
+	src/api/hash.o \
 	src/api/information.o \
 	src/api/jobs.o \
 	src/api/lifecycle.o \

@@ -27,6 +27,7 @@
 #include "schedule/schedule.h"
 #include "store/commit_time.h"
 #include "store/wake.h"
+#include "util/counters.h"
 #include "util/fault.h"
 #include "util/statement.h"
 
@@ -45,6 +46,7 @@ _PG_init(void)
 	st_statement_init();
 	st_wake_init();
 	st_commit_time_init();
+	st_counters_init();
 	st_capture_init();
 	st_guard_init();
 	st_depend_init();

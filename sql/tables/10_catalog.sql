@@ -136,7 +136,7 @@ COMMENT ON COLUMN pgtrickle.pgt_dependencies.cdc_mode IS 'How changes are captur
 COMMENT ON COLUMN pgtrickle.pgt_dependencies.slot_name IS 'Replication slot, in WAL mode.';
 COMMENT ON COLUMN pgtrickle.pgt_dependencies.decoder_confirmed_lsn IS 'Decoded up to here, in WAL mode.';
 COMMENT ON COLUMN pgtrickle.pgt_dependencies.transition_started_at IS 'When the change of capture mode began.';
-COMMENT ON COLUMN pgtrickle.pgt_dependencies.source_stable_name IS 'Name of the source in generated object names.';
+COMMENT ON COLUMN pgtrickle.pgt_dependencies.source_stable_name IS 'Stands for the source in generated names: source_stable_name() when its changes began to be captured, or of now.';
 COMMENT ON COLUMN pgtrickle.pgt_dependencies.source_placement IS 'Placement of the source.';
 
 CREATE INDEX idx_deps_source ON pgtrickle.pgt_dependencies (source_relid);

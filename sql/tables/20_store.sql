@@ -54,7 +54,7 @@ COMMENT ON COLUMN pgtrickle.pgt_change_tracking.source_relid IS 'captured table'
 COMMENT ON COLUMN pgtrickle.pgt_change_tracking.slot_name IS 'name of the capture triggers, or of the replication slot';
 COMMENT ON COLUMN pgtrickle.pgt_change_tracking.last_consumed_lsn IS 'position up to which changes were given back (WAL capture only)';
 COMMENT ON COLUMN pgtrickle.pgt_change_tracking.tracked_by_pgt_ids IS 'consumers';
-COMMENT ON COLUMN pgtrickle.pgt_change_tracking.source_stable_name IS 'hash of the table''s qualified name when capture began';
+COMMENT ON COLUMN pgtrickle.pgt_change_tracking.source_stable_name IS 'source_stable_name() when capture began';
 COMMENT ON COLUMN pgtrickle.pgt_change_tracking.source_placement IS 'where the table lives';
 COMMENT ON COLUMN pgtrickle.pgt_change_tracking.frontier_per_node IS 'positions per remote node (not used for local tables)';
 GRANT SELECT ON pgtrickle.pgt_change_tracking TO PUBLIC;

@@ -196,9 +196,11 @@ write_sources(StDefinition *definition, int64 pgt_id)
 		values[2] = CStringGetTextDatum(source_type(relid));
 		values[3] = names ? st_text_array(names) : (Datum) 0;
 		(void) st_catalog_execute("INSERT INTO pgtrickle.pgt_dependencies"
-								  " (pgt_id, source_relid, source_type, columns_used, column_snapshot, schema_fingerprint)"
+								  " (pgt_id, source_relid, source_type, columns_used, column_snapshot, schema_fingerprint, source_stable_name)"
 								  " SELECT $1, $2, $3, $4, s.snapshot,"
-								  "        pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(s.snapshot::text, 'UTF8')), 'hex')"
+								  "        pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(s.snapshot::text, 'UTF8')), 'hex'),"
+								  "        coalesce((SELECT k.source_stable_name FROM pgtrickle.pgt_change_tracking AS k WHERE k.source_relid = $2),"
+								  "                 pgtrickle.source_stable_name($2))"
 								  " FROM (SELECT pg_catalog.jsonb_build_object("
 								  "   'columns', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('name', a.attname,"
 								  "               'ordinal', a.attnum, 'type_oid', a.atttypid::bigint) ORDER BY a.attnum)"

@@ -52,6 +52,7 @@
 #include "refresh/poll.h"
 #include "refresh/refresh.h"
 #include "refresh/relation_mark.h"
+#include "util/counters.h"
 #include "util/fault.h"
 
 /* so often statistics may move before plans are made for them */
@@ -75,6 +76,9 @@ static uint64 uses_before_hold = 0;
 
 /* parent of the contexts of entries that were replaced while held */
 static MemoryContext replaced_entries = NULL;
+
+/* the state of ST_COUNT_ENTRIES_CLEARED that this session has heeded */
+static uint64 cleared = 0;
 
 /* counts invalidations: one that comes while an entry is made must not be missed */
 static uint64 invalidations = 0;
@@ -752,8 +756,12 @@ st_entry_get(Oid relid)
 			LockRelationOid(lfirst_oid(lc), AccessShareLock);
 		entry->last_used = ++uses;
 		if (is_up_to_date(entry))
+		{
+			st_count(ST_COUNT_ENTRY_FOUND, 1);
 			return entry;
+		}
 	}
+	st_count(ST_COUNT_ENTRY_MADE, 1);
 
 	/*
 	 * small blocks: there are many entries, and each is kept as large as it
@@ -813,6 +821,49 @@ st_entry_sources(StStreamTable *table)
 	return slot && slot->entry->valid && !slot->entry->doubtful ? list_copy(slot->entry->relations) : st_sources_of(table->pgt_id);
 }
 
+/* All were told to forget what they know: those that are in use are freed later. */
+static int
+heed_clearing(void)
+{
+	HASH_SEQ_STATUS status;
+	EntrySlot  *slot;
+	uint64		now = st_counted(ST_COUNT_ENTRIES_CLEARED);
+	int			count = 0;
+
+	if (now == cleared)
+		return 0;
+	cleared = now;
+	hash_seq_init(&status, entries);
+	while ((slot = hash_seq_search(&status)) != NULL)
+	{
+		count += slot->entry->valid;
+		slot->entry->valid = false;
+	}
+	st_count(ST_COUNT_ENTRY_REMOVED, count);
+	return count;
+}
+
+int
+st_entries_clear(void)
+{
+	int			count;
+
+	if (entries == NULL)
+		make_cache();
+	st_count(ST_COUNT_ENTRIES_CLEARED, 1);
+	count = heed_clearing();
+	/* frees them, unless a refresh is going on around us */
+	st_entries_hold();
+	st_entries_release();
+	return count;
+}
+
+int
+st_entries_count(void)
+{
+	return entries ? (int) hash_get_num_entries(entries) : 0;
+}
+
 void
 st_entries_hold(void)
 {
@@ -826,6 +877,7 @@ st_entries_hold(void)
 	uses_before_hold = uses;
 	if (replaced_entries)
 		MemoryContextDeleteChildren(replaced_entries);
+	heed_clearing();
 	hash_seq_init(&status, entries);
 	while ((slot = hash_seq_search(&status)) != NULL)
 		if (!slot->entry->valid)
@@ -863,6 +915,7 @@ limit_memory(void)
 			return;
 		bytes -= oldest->entry->bytes;
 		MemoryContextDelete(oldest->entry->context);
+		st_count(ST_COUNT_ENTRY_REMOVED, 1);
 		(void) hash_search(entries, &oldest->relid, HASH_REMOVE, NULL);
 	}
 }

@@ -60,6 +60,7 @@
 #include "refresh/refresh.h"
 #include "store/store.h"
 #include "util/clock.h"
+#include "util/counters.h"
 #include "util/fault.h"
 
 /* pages of change logs that a refresh may read in vain each time */
@@ -724,6 +725,11 @@ record_change(StEntry *entry, const char *initiated_by, TimestampTz start, const
 						   " is_append_only = is_append_only AND NOT $7, last_fixpoint_iterations = $8"
 						   " WHERE pgt_id = $1", 8, types, values, nulls) == 0)
 		raise_created_later(entry);
+	if (!full)
+	{
+		st_count(ST_COUNT_DELTA, 1);
+		st_count(ST_COUNT_DELTA_NETTED, outcome->netted ? 1 : 0);
+	}
 	st_costs_write(entry);
 	st_history_prune(row.pgt_id, st_history_add(&row));
 	SPI_finish();

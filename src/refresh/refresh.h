@@ -24,6 +24,8 @@ typedef struct StRefreshOutcome
 	bool		fallback;		/* planned differential, recomputed */
 	int64		delta_rows;
 	int64		minus_rows;		/* of these, rows that were deleted or updated */
+	bool		netted;			/* changes of a source cancelled each other, or
+								 * were the same */
 	bool		reverted;		/* it is not append_only any more */
 	int64		clock_rows;		/* changes of rows that are compared with
 								 * now() */
@@ -227,6 +229,16 @@ extern TimestampTz st_next_time(StEntry *entry, Snapshot snapshot);
 
 /* Register what the rooms below ask of this one; once, from _PG_init. */
 extern void st_refresh_init(void);
+
+/*
+ * Throw away what this session knows of all stream tables, and let the others
+ * do so before their next refresh; how many it was here. What is in use stays
+ * until it is not.
+ */
+extern int	st_entries_clear(void);
+
+/* How many this session knows. */
+extern int	st_entries_count(void);
 
 /* Drop a session's entries; for tests of invalidation and memory. */
 extern void st_entry_forget(Oid relid);

@@ -162,7 +162,10 @@ st_read_source(StSourceDelta *source, StSource *columns, StLeaf *leaf, Snapshot 
 			put_row(&reader, step.new_row ? step.new_row : step.old_row, step.new_row ? step.weight : -step.weight);
 	}
 	if (reader.rows)
+	{
+		outcome->netted = outcome->netted || source->count < st_zset_count(reader.rows);
 		st_zset_end(reader.rows);
+	}
 	if (reader.estate)
 		FreeExecutorState(reader.estate);
 	return result.recompute ? result.recompute : result.stopped ? ST_READING_TOO_LONG : NULL;

@@ -38,7 +38,6 @@
 #include "catalog/pg_am.h"
 #include "catalog/pg_type.h"
 #include "catalog/toasting.h"
-#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "storage/bufmgr.h"
@@ -62,6 +61,7 @@
 #include "store/segment.h"
 #include "store/store.h"
 #include "util/fault.h"
+#include "util/xxhash.h"
 
 int64		st_log_segment_bytes = 8 * 1024 * 1024;
 StStoreHooks st_store_hooks;
@@ -339,21 +339,30 @@ delete_matching(const char *table, const char *index, Oid source)
 #define ANUM_TRACK_PLACEMENT	6
 #define NATTS_TRACK				7
 
+char *
+st_stable_name(Oid relid)
+{
+	char	   *relname = get_rel_name(relid);
+	char	   *name;
+
+	if (relname == NULL)
+		return NULL;
+	name = psprintf("%s.%s", get_namespace_name(get_rel_namespace(relid)), relname);
+	return psprintf("%016llx", (unsigned long long) st_xxh64((unsigned char *) name, strlen(name), ST_STABLE_SEED));
+}
+
 static void
 insert_tracking(Relation source)
 {
 	Relation	rel = table_open(st_internal_relation("pgt_change_tracking", false), RowExclusiveLock);
 	Datum		values[NATTS_TRACK] = {0};
 	bool		nulls[NATTS_TRACK];
-	char	   *name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(source)),
-												  RelationGetRelationName(source));
-	uint64		hash = DatumGetUInt64(hash_any_extended((unsigned char *) name, strlen(name), 0));
 
 	memset(nulls, true, sizeof(nulls));
 	values[ANUM_TRACK_SOURCE - 1] = ObjectIdGetDatum(RelationGetRelid(source));
 	values[ANUM_TRACK_SLOT - 1] = CStringGetTextDatum("pgtrickle_capture");
 	values[ANUM_TRACK_CONSUMERS - 1] = PointerGetDatum(construct_empty_array(INT8OID));
-	values[ANUM_TRACK_STABLE_NAME - 1] = CStringGetTextDatum(psprintf("%016llx", (unsigned long long) hash));
+	values[ANUM_TRACK_STABLE_NAME - 1] = CStringGetTextDatum(st_stable_name(RelationGetRelid(source)));
 	values[ANUM_TRACK_PLACEMENT - 1] = CStringGetTextDatum("local");
 	nulls[ANUM_TRACK_SOURCE - 1] = nulls[ANUM_TRACK_SLOT - 1] = false;
 	nulls[ANUM_TRACK_CONSUMERS - 1] = nulls[ANUM_TRACK_STABLE_NAME - 1] = false;

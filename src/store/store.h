@@ -89,6 +89,14 @@ extern List *st_logs_abandoned(void);
 /* Drop the log of a source that has no consumer left, nor one in its first fill. */
 extern void st_log_drop_unused(Oid source);
 
+/*
+ * The part of generated names that stands for a table: 16 digits made of its
+ * present name, the same in every database; NULL if it is gone. The seed is
+ * that of all hashes of the contract.
+ */
+#define ST_STABLE_SEED UINT64CONST(0x517cc1b727220a95)
+extern char *st_stable_name(Oid relid);
+
 /* Is there a log for this source? */
 extern bool st_log_exists(Oid source);
 

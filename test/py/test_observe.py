@@ -152,6 +152,9 @@ def test_active_workers(scheduled):
                                     " FROM pgtrickle.parallel_job_status(0)").fetchall()
     number = scheduled.value("SELECT pgtrickle.stream_table_id('s')")
     assert job == (f"s:{number}", "RUNNING", scheduled.pid(), worker, None, True)
+    (job,) = scheduled.conn.execute("SELECT unit_key, unit_kind, member_pgt_ids, root_pgt_id, status, scheduler_pid, worker_pid, attempt_no,"
+                                    " enqueued_at <= started_at, finished_at, retryable FROM pgtrickle.pgt_scheduler_jobs WHERE job_id IS NULL").fetchall()
+    assert job == (f"s:{number}", "singleton", [number], number, "RUNNING", scheduled.pid(), worker, 1, True, None, None)
     assert health(scheduled)["worker_pool"] == ("OK", "1 of 4 workers are busy")
     scheduled.execute(f"ALTER DATABASE {scheduled.name} SET pg_trickle.max_dynamic_refresh_workers = 1")
     with scheduled.connect() as other:

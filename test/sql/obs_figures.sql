@@ -68,6 +68,11 @@ SELECT unit_key, unit_kind, status, count(*), count(job_id) AS ids, bool_and(fin
   FROM pgtrickle.parallel_job_status() GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
 SELECT pg_temp.run('obs_rows', 'DIFFERENTIAL', 'FAILED', 1, 0, 0, 0, '55P03', 'lock timeout');
 SELECT status, job_id = (SELECT max(refresh_id) FROM pgtrickle.pgt_refresh_history) AS newest FROM pgtrickle.parallel_job_status() LIMIT 1;
+SELECT unit_key, unit_kind, member_pgt_ids, root_pgt_id, status, retryable, outcome_detail, count(*), bool_and(finished_at >= started_at AND job_id > 0) AS ended
+  FROM pgtrickle.pgt_scheduler_jobs GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 1, 5;
+SET ROLE obs_reader;
+SELECT status, outcome_detail, count(*) FROM pgtrickle.pgt_scheduler_jobs GROUP BY 1, 2 ORDER BY 1, 2;
+RESET ROLE;
 DELETE FROM pgtrickle.pgt_refresh_history WHERE error_code = '55P03';
 -- windows: what is older than the window, or than an hour, does not count
 SELECT total_refreshes_1h, df_refreshes_1h, df_refresh_fraction, round(avg_refresh_ms::numeric, 2) AS avg_ms, avg_df_refresh_ms, total_refresh_time_s, df_refresh_time_s FROM pgtrickle.scheduler_overhead();
