@@ -11,12 +11,15 @@
 
 #include "miscadmin.h"
 #include "utils/guc.h"
+#include "utils/guc_tables.h"
 
 #include "guc.h"
 
 bool		st_guc_allow_circular = false;
 bool		st_guc_auto_backoff = true;
 bool		st_guc_block_source_ddl = true;
+int			st_guc_cdc_capture_mode = ST_CAPTURE_DISCARD;
+bool		st_guc_cdc_paused = false;
 double		st_guc_cost_model_safety_margin = 0.8;
 int			st_guc_default_schedule_seconds = 1;
 int			st_guc_delta_work_mem = 0;
@@ -33,8 +36,8 @@ int			st_guc_max_concurrent_refreshes = 4;
 int			st_guc_max_consecutive_errors = 3;
 int			st_guc_max_dynamic_refresh_workers = 4;
 int			st_guc_max_fixpoint_iterations = 100;
-int			st_guc_max_log_age = 24 * 60 * 60;
 int			st_guc_max_grouping_set_branches = 64;
+int			st_guc_max_log_age = 24 * 60 * 60;
 int			st_guc_max_log_bytes = 16 * 1024 * 1024;
 int			st_guc_max_parallel_workers = 0;
 int			st_guc_max_parse_depth = 64;
@@ -55,9 +58,6 @@ bool		st_guc_unlogged_buffers = false;
 int			st_guc_volatile_function_policy = ST_VOLATILE_REJECT;
 int			st_guc_wake_debounce_ms = 10;
 int			st_guc_watermark_holdback_timeout = 0;
-
-bool		st_guc_cdc_paused = false;
-int			st_guc_cdc_capture_mode = ST_CAPTURE_DISCARD;
 
 static const struct config_enum_entry cdc_capture_modes[] = {
 	{"discard", ST_CAPTURE_DISCARD, false},
@@ -84,6 +84,250 @@ static const struct config_enum_entry parallel_refresh_modes[] = {
 	{"on", ST_PARALLEL_ON, false},
 	{"dry_run", ST_PARALLEL_DRY_RUN, false},
 	{NULL, 0, false}
+};
+
+struct Setting
+{
+	const char *name;			/* without the prefix */
+	enum config_type type;
+	void	   *variable;		/* its first value is the default */
+	double		min;
+	double		max;
+	const struct config_enum_entry *words;
+	GucContext	context;
+	int			flags;
+	const char *short_desc;
+	const char *long_desc;
+};
+
+/* what follows the name; superusers may set what names nobody else */
+#define BOOL_AT(variable) \
+	PGC_BOOL, variable, 0, 0, NULL, PGC_SUSET, 0
+#define INT_AT(variable, min, max, unit) \
+	INT_FOR(PGC_SUSET, variable, min, max, unit)
+#define INT_FOR(who, variable, min, max, unit) \
+	PGC_INT, variable, min, max, NULL, who, unit
+#define REAL_AT(variable, min, max) \
+	PGC_REAL, variable, min, max, NULL, PGC_SUSET, 0
+#define WORD_AT(variable, words) \
+	PGC_ENUM, variable, 0, 0, words, PGC_SUSET, 0
+
+static const struct Setting settings[] = {
+	{
+		"allow_circular", BOOL_AT(&st_guc_allow_circular),
+		"Lets stream tables be altered so that they read each other.",
+		"All of a circle have to be in mode DIFFERENTIAL, with queries that only gain rows when what they read does."
+	},
+	{
+		"auto_backoff", BOOL_AT(&st_guc_auto_backoff),
+		"Refreshes a stream table less often when its refreshes take most of its schedule.",
+		"A refresh that takes 95 % of a duration schedule doubles the interval, up to eight times; one in time sets it back."
+	},
+	{
+		"block_source_ddl", BOOL_AT(&st_guc_block_source_ddl),
+		"Refuses to drop, or give another type to, a column that a stream table uses.",
+		"Off, the next refresh adapts the stream table to another type, and fails for a column that is gone."
+	},
+	{
+		"cdc_capture_mode", WORD_AT(&st_guc_cdc_capture_mode, cdc_capture_modes),
+		"What capture does with changes while pg_trickle.cdc_paused is on.",
+		"discard: notes only that there were some, so that the stream tables that read the table are recomputed; hold: records them as ever."
+	},
+	{
+		"cdc_paused", BOOL_AT(&st_guc_cdc_paused),
+		"Pauses the recording of changes.",
+		"Writers pay next to nothing meanwhile. See pg_trickle.cdc_capture_mode for what that costs later."
+	},
+	{
+		"cost_model_safety_margin", REAL_AT(&st_guc_cost_model_safety_margin, 0.1, 2.0),
+		"How much less than a delta a recompute must take to be preferred.",
+		"A stream table of mode AUTO is recomputed after changes of a size whose delta, as measured, takes more than a recompute divided by this."
+	},
+	{
+		"default_schedule_seconds", INT_AT(&st_guc_default_schedule_seconds, 1, 86400, 0),
+		"Schedule of a stream table with schedule 'calculated' that no other reads, in seconds.",
+		"1: after each commit that changes a source."
+	},
+	{
+		"delta_work_mem", INT_AT(&st_guc_delta_work_mem, 0, 8192, 0),
+		"Value of work_mem while a stream table is refreshed, in megabytes.",
+		"0: that of the session, or of the scheduler."
+	},
+	{
+		"differential_max_change_ratio", REAL_AT(&st_guc_differential_max_change_ratio, 0.0, 1.0),
+		"Share of the rows of a source that must have changed for a recompute to be tried before any was measured.",
+		"For stream tables of mode AUTO, and only if it is not foreseen to take longer; afterwards measurements decide. 0: never. A stream table's auto_threshold takes precedence."
+	},
+	{
+		"drain_timeout", INT_AT(&st_guc_drain_timeout, 1, 3600, 0),
+		"How many seconds drain() waits for refreshes to end if it is not told.",
+		NULL
+	},
+	{
+		"enabled", BOOL_AT(&st_guc_enabled),
+		"Lets the scheduler refresh stream tables.",
+		"Off, changes are captured and can be refreshed by hand."
+	},
+	{
+		"force_full_refresh", BOOL_AT(&st_guc_force_full_refresh),
+		"Recomputes stream tables instead of following their changes.",
+		"For emergencies. What has not changed is not recomputed."
+	},
+	{
+		"foreign_table_polling", BOOL_AT(&st_guc_foreign_table_polling),
+		"Lets stream tables that are created over foreign tables follow them by comparison.",
+		"A refresh reads the foreign table, compares it with a copy, and goes on with the difference. Off, it recomputes the stream table."
+	},
+	{
+		"fuse_default_ceiling", INT_AT(&st_guc_fuse_default_ceiling, 0, 2000000000, 0),
+		"Changes above which the fuse of a stream table blows that has no ceiling of its own.",
+		"Only of stream tables whose fuse is on or auto. 0: none."
+	},
+	{
+		"history_retention_days", INT_AT(&st_guc_history_retention_days, 0, 36500, 0),
+		"How many days the refresh history goes back.",
+		"Beside, it keeps the newest 1000 runs of each stream table. 0 keeps everything."
+	},
+	{
+		"log_refresh", BOOL_AT(&st_guc_log_refresh),
+		"Writes each refresh to the server log.",
+		"A message per refreshed stream table: what it did, and each step with rows and time."
+	},
+	{
+		"matview_polling", BOOL_AT(&st_guc_matview_polling),
+		"Lets stream tables that are created over materialized views follow them by comparison.",
+		"A refresh reads the materialized view, compares it with a copy, and goes on with the difference. Off, it recomputes the stream table."
+	},
+	{
+		"max_concurrent_refreshes", INT_AT(&st_guc_max_concurrent_refreshes, 1, 32, 0),
+		"How many workers refresh stream tables of one database at the same time.",
+		NULL
+	},
+	{
+		"max_consecutive_errors", INT_AT(&st_guc_max_consecutive_errors, 1, 100, 0),
+		"How many failed refreshes in a row suspend a stream table.",
+		"Failures that are not its own, as a lost lock or a full disk, do not count."
+	},
+	{
+		"max_dynamic_refresh_workers", INT_AT(&st_guc_max_dynamic_refresh_workers, 1, 64, 0),
+		"How many workers refresh stream tables of all databases at the same time.",
+		"Each takes one of max_worker_processes."
+	},
+	{
+		"max_fixpoint_iterations", INT_AT(&st_guc_max_fixpoint_iterations, 1, 10000, 0),
+		"How many times stream tables that read each other are followed in one refresh until nothing is new.",
+		"One that takes more is rolled back, and all of them get status ERROR."
+	},
+	{
+		"max_grouping_set_branches", INT_AT(&st_guc_max_grouping_set_branches, 1, 65536, 0),
+		"How many grouping sets a query may have that becomes a stream table.",
+		"Those that ROLLUP and CUBE stand for count one by one. A state is kept for each."
+	},
+	{
+		"max_log_age", INT_AT(&st_guc_max_log_age, 0, INT_MAX / 1000, GUC_UNIT_S),
+		"How long a stream table that is not refreshed may hold a change log.",
+		"After that the log is given back and the stream table recomputed at its next refresh. 0: without limit."
+	},
+	{
+		"max_log_bytes", INT_AT(&st_guc_max_log_bytes, 0, INT_MAX, GUC_UNIT_KB),
+		"How large a change log may become while a stream table that is not refreshed holds it.",
+		"Beyond that the log is given back and the stream table recomputed at its next refresh. 0: without limit."
+	},
+	{
+		"max_parallel_workers", INT_AT(&st_guc_max_parallel_workers, 0, 32, 0),
+		"A further limit on how many workers refresh stream tables of one database at the same time.",
+		"0: max_concurrent_refreshes alone."
+	},
+	{
+		"max_parse_depth", INT_AT(&st_guc_max_parse_depth, 1, 10000, 0),
+		"How deep the subqueries of a query may be nested that becomes a stream table.",
+		"Views and WITH queries count as subqueries."
+	},
+	{
+		"max_parse_nodes", INT_AT(&st_guc_max_parse_nodes, 0, 10000000, 0),
+		"How many nodes the tree of a query may have that becomes a stream table.",
+		"0: without limit."
+	},
+	{
+		"min_delta_budget_ms", INT_AT(&st_guc_min_delta_budget_ms, 0, INT_MAX, 0),
+		"How long the delta of a stream table may at least take to compute, in milliseconds.",
+		"When it has taken as long and four times as long as the last recompute, it is given up and the stream table recomputed. In mode AUTO, once a recompute was measured, a hundredth of this and 1.2 times as long are enough. 0: without limit."
+	},
+	{
+		"min_schedule_seconds", INT_AT(&st_guc_min_schedule_seconds, 1, 86400, 0),
+		"Shortest schedule that a stream table may be given, in seconds.",
+		"Applies to durations when they are set, not to cron expressions."
+	},
+	{
+		"notify_refresh", BOOL_AT(&st_guc_notify_refresh),
+		"Sends a notification for each scheduled refresh that has changed a stream table.",
+		"Alerts refresh_completed, and on the channel pg_trickle_refresh; at most one transaction a second sends them."
+	},
+	{
+		"parallel_refresh_mode", WORD_AT(&st_guc_parallel_refresh_mode, parallel_refresh_modes),
+		"Whether refreshes run in workers, several at the same time.",
+		"off: one after another, in the scheduler. dry_run: likewise, and the server log tells what would have gone to a worker."
+	},
+	{
+		"per_database_worker_quota", INT_AT(&st_guc_per_database_worker_quota, 0, 64, 0),
+		"How many of max_dynamic_refresh_workers a database may use.",
+		"Half as many again while fewer than 80 % of them are taken. 0: all. To be set for a database, with ALTER DATABASE."
+	},
+	{
+		"refresh_strategy", WORD_AT(&st_guc_refresh_strategy, refresh_strategies),
+		"Whether stream tables that can follow their changes do so.",
+		"auto: those of mode AUTO do what has taken less time so far. differential: they always follow the changes. full: all are recomputed, those of mode DIFFERENTIAL too."
+	},
+	{
+		"schedule_alert_cooldown_seconds", INT_AT(&st_guc_schedule_alert_cooldown_seconds, 0, 86400, 0),
+		"How many seconds pass at least between two alerts that a service level is in danger, per stream table.",
+		NULL
+	},
+	{
+		"schedule_recommendation_min_samples", INT_AT(&st_guc_schedule_recommendation_min_samples, 1, 1000, 0),
+		"How many refreshes recommend_schedule() must have seen to be confident.",
+		"It looks at three times as many."
+	},
+	{
+		"scheduler_interval_ms", INT_AT(&st_guc_scheduler_interval_ms, 100, 600000, 0),
+		"How long the scheduler sleeps at most, in milliseconds.",
+		"Commits wake it without waiting for this. It looks at least once a second at what no commit tells, such as the end of a prepared transaction."
+	},
+	{
+		"session_memory_limit", INT_FOR(PGC_USERSET, &st_guc_session_memory_limit, 0, INT_MAX, GUC_UNIT_KB),
+		"How much memory a session keeps for what it knows of stream tables.",
+		"Analysed queries and plans of those that were not refreshed for longest are thrown away and made anew when they are needed. 0: without limit."
+	},
+	{
+		"sla_window_hours", INT_AT(&st_guc_sla_window_hours, 1, 8760, 0),
+		"How many hours back sla_summary() looks.",
+		NULL
+	},
+	{
+		"tiered_scheduling", BOOL_AT(&st_guc_tiered_scheduling),
+		"Lets tiers lengthen schedules.",
+		"hot: as given; warm: twice; cold: ten times; frozen: never."
+	},
+	{
+		"unlogged_buffers", BOOL_AT(&st_guc_unlogged_buffers),
+		"Creates change logs UNLOGGED.",
+		"Capture writes less WAL; after a crash the stream tables that read such a log are recomputed."
+	},
+	{
+		"volatile_function_policy", WORD_AT(&st_guc_volatile_function_policy, volatile_function_policies),
+		"What happens to a query that calls volatile functions.",
+		"reject: an error, except for refresh mode FULL; warn: a warning and a recompute at each refresh; allow: the same without the warning."
+	},
+	{
+		"wake_debounce_ms", INT_AT(&st_guc_wake_debounce_ms, 1, 5000, 0),
+		"The least time between two refreshes of a stream table that follows commits, in milliseconds.",
+		"The first commit after a rest is not delayed."
+	},
+	{
+		"watermark_holdback_timeout", INT_AT(&st_guc_watermark_holdback_timeout, 0, 86400, 0),
+		"After how many seconds a watermark that has not been advanced counts as stuck.",
+		"What reads two sources of its group is not refreshed until it is advanced. 0: never."
+	}
 };
 
 /*
@@ -165,186 +409,50 @@ check_##name(char **value, void **extra, GucSource source) \
 RETIRED_SETTINGS
 #undef RETIRED
 
-void
-st_guc_init(void)
+static void
+define_setting(const struct Setting *setting)
+{
+	char	   *name = psprintf("pg_trickle.%s", setting->name);
+
+	switch (setting->type)
+	{
+		case PGC_BOOL:
+			DefineCustomBoolVariable(name, setting->short_desc, setting->long_desc, setting->variable, *(bool *) setting->variable,
+									 setting->context, setting->flags, NULL, NULL, NULL);
+			break;
+		case PGC_INT:
+			DefineCustomIntVariable(name, setting->short_desc, setting->long_desc, setting->variable, *(int *) setting->variable,
+									(int) setting->min, (int) setting->max, setting->context, setting->flags, NULL, NULL, NULL);
+			break;
+		case PGC_REAL:
+			DefineCustomRealVariable(name, setting->short_desc, setting->long_desc, setting->variable, *(double *) setting->variable,
+									 setting->min, setting->max, setting->context, setting->flags, NULL, NULL, NULL);
+			break;
+		case PGC_ENUM:
+			DefineCustomEnumVariable(name, setting->short_desc, setting->long_desc, setting->variable, *(int *) setting->variable,
+									 setting->words, setting->context, setting->flags, NULL, NULL, NULL);
+			break;
+		default:
+			elog(ERROR, "unexpected type of setting \"%s\"", name);
+	}
+	pfree(name);
+}
+
+static void
+define_retired(void)
 {
 #define RETIRED(name, why) \
 	DefineCustomStringVariable("pg_trickle." #name, "Has no effect.", why, &retired_##name, NULL, \
 							   PGC_SUSET, GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE, check_##name, NULL, NULL);
-	RETIRED_SETTINGS
+	RETIRED_SETTINGS;
 #undef RETIRED
-	DefineCustomBoolVariable("pg_trickle.allow_circular",
-							 "Lets stream tables be altered so that they read each other.",
-							 "All of a circle have to be in mode DIFFERENTIAL, with queries that only gain rows when what they read does.",
-							 &st_guc_allow_circular, false, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomBoolVariable("pg_trickle.auto_backoff",
-							 "Refreshes a stream table less often when its refreshes take most of its schedule.",
-							 "A refresh that takes 95 % of a duration schedule doubles the interval, up to eight times; one in time sets it back.",
-							 &st_guc_auto_backoff, true, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomBoolVariable("pg_trickle.block_source_ddl",
-							 "Refuses to drop, or give another type to, a column that a stream table uses.",
-							 "Off, the next refresh adapts the stream table to another type, and fails for a column that is gone.",
-							 &st_guc_block_source_ddl, true, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomEnumVariable("pg_trickle.cdc_capture_mode",
-							 "What capture does with changes while pg_trickle.cdc_paused is on.",
-							 "discard: notes only that there were some, so that the stream tables that read the table are recomputed; hold: records them as ever.",
-							 &st_guc_cdc_capture_mode, ST_CAPTURE_DISCARD, cdc_capture_modes, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomBoolVariable("pg_trickle.cdc_paused",
-							 "Pauses the recording of changes.",
-							 "Writers pay next to nothing meanwhile. See pg_trickle.cdc_capture_mode for what that costs later.",
-							 &st_guc_cdc_paused, false, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomRealVariable("pg_trickle.cost_model_safety_margin",
-							 "How much less than a delta a recompute must take to be preferred.",
-							 "A stream table of mode AUTO is recomputed after changes of a size whose delta, as measured, takes more than a recompute divided by this.",
-							 &st_guc_cost_model_safety_margin, 0.8, 0.1, 2.0, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("pg_trickle.default_schedule_seconds",
-							"Schedule of a stream table with schedule 'calculated' that no other reads, in seconds.",
-							"1: after each commit that changes a source.",
-							&st_guc_default_schedule_seconds, 1, 1, 86400, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("pg_trickle.delta_work_mem",
-							"Value of work_mem while a stream table is refreshed, in megabytes.",
-							"0: that of the session, or of the scheduler.",
-							&st_guc_delta_work_mem, 0, 0, 8192, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomRealVariable("pg_trickle.differential_max_change_ratio",
-							 "Share of the rows of a source that must have changed for a recompute to be tried before any was measured.",
-							 "For stream tables of mode AUTO, and only if it is not foreseen to take longer; afterwards measurements decide. 0: never. A stream table's auto_threshold takes precedence.",
-							 &st_guc_differential_max_change_ratio, 0.15, 0.0, 1.0, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("pg_trickle.drain_timeout",
-							"How many seconds drain() waits for refreshes to end if it is not told.",
-							NULL,
-							&st_guc_drain_timeout, 60, 1, 3600, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomBoolVariable("pg_trickle.enabled",
-							 "Lets the scheduler refresh stream tables.",
-							 "Off, changes are captured and can be refreshed by hand.",
-							 &st_guc_enabled, true, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomBoolVariable("pg_trickle.foreign_table_polling",
-							 "Lets stream tables that are created over foreign tables follow them by comparison.",
-							 "A refresh reads the foreign table, compares it with a copy, and goes on with the difference. Off, it recomputes the stream table.",
-							 &st_guc_foreign_table_polling, false, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomBoolVariable("pg_trickle.force_full_refresh",
-							 "Recomputes stream tables instead of following their changes.",
-							 "For emergencies. What has not changed is not recomputed.",
-							 &st_guc_force_full_refresh, false, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("pg_trickle.fuse_default_ceiling",
-							"Changes above which the fuse of a stream table blows that has no ceiling of its own.",
-							"Only of stream tables whose fuse is on or auto. 0: none.",
-							&st_guc_fuse_default_ceiling, 0, 0, 2000000000, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("pg_trickle.history_retention_days",
-							"How many days the refresh history goes back.",
-							"Beside, it keeps the newest 1000 runs of each stream table. 0 keeps everything.",
-							&st_guc_history_retention_days, 90, 0, 36500, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomBoolVariable("pg_trickle.log_refresh",
-							 "Writes each refresh to the server log.",
-							 "A message per refreshed stream table: what it did, and each step with rows and time.",
-							 &st_guc_log_refresh, false, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomBoolVariable("pg_trickle.matview_polling",
-							 "Lets stream tables that are created over materialized views follow them by comparison.",
-							 "A refresh reads the materialized view, compares it with a copy, and goes on with the difference. Off, it recomputes the stream table.",
-							 &st_guc_matview_polling, false, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("pg_trickle.max_concurrent_refreshes",
-							"How many workers refresh stream tables of one database at the same time.",
-							NULL,
-							&st_guc_max_concurrent_refreshes, 4, 1, 32, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("pg_trickle.max_consecutive_errors",
-							"How many failed refreshes in a row suspend a stream table.",
-							"Failures that are not its own, as a lost lock or a full disk, do not count.",
-							&st_guc_max_consecutive_errors, 3, 1, 100, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("pg_trickle.max_dynamic_refresh_workers",
-							"How many workers refresh stream tables of all databases at the same time.",
-							"Each takes one of max_worker_processes.",
-							&st_guc_max_dynamic_refresh_workers, 4, 1, 64, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("pg_trickle.max_fixpoint_iterations",
-							"How many times stream tables that read each other are followed in one refresh until nothing is new.",
-							"One that takes more is rolled back, and all of them get status ERROR.",
-							&st_guc_max_fixpoint_iterations, 100, 1, 10000, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("pg_trickle.max_grouping_set_branches",
-							"How many grouping sets a query may have that becomes a stream table.",
-							"Those that ROLLUP and CUBE stand for count one by one. A state is kept for each.",
-							&st_guc_max_grouping_set_branches, 64, 1, 65536, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("pg_trickle.max_log_age",
-							"How long a stream table that is not refreshed may hold a change log.",
-							"After that the log is given back and the stream table recomputed at its next refresh. 0: without limit.",
-							&st_guc_max_log_age, 24 * 60 * 60, 0, INT_MAX / 1000, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
-	DefineCustomIntVariable("pg_trickle.max_log_bytes",
-							"How large a change log may become while a stream table that is not refreshed holds it.",
-							"Beyond that the log is given back and the stream table recomputed at its next refresh. 0: without limit.",
-							&st_guc_max_log_bytes, 16 * 1024 * 1024, 0, INT_MAX, PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
-	DefineCustomIntVariable("pg_trickle.max_parallel_workers",
-							"A further limit on how many workers refresh stream tables of one database at the same time.",
-							"0: max_concurrent_refreshes alone.",
-							&st_guc_max_parallel_workers, 0, 0, 32, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("pg_trickle.max_parse_depth",
-							"How deep the subqueries of a query may be nested that becomes a stream table.",
-							"Views and WITH queries count as subqueries.",
-							&st_guc_max_parse_depth, 64, 1, 10000, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("pg_trickle.max_parse_nodes",
-							"How many nodes the tree of a query may have that becomes a stream table.",
-							"0: without limit.",
-							&st_guc_max_parse_nodes, 0, 0, 10000000, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("pg_trickle.min_delta_budget_ms",
-							"How long the delta of a stream table may at least take to compute, in milliseconds.",
-							"When it has taken as long and four times as long as the last recompute, it is given up and the stream table recomputed. In mode AUTO, once a recompute was measured, a hundredth of this and 1.2 times as long are enough. 0: without limit.",
-							&st_guc_min_delta_budget_ms, 5000, 0, INT_MAX, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("pg_trickle.min_schedule_seconds",
-							"Shortest schedule that a stream table may be given, in seconds.",
-							"Applies to durations when they are set, not to cron expressions.",
-							&st_guc_min_schedule_seconds, 1, 1, 86400, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomBoolVariable("pg_trickle.notify_refresh",
-							 "Sends a notification for each scheduled refresh that has changed a stream table.",
-							 "Alerts refresh_completed, and on the channel pg_trickle_refresh; at most one transaction a second sends them.",
-							 &st_guc_notify_refresh, false, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomEnumVariable("pg_trickle.parallel_refresh_mode",
-							 "Whether refreshes run in workers, several at the same time.",
-							 "off: one after another, in the scheduler. dry_run: likewise, and the server log tells what would have gone to a worker.",
-							 &st_guc_parallel_refresh_mode, ST_PARALLEL_ON, parallel_refresh_modes, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("pg_trickle.per_database_worker_quota",
-							"How many of max_dynamic_refresh_workers a database may use.",
-							"Half as many again while fewer than 80 % of them are taken. 0: all. To be set for a database, with ALTER DATABASE.",
-							&st_guc_per_database_worker_quota, 0, 0, 64, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomEnumVariable("pg_trickle.refresh_strategy",
-							 "Whether stream tables that can follow their changes do so.",
-							 "auto: those of mode AUTO do what has taken less time so far. differential: they always follow the changes. full: all are recomputed, those of mode DIFFERENTIAL too.",
-							 &st_guc_refresh_strategy, ST_STRATEGY_AUTO, refresh_strategies, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("pg_trickle.schedule_alert_cooldown_seconds",
-							"How many seconds pass at least between two alerts that a service level is in danger, per stream table.",
-							NULL,
-							&st_guc_schedule_alert_cooldown_seconds, 300, 0, 86400, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("pg_trickle.schedule_recommendation_min_samples",
-							"How many refreshes recommend_schedule() must have seen to be confident.",
-							"It looks at three times as many.",
-							&st_guc_schedule_recommendation_min_samples, 20, 1, 1000, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("pg_trickle.scheduler_interval_ms",
-							"How long the scheduler sleeps at most, in milliseconds.",
-							"Commits wake it without waiting for this. It looks at least once a second at what no commit tells, such as the end of a prepared transaction.",
-							&st_guc_scheduler_interval_ms, 1000, 100, 600000, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("pg_trickle.session_memory_limit",
-							"How much memory a session keeps for what it knows of stream tables.",
-							"Analysed queries and plans of those that were not refreshed for longest are thrown away and made anew when they are needed. 0: without limit.",
-							&st_guc_session_memory_limit, 32 * 1024, 0, INT_MAX, PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
-	DefineCustomIntVariable("pg_trickle.sla_window_hours",
-							"How many hours back sla_summary() looks.",
-							NULL,
-							&st_guc_sla_window_hours, 24, 1, 8760, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomBoolVariable("pg_trickle.tiered_scheduling",
-							 "Lets tiers lengthen schedules.",
-							 "hot: as given; warm: twice; cold: ten times; frozen: never.",
-							 &st_guc_tiered_scheduling, true, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomBoolVariable("pg_trickle.unlogged_buffers",
-							 "Creates change logs UNLOGGED.",
-							 "Capture writes less WAL; after a crash the stream tables that read such a log are recomputed.",
-							 &st_guc_unlogged_buffers, false, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomEnumVariable("pg_trickle.volatile_function_policy",
-							 "What happens to a query that calls volatile functions.",
-							 "reject: an error, except for refresh mode FULL; warn: a warning and a recompute at each refresh; allow: the same without the warning.",
-							 &st_guc_volatile_function_policy, ST_VOLATILE_REJECT,
-							 volatile_function_policies, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("pg_trickle.wake_debounce_ms",
-							"The least time between two refreshes of a stream table that follows commits, in milliseconds.",
-							"The first commit after a rest is not delayed.",
-							&st_guc_wake_debounce_ms, 10, 1, 5000, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("pg_trickle.watermark_holdback_timeout",
-							"After how many seconds a watermark that has not been advanced counts as stuck.",
-							"What reads two sources of its group is not refreshed until it is advanced. 0: never.",
-							&st_guc_watermark_holdback_timeout, 0, 0, 86400, PGC_SUSET, 0, NULL, NULL, NULL);
+}
+
+void
+st_guc_init(void)
+{
+	for (int i = 0; i < lengthof(settings); i++)
+		define_setting(&settings[i]);
+	define_retired();
 	MarkGUCPrefixReserved("pg_trickle");
 }
