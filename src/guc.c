@@ -342,19 +342,26 @@ static const struct Setting settings[] = {
 	RETIRED(aggregate_fast_path, APPLYING) \
 	RETIRED(algebraic_drift_reset_cycles, "Sums are exact, and do not drift.") \
 	RETIRED(analyze_before_delta, PLANS) \
+	RETIRED(auto_index, "The index by which a refresh finds rows is always made, and no other.") \
+	RETIRED(backpressure_consecutive_limit, LOG_SIZE) \
+	RETIRED(buffer_alert_threshold, LOG_SIZE) \
 	RETIRED(buffer_partitioning, CAPTURE) \
+	RETIRED(cdc_trigger_mode, "Row triggers record the changes of tables that a subscription writes, statement triggers those of all others.") \
 	RETIRED(change_buffer_schema, "Change logs lie in the schema pgtrickle_changes.") \
 	RETIRED(cleanup_use_truncate, CAPTURE) \
 	RETIRED(compact_threshold, CAPTURE) \
 	RETIRED(delta_enable_nestloop, PLANS) \
 	RETIRED(delta_work_mem_cap_mb, PLANS) \
 	RETIRED(diff_output_format, APPLYING) \
+	RETIRED(event_driven_wake, "Commits always wake the scheduler.") \
 	RETIRED(frontier_holdback_mode, FRONTIERS) \
 	RETIRED(frontier_holdback_warn_seconds, FRONTIERS) \
+	RETIRED(history_prune_interval_seconds, "Refreshes prune the history, a little at a time.") \
 	RETIRED(ivm_use_enr, "Transition tables are always read directly.") \
 	RETIRED(log_delta_sql, LOGGING) \
 	RETIRED(log_merge_sql, LOGGING) \
 	RETIRED(max_buffer_rows, "The size of change logs is limited by pg_trickle.max_log_bytes.") \
+	RETIRED(max_change_buffer_alert_rows, LOG_SIZE) \
 	RETIRED(max_delta_estimate_rows, COSTS) \
 	RETIRED(merge_join_strategy, APPLYING) \
 	RETIRED(merge_planner_hints, PLANS) \
@@ -373,13 +380,15 @@ static const struct Setting settings[] = {
 	RETIRED(template_cache_max_entries, CACHES) \
 	RETIRED(tick_watermark_enabled, FRONTIERS) \
 	RETIRED(use_prepared_statements, CACHES) \
-	RETIRED(use_sqlstate_classification, "Errors are always told apart by SQLSTATE.")
+	RETIRED(use_sqlstate_classification, "Errors are always told apart by SQLSTATE.") \
+	RETIRED(worker_pool_size, "A worker takes the next refresh when it has ended one, and ends when there is none for a while.")
 
 #define APPLYING	"Differences are applied row by row, whatever their size."
 #define CACHES		"Plans are kept per session, up to pg_trickle.session_memory_limit."
 #define CAPTURE		"Change logs are read from where the last refresh ended, and given back whole."
 #define COSTS		"Mode AUTO compares measured times: see pg_trickle.cost_model_safety_margin and pg_trickle.min_delta_budget_ms."
 #define FRONTIERS	"A refresh goes by snapshots, which no open transaction is passed by."
+#define LOG_SIZE	"The alert buffer_growth_warning comes at half of pg_trickle.max_log_bytes."
 #define LOGGING		"pg_trickle.log_refresh writes each refresh with its steps to the server log."
 #define PLANS		"Deltas are planned with settings of their own."
 

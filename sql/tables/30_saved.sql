@@ -34,7 +34,7 @@ COMMENT ON COLUMN pgtrickle_saved.stream_tables.query_text IS 'The same with nam
 COMMENT ON COLUMN pgtrickle_saved.stream_tables.search_path IS 'The search_path under which the query was written.';
 COMMENT ON COLUMN pgtrickle_saved.stream_tables.settings IS 'Settings that the result depends on, name and value in turn.';
 COMMENT ON COLUMN pgtrickle_saved.stream_tables.refresh_mode IS 'The mode asked for.';
-COMMENT ON COLUMN pgtrickle_saved.stream_tables.options IS 'Columns of pgt_stream_tables that were given by users, name and value in turn; those that are NULL are left out. Also refresh_group and refresh_group_isolation, if it is in one.';
+COMMENT ON COLUMN pgtrickle_saved.stream_tables.options IS 'Columns of pgt_stream_tables that were given by users, name and value in turn; those that are NULL are left out. Also refresh_group, refresh_group_isolation and refresh_group_created_at, if it is in one.';
 COMMENT ON COLUMN pgtrickle_saved.stream_tables.restored_by IS 'The role that has brought the row into this database by a restore.';
 COMMENT ON COLUMN pgtrickle_saved.stream_tables.restored_in IS 'Process that did it; what it restores may not be complete before its end.';
 COMMENT ON COLUMN pgtrickle_saved.stream_tables.problem IS 'Why the restored table could not be made a stream table; NULL: it can, or nobody has tried.';

@@ -194,10 +194,17 @@ find_table(Saved *saved)
  * The query will run with the rights of the table's owner, so it must come
  * from somebody who has them (rule J21).
  */
+/* The role on whose word it is restored. */
+static Oid
+restorer(const Saved *saved)
+{
+	return saved->restored_by ? get_role_oid(saved->restored_by, true) : st_extension_owner();
+}
+
 static void
 check_restorer(const Saved *saved, Oid owner)
 {
-	Oid			role = saved->restored_by ? get_role_oid(saved->restored_by, true) : st_extension_owner();
+	Oid			role = restorer(saved);
 
 	if (saved->pgt_id != 0 || ST_FAULT("J21") || (OidIsValid(role) && is_member_of_role(role, owner)))
 		return;
@@ -301,18 +308,34 @@ write_catalog(Saved *saved, StDefinition *definition)
 							  " WHERE pgt_relid = $1", 7, types, values, NULL);
 }
 
-/* Back into its refresh group, which the first of its members makes. */
+/*
+ * Back into its refresh group, which the first of its members makes. Not into
+ * one with members that are none of the restorer's: what one of them does
+ * decides over all.
+ */
 static void
 join_refresh_group(const Saved *saved)
 {
-	Oid			types[] = {OIDOID, TEXTARRAYOID};
-	Datum		values[] = {ObjectIdGetDatum(saved->relid), saved->options};
+	Oid			types[] = {OIDOID, TEXTARRAYOID, OIDOID};
+	Datum		values[] = {ObjectIdGetDatum(saved->relid), saved->options, ObjectIdGetDatum(restorer(saved))};
+	uint64		joined;
 
-	(void) st_catalog_execute("INSERT INTO pgtrickle.pgt_refresh_groups AS g (group_name, member_oids, isolation)"
-							  " SELECT o->>'refresh_group', ARRAY[$1], o->>'refresh_group_isolation' FROM pg_catalog.jsonb_object($2) AS o"
-							  "  WHERE o ? 'refresh_group'"
-							  " ON CONFLICT (group_name) DO UPDATE SET member_oids = g.member_oids || $1 WHERE $1 <> ALL (g.member_oids)",
-							  2, types, values, NULL);
+	if (st_catalog_execute("SELECT FROM pg_catalog.jsonb_object($2) AS o WHERE o ? 'refresh_group' AND NOT EXISTS"
+						   " (SELECT FROM pgtrickle.pgt_refresh_groups AS g WHERE $1 = ANY (g.member_oids))",
+						   2, types, values, NULL) == 0)
+		return;
+	joined = st_catalog_execute("INSERT INTO pgtrickle.pgt_refresh_groups AS g (group_name, member_oids, isolation, created_at)"
+								" SELECT o->>'refresh_group', ARRAY[$1], o->>'refresh_group_isolation',"
+								"        coalesce((o->>'refresh_group_created_at')::timestamptz, pg_catalog.now())"
+								"   FROM pg_catalog.jsonb_object($2) AS o"
+								" ON CONFLICT (group_name) DO UPDATE SET member_oids = g.member_oids || $1"
+								"  WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = ANY (g.member_oids)"
+								"                    AND NOT pg_catalog.pg_has_role($3, c.relowner, 'MEMBER'))",
+								3, types, values, NULL);
+	if (joined == 0)
+		ereport(WARNING,
+				(errmsg("stream table \"%s\" was not restored into its refresh group", saved->name),
+				 errdetail("There is a group of that name whose members are not those of the role that has restored it.")));
 }
 
 static void

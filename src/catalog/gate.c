@@ -359,25 +359,28 @@ leave_groups(const char *table, Oid relid)
 	table_close(rel, RowExclusiveLock);
 }
 
-void
-st_refresh_group_of(Oid relid, char **name, char **isolation)
+List *
+st_refresh_group_options(Oid relid)
 {
 	Relation	rel = table_open(st_internal_relation("pgt_refresh_groups", false), AccessShareLock);
 	TupleDesc	desc = RelationGetDescr(rel);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
 	HeapTuple	tuple;
 	bool		isnull;
+	List	   *result = NIL;
 
-	*name = *isolation = NULL;
-	while (*name == NULL && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	while (result == NIL && HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		if (!list_member_oid(group_sources(tuple, desc), relid))
 			continue;
-		*name = TextDatumGetCString(heap_getattr(tuple, GROUP_NAME, desc, &isnull));
-		*isolation = TextDatumGetCString(heap_getattr(tuple, GROUP_ISOLATION, desc, &isnull));
+		result = list_make4("refresh_group", TextDatumGetCString(heap_getattr(tuple, GROUP_NAME, desc, &isnull)),
+							"refresh_group_isolation", TextDatumGetCString(heap_getattr(tuple, GROUP_ISOLATION, desc, &isnull)));
+		result = lappend(result, "refresh_group_created_at");
+		result = lappend(result, pstrdup(timestamptz_to_str(DatumGetTimestampTz(heap_getattr(tuple, GROUP_CREATED_AT, desc, &isnull)))));
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
+	return result;
 }
 
 void

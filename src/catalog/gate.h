@@ -47,7 +47,7 @@ extern List *st_watermark_groups_of(Oid relid);
  */
 extern void st_gate_forget(Oid relid);
 
-/* Name and isolation of the refresh group that a stream table is a member of; NULL: none. */
-extern void st_refresh_group_of(Oid relid, char **name, char **isolation);
+/* What is saved of the refresh group that a stream table is a member of, name and value in turn; NIL: it is in none. */
+extern List *st_refresh_group_options(Oid relid);
 
 #endif							/* ST_CATALOG_GATE_H */

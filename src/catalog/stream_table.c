@@ -467,8 +467,6 @@ st_stream_table_options(Oid relid)
 	HeapTuple	tuple = find_row(rel, "idx_pgt_relid", 2, F_OIDEQ, ObjectIdGetDatum(relid));
 	TupleDesc	desc = RelationGetDescr(rel);
 	List	   *result = NIL;
-	char	   *group;
-	char	   *isolation;
 
 	for (int i = 0; HeapTupleIsValid(tuple) && i < lengthof(options); i++)
 		for (int j = 0; j < desc->natts; j++)
@@ -480,10 +478,7 @@ st_stream_table_options(Oid relid)
 					result = lappend(lappend(result, pstrdup(options[i])), value);
 			}
 	table_close(rel, AccessShareLock);
-	st_refresh_group_of(relid, &group, &isolation);
-	if (group)
-		result = lappend(lappend(lappend(lappend(result, "refresh_group"), group), "refresh_group_isolation"), isolation);
-	return result;
+	return list_concat(result, st_refresh_group_options(relid));
 }
 
 /* ----- the owner ----- */

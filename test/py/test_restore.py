@@ -346,6 +346,62 @@ def test_gates_and_watermarks(db, other, form, tmp_path):
     assert other.rows("SELECT table_name FROM pgtrickle_saved.sources") == [("item",)]
 
 
+GROUPS = ("SELECT group_name, isolation, created_at::text, ARRAY(SELECT m::regclass::text FROM unnest(member_oids) AS m ORDER BY 1)"
+          "  FROM pgtrickle.pgt_refresh_groups ORDER BY 1")
+
+
+@pytest.mark.parametrize("form", ["plain", "directory", "schema, then data"])
+def test_refresh_groups(db, other, form, tmp_path):
+    """They come with their members, whoever of these is restored first."""
+    fill(db)
+    db.execute("SELECT pgtrickle.create_refresh_group('gone', '{joined,groups}')")
+    db.execute("SELECT pgtrickle.drop_refresh_group('gone')")
+    db.execute("SELECT pgtrickle.create_refresh_group('it''s \"one\"', '{joined,groups,parted}', 'repeatable_read')")
+    db.execute("SELECT pgtrickle.create_refresh_group('two', '{viewed,recomputed}')")
+    db.execute("ALTER TABLE joined RENAME TO bound")
+    db.execute("ALTER TABLE bound RENAME TO joined")
+    wanted = db.rows(GROUPS)
+    assert [row[3] for row in wanted] == [["groups", "joined", "parted"], ["recomputed", "viewed"]]
+    if form == "plain":
+        other.psql(dump(db))
+    elif form == "directory":
+        tmp_path.chmod(0o777)
+        dump(db, "-Fd", "-f", str(tmp_path / "dump"), "-j4")
+        db.server.program("pg_restore", "-d", other.name, "-j4", "--exit-on-error", str(tmp_path / "dump"))
+    else:
+        other.psql(dump(db, "--schema-only"))
+        other.psql(dump(db, "--data-only"))
+        other.execute("SELECT pgtrickle.restore_stream_tables()")
+    other.execute("SET search_path = public")
+    assert other.rows(GROUPS) == wanted
+    check_all(other.conn)
+    # what is restored is saved again, and followed
+    other.execute("SET search_path = public")
+    other.execute("SELECT pgtrickle.drop_stream_table('viewed')")
+    assert [row[3] for row in other.rows(GROUPS)] == [["groups", "joined", "parted"], ["recomputed"]]
+    assert other.rows("SELECT count(*) FROM pgtrickle_saved.stream_tables WHERE 'refresh_group_created_at' = ANY (options)") == [(4,)]
+
+
+def test_foreign_group(db, alice):
+    """Who restores a definition does not get into a group of others by it."""
+    fill(db)
+    db.execute("SELECT pgtrickle.create_refresh_group('theirs', '{joined,groups}')")
+    with db.server.connect(db.name) as conn:
+        conn.execute(f"GRANT CREATE ON SCHEMA public TO {alice}; GRANT INSERT ON pgtrickle_saved.stream_tables TO {alice}")
+        conn.execute(f"SET ROLE {alice}")
+        for name, group in ("a", "theirs"), ("b", "hers"), ("c", "hers"):
+            conn.execute(f"CREATE TABLE public.source_{name} (id int PRIMARY KEY)")
+            conn.execute(f"CREATE TABLE public.{name} (id int)")
+            conn.execute("INSERT INTO pgtrickle_saved.stream_tables VALUES (NULL, 'public', %s, current_user, %s, %s, '', '{}', 'AUTO', %s)",
+                         (name, f"SELECT id FROM public.source_{name}", f"SELECT id FROM public.source_{name}",
+                          ["schedule", "1s", "refresh_group", group, "refresh_group_isolation", "read_committed"]))
+        conn.execute("RESET ROLE")
+    db.execute("SELECT pgtrickle.restore_stream_tables()")
+    db.execute("SET search_path = public")
+    assert problems(db.conn) == {}
+    assert [(row[0], row[3]) for row in db.rows(GROUPS)] == [("hers", ["b", "c"]), ("theirs", ["groups", "joined"])]
+
+
 def test_gates_that_do_not_fit(db, other, alice):
     """A missing source, a stranger, and what the other database says already."""
     fill(db)

@@ -1,5 +1,5 @@
 -- What is installed, beside the public contract (test/lib/contract.sql): each function with its parameters, defaults and
--- columns, each table with its columns, checks, keys and indexes, each view with its columns, the event triggers.
+-- columns, each table with its columns, checks, keys and indexes, each view with its columns, the event triggers, each setting.
 \set ECHO none
 \o /dev/null
 SELECT test.restart_numbers();
@@ -13,7 +13,7 @@ SET client_min_messages = warning;
 -- and mode IMMEDIATE; pgt_template_cache was internal
 SELECT proname::text AS function FROM pg_proc AS c WHERE pronamespace = 'contract'::regnamespace
    AND NOT EXISTS (SELECT FROM pg_proc WHERE pronamespace = 'pgtrickle'::regnamespace AND proname = c.proname) ORDER BY oid;
-SELECT relname::text AS relation FROM pg_class AS c WHERE relnamespace = 'contract'::regnamespace AND relkind IN ('r', 'v')
+SELECT relname::text AS relation FROM pg_class AS c WHERE relnamespace = 'contract'::regnamespace AND relkind IN ('r', 'v') AND relname <> 'settings'
    AND NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'pgtrickle'::regnamespace AND relname = c.relname) ORDER BY oid;
 
 -- functions: json became jsonb for both of bulk_alter_stream_tables; columns may follow those of the contract; NULL is told
@@ -80,6 +80,24 @@ SELECT c.relname AS sequence FROM pg_class AS c
 
 -- event triggers
 SELECT evtname, evtevent, evtfoid::regproc FROM pg_event_trigger WHERE evtfoid IN (SELECT oid FROM pg_proc WHERE pronamespace = 'pgtrickle'::regnamespace) ORDER BY evtname;
+
+-- settings: what is another type, default, range or context; words that were any text are checked
+SELECT c.name, d.what, d.contract, d.here
+  FROM contract.settings AS c JOIN pg_settings AS o ON o.name = 'pg_trickle.' || c.name
+ CROSS JOIN LATERAL (VALUES
+        ('type', CASE WHEN c.type = 'string' AND vartype = 'enum' THEN 'enum' ELSE c.type END, vartype), ('default', c."default", boot_val),
+        ('values', (SELECT string_agg(w, ', ' ORDER BY w) FROM unnest(string_to_array(c."values", ', ')) AS w),
+                   coalesce((SELECT string_agg(w, ', ' ORDER BY w) FROM unnest(enumvals) AS w), min_val || ' to ' || max_val)),
+        ('unit', NULL, unit), ('context', c.context, o.context)) AS d (what, contract, here)
+ WHERE d.contract IS DISTINCT FROM d.here;
+SELECT substr(name, 12) AS added FROM pg_settings
+ WHERE name LIKE 'pg\_trickle.%' AND name <> 'pg_trickle.fault' AND substr(name, 12) NOT IN (SELECT name FROM contract.settings) ORDER BY 1;
+-- not there: what belongs to the same, to mode IMMEDIATE, to metrics and traces, and to later storage
+SELECT name FROM contract.settings WHERE current_setting('pg_trickle.' || name, true) IS NULL;
+-- without effect: each says so once, and takes any value
+RESET client_min_messages;
+SELECT format('SET pg_trickle.%I = %L', name, coalesce(nullif("default", ''), 'x')) FROM contract.settings AS c
+ WHERE current_setting('pg_trickle.' || name, true) IS NOT NULL AND NOT EXISTS (SELECT FROM pg_settings AS o WHERE o.name = 'pg_trickle.' || c.name) ORDER BY name \gexec
 SET client_min_messages = warning;
 DROP SCHEMA contract CASCADE;
 RESET client_min_messages;

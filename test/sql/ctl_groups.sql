@@ -41,7 +41,7 @@ SELECT pgtrickle.drop_refresh_group('h');
 ROLLBACK;
 SELECT group_name, member_count FROM pgtrickle.refresh_groups();
 -- what a dump carries
-SELECT table_name, options[array_position(options, 'refresh_group') : ] FROM pgtrickle_saved.stream_tables
+SELECT table_name, options[array_position(options, 'refresh_group') : array_position(options, 'refresh_group_created_at')] FROM pgtrickle_saved.stream_tables
  WHERE table_schema = 'ctl_groups' ORDER BY table_name COLLATE "C";
 -- a new name and a new query change nothing, a drop does
 ALTER TABLE b RENAME TO b2;

@@ -1,4 +1,7 @@
 -- What no stream table is made of: message, DETAIL, HINT, position and SQLSTATE.
+\o /dev/null
+SELECT test.restart_numbers();
+\o
 CREATE TABLE sec_t (id int PRIMARY KEY, a int);
 CREATE TEMPORARY TABLE sec_temporary (id int);
 CREATE VIEW sec_v AS SELECT oid FROM pg_class;
