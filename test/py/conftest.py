@@ -386,6 +386,17 @@ def server(request):
     _finish(server, request)
 
 
+@pytest.fixture(autouse=True)
+def quiet(request):
+    """On the server that tests share nothing refreshes by itself: whoever wants
+    that makes a server of his own, or ends the launcher."""
+    yield
+    if "server" in request.fixturenames and (server := request.getfixturevalue("server")).running():
+        with server.connect() as conn:
+            found = conn.execute("SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_trickle launcher'").fetchone()
+            assert not found, "a launcher runs on the server that tests share"
+
+
 @pytest.fixture
 def make_server(request):
     """make_server(preload="", conf={}) starts a server of its own."""

@@ -6,14 +6,20 @@ import sys
 
 import pytest
 
+from conftest import Server
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tools"))
 import make_docs  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def made(server):
-    return make_docs.documents(make_docs.Settings(server.host, server.port, bindir=server.bin))
+def made():
+    # of its own: statements of the documents start the launcher
+    server = Server()
+    server.start()
+    yield make_docs.documents(make_docs.Settings(server.host, server.port, bindir=server.bin))
+    server.remove()
 
 
 @pytest.mark.parametrize("name", ["docs/reference.md", "docs/sql-support.md", "docs/ddl.md", "docs/rights.md", "docs/errors.md", "docs/settings.md", "bench/README.md", *make_docs.RUN])
