@@ -37,12 +37,14 @@ WITH RECURSIVE below (pgt_id, upstream, depth) AS (
       JOIN pgtrickle.pgt_stream_tables u ON u.pgt_relid = d.source_relid
      WHERE b.depth < (SELECT count(*) FROM pgtrickle.pgt_stream_tables))
 SELECT s.*, p.depth, format('%I.%I', s.pgt_schema, s.pgt_name) AS name, pg_get_userbyid(c.relowner) AS owner,
+       -- as it was typed; of a top-N query the rewritten one has lost its end
+       coalesce(s.original_query, s.defining_query || CASE WHEN s.topk_limit IS NOT NULL
+           THEN format(' ORDER BY %s LIMIT %s%s', s.topk_order_by, s.topk_limit, ' OFFSET ' || nullif(s.topk_offset, 0)) ELSE '' END) AS query,
        -- what this implementation has no parameter for yet, or decides by itself
        array_remove(ARRAY[
            CASE WHEN s.refresh_mode = 'IMMEDIATE' THEN 'refresh mode IMMEDIATE: it follows each commit instead' END,
            CASE WHEN s.refresh_mode = 'FULL' THEN 'refresh mode FULL: AUTO may follow changes, see validate_query()' END,
            CASE WHEN s.requested_cdc_mode = 'wal' THEN 'cdc_mode wal: changes are captured by triggers' END,
-           CASE WHEN s.st_partition_key IS NOT NULL THEN 'partition_by ' || s.st_partition_key END,
            CASE WHEN s.temporal_mode THEN 'temporal' END,
            CASE WHEN s.storage_backend <> 'heap' THEN 'storage_backend ' || s.storage_backend END,
            CASE WHEN s.downstream_publication_name IS NOT NULL THEN 'publication ' || s.downstream_publication_name END,
@@ -60,13 +62,14 @@ SELECT format('SET search_path = %s;', current_setting('search_path'));
 
 SELECT CASE WHEN cardinality(left_behind) > 0 THEN E'\n-- ' || name || ' leaves behind: ' || array_to_string(left_behind, '; ') ELSE '' END
     || format(E'\nSET ROLE %I;', owner)
-    || format(E'\nSELECT pgtrickle.create_stream_table(%L, %L, %s, %L, initialize => %s%s%s%s%s);',
-              name, coalesce(original_query, defining_query),
+    || format(E'\nSELECT pgtrickle.create_stream_table(%L, %L, %s, %L, initialize => %s%s%s%s%s%s);',
+              name, query,
               CASE WHEN refresh_mode = 'IMMEDIATE' THEN quote_literal('1s') ELSE quote_literal(coalesce(schedule, 'calculated')) END,
               CASE refresh_mode WHEN 'FULL' THEN 'FULL' ELSE 'AUTO' END, is_populated::text,
               CASE WHEN diamond_consistency <> 'atomic' THEN format(', diamond_consistency => %L', diamond_consistency) END,
               CASE WHEN diamond_schedule_policy <> 'fastest' THEN format(', diamond_schedule_policy => %L', diamond_schedule_policy) END,
               CASE WHEN pooler_compatibility_mode THEN ', pooler_compatibility_mode => true' END,
+              CASE WHEN st_partition_key <> '' THEN format(', partition_by => %L', st_partition_key) END,
               CASE WHEN max_differential_joins > 0 THEN format(', max_differential_joins => %s', max_differential_joins) END)
     || CASE WHEN max_delta_fraction > 0 THEN format(E'\nSELECT pgtrickle.alter_stream_table(%L, max_delta_fraction => %s);', name, max_delta_fraction) ELSE '' END
     || CASE WHEN refresh_tier <> 'hot' THEN format(E'\nSELECT pgtrickle.alter_stream_table(%L, tier => %L);', name, refresh_tier) ELSE '' END
@@ -110,3 +113,11 @@ SELECT format('SELECT pgtrickle.create_watermark_group(%L, ARRAY[%s], %s);', gro
                  FROM unnest(source_relids) WITH ORDINALITY AS s (relid, place)
                  JOIN pg_class c ON c.oid = relid JOIN pg_namespace n ON n.oid = relnamespace), tolerance_secs)
   FROM pgtrickle.pgt_watermark_groups ORDER BY group_id;
+
+-- Declared groups, with the members that are left. Early versions had none.
+SELECT to_regclass('pgtrickle.pgt_refresh_groups') IS NOT NULL AS has_groups \gset
+\if :has_groups
+SELECT format('SELECT pgtrickle.create_refresh_group(%L, ARRAY[%s], %L);', group_name, string_agg(quote_literal(m.name), ', ' ORDER BY place), isolation)
+  FROM pgtrickle.pgt_refresh_groups g CROSS JOIN unnest(g.member_oids) WITH ORDINALITY AS o (relid, place) JOIN moving m ON m.pgt_relid = o.relid
+ GROUP BY group_id, group_name, isolation HAVING count(*) > 1 ORDER BY group_id;
+\endif

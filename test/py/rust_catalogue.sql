@@ -24,6 +24,7 @@ CREATE TABLE pgtrickle.pgt_dependencies (
 CREATE TABLE pgtrickle.pgt_source_gates (source_relid oid PRIMARY KEY, gated boolean NOT NULL DEFAULT true, gated_at timestamptz NOT NULL DEFAULT now(), ungated_at timestamptz, gated_by text);
 CREATE TABLE pgtrickle.pgt_watermarks (source_relid oid PRIMARY KEY, watermark timestamptz NOT NULL, updated_at timestamptz NOT NULL DEFAULT now(), advanced_by text, wal_lsn_at_advance text);
 CREATE TABLE pgtrickle.pgt_watermark_groups (group_id serial PRIMARY KEY, group_name text NOT NULL UNIQUE, source_relids oid[] NOT NULL, tolerance_secs double precision NOT NULL DEFAULT 0, created_at timestamptz NOT NULL DEFAULT now());
+CREATE TABLE pgtrickle.pgt_refresh_groups (group_id serial PRIMARY KEY, group_name text NOT NULL UNIQUE, member_oids oid[] NOT NULL, isolation text NOT NULL DEFAULT 'read_committed', created_at timestamptz NOT NULL DEFAULT now());
 CREATE FUNCTION pgtrickle._pgt_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'Direct DML on stream table'; END $$;
 
 -- the user's own
@@ -70,3 +71,10 @@ INSERT INTO pgtrickle.pgt_dependencies (pgt_id, source_relid, source_type)
 INSERT INTO pgtrickle.pgt_source_gates (source_relid, gated) VALUES ('shop.kind'::regclass, true), ('shop.item'::regclass, false);
 INSERT INTO pgtrickle.pgt_watermarks (source_relid, watermark) VALUES ('shop.item'::regclass, '2030-01-01 12:00+00');
 INSERT INTO pgtrickle.pgt_watermark_groups (group_name, source_relids, tolerance_secs) VALUES ('it''s loads', ARRAY['shop.item'::regclass, 'shop.kind'::regclass]::oid[], 2.5);
+CREATE TABLE shop.best (__pgt_row_id bigint, id int, amount numeric(10, 2));
+INSERT INTO pgtrickle.pgt_stream_tables (pgt_relid, pgt_name, pgt_schema, defining_query, schedule, status, is_populated, topk_limit, topk_offset, topk_order_by)
+    VALUES ('shop.best'::regclass, 'best', 'shop', 'SELECT id, amount FROM shop.item', '1h', 'ACTIVE', true, 5, 2, 'amount DESC, id');
+INSERT INTO pgtrickle.pgt_dependencies (pgt_id, source_relid, source_type) VALUES (currval('pgtrickle.pgt_stream_tables_pgt_id_seq'), 'shop.item'::regclass, 'TABLE');
+-- 1 is no table any more
+INSERT INTO pgtrickle.pgt_refresh_groups (group_name, member_oids, isolation) VALUES
+    ('it''s together', ARRAY['shop.sums'::regclass, 1, 'shop.labelled'::regclass]::oid[], 'repeatable_read'), ('alone', ARRAY['shop.best'::regclass, 1]::oid[], 'read_committed');

@@ -18,6 +18,7 @@ SELECT pgtrickle.create_stream_table('api.through_view', 'SELECT id, a FROM api.
 SELECT pgtrickle.create_stream_table('api.quotient', 'SELECT id, 1 / a AS q FROM api.t', '1h', 'DIFFERENTIAL');
 SELECT pgtrickle.create_stream_table('api.waits', 'SELECT id FROM api.u', '1h', 'DIFFERENTIAL');
 SELECT pgtrickle.alter_stream_table('api.waits', status => 'SUSPENDED');
+SELECT pgtrickle.create_stream_table('api.mine', 'SELECT id, a + 1 AS b FROM api.t', '1h', 'DIFFERENTIAL');
 SELECT pgtrickle.create_watermark_group('api_group', ARRAY['api.t', 'api.u']) > 0 AS made;
 SELECT pgtrickle.create_refresh_group('api_group', ARRAY['api.quotient', 'api.waits']) > 0 AS made;
 SELECT pgtrickle.advance_watermark('api.t', '2030-01-01');
@@ -61,6 +62,19 @@ INSERT INTO test.errors (kind, statements) VALUES
     ('invalid argument', $$SELECT pgtrickle.drop_stream_table('api.st')$$),
     ('invalid argument', $$SELECT pgtrickle.reset_fuse('api.st')$$),
     ('invalid argument', $$SELECT pgtrickle.create_refresh_group('g', ARRAY['api.st', 'api.waits'])$$),
+    ('invalid argument', $$SELECT pgtrickle.set_stream_table_sla('api.st', '0')$$),
+    ('invalid argument', $$SELECT pgtrickle.create_stream_table('missing.x', 'SELECT id FROM api.t')$$),
+    ('invalid argument', $$SELECT pgtrickle.create_stream_table('api.x', 'SELECT id FROM api.t', partition_by => 'LIST:id,a')$$),
+    ('invalid argument', $$SELECT pgtrickle.create_stream_table('api.x', 'SELECT id FROM api.t', diamond_consistency => 'none', diamond_schedule_policy => 'slowest')$$),
+    ('invalid argument', $$SELECT pgtrickle.create_stream_table('api.x', 'SELECT id FROM api.t', refresh_mode => 'FULL', append_only => true)$$),
+    ('invalid argument', $$SELECT pgtrickle.bulk_create('[{"name": "api.x"}]')$$),
+    ('invalid argument', $$SELECT pgtrickle.explain_delta('api.st', 'csv')$$),
+    ('invalid argument', $$SELECT pgtrickle.create_stream_table('api.x', 'SELECT id FROM api.t', storage_backend => 'paper')$$),
+    ('not there yet', $$SELECT pgtrickle.create_stream_table('api.x', 'SELECT id FROM api.t', refresh_mode => 'IMMEDIATE')$$),
+    ('not there yet', $$SELECT pgtrickle.create_stream_table('api.x', 'SELECT id FROM api.t', cdc_mode => 'wal')$$),
+    ('not there yet', $$SELECT pgtrickle.create_stream_table('api.x', 'SELECT id FROM api.t', temporal => true)$$),
+    ('not there yet', $$SELECT pgtrickle.create_stream_table('api.x', 'SELECT id FROM api.t', storage_backend => 'citus')$$),
+    ('not there yet', $$SELECT pgtrickle.create_stream_table('api.x', 'SELECT id FROM api.t', output_distribution_column => 'id')$$),
     ('query too complex', $$SET LOCAL pg_trickle.max_parse_depth = 1; SELECT pgtrickle.create_stream_table('api.x', 'SELECT id FROM (SELECT id FROM (SELECT id FROM api.t) AS a) AS b')$$),
     ('query too complex', $$SET LOCAL pg_trickle.max_parse_nodes = 5; SELECT pgtrickle.create_stream_table('api.x', 'SELECT id FROM api.t')$$),
     ('query too complex', $$SET LOCAL pg_trickle.max_grouping_set_branches = 2; SELECT pgtrickle.create_stream_table('api.x', 'SELECT a, id FROM api.t GROUP BY CUBE (a, id)')$$),
@@ -70,6 +84,8 @@ INSERT INTO test.errors (kind, statements) VALUES
     ('permission denied', $$SET LOCAL ROLE api_stranger; SELECT pgtrickle.pause_all()$$),
     ('permission denied', $$SET LOCAL ROLE api_stranger; SELECT pgtrickle.gate_source('api.t')$$),
     ('permission denied', $$SELECT pgtrickle.create_stream_table('api.x', 'SELECT oid FROM pg_catalog.pg_class')$$),
+    ('SPI permission error', $$ALTER TABLE api.mine OWNER TO api_stranger; GRANT SELECT, TRIGGER ON api.t TO api_stranger;
+                               SELECT pgtrickle.refresh_stream_table('api.mine'); REVOKE SELECT ON api.t FROM api_stranger; INSERT INTO api.t VALUES (9, 9); SELECT pgtrickle.refresh_stream_table('api.mine')$$),
     ('upstream table dropped', $$SELECT pgtrickle.create_stream_table('api.x', 'SELECT id FROM api.gone'); DROP TABLE api.gone$$),
     ('upstream table schema changed', $$SET LOCAL pg_trickle.block_source_ddl = off; SELECT pgtrickle.create_stream_table('api.x', 'SELECT id, b FROM api.cut'); ALTER TABLE api.cut DROP COLUMN b; SELECT pgtrickle.refresh_stream_table('api.x')$$),
     ('source is used', $$ALTER TABLE api.u DROP COLUMN id$$),
