@@ -58,6 +58,7 @@ OBJS = \
 	src/store/frontier.o \
 	src/store/read.o \
 	src/store/segment.o \
+	src/store/view.o \
 	src/store/wake.o \
 	src/store/watch.o \
 	src/store/write.o \
@@ -144,6 +145,7 @@ OBJS = \
 	src/api/cache.o \
 	src/api/canary.o \
 	src/api/capture_info.o \
+	src/api/change_rows.o \
 	src/api/control.o \
 	src/api/create.o \
 	src/api/debug.o \

@@ -14,3 +14,9 @@ CREATE OR REPLACE FUNCTION pgtrickle.capture_row() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_capture_row';
 COMMENT ON FUNCTION pgtrickle.capture_row() IS 'internal: AFTER ROW trigger of captured tables that apply workers or a parent write';
 REVOKE ALL ON FUNCTION pgtrickle.capture_row() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION pgtrickle.change_rows(source oid, columns int2[], with_old boolean)
+RETURNS SETOF record LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'st_sql_change_rows';
+COMMENT ON FUNCTION pgtrickle.change_rows(oid, int2[], boolean) IS
+    'What the views pgtrickle_changes.changes_... over change logs select from. For superusers. Error: 42501.';
+REVOKE ALL ON FUNCTION pgtrickle.change_rows(oid, int2[], boolean) FROM PUBLIC;

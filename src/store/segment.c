@@ -351,6 +351,71 @@ st_stable_name(Oid relid)
 	return psprintf("%016llx", (unsigned long long) st_xxh64((unsigned char *) name, strlen(name), ST_STABLE_SEED));
 }
 
+/* Is it the name of another source that had this name before, or of none any more? */
+static bool
+is_taken(Relation tracking, const char *stable_name)
+{
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		taken = false;
+
+	if (!OidIsValid(get_relname_relid(psprintf("changes_%s", stable_name), st_changes_namespace())))
+		return false;
+	scan = systable_beginscan(tracking, InvalidOid, false, NULL, 0, NULL);
+	while (!taken && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		isnull;
+		Datum		name = heap_getattr(tuple, ANUM_TRACK_STABLE_NAME, RelationGetDescr(tracking), &isnull);
+
+		taken = !isnull && strcmp(TextDatumGetCString(name), stable_name) == 0;
+	}
+	systable_endscan(scan);
+	return taken;
+}
+
+/* A name for what is generated for the source, as the contract has it. */
+static char *
+new_stable_name(Relation tracking, Oid source)
+{
+	char	   *name;
+
+	if (st_is_stream_table(source))
+		return psprintf("pgt_" INT64_FORMAT, st_stream_table_get(source)->pgt_id);
+	name = st_stable_name(source);
+	if (is_taken(tracking, name))
+	{
+		char	   *other = psprintf("%s.%u", name, source);
+
+		name = psprintf("%016llx", (unsigned long long) st_xxh64((unsigned char *) other, strlen(other), ST_STABLE_SEED));
+	}
+	return name;
+}
+
+/* What was written for it by insert_tracking; NULL: nothing. */
+static char *
+tracked_name(Oid source)
+{
+	Relation	rel = table_open(st_internal_relation("pgt_change_tracking", false), AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	char	   *name = NULL;
+
+	ScanKeyInit(&key, ANUM_TRACK_SOURCE, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(source));
+	scan = systable_beginscan(rel, st_internal_relation("pgt_change_tracking_pkey", false), true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool		isnull;
+		Datum		value = heap_getattr(tuple, ANUM_TRACK_STABLE_NAME, RelationGetDescr(rel), &isnull);
+
+		name = isnull ? NULL : TextDatumGetCString(value);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return name;
+}
+
 static void
 insert_tracking(Relation source)
 {
@@ -362,7 +427,7 @@ insert_tracking(Relation source)
 	values[ANUM_TRACK_SOURCE - 1] = ObjectIdGetDatum(RelationGetRelid(source));
 	values[ANUM_TRACK_SLOT - 1] = CStringGetTextDatum("pgtrickle_capture");
 	values[ANUM_TRACK_CONSUMERS - 1] = PointerGetDatum(construct_empty_array(INT8OID));
-	values[ANUM_TRACK_STABLE_NAME - 1] = CStringGetTextDatum(st_stable_name(RelationGetRelid(source)));
+	values[ANUM_TRACK_STABLE_NAME - 1] = CStringGetTextDatum(new_stable_name(rel, RelationGetRelid(source)));
 	values[ANUM_TRACK_PLACEMENT - 1] = CStringGetTextDatum("local");
 	nulls[ANUM_TRACK_SOURCE - 1] = nulls[ANUM_TRACK_SLOT - 1] = false;
 	nulls[ANUM_TRACK_CONSUMERS - 1] = nulls[ANUM_TRACK_STABLE_NAME - 1] = false;
@@ -623,7 +688,11 @@ st_log_ensure(Oid source, const Bitmapset *attnums)
 		array[natts++] = attnum;
 	create_segment(rel, number, st_guc_unlogged_buffers, natts, array);
 	if (segments == NIL)
+	{
 		insert_tracking(rel);
+		CommandCounterIncrement();
+	}
+	st_log_view_create(rel, tracked_name(source), natts, array);
 	table_close(rel, NoLock);
 }
 
@@ -655,17 +724,21 @@ st_log_drop_unused(Oid source)
 {
 	List	   *segments;
 	ListCell   *lc;
+	char	   *stable_name;
 
 	(void) st_segments_lock(source, true);
 	segments = st_segments_load(source);
 	if (segments == NIL || st_frontiers_of_source(source) != NIL || !st_log_claim_nowait(source))
 		return;
+	stable_name = tracked_name(source);
 	delete_matching("change_log_segment", "change_log_segment_pkey", source);
 	delete_matching("pgt_change_tracking", "pgt_change_tracking_pkey", source);
 	/* the source may be gone already, when we come from sql_drop */
 	if (OidIsValid(get_rel_namespace(source)))
 		CacheInvalidateRelcacheByRelid(source);
 	CommandCounterIncrement();
+	if (stable_name)
+		st_log_view_drop(stable_name);
 	foreach(lc, segments)
 	{
 		StSegment  *segment = lfirst(lc);

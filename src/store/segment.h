@@ -12,6 +12,7 @@
 #include "access/transam.h"
 #include "datatype/timestamp.h"
 #include "storage/block.h"
+#include "utils/relcache.h"
 
 #include "compat.h"
 #include "store/store.h"
@@ -34,6 +35,13 @@ typedef struct StSegment
 
 /* List of StSegment, read afresh, in the current memory context. */
 extern List *st_segments_load(Oid source);
+
+/*
+ * Make, or make anew, the view over a source's log; take it away. Its name ends
+ * in what pgt_change_tracking has as the source's stable name.
+ */
+extern void st_log_view_create(Relation source, const char *stable_name, int natts, const AttrNumber *attnums);
+extern void st_log_view_drop(const char *stable_name);
 
 /* The current segment from the cache; NULL if the source has no log. */
 extern const StSegment *st_segment_current(Oid source);

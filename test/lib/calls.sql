@@ -25,6 +25,7 @@ INSERT INTO test.calls VALUES
     ('change_buffer_sizes', '()'),
     ('change_log_bytes', '(''sec.t''::regclass)'),
     ('change_log_facts', '(''sec.t''::regclass)'),
+    ('change_rows', '(1, ''{1}'', true)'),
     ('check_cdc_health', '()'),
     ('clear_caches', '()'),
     ('clock_before', '()'),

@@ -47,6 +47,13 @@ CREATE FUNCTION test.orphans() RETURNS SETOF text LANGUAGE sql AS $function$
     UNION ALL
     SELECT format('nobody knows table %s', relname) FROM own WHERE oid NOT IN (SELECT relid FROM known)
     UNION ALL
+    SELECT format('nobody knows view %s', relname) FROM pg_class
+     WHERE relnamespace = 'pgtrickle_changes'::regnamespace AND relkind = 'v'
+       AND relname NOT IN (SELECT 'changes_' || source_stable_name FROM pgtrickle.pgt_change_tracking)
+    UNION ALL
+    SELECT format('the log of %s has no view', source_relid::regclass) FROM pgtrickle.pgt_change_tracking
+     WHERE to_regclass('pgtrickle_changes.changes_' || source_stable_name) IS NULL
+    UNION ALL
     SELECT format('the log of %s is gone', source::regclass) FROM pgtrickle.change_log_segment WHERE log NOT IN (SELECT oid FROM own)
     UNION ALL
     SELECT format('%s has a log that nobody reads', source::regclass) FROM pgtrickle.change_log_segment
