@@ -128,6 +128,7 @@ OBJS = \
 	src/refresh/slice_run.o \
 	src/refresh/source_read.o \
 	src/refresh/verify.o \
+	src/refresh/window_run.o \
 	src/schedule/failure.o \
 	src/schedule/graph.o \
 	src/schedule/held.o \

@@ -432,11 +432,14 @@ st_definition_create_indexes(StDefinition *definition, bool own)
 			for (int k = 0; k < node->nkeys; k++)
 				identity.keys[k] = k + 1;
 		}
-		(void) st_identity_create_index(definition->states[i], &identity);
+		/* rows of windows are found by these and changed by place */
+		if (node->windows)
+			create_window_indexes(node, definition->states[i]);
+		else
+			(void) st_identity_create_index(definition->states[i], &identity);
 
 		if (bms_is_member(i, joined))
 			create_lookup_index(node, definition->states[i]);
-		create_window_indexes(node, definition->states[i]);
 		if (node->step)
 			create_recursion_indexes(definition, i, definition->states[i]);
 	}

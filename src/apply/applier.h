@@ -49,7 +49,7 @@ struct StApplier
 };
 
 /* The work lists of one st_apply. */
-typedef struct StWork
+struct StWork
 {
 	StApplier  *applier;
 	Relation	rel;
@@ -70,7 +70,7 @@ typedef struct StWork
 	bool		has_toasted;	/* a row that is found may have values stored
 								 * out of line */
 	bool		inconsistent;
-} StWork;
+};
 
 typedef struct StFinder StFinder;
 

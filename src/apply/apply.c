@@ -286,49 +286,104 @@ collect(StWork *work, StZset *delta, bool fill, StApplyCallback callback, void *
 		st_find_end(finder);
 }
 
+/* Empty work lists, in a context of their own. */
+static StWork *
+begin_work(StApplier *applier)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle apply",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	StWork	   *work = palloc0(sizeof(StWork));
+
+	work->applier = applier;
+	work->context = context;
+	work->rel = table_open(applier->relid, RowExclusiveLock);
+	work->values = palloc(sizeof(Datum) * (applier->natts + TID_EXTRA));
+	work->nulls = palloc(sizeof(bool) * (applier->natts + TID_EXTRA));
+	MemoryContextSwitchTo(caller);
+	return work;
+}
+
+static void
+begin_snapshot(StWork *work, Snapshot snapshot)
+{
+	PushCopiedSnapshot(snapshot);
+	UpdateActiveSnapshotCommandId();
+	work->snapshot = GetActiveSnapshot();
+}
+
+/* Write the lists, unless something is amiss, and free everything. */
+static StApplyResult
+end_work(StWork *work)
+{
+	StApplyResult result = {0};
+	MemoryContext caller = MemoryContextSwitchTo(work->context);
+
+	if (!work->inconsistent)
+	{
+		result.inserted = work->ninserts;
+		result.updated = work->nupdates;
+		result.deleted = work->ndeletes;
+		if (work->ninserts + work->nupdates + work->ndeletes > 0)
+			st_write(work);
+	}
+	result.inconsistent = work->inconsistent;
+
+	PopActiveSnapshot();
+	if (work->deletes != NULL)
+		tuplestore_end(work->deletes);
+	if (work->updates != NULL)
+		tuplestore_end(work->updates);
+	if (work->inserts != NULL)
+		tuplestore_end(work->inserts);
+	table_close(work->rel, NoLock);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(work->context);
+	return result;
+}
+
 StApplyResult
 st_apply(StApplier *applier, StZset *delta, bool fill, Snapshot snapshot,
 		 StApplyCallback callback, void *arg)
 {
-	StApplyResult result = {0};
-	StWork		work = {.applier = applier};
-	MemoryContext caller;
+	StWork	   *work = begin_work(applier);
+	MemoryContext caller = MemoryContextSwitchTo(work->context);
 
-	work.context = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle apply",
-										 ALLOCSET_DEFAULT_SIZES);
-	caller = MemoryContextSwitchTo(work.context);
-	work.rel = table_open(applier->relid, RowExclusiveLock);
-	work.values = palloc(sizeof(Datum) * (applier->natts + TID_EXTRA));
-	work.nulls = palloc(sizeof(bool) * (applier->natts + TID_EXTRA));
-
-	PushCopiedSnapshot(snapshot);
-	UpdateActiveSnapshotCommandId();
-	work.snapshot = GetActiveSnapshot();
-
-	collect(&work, delta, fill, callback, arg);
-	if (!work.inconsistent && applier->identity.nkeys > 0)
-		work.inconsistent = took_a_row_twice(&work);
-	if (!work.inconsistent)
-	{
-		result.inserted = work.ninserts;
-		result.updated = work.nupdates;
-		result.deleted = work.ndeletes;
-		if (work.ninserts + work.nupdates + work.ndeletes > 0)
-			st_write(&work);
-	}
-	result.inconsistent = work.inconsistent;
-
-	PopActiveSnapshot();
-	if (work.deletes != NULL)
-		tuplestore_end(work.deletes);
-	if (work.updates != NULL)
-		tuplestore_end(work.updates);
-	if (work.inserts != NULL)
-		tuplestore_end(work.inserts);
-	table_close(work.rel, NoLock);
+	begin_snapshot(work, snapshot);
+	collect(work, delta, fill, callback, arg);
+	if (!work->inconsistent && applier->identity.nkeys > 0)
+		work->inconsistent = took_a_row_twice(work);
 	MemoryContextSwitchTo(caller);
-	MemoryContextDelete(work.context);
-	return result;
+	return end_work(work);
+}
+
+/* ----- rows whose places are known ----- */
+
+StWork *
+st_places_begin(StApplier *applier)
+{
+	Assert(applier->identity.nkeys == 0);
+	return begin_work(applier);
+}
+
+void
+st_places_change(StWork *work, ItemPointer tid, TupleTableSlot *new_row)
+{
+	MemoryContext caller = MemoryContextSwitchTo(work->context);
+
+	if (tid != NULL)
+		st_apply_add_found(work, work->applier->relid, tid, new_row);
+	else
+		st_apply_add_insert(work, new_row, 1);
+	MemoryContextSwitchTo(caller);
+}
+
+StApplyResult
+st_places_end(StWork *work, bool inconsistent, Snapshot snapshot)
+{
+	work->inconsistent = inconsistent;
+	begin_snapshot(work, snapshot);
+	return end_work(work);
 }
 
 static void

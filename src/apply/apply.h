@@ -90,6 +90,20 @@ extern StApplyResult st_apply(StApplier *applier, StZset *delta, bool fill, Snap
 							  StApplyCallback callback, void *arg);
 
 /*
+ * Changes of a table whose identity is the row image, by place: no row is looked
+ * for. Each of them deletes the row at "tid", or gives it a new image, or, where
+ * "tid" is NULL, inserts the new row; none may be changed twice. Values that a
+ * new image shares with the old one may be stored out of line. They are written
+ * at the end, unless the caller has found something amiss; under a copy of
+ * "snapshot" with the current command id.
+ */
+typedef struct StWork StWork;
+
+extern StWork *st_places_begin(StApplier *applier);
+extern void st_places_change(StWork *work, ItemPointer tid, TupleTableSlot *new_row);
+extern StApplyResult st_places_end(StWork *work, bool inconsistent, Snapshot snapshot);
+
+/*
  * Add every row of the table as seen by "snapshot" to the Z-set with weight
  * -1: with the new contents added at +1 it holds their difference.
  */

@@ -894,27 +894,28 @@ print_rows_that_change(StringInfo sql, StNode *node, Oid state)
 	st_sql_text(sql, ", n AS MATERIALIZED (SELECT pg_catalog.row_number() OVER () AS id, d.* FROM d CROSS JOIN LATERAL pg_catalog.generate_series(1::int8, d.net))");
 }
 
-/* What leaves, or is as it was, with -1, and what is amiss with 0. */
-static void
-print_result(StringInfo sql, StNode *node)
+/* So many NULLs, each with a comma in front. */
+static char *
+nulls(int n)
 {
-	bool		several = list_length(node->windows) > 1;
+	StringInfoData sql;
 
-	if (several)
-	{
-		st_sql_text(sql, ", u AS MATERIALIZED (SELECT DISTINCT ON (t.tid) t.* FROM (");
-		/* a row may be different in any of them */
-		for (int number = ST_FAULT("E10 windows") ? list_length(node->windows) : 1; number <= list_length(node->windows); number++)
-			st_sql_format(sql, "%sSELECT t.tid, %s FROM t%d t WHERE t.tid IS NOT NULL", number == 1 || ST_FAULT("E10 windows") ? "" : " UNION ALL ",
-						  columns(node, "t", true), number);
-		st_sql_text(sql, ") t)");
-	}
-	st_sql_format(sql, " SELECT -1::int8, %s FROM x UNION ALL SELECT -1, %s FROM %s u%s", columns(node, "x", true), columns(node, "u", true),
-				  several ? "u" : "t1", several ? "" : " WHERE u.tid IS NOT NULL");
-	st_sql_format(sql, " UNION ALL SELECT 0, %s", columns(node, "d", false));
-	for (int i = 0; i < list_length(node->results); i++)
-		st_sql_text(sql, ", NULL");
-	st_sql_text(sql, " FROM d WHERE d.net < 0 AND (SELECT pg_catalog.sum(- d.net) FROM d WHERE d.net < 0) <> (SELECT pg_catalog.count(*) FROM x)");
+	initStringInfo(&sql);
+	for (int i = 0; i < n; i++)
+		st_sql_text(&sql, ", NULL");
+	return sql.data;
+}
+
+/* "alias.v2" of each result, with a comma in front. */
+static char *
+old_results(StNode *node, const char *alias)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	for (int i = 1; i <= list_length(node->results); i++)
+		st_sql_format(&sql, ", %s.v%d", alias, node->nshown + i);
+	return sql.data;
 }
 
 /* The number of the window that a result is of. */
@@ -929,27 +930,62 @@ window_of_result(StNode *node, int result)
 	elog(ERROR, "result %d is of no window", result);
 }
 
-/* What comes, or is different, with 1: of several windows, what is different of each. */
+/* "u": rows that stay and are different, in any of several windows. */
 static void
-print_result_rows(StringInfo sql, StNode *node, bool comes)
+print_different_rows(StringInfo sql, StNode *node)
 {
-	bool		several = list_length(node->windows) > 1;
+	st_sql_text(sql, ", u AS MATERIALIZED (SELECT DISTINCT ON (t.tid) t.* FROM (");
+	for (int number = ST_FAULT("E10 windows") ? list_length(node->windows) : 1; number <= list_length(node->windows); number++)
+		st_sql_format(sql, "%sSELECT t.tid, %s FROM t%d t WHERE t.tid IS NOT NULL", number == 1 || ST_FAULT("E10 windows") ? "" : " UNION ALL ",
+					  columns(node, "t", true), number);
+	st_sql_text(sql, ") t)");
+}
 
-	st_sql_format(sql, " UNION ALL SELECT 1, %s", columns(node, "u", false));
+/* Rows that come, or stay, with what each window makes of them. */
+static void
+print_rows_of_windows(StringInfo sql, StNode *node, bool comes)
+{
+	st_sql_format(sql, "SELECT %d, %s, %s%s", comes ? ST_WINDOW_COMES : ST_WINDOW_STAYS, comes ? "NULL" : "u.tid", columns(node, "u", false),
+				  comes ? nulls(list_length(node->results)) : old_results(node, "u"));
 	for (int i = 1; i <= list_length(node->results); i++)
 	{
 		int			number = window_of_result(node, i - 1);
 
-		if (!several)
-			st_sql_format(sql, ", u.n%d", i);
-		else if (comes)
+		if (comes)
 			st_sql_format(sql, ", t%d.n%d", number, i);
 		else
 			st_sql_format(sql, ", CASE WHEN t%d.tid IS NULL THEN u.v%d ELSE t%d.n%d END", number, node->nshown + i, number, i);
 	}
-	st_sql_format(sql, " FROM %s u", !several ? "t1" : comes ? "n" : "u");
-	for (int number = 1; several && number <= list_length(node->windows); number++)
+	st_sql_format(sql, " FROM %s u", comes ? "n" : "u");
+	for (int number = 1; number <= list_length(node->windows); number++)
 		st_sql_format(sql, comes ? " JOIN t%d ON t%d.id = u.id" : " LEFT JOIN t%d ON t%d.tid = u.tid", number, number);
+}
+
+/* The SELECT. What stays is printed first: it tells the types of all columns. */
+static void
+print_result(StringInfo sql, StNode *node)
+{
+	int			nresults = list_length(node->results);
+
+	if (list_length(node->windows) > 1)
+	{
+		print_different_rows(sql, node);
+		st_sql_text(sql, " ");
+		print_rows_of_windows(sql, node, false);
+		st_sql_text(sql, " UNION ALL ");
+		print_rows_of_windows(sql, node, true);
+	}
+	else
+	{
+		st_sql_format(sql, " SELECT CASE WHEN u.tid IS NULL THEN %d ELSE %d END, u.tid, %s%s", ST_WINDOW_COMES, ST_WINDOW_STAYS,
+					  columns(node, "u", false), old_results(node, "u"));
+		for (int i = 1; i <= nresults; i++)
+			st_sql_format(sql, ", u.n%d", i);
+		st_sql_text(sql, " FROM t1 u");
+	}
+	st_sql_format(sql, " UNION ALL SELECT %d, x.ctid, %s%s%s FROM x", ST_WINDOW_LEAVES, columns(node, "x", false), old_results(node, "x"), nulls(nresults));
+	st_sql_format(sql, " UNION ALL SELECT %d, NULL, %s%s FROM d WHERE d.net < 0 AND (SELECT pg_catalog.sum(- d.net) FROM d WHERE d.net < 0) <> (SELECT pg_catalog.count(*) FROM x)",
+				  ST_WINDOW_AMISS, columns(node, "d", false), nulls(2 * nresults));
 }
 
 void
@@ -971,7 +1007,4 @@ st_window_print_delta(StringInfo sql, StNode *node, Oid state)
 		print_new_rows(sql, &printing);
 	}
 	print_result(sql, node);
-	print_result_rows(sql, node, true);
-	if (list_length(node->windows) > 1)
-		print_result_rows(sql, node, false);
 }

@@ -15,10 +15,19 @@
 /* SELECT of state rows from __pgt_in, which holds the block's columns. */
 extern void st_window_print_fill(StringInfo sql, StNode *node);
 
+/* What becomes of a row of the state. */
+#define ST_WINDOW_LEAVES	(-1)
+#define ST_WINDOW_AMISS		0	/* it should leave and is not there */
+#define ST_WINDOW_COMES		1
+#define ST_WINDOW_STAYS		2	/* with other results */
+
+/* The columns before those of the row in what the delta returns. */
+#define ST_WINDOW_ROW		2
+
 /*
  * More WITH queries and a SELECT, from a weighted __pgt_in and the state, of
- * (weight, state columns): rows that may have changed as they were with -1, as
- * they are with 1, and with 0 a row that should leave and is not there.
+ * (what becomes of it, ctid, columns of the row, old results, new results).
+ * What does not apply is NULL.
  */
 extern void st_window_print_delta(StringInfo sql, StNode *node, Oid state);
 

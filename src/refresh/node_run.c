@@ -36,6 +36,7 @@
 #include "refresh/recursion_run.h"
 #include "refresh/run.h"
 #include "refresh/slice_run.h"
+#include "refresh/window_run.h"
 #include "util/fault.h"
 
 double
@@ -474,22 +475,6 @@ receive_group(TupleTableSlot *slot, void *arg)
 	st_zset_add(delta->changes, delta->slot, 1);
 }
 
-/* (weight, state columns) of rows that leave, come, or are amiss. */
-static void
-receive_window_row(TupleTableSlot *slot, void *arg)
-{
-	StateDelta *delta = arg;
-	int64		weight;
-
-	slot_getallattrs(slot);
-	weight = DatumGetInt64(slot->tts_values[0]);
-	if (weight == 0)
-		delta->inconsistent = true;
-	copy_columns(delta->slot, slot, 1, delta->node->desc->natts);
-	if (weight != 0)
-		st_zset_add(delta->changes, delta->slot, weight);
-}
-
 /* ----- the first rows of an order ----- */
 
 typedef struct TopDelta
@@ -611,6 +596,8 @@ run_state(StRun *run, int ordinal)
 		return st_run_recursion(run, ordinal, result);
 	if (node->node->whole)
 		return run_whole(run, ordinal, result);
+	if (node->node->windows)
+		return st_run_windows(run, ordinal, result);
 
 	inputs = st_run_bind_inputs(run, node->block.leaves, &empty);
 	if (empty || run->failure)
@@ -629,9 +616,6 @@ run_state(StRun *run, int ordinal)
 		run_top(run, node, inputs, &delta);
 		groups_touched = 1;
 	}
-	else if (node->node->windows)
-		groups_touched = st_statement_run(node->block.delta, list_length(node->block.leaves), inputs, run->snapshot,
-										  receive_window_row, &delta);
 	else
 		groups_touched = st_statement_run(node->block.delta, list_length(node->block.leaves), inputs, run->snapshot,
 										  receive_group, &delta);
