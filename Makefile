@@ -34,6 +34,7 @@ OBJS = \
 	src/util/only_row.o \
 	src/util/row_function.o \
 	src/util/shared_area.o \
+	src/util/short_value.o \
 	src/util/sqlbuf.o \
 	src/util/statement.o \
 	src/util/stored_row.o \
@@ -95,6 +96,7 @@ OBJS = \
 	src/query/whole_row.o \
 	src/query/window.o \
 	src/query/window_order.o \
+	src/query/window_share.o \
 	src/delta/aggregate.o \
 	src/delta/block.o \
 	src/delta/clock.o \

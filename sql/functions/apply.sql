@@ -1,10 +1,16 @@
--- What generated statements and the apply room call: the guard of stream tables, the hash of row images, the clock of the last refresh.
+-- What generated statements and the apply room call: the guard of stream tables, the hash of row images, values for indexes, the clock of the last refresh.
 
 CREATE OR REPLACE FUNCTION pgtrickle.row_image_hash(record) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'st_sql_row_image_hash';
 COMMENT ON FUNCTION pgtrickle.row_image_hash(record) IS
     'Hash of a row''s image: rows that are *= have equal hashes. Used by the indexes of stream tables.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.short_value(anyelement) RETURNS anyelement
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'st_sql_short_value';
+COMMENT ON FUNCTION pgtrickle.short_value(anyelement) IS
+    'The value, NULL if it takes more than 2,000 bytes. Used by the indexes of what window functions are ordered by.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.only_row(anyarray) RETURNS anyelement
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE

@@ -339,14 +339,17 @@ create_recursion_indexes(StDefinition *definition, int ordinal, Oid state)
 static void
 create_window_indexes(StNode *node, Oid state)
 {
+	StIdentity	image = {.kind = ST_IDENTITY_IMAGE, .nkeys = node->nshown};
 	List	   *created = NIL;
+	bool		ordered = false;
 	ListCell   *lc;
 
 	foreach(lc, node->windows)
 	{
 		StWindow   *window = lfirst(lc);
 		StIdentity	partition = {.kind = ST_IDENTITY_KEY_HASH};
-		AttrNumber	column = st_window_index_column(node, window);
+		bool		shortened;
+		AttrNumber	column = st_window_index_column(node, window, &shortened);
 		List	   *key = lappend_int(list_copy(window->partition), column);
 		ListCell   *lc2;
 
@@ -356,11 +359,17 @@ create_window_indexes(StNode *node, Oid state)
 		partition.keys = palloc(sizeof(AttrNumber) * (list_length(window->partition) + 1));
 		foreach(lc2, window->partition)
 			partition.keys[partition.nkeys++] = lfirst_int(lc2);
-		if (window->partition)
-			(void) st_partition_create_index(state, &partition, column);
-		else
-			(void) st_column_create_index(state, column, BTREE_AM_OID);
+		(void) st_window_create_index(state, &partition, column, shortened);
 	}
+	foreach(lc, node->windows)
+		ordered |= !((StWindow *) lfirst(lc))->numbered;
+	if (ordered)
+		return;
+	/* nothing else finds the rows that leave */
+	image.keys = palloc(sizeof(AttrNumber) * image.nkeys);
+	for (int i = 0; i < image.nkeys; i++)
+		image.keys[i] = i + 1;
+	(void) st_identity_create_index(state, &image);
 }
 
 /* By which joins find the group of a row. */

@@ -104,6 +104,10 @@ print_node(StringInfo text, StEntry *entry, StNode *node, int indent)
 				appendStringInfo(&what, " in order of %d columns", list_length(window->order));
 			if (window->partition)
 				appendStringInfo(&what, " by %d columns%s", list_length(window->partition), window->whole ? ", whole partitions" : "");
+			else if (window->numbered)
+				appendStringInfoString(&what, " that number all rows");
+			else if (window->whole)
+				appendStringInfoString(&what, ", all rows computed again at each change");
 		}
 	else if (node->top)
 		appendStringInfo(&what, "First " INT64_FORMAT " rows%s", node->limit, node->ties ? " with ties" : "");

@@ -20,9 +20,6 @@
 #define OLD_EXTRA 2				/* ord, k */
 #define TID_EXTRA 2				/* rel, tid */
 
-/* A hashed identity is over this many columns at most: the first ones. */
-#define ST_HASHED_COLUMNS 256
-
 struct StApplier
 {
 	MemoryContext context;

@@ -20,7 +20,8 @@
 typedef struct StIdentity
 {
 	StIdentityKind kind;
-	int			nkeys;			/* 0 for IMAGE */
+	int			nkeys;			/* 0 for IMAGE; of an index that is by the
+								 * image of some columns, their number */
 	AttrNumber *keys;			/* attribute numbers in the node's table */
 } StIdentity;
 
@@ -63,8 +64,11 @@ extern Oid	st_identity_index(Oid relid, const StIdentity *identity);
 /* Likewise an index, by the access method btree or hash, of a column by which rows of a state are looked up. */
 extern Oid	st_column_create_index(Oid relid, AttrNumber column, Oid method);
 
-/* An index, not unique, by the hash of some columns and then, unless it is 0, by another one. */
-extern Oid	st_partition_create_index(Oid relid, const StIdentity *partition, AttrNumber column);
+/*
+ * An index, not unique, by the hash of some columns, if there are any, and then,
+ * unless it is 0, by another one; "shortened": by pgtrickle.short_value() of it.
+ */
+extern Oid	st_window_create_index(Oid relid, const StIdentity *partition, AttrNumber column, bool shortened);
 
 /*
  * Drop the identity's index, unless a constraint owns it or there is none.

@@ -61,14 +61,14 @@ make_hash_expression(Relation rel, const StIdentity *identity)
 	RowExpr    *row = makeNode(RowExpr);
 	List	   *args;
 	bool		by_key = identity->kind == ST_IDENTITY_KEY_HASH;
-	int			count = by_key ? identity->nkeys : desc->natts;
+	int			count = identity->nkeys > 0 ? identity->nkeys : desc->natts;
 
 	row->row_typeid = RECORDOID;
 	row->row_format = COERCE_IMPLICIT_CAST;
 	row->location = -1;
 	for (int i = 0; i < count && list_length(row->args) < ST_HASHED_COLUMNS; i++)
 	{
-		AttrNumber	attno = by_key ? identity->keys[i] : i + 1;
+		AttrNumber	attno = identity->nkeys > 0 ? identity->keys[i] : i + 1;
 		Form_pg_attribute att = TupleDescAttr(desc, attno - 1);
 
 		if (att->attisdropped)
@@ -128,68 +128,96 @@ create_partitioned_index(Relation rel, IndexInfo *info, const char *name)
 	return StDefineIndex(RelationGetRelid(rel), stmt).objectId;
 }
 
-/* With a column behind the hash of the identity, unless it is 0. */
-static Oid
-create_index(Oid relid, const StIdentity *identity, AttrNumber behind, Oid method, bool unique)
+/* pgtrickle.short_value(column) */
+static Expr *
+make_short_value(Form_pg_attribute att)
 {
-	Relation	rel = table_open(relid, ShareLock);
-	bool		by_key = identity->kind == ST_IDENTITY_KEY;
-	int			count = by_key ? identity->nkeys : behind > 0 ? 2 : 1;
-	IndexInfo  *info;
-	char	   *name;
-	Oid		   *collations = palloc0(sizeof(Oid) * count);
-	Oid		   *classes = palloc0(sizeof(Oid) * count);
-	int16	   *options = palloc0(sizeof(int16) * count);
-	List	   *names = NIL;
-	StringInfoData addition;
+	Oid			any = ANYELEMENTOID;
+	Oid			function = LookupFuncName(list_make2(makeString("pgtrickle"), makeString("short_value")), 1, &any, false);
+	Var		   *column = makeVar(1, att->attnum, att->atttypid, att->atttypmod, att->attcollation, 0);
+
+	return (Expr *) makeFuncExpr(function, att->atttypid, list_make1(column), att->attcollation, att->attcollation,
+								 COERCE_EXPLICIT_CALL);
+}
+
+/* What an index is made of, in the making. */
+typedef struct IndexParts
+{
+	Relation	rel;
+	Oid			method;
+	int			count;
+	AttrNumber	columns[INDEX_MAX_KEYS];	/* 0: an expression */
+	List	   *expressions;
+	Oid			collations[INDEX_MAX_KEYS];
+	Oid			classes[INDEX_MAX_KEYS];
+	List	   *names;
+	StringInfoData addition;	/* to the name of the index */
+} IndexParts;
+
+static void
+add_part(IndexParts *parts, AttrNumber column, Expr *expression, Oid type, Oid collation, const char *name)
+{
+	int			i = parts->count++;
+
+	parts->columns[i] = expression ? 0 : column;
+	if (expression)
+		parts->expressions = lappend(parts->expressions, expression);
+	parts->collations[i] = collation;
+	parts->classes[i] = GetDefaultOpClass(type, parts->method);
+	if (!OidIsValid(parts->classes[i]))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("data type %s has no default operator class for access method \"%s\"",
+						format_type_be(type), get_am_name(parts->method))));
+	parts->names = lappend(parts->names, pstrdup(name));
+}
+
+static void
+add_column(IndexParts *parts, AttrNumber column, bool shortened)
+{
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(parts->rel), column - 1);
+
+	add_part(parts, column, shortened ? make_short_value(att) : NULL, att->atttypid, att->attcollation, NameStr(att->attname));
+	if (parts->addition.len < NAMEDATALEN)
+		appendStringInfo(&parts->addition, "%s%s", parts->count > 1 ? "_" : "", NameStr(att->attname));
+}
+
+static void
+add_hash(IndexParts *parts, const StIdentity *identity)
+{
+	const char *name = identity->kind == ST_IDENTITY_KEY_HASH ? "key_hash" : "row_hash";
+
+	add_part(parts, 0, make_hash_expression(parts->rel, identity), INT8OID, InvalidOid, name);
+	appendStringInfoString(&parts->addition, name);
+}
+
+static IndexParts *
+begin_index(Oid relid, Oid method)
+{
+	IndexParts *parts = palloc0(sizeof(IndexParts));
+
+	parts->rel = table_open(relid, ShareLock);
+	parts->method = method;
+	initStringInfo(&parts->addition);
+	return parts;
+}
+
+static Oid
+create_index(IndexParts *parts, bool unique)
+{
+	Relation	rel = parts->rel;
+	IndexInfo  *info = StMakeIndexInfo(parts->count, parts->method, parts->expressions, unique);
+	char	   *name = ChooseRelationName(RelationGetRelationName(rel), parts->addition.data, "idx", RelationGetNamespace(rel), false);
+	int16	   *options = palloc0(sizeof(int16) * parts->count);
 	Oid			index;
 
-	initStringInfo(&addition);
-	info = StMakeIndexInfo(count, method,
-						   by_key ? NIL : list_make1(make_hash_expression(rel, identity)),
-						   by_key && unique && may_be_unique(rel, identity));
-	if (by_key)
-	{
-		for (int i = 0; i < count; i++)
-		{
-			Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), identity->keys[i] - 1);
-
-			info->ii_IndexAttrNumbers[i] = identity->keys[i];
-			collations[i] = att->attcollation;
-			classes[i] = GetDefaultOpClass(att->atttypid, method);
-			if (!OidIsValid(classes[i]))
-				ereport(ERROR,
-						(errcode(ERRCODE_UNDEFINED_OBJECT),
-						 errmsg("data type %s has no default operator class for access method \"%s\"",
-								format_type_be(att->atttypid), get_am_name(method))));
-			names = lappend(names, pstrdup(NameStr(att->attname)));
-			if (addition.len < NAMEDATALEN)
-				appendStringInfo(&addition, "%s%s", i > 0 ? "_" : "", NameStr(att->attname));
-		}
-	}
-	else
-	{
-		info->ii_IndexAttrNumbers[0] = 0;
-		classes[0] = GetDefaultOpClass(INT8OID, BTREE_AM_OID);
-		names = list_make1(pstrdup(identity->kind == ST_IDENTITY_KEY_HASH ? "key_hash" : "row_hash"));
-		appendStringInfoString(&addition, linitial(names));
-	}
-	if (behind > 0)
-	{
-		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), behind - 1);
-
-		info->ii_IndexAttrNumbers[1] = behind;
-		collations[1] = att->attcollation;
-		classes[1] = GetDefaultOpClass(att->atttypid, method);
-		names = lappend(names, pstrdup(NameStr(att->attname)));
-	}
-
-	name = ChooseRelationName(RelationGetRelationName(rel), addition.data, "idx", RelationGetNamespace(rel), false);
+	for (int i = 0; i < parts->count; i++)
+		info->ii_IndexAttrNumbers[i] = parts->columns[i];
 	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
 		index = create_partitioned_index(rel, info, name);
 	else
-		index = StIndexCreate(rel, name, info, names, method, rel->rd_rel->reltablespace, collations, classes,
-							  options, 0);
+		index = StIndexCreate(rel, name, info, parts->names, parts->method, rel->rd_rel->reltablespace, parts->collations,
+							  parts->classes, options, 0);
 	table_close(rel, NoLock);
 	CommandCounterIncrement();
 	return index;
@@ -198,22 +226,35 @@ create_index(Oid relid, const StIdentity *identity, AttrNumber behind, Oid metho
 Oid
 st_identity_create_index(Oid relid, const StIdentity *identity)
 {
-	return create_index(relid, identity, 0, BTREE_AM_OID, true);
+	IndexParts *parts = begin_index(relid, BTREE_AM_OID);
+
+	if (identity->kind != ST_IDENTITY_KEY)
+		add_hash(parts, identity);
+	for (int i = 0; identity->kind == ST_IDENTITY_KEY && i < identity->nkeys; i++)
+		add_column(parts, identity->keys[i], false);
+	return create_index(parts, identity->kind == ST_IDENTITY_KEY && may_be_unique(parts->rel, identity));
 }
 
 Oid
 st_column_create_index(Oid relid, AttrNumber column, Oid method)
 {
-	StIdentity	identity = {ST_IDENTITY_KEY, 1, &column};
+	IndexParts *parts = begin_index(relid, method);
 
-	return create_index(relid, &identity, 0, method, false);
+	add_column(parts, column, false);
+	return create_index(parts, false);
 }
 
 Oid
-st_partition_create_index(Oid relid, const StIdentity *partition, AttrNumber column)
+st_window_create_index(Oid relid, const StIdentity *partition, AttrNumber column, bool shortened)
 {
+	IndexParts *parts = begin_index(relid, BTREE_AM_OID);
+
 	Assert(partition->kind == ST_IDENTITY_KEY_HASH);
-	return create_index(relid, partition, column, BTREE_AM_OID, false);
+	if (partition->nkeys > 0)
+		add_hash(parts, partition);
+	if (column > 0)
+		add_column(parts, column, shortened);
+	return create_index(parts, false);
 }
 
 /* The table's index that st_identity_create_index would make, or InvalidOid. */

@@ -13,7 +13,9 @@
  *	  touches. Otherwise rows are taken by the values of the first column of the
  *	  order, all rows of a partition with a value or none: so rows that the order
  *	  does not tell apart stay together, and an index on the partition and that
- *	  column is enough. Let the functions look at p rows before and f rows behind
+ *	  column is enough. Where a value may be wider than an index can hold, the index is
+ *	  on pgtrickle.short_value() of it, and those that it leaves out are compared
+ *	  one by one, among the NULLs of the index. Let the functions look at p rows before and f rows behind
  *	  one. For a change at a value, results can differ from the f-th row before it
  *	  up to the p-th row behind it; to compute these, p rows more before and f rows
  *	  more behind are read. All of that counts rows of the state, as they were;
@@ -67,6 +69,7 @@
 #include "query/source_facts.h"
 #include "util/fault.h"
 #include "util/sqlbuf.h"
+#include "util/zset.h"
 
 /* How the first column of a window's order compares. */
 typedef struct FirstColumn
@@ -76,9 +79,20 @@ typedef struct FirstColumn
 	Oid			behind;
 	Oid			not_before;
 	Oid			not_behind;
+	Oid			equal;
 	bool		not_null;
 	bool		nulls_first;
+	bool		row;			/* of a row type */
+	bool		shortened;		/* in its index */
 } FirstColumn;
+
+/* Rows of the state that an index finds, and what the index holds of the first column. */
+typedef struct RowSet
+{
+	const char *value;
+	const char *condition;
+	bool		nulls;			/* there are NULLs among others */
+} RowSet;
 
 /* What is printed for one window. */
 typedef struct Printing
@@ -101,7 +115,7 @@ begin_printing(StNode *node, int number, Oid state)
 {
 	Printing	result = {node, list_nth(node->windows, number - 1), number, state};
 
-	if (!result.window->whole)
+	if (!result.window->whole && !result.window->numbered)
 	{
 		StSortColumn *column = linitial(result.window->order);
 		FirstColumn first = {column->argument, column->operator};
@@ -109,6 +123,9 @@ begin_printing(StNode *node, int number, Oid state)
 		first.behind = get_commutator(first.before);
 		first.not_before = get_negator(first.before);
 		first.not_behind = get_negator(first.behind);
+		first.equal = lookup_type_cache(exprType(block_column(node, column->argument)), TYPECACHE_EQ_OPR)->eq_opr;
+		first.row = type_is_rowtype(exprType(block_column(node, column->argument)));
+		(void) st_window_index_column(node, result.window, &first.shortened);
 		first.not_null = st_block_column_not_null(node->block, column->argument);
 		first.nulls_first = column->nulls_first;
 		result.first = first;
@@ -249,40 +266,17 @@ compare(const char *x, Oid operator, const char *y)
 	return sql.data;
 }
 
-/*
- * Conditions, one for each set of rows of the state that an index finds and that
- * have no row in common: "s is strictly before y", or behind. The first is of
- * rows that are not NULL, and so is the last if y is.
- */
-static List *
-beyond(Printing *printing, const char *y, bool behind)
+/* Also of rows, of which some columns are NULL. */
+static char *
+is_null(const FirstColumn *first, const char *x)
 {
-	const FirstColumn *first = &printing->first;
-	const char *s = psprintf("s.v%d", first->column);
-	List	   *result = list_make1(compare(s, behind ? first->behind : first->before, y));
-
-	if (first->not_null)
-		return result;
-	if (first->nulls_first != behind)
-		return lappend(result, psprintf("%s IS NULL AND %s IS NOT NULL", s, y));
-	return lappend(result, psprintf("%s IS NOT NULL AND %s IS NULL", s, y));
+	return psprintf(first->row ? "%s IS NOT DISTINCT FROM NULL" : "%s IS NULL", x);
 }
 
-/* Likewise "s is in the range", its ends included. */
-static List *
-between(Printing *printing, const char *low, const char *high)
+static char *
+is_not_null(const FirstColumn *first, const char *x)
 {
-	const FirstColumn *first = &printing->first;
-	const char *s = psprintf("s.v%d", first->column);
-	const char *null = first->nulls_first ? low : high;
-	const char *not_before = compare(s, first->not_before, low);
-	const char *not_behind = compare(s, first->not_behind, high);
-	List	   *result = list_make1(psprintf("%s AND %s", not_before, not_behind));
-
-	if (first->not_null)
-		return result;
-	result = lappend(result, psprintf("%s AND %s IS NULL", first->nulls_first ? not_behind : not_before, null));
-	return lappend(result, psprintf("%s IS NULL AND %s IS NULL", s, null));
+	return psprintf(first->row ? "%s IS DISTINCT FROM NULL" : "%s IS NOT NULL", x);
 }
 
 /* "alias.v" is in the range. */
@@ -296,39 +290,150 @@ is_between(Printing *printing, const char *alias, const char *low, const char *h
 	initStringInfo(&sql);
 	st_sql_format(&sql, "(%s", compare(s, first->not_before, low));
 	if (!first->not_null)
-		st_sql_format(&sql, " OR %s IS NULL", first->nulls_first ? low : s);
+		st_sql_format(&sql, " OR %s", is_null(first, first->nulls_first ? low : s));
 	st_sql_format(&sql, ") AND (%s", compare(s, first->not_behind, high));
 	if (!first->not_null)
-		st_sql_format(&sql, " OR %s IS NULL", first->nulls_first ? s : high);
+		st_sql_format(&sql, " OR %s", is_null(first, first->nulls_first ? s : high));
 	st_sql_text(&sql, ")");
 	return sql.data;
 }
 
+/* The first column of rows "s", and what its index holds of it. */
+static const char *
+stored_column(const FirstColumn *first)
+{
+	return psprintf("s.v%d", first->column);
+}
+
+static const char *
+indexed_column(const FirstColumn *first)
+{
+	return psprintf(first->shortened ? "pgtrickle.short_value(s.v%d)" : "s.v%d", first->column);
+}
+
+static List *
+add_set(List *sets, const char *value, const char *condition, bool nulls)
+{
+	RowSet	   *set = palloc(sizeof(RowSet));
+
+	set->value = value;
+	set->condition = condition;
+	set->nulls = nulls;
+	return lappend(sets, set);
+}
+
 /*
- * "what" of the rows of the partition that meet one of the conditions; if
- * "near" is given, only of so many that come first in that order, and each value
- * once if values are counted.
+ * What the index does not find: rows that are NULL if "null" is true, and,
+ * among its NULLs, those of which it does not hold the value if that meets
+ * "wide". Neither is needed of a column that is never NULL and always held.
+ */
+static List *
+add_unindexed(List *sets, const FirstColumn *first, const char *wide, const char *null)
+{
+	const char *stored = stored_column(first);
+	const char *missing = is_null(first, indexed_column(first));
+
+	if (first->shortened && ST_FAULT("E10 wide"))
+		wide = "false";
+	if (first->shortened)
+		return add_set(sets, stored, psprintf("%s AND (%s%s)", missing, wide,
+											  first->not_null ? "" : psprintf(" OR (%s AND %s)", is_null(first, stored), null)), true);
+	return first->not_null ? sets : add_set(sets, stored, psprintf("%s AND %s", missing, null), false);
+}
+
+/*
+ * Sets of rows of the state that have none in common, each found by the index:
+ * "s is strictly before y" in the order, or behind.
+ */
+static List *
+beyond(Printing *printing, const char *y, bool behind)
+{
+	const FirstColumn *first = &printing->first;
+	const char *stored = stored_column(first);
+	const char *indexed = indexed_column(first);
+	Oid			operator = behind ? first->behind : first->before;
+	List	   *result = add_set(NIL, indexed, compare(indexed, operator, y), false);
+	const char *wide = compare(stored, operator, y);
+
+	if (first->not_null)
+		return add_unindexed(result, first, wide, NULL);
+	if (first->nulls_first != behind)
+		return add_unindexed(result, first, wide, is_not_null(first, y));
+	result = add_set(result, indexed, psprintf("%s AND %s", is_not_null(first, indexed), is_null(first, y)), false);
+	if (!first->shortened)
+		return result;
+	return add_unindexed(result, first, psprintf("%s OR (%s AND %s)", wide, is_not_null(first, stored), is_null(first, y)), "false");
+}
+
+/* Likewise "s is in the range", its ends included. */
+static List *
+between(Printing *printing, const char *low, const char *high)
+{
+	const FirstColumn *first = &printing->first;
+	const char *indexed = indexed_column(first);
+	const char *not_before = compare(indexed, first->not_before, low);
+	const char *not_behind = compare(indexed, first->not_behind, high);
+	const char *null = is_null(first, first->nulls_first ? low : high);
+	List	   *result = add_set(NIL, indexed, psprintf("%s AND %s", not_before, not_behind), false);
+
+	if (!first->not_null)
+		result = add_set(result, indexed, psprintf("%s AND %s", first->nulls_first ? not_behind : not_before, null), false);
+	return add_unindexed(result, first, is_between(printing, "s", low, high), first->shortened ? "false" : null);
+}
+
+/* Likewise "s has this value". */
+static List *
+having(Printing *printing, const char *value)
+{
+	const FirstColumn *first = &printing->first;
+	const char *indexed = indexed_column(first);
+
+	return add_unindexed(add_set(NIL, indexed, compare(indexed, first->equal, value), false), first,
+						 compare(stored_column(first), first->equal, value), is_null(first, value));
+}
+
+/* Likewise all rows. */
+static List *
+everything(Printing *printing)
+{
+	const FirstColumn *first = &printing->first;
+	const char *indexed = indexed_column(first);
+
+	return add_unindexed(add_set(NIL, indexed, is_not_null(first, indexed), false), first,
+						 is_not_null(first, stored_column(first)), "true");
+}
+
+/*
+ * "what" of the rows of the partition that are in one of the sets, or, if it is
+ * NULL, the first column as "o"; if "near" is given, only of so many that come first in that
+ * order, and each value once if values are counted.
  */
 static char *
-rows_where(Printing *printing, const char *what, const char *alias, List *conditions, bool near, bool reverse, int64 rows)
+rows_where(Printing *printing, const char *what, const char *alias, List *sets, bool near, bool reverse, int64 rows)
 {
 	char	   *partition = same_partition(printing, alias);
 	StringInfoData sql;
 	ListCell   *lc;
 
 	initStringInfo(&sql);
-	foreach(lc, conditions)
+	foreach(lc, sets)
 	{
-		st_sql_format(&sql, "%s(SELECT %s FROM ", foreach_current_index(lc) == 0 ? "" : " UNION ALL ", what);
+		RowSet	   *set = lfirst(lc);
+
+		st_sql_format(&sql, "%s(SELECT ", foreach_current_index(lc) == 0 ? "" : " UNION ALL ");
+		if (what)
+			st_sql_text(&sql, what);
+		else
+			st_sql_format(&sql, "%s AS o", set->value);
+		st_sql_text(&sql, " FROM ");
 		st_sql_relation(&sql, printing->state);
-		st_sql_format(&sql, " s WHERE %s AND %s", partition, (char *) lfirst(lc));
+		st_sql_format(&sql, " s WHERE %s AND %s", partition, set->condition);
 		if (near)
 		{
-			char	   *s = psprintf("s.v%d", printing->first.column);
-
 			if (printing->window->values && rows > 1)
-				st_sql_format(&sql, " GROUP BY %s", s);
-			st_sql_format(&sql, " ORDER BY %s LIMIT " INT64_FORMAT, by_first_not_null(&printing->first, s, reverse), rows);
+				st_sql_format(&sql, " GROUP BY %s", set->value);
+			st_sql_format(&sql, " ORDER BY %s LIMIT " INT64_FORMAT,
+						  set->nulls ? by_first(&printing->first, set->value, reverse) : by_first_not_null(&printing->first, set->value, reverse), rows);
 		}
 		st_sql_text(&sql, ")");
 	}
@@ -389,7 +494,7 @@ reach(Printing *printing, const char *alias, const char *column, bool following,
 		return shift(printing, value, distance, behind);
 	if (rows == 0)
 		return pstrdup(value);
-	found = rows_where(printing, psprintf("s.v%d AS o", first->column), alias, beyond(printing, value, behind), true, !behind, rows);
+	found = rows_where(printing, NULL, alias, beyond(printing, value, behind), true, !behind, rows);
 	return psprintf("(SELECT z.o FROM ((SELECT z.o FROM (%s) z ORDER BY %s LIMIT " INT64_FORMAT ") UNION ALL SELECT %s) z ORDER BY %s LIMIT 1)",
 					found, by_first(first, "z.o", !behind), rows, value, by_first(first, "z.o", behind));
 }
@@ -398,17 +503,11 @@ reach(Printing *printing, const char *alias, const char *column, bool following,
 static char *
 reach_end(Printing *printing, const char *alias, const char *column)
 {
-	const FirstColumn *first = &printing->first;
-	List	   *all = list_make1(psprintf("s.v%d IS NOT NULL", first->column));
 	const char *value = psprintf("%s.%s", alias, column);
-	const char *found;
 
-	if (!first->not_null)
-		all = lappend(all, psprintf("s.v%d IS NULL", first->column));
-	else
-		all = list_make1("true");
-	found = rows_where(printing, psprintf("s.v%d AS o", first->column), alias, all, true, true, 1);
-	return psprintf("(SELECT z.o FROM (%s UNION ALL SELECT %s) z ORDER BY %s LIMIT 1)", found, value, by_first(first, "z.o", true));
+	return psprintf("(SELECT z.o FROM (%s UNION ALL SELECT %s) z ORDER BY %s LIMIT 1)",
+					rows_where(printing, NULL, alias, everything(printing), true, true, 1), value,
+					by_first(&printing->first, "z.o", true));
 }
 
 static StWindowKind
@@ -531,7 +630,7 @@ print_same(StringInfo sql, Printing *printing)
 		 */
 		before = psprintf("(SELECT %s(s.v%d) FROM (SELECT z.o, e.* FROM (%s) z ORDER BY %s LIMIT 1) z CROSS JOIN LATERAL (%s) s)",
 						  kind == ST_WINDOW_MAX ? "pg_catalog.max" : "pg_catalog.min", printing->node->nshown + i,
-						  rows_where(printing, psprintf("s.v%d AS o", printing->first.column), "e", beyond(printing, "e.l", false), true, true, 1),
+						  rows_where(printing, NULL, "e", beyond(printing, "e.l", false), true, true, 1),
 						  by_first(&printing->first, "z.o", true),
 						  rows_where(printing, psprintf("s.v%d", printing->node->nshown + i), "z", between(printing, "z.o", "z.o"), false, false, 0));
 		st_sql_format(sql, " AND (e.m%d IS NULL OR (SELECT %s IS NOT DISTINCT FROM b.b FROM (SELECT %s AS b) b))",
@@ -733,18 +832,16 @@ print_new_rows(StringInfo sql, Printing *printing)
 	st_sql_format(sql, ", n.p%d, true FROM n) m)", number);
 	if (running)
 	{
-		const FirstColumn *first = &printing->first;
-		const char *s = psprintf("s.v%d", first->column);
 		List	   *last = between(printing, "z.o", "z.o");
 
 		st_sql_format(sql, ", c%d AS MATERIALIZED (SELECT g.part, pg_catalog.bool_and(s.found IS NOT NULL) AS found", number);
 		print_carried(sql, printing);
 		foreach(lc, last)
-			lfirst(lc) = psprintf("z.found AND %s", (char *) lfirst(lc));
+			((RowSet *) lfirst(lc))->condition = psprintf("z.found AND %s", ((RowSet *) lfirst(lc))->condition);
 		st_sql_format(sql, " FROM g%d g LEFT JOIN LATERAL (SELECT z.o, true AS found, g.* FROM (%s) z ORDER BY %s LIMIT 1) z ON true"
 					  " LEFT JOIN LATERAL (%s) s ON true GROUP BY g.part)", number,
-					  rows_where(printing, psprintf("%s AS o", s), "g", beyond(printing, "g.l", false), true, true, 1),
-					  by_first(first, "z.o", true),
+					  rows_where(printing, NULL, "g", beyond(printing, "g.l", false), true, true, 1),
+					  by_first(&printing->first, "z.o", true),
 					  rows_where(printing, "s.*, true AS found", "z", last, false, false, 0));
 	}
 
@@ -767,6 +864,51 @@ print_new_rows(StringInfo sql, Printing *printing)
 		separator = ", ";
 	}
 	st_sql_text(sql, ")::record)");
+}
+
+/* ----- numbers in no order ----- */
+
+/* So many NULLs, each with a comma in front. */
+static char *
+nulls(int n)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	for (int i = 0; i < n; i++)
+		st_sql_text(&sql, ", NULL");
+	return sql.data;
+}
+
+/*
+ * "t1": rows that come and those with a number beyond the last get those that
+ * are free: of rows that leave, and beyond the last one so far.
+ */
+static void
+print_new_numbers(StringInfo sql, Printing *printing)
+{
+	StNode	   *node = printing->node;
+	int			k = printing->number;
+	const char *number = psprintf("v%d", node->nshown + linitial_int(printing->window->functions) + 1);
+	ListCell   *lc;
+
+	st_sql_format(sql, ", m%d AS MATERIALIZED (SELECT m.was, m.was - (SELECT pg_catalog.count(*) FROM x) + (SELECT pg_catalog.count(*) FROM n) AS is FROM (SELECT COALESCE((SELECT s.%s FROM ",
+				  k, number);
+	st_sql_relation(sql, printing->state);
+	st_sql_format(sql, " s ORDER BY s.%s DESC LIMIT 1), 0) AS was) m)", number);
+	st_sql_format(sql, ", f%d AS MATERIALIZED (SELECT f.number, pg_catalog.row_number() OVER (ORDER BY f.number) AS place"
+				  " FROM (SELECT x.%s AS number FROM x JOIN m%d m ON x.%s <= m.is UNION ALL"
+				  " SELECT g.g FROM m%d m CROSS JOIN LATERAL pg_catalog.generate_series(m.was + 1, m.is) AS g(g)) f)", k, number, k, number, k);
+	st_sql_format(sql, ", t%d AS MATERIALIZED (SELECT r.tid, r.id, %s", k, columns(node, "r", true));
+	foreach(lc, printing->window->functions)
+		st_sql_format(sql, ", f.number AS n%d", lfirst_int(lc) + 1);
+	st_sql_format(sql, " FROM (SELECT r.*, pg_catalog.row_number() OVER () AS place FROM (SELECT s.ctid AS tid, NULL::int8 AS id, %s FROM m%d m JOIN ",
+				  columns(node, "s", true), k);
+	st_sql_relation(sql, printing->state);
+	st_sql_format(sql, " s ON s.%s > m.is%s WHERE NOT EXISTS (SELECT FROM x WHERE x.ctid = s.ctid) UNION ALL SELECT NULL, n.id, %s",
+				  number, ST_FAULT("E10 numbers") ? " AND false" : "", columns(node, "n", false));
+	st_sql_text(sql, nulls(list_length(node->results)));
+	st_sql_format(sql, " FROM n) r) r JOIN f%d f ON f.place = r.place)", k);
 }
 
 /* ----- the statements ----- */
@@ -838,7 +980,8 @@ narrowest_window(StNode *node)
 	foreach(lc, node->windows)
 	{
 		StWindow   *window = lfirst(lc);
-		int			rank = (st_window_index_column(node, window) > 0 ? 2 : 0) + (window->partition ? 1 : 0);
+		bool		shortened;
+		int			rank = window->numbered ? -1 : (st_window_index_column(node, window, &shortened) > 0 ? 2 : 0) + (window->partition ? 1 : 0);
 
 		if (rank > best_rank)
 		{
@@ -867,43 +1010,48 @@ print_changes(StringInfo sql, StNode *node)
 	st_sql_text(sql, "i." ST_WEIGHT_COLUMN " AS weight FROM __pgt_in i) m) m WHERE m.one AND m.net <> 0)");
 }
 
-/* "x" and "n". Of a partition that is read whole, rows are found among what was read. */
+/* Hash of the columns of the block, of as many as an index has. */
+static char *
+image_hash(StNode *node, const char *alias)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	for (int i = 1; i <= Min(node->nshown, ST_HASHED_COLUMNS); i++)
+		st_sql_format(&sql, "%s%s.v%d", i == 1 ? "pgtrickle.row_image_hash(ROW(" : ", ", alias, i);
+	st_sql_text(&sql, "))");
+	return sql.data;
+}
+
+/*
+ * "x" and "n". Of a partition that is read whole, rows are found among what was
+ * read; where there are nothing but numbers, by the image.
+ */
 static void
 print_rows_that_change(StringInfo sql, StNode *node, Oid state)
 {
 	Printing	narrowest = begin_printing(node, narrowest_window(node), state);
 
-	if (narrowest.window->whole)
+	if (narrowest.window->numbered)
+	{
+		st_sql_text(sql, ", x AS MATERIALIZED (SELECT s.* FROM (SELECT d.* FROM d WHERE d.net < 0) d CROSS JOIN LATERAL (SELECT s.ctid, s.* FROM ");
+		st_sql_relation(sql, state);
+		st_sql_format(sql, " s WHERE %s = %s AND %s OPERATOR(pg_catalog.*=) %s LIMIT - d.net) s)", image_hash(node, "s"), image_hash(node, "d"),
+					  image(node, "s"), image(node, "d"));
+	}
+	else if (narrowest.window->whole)
 		st_sql_format(sql, ", x AS MATERIALIZED (SELECT s.* FROM (SELECT s.*, d.net, pg_catalog.row_number() OVER (PARTITION BY d.number ORDER BY s.ctid) AS copy"
 					  " FROM o%d s JOIN d ON pgtrickle.row_image_hash(%s) = pgtrickle.row_image_hash(%s) AND %s OPERATOR(pg_catalog.*=) %s WHERE d.net < 0) s WHERE s.copy <= - s.net)",
 					  narrowest.number, image(node, "s"), image(node, "d"), image(node, "s"), image(node, "d"));
 	else
 	{
-		const FirstColumn *first = &narrowest.first;
-		const char *s = psprintf("s.v%d", first->column);
-		const char *d = psprintf("d.v%d", first->column);
-		Oid			equal = lookup_type_cache(exprType(block_column(node, first->column)), TYPECACHE_EQ_OPR)->eq_opr;
-		List	   *conditions = list_make1(compare(s, equal, d));
+		const char *d = psprintf("d.v%d", narrowest.first.column);
 
-		if (!first->not_null)
-			conditions = lappend(conditions, psprintf("%s IS NULL AND %s IS NULL", s, d));
 		st_sql_format(sql, ", x AS MATERIALIZED (SELECT s.* FROM (SELECT %sd.* FROM d WHERE d.net < 0) d CROSS JOIN LATERAL (SELECT s.*, pg_catalog.row_number() OVER (ORDER BY s.ctid) AS copy FROM (%s) s WHERE %s OPERATOR(pg_catalog.*=) %s) s WHERE s.copy <= - d.net)",
 					  partition_columns(narrowest.window, "d", true),
-					  rows_where(&narrowest, "s.ctid, s.*", "d", conditions, false, false, 0), image(node, "s"), image(node, "d"));
+					  rows_where(&narrowest, "s.ctid, s.*", "d", having(&narrowest, d), false, false, 0), image(node, "s"), image(node, "d"));
 	}
 	st_sql_text(sql, ", n AS MATERIALIZED (SELECT pg_catalog.row_number() OVER () AS id, d.* FROM d CROSS JOIN LATERAL pg_catalog.generate_series(1::int8, d.net))");
-}
-
-/* So many NULLs, each with a comma in front. */
-static char *
-nulls(int n)
-{
-	StringInfoData sql;
-
-	initStringInfo(&sql);
-	for (int i = 0; i < n; i++)
-		st_sql_text(&sql, ", NULL");
-	return sql.data;
 }
 
 /* "alias.v2" of each result, with a comma in front. */
@@ -996,6 +1144,8 @@ st_window_print_delta(StringInfo sql, StNode *node, Oid state)
 	{
 		Printing	printing = begin_printing(node, number, state);
 
+		if (printing.window->numbered)
+			continue;
 		print_places(sql, &printing);
 		print_old_rows(sql, &printing);
 	}
@@ -1004,7 +1154,10 @@ st_window_print_delta(StringInfo sql, StNode *node, Oid state)
 	{
 		Printing	printing = begin_printing(node, number, state);
 
-		print_new_rows(sql, &printing);
+		if (printing.window->numbered)
+			print_new_numbers(sql, &printing);
+		else
+			print_new_rows(sql, &printing);
 	}
 	print_result(sql, node);
 }

@@ -73,6 +73,7 @@ typedef enum StWindowKind
 	ST_WINDOW_MIN,
 	ST_WINDOW_MAX,
 	ST_WINDOW_FIRST,			/* a value of the first row */
+	ST_WINDOW_ANY_NUMBER,		/* any number that no other row has */
 	ST_WINDOW_WHOLE				/* depends on the whole partition */
 } StWindowKind;
 
@@ -84,6 +85,7 @@ typedef struct StWindow
 	bool		reversed;		/* rows that the order does not tell apart
 								 * stand in the reverse order of their images */
 	bool		whole;			/* partitions are computed whole */
+	bool		numbered;		/* all rows have numbers, in no order */
 	bool		placed;			/* some function tells such rows apart */
 	bool		values;			/* reach is counted in values of the order's
 								 * first column, not in rows */
@@ -351,10 +353,11 @@ extern int	st_node_leaf_ordinal(const RangeTblEntry *rte);
 extern Bitmapset *st_tree_joined_columns(StTree *tree, int ordinal);
 
 /*
- * The column, of the state and of its block, by which an index finds the rows
- * around a change of a window: the first of its order, or 0.
+ * The column of the state by which an index finds the rows around a change of a
+ * window: the first of its order, or its number, or 0. "shortened": it may
+ * be too wide, and the index is on pgtrickle.short_value() of it.
  */
-extern AttrNumber st_window_index_column(const StNode *node, const StWindow *window);
+extern AttrNumber st_window_index_column(const StNode *node, const StWindow *window, bool *shortened);
 
 /* The number of the slice's reference that a range table entry is, or -1. */
 extern int	st_slice_ordinal(const RangeTblEntry *rte);

@@ -11,10 +11,10 @@
  *	  PARTITION BY it is the same row for all.
  *
  *	  Other windows are a state of all rows with their results (window_order.c),
- *	  unless a slice reads their partitions by an index (slice.c). Where a change
- *	  may change a function of every row, and what is below is nothing but states,
- *	  as groups, it is computed again from them: these are small beside what they
- *	  are made of, and only rows that came out different are written. Old values
+ *	  unless a slice reads their partitions by an index (slice.c). Where such a state
+ *	  cannot be, and what is below is nothing but states, as groups, they are
+ *	  computed again from them: these are small beside what they are made of, and
+ *	  only rows that came out different are written. Old values
  *	  come from storage, so that a choice among equals needs no care (rule A5).
  *
  *-------------------------------------------------------------------------
@@ -478,6 +478,9 @@ st_window_level(Query *query, BuildContext *context)
 
 	if (upper == NULL)
 		return st_decline(context, "window functions have no delta rule yet");
+	st_replace_shares(upper);
+	if (!upper->hasWindowFuncs)
+		return st_linearize(upper, context);
 	joined = join_aggregates(copyObject(upper));
 	if (joined == NULL)
 		joined = split_totals(copyObject(upper));

@@ -11,9 +11,15 @@
 #include "query/build.h"
 
 /*
+ * Functions that are a share of all rows become expressions over others, and
+ * ranks among nothing but peers constants; what is left may have no window any more.
+ */
+extern void st_replace_shares(Query *query);
+
+/*
  * "upper", a level with nothing but windows and a select list, over the linear
  * "below", which is its only entry: as a state of all rows with their results.
- * NULL: declined, as where a change may change a function of every row.
+ * NULL: declined.
  */
 extern Query *st_window_order(Query *upper, Query *below, BuildContext *build);
 

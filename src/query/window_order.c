@@ -16,6 +16,10 @@
  *	  A frame that ends with the partition is one that begins with it, in the
  *	  reverse order. An average that runs on is a sum divided by a count.
  *
+ *	  Of all rows without an order, row_number() may give any row any number: a row
+ *	  keeps its number as long as there are so many rows, and the others get what
+ *	  is free. Where something else depends on the order, one is chosen.
+ *
  *	  Where rows that the order does not tell apart get different results, the
  *	  image decides (rule A5): such functions are ordered by the place of a row in
  *	  the order of its columns and then its image.
@@ -24,8 +28,10 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_am_d.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
+#include "commands/defrem.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -75,6 +81,9 @@ typedef struct OrderContext
 								 * its block */
 	List	   *functions;		/* of Function */
 	List	   *members;		/* of each window, its functions' numbers */
+	SortGroupClause *any_order; /* of windows of all rows that have none, or
+								 * NULL */
+	bool		numbers;		/* these only number them */
 	const char *reason;			/* what the state cannot follow */
 } OrderContext;
 
@@ -297,6 +306,43 @@ classify_running(Function *result)
 	return true;
 }
 
+/* Of all rows, which are peers. */
+static bool
+has_no_order(WindowClause *clause)
+{
+	return clause->partitionClause == NIL && clause->orderClause == NIL;
+}
+
+/* Is there a function of all rows without an order but row_number()? */
+static bool
+beside_numbers_walker(Node *node, void *arg)
+{
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, WindowFunc))
+		return ((WindowFunc *) node)->winfnoid != F_ROW_NUMBER && has_no_order(st_window_of(arg, (WindowFunc *) node));
+	return expression_tree_walker(node, beside_numbers_walker, arg);
+}
+
+/*
+ * All rows without an order are peers: a RANGE frame is all of them. Which of them
+ * is first, or next to another, is free, so they get an order that is cheap to follow.
+ */
+static void
+give_order(OrderContext *context, WindowClause *clause)
+{
+	int			options = clause->frameOptions;
+
+	if (!has_no_order(clause) || context->any_order == NULL ||
+		(options & (FRAMEOPTION_EXCLUDE_GROUP | FRAMEOPTION_EXCLUDE_TIES)))
+		return;
+	if (options & FRAMEOPTION_RANGE)
+		clause->frameOptions = FRAMEOPTION_NONDEFAULT | FRAMEOPTION_BETWEEN | FRAMEOPTION_RANGE |
+			FRAMEOPTION_START_UNBOUNDED_PRECEDING | FRAMEOPTION_END_UNBOUNDED_FOLLOWING | (options & FRAMEOPTION_EXCLUSION);
+	clause->orderClause = list_make1(copyObject(context->any_order));
+}
+
 static Function *
 classify(OrderContext *context, WindowFunc *function)
 {
@@ -307,8 +353,14 @@ classify(OrderContext *context, WindowFunc *function)
 	result->original = function;
 	result->function = copyObject(function);
 	result->clause = copyObject(st_window_of(context->upper, function));
+	give_order(context, result->clause);
 	options = result->clause->frameOptions;
 	result->by_place = (options & FRAMEOPTION_ROWS) != 0;
+	if (context->numbers && function->winfnoid == F_ROW_NUMBER && has_no_order(result->clause))
+	{
+		result->kind = ST_WINDOW_ANY_NUMBER;
+		return result;
+	}
 	if (!own && !function->winagg && classify_by_rank(result, get_func_name(function->winfnoid)))
 		return result;
 	if (classify_running(result))
@@ -391,15 +443,13 @@ add_to_window(OrderContext *context, Function *function)
 		context->node->windows = lappend(context->node->windows, window);
 		context->members = lappend(context->members, NIL);
 	}
-	window->whole |= function->kind == ST_WINDOW_WHOLE || order == NIL;
+	window->numbered = function->kind == ST_WINDOW_ANY_NUMBER;
+	window->whole |= function->kind == ST_WINDOW_WHOLE || (order == NIL && !window->numbered);
 	window->values |= function->values;
 	window->preceding = Max(window->preceding, function->preceding);
 	window->following = Max(window->following, function->following);
 	lc = list_nth_cell(context->members, position);
 	lfirst(lc) = lappend_int(lfirst(lc), number);
-	if (window->whole && partition == NIL && context->reason == NULL)
-		context->reason = psprintf("%s() over all rows may change in every row with each change",
-								   get_func_name(function->original->winfnoid));
 }
 
 /* Functions are noted, each once. */
@@ -639,14 +689,20 @@ fits_index(Node *expr)
 }
 
 AttrNumber
-st_window_index_column(const StNode *node, const StWindow *window)
+st_window_index_column(const StNode *node, const StWindow *window, bool *shortened)
 {
 	AttrNumber	column;
+	Node	   *expr;
 
+	*shortened = false;
+	if (window->numbered)
+		return node->nshown + linitial_int(window->functions) + 1;
 	if (window->whole || window->order == NIL)
 		return 0;
 	column = ((StSortColumn *) linitial(window->order))->argument;
-	return fits_index((Node *) list_nth_node(TargetEntry, node->block->targetList, column - 1)->expr) ? column : 0;
+	expr = (Node *) list_nth_node(TargetEntry, node->block->targetList, column - 1)->expr;
+	*shortened = !fits_index(expr);
+	return OidIsValid(GetDefaultOpClass(exprType(expr), BTREE_AM_OID)) ? column : 0;
 }
 
 /* Can the rows of a partition be found? Otherwise a reason. */
@@ -672,6 +728,42 @@ check_partitions(OrderContext *context)
 	return NULL;
 }
 
+/* How well a column serves as an order: nothing at all, an index, a narrow one, and without NULLs. */
+static int
+rank_of_order(Query *below, Var *column)
+{
+	if (!OidIsValid(GetDefaultOpClass(column->vartype, BTREE_AM_OID)) || type_is_rowtype(column->vartype))
+		return 0;
+	if (!fits_index((Node *) column))
+		return 1;
+	return st_query_column_not_null(below, column->varattno) ? 3 : 2;
+}
+
+/* Choose a column for windows of all rows without an order; NULL: there is none. */
+static SortGroupClause *
+choose_order(Query *upper, Query *below)
+{
+	Var		   *best = NULL;
+	TargetEntry *target;
+	SortGroupClause *clause;
+	ListCell   *lc;
+
+	foreach(lc, pull_var_clause((Node *) upper->targetList, PVC_RECURSE_WINDOWFUNCS))
+	{
+		Var		   *column = lfirst_node(Var, lc);
+
+		if (rank_of_order(below, column) > (best ? rank_of_order(below, best) : 0))
+			best = column;
+	}
+	if (best == NULL)
+		return NULL;
+	target = makeTargetEntry((Expr *) copyObject(best), list_length(upper->targetList) + 1, NULL, true);
+	upper->targetList = lappend(upper->targetList, target);
+	clause = st_make_group_clause(target, upper->targetList);
+	clause->nulls_first = false;
+	return clause;
+}
+
 Query *
 st_window_order(Query *upper, Query *below, BuildContext *build)
 {
@@ -685,6 +777,11 @@ st_window_order(Query *upper, Query *below, BuildContext *build)
 	foreach(lc, upper->targetList)
 		if (!lfirst_node(TargetEntry, lc)->resjunk)
 			(void) var_walker((Node *) lfirst_node(TargetEntry, lc)->expr, &context);
+	if (context.columns == NIL)
+		(void) column_position(&context, (Node *) makeVarFromTargetEntry(1, linitial_node(TargetEntry, below->targetList)));
+	context.numbers = !beside_numbers_walker((Node *) upper->targetList, upper);
+	if (!context.numbers)
+		context.any_order = choose_order(upper, below);
 	(void) function_walker((Node *) upper->targetList, &context);
 	/* what runs on needs what it adds up or compares as a column */
 	foreach(lc, context.functions)

@@ -52,6 +52,9 @@ extern bool st_zset_next(StZset *zset, StZsetStep *step);
 /* Release everything, temporary files included. */
 extern void st_zset_end(StZset *zset);
 
+/* An index by the hash of images is over this many columns at most: the first ones. */
+#define ST_HASHED_COLUMNS 256
+
 /*
  * Image functions over one slot: the hash of the (detoasted) images of the
  * named attributes (all if natts = 0), NULL-safe, and their equality.

@@ -417,6 +417,23 @@ def window_that_shows_the_greatest(db):
     db.fresh()
 
 
+@mutant("E10 wide")
+def window_in_the_order_of_long_values(db):
+    db.run("CREATE TABLE t (id int PRIMARY KEY, v text)", "INSERT INTO t VALUES (1, 'a'), (2, repeat('b', 5000)), (3, 'c')")
+    db.create("s", "SELECT id, lag(id) OVER (ORDER BY v) AS l, lead(id) OVER (ORDER BY v) AS m FROM t")
+    db.run("INSERT INTO t VALUES (4, 'bb')")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("E10 numbers")
+def window_that_numbers_rows(db):
+    grouped(db, "(1, 1, 1), (2, 1, 1), (3, 1, 1)", "SELECT r, count(*) AS c FROM (SELECT id, row_number() OVER () AS r FROM t) x GROUP BY r")
+    db.run("DELETE FROM t WHERE id < 3")
+    db.refresh()
+    db.fresh()
+
+
 @mutant("E10 windows")
 def several_windows(db):
     grouped(db, "(1, 1, 1), (2, 1, 1), (3, 1, 1)", "SELECT id, lead(n) OVER (ORDER BY id) AS l, count(*) OVER (PARTITION BY id) AS c FROM t")

@@ -51,7 +51,7 @@ class Queries(machinery.Queries):
         """A window function with a partition and an order of its own; the order ends with all columns where ties would tell."""
         r = self.r
         partition = f"PARTITION BY {', '.join(r.sample(columns, r.choice([1, 1, 2])))} " if r.random() < 0.65 else ""
-        orders = [f"{column}{r.choice(['', '', ' DESC', ' NULLS FIRST', ' DESC NULLS LAST'])}" for column in r.sample(columns + ["g + i", "i % 2"], r.choice([1, 1, 2]))]
+        orders = [f"{column}{r.choice(['', '', ' DESC', ' NULLS FIRST', ' DESC NULLS LAST'])}" for column in r.sample(columns + ["g + i", "i % 2", "g::numeric / 3", "h::text"], r.choice([1, 1, 2]))]
         column = r.choice(columns)
         kept = f" FILTER (WHERE {r.choice(columns)} > 1)" if r.random() < 0.2 else ""
         peers = f"({partition}ORDER BY {', '.join(orders)}"
@@ -68,12 +68,10 @@ class Queries(machinery.Queries):
         near = r.choice(["i", "id", "i", "g"])
         choices += [f"{aggregate} OVER ({partition}ORDER BY {near}{r.choice(['', ' DESC', ' NULLS FIRST', ' DESC NULLS LAST'])} RANGE {frame})"
                     for frame in ("2 PRECEDING", "BETWEEN 1 PRECEDING AND 2 FOLLOWING", "BETWEEN 3 FOLLOWING AND 5 FOLLOWING", "BETWEEN 4 PRECEDING AND 1 PRECEDING EXCLUDE CURRENT ROW")]
-        if partition:
-            choices += [f"ntile(3) OVER {rows})", f"percent_rank() OVER {peers})", f"cume_dist() OVER {peers})", f"{aggregate} OVER ({partition})",
-                        f"{aggregate} OVER {peers} ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)", f"nth_value({column}, 2) OVER {rows})",
-                        f"{aggregate} OVER {peers} GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)", f"{aggregate} OVER {peers} RANGE UNBOUNDED PRECEDING EXCLUDE GROUP)"]
-        else:
-            choices += [f"{aggregate} OVER ()", f"{aggregate} OVER {peers} ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)"]
+        choices += [f"ntile({r.choice([1, 3, 7, 1000])}) OVER {rows})", f"percent_rank() OVER {peers})", f"cume_dist() OVER {peers})", f"{aggregate} OVER ({partition})",
+                    f"{aggregate} OVER {peers} ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)", f"nth_value({column}, 2) OVER {rows})",
+                    f"rank() OVER ({partition})", f"cume_dist() OVER ({partition})", f"{aggregate} OVER {rows} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)",
+                    f"{aggregate} OVER {peers} GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)", f"{aggregate} OVER {peers} RANGE UNBOUNDED PRECEDING EXCLUDE GROUP)"]
         return r.choice(choices)
 
     def any(self):

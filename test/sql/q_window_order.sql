@@ -77,7 +77,7 @@ INSERT INTO u VALUES (1, 1), (1, 1), (NULL, 1);
 SELECT stream_table, run FROM test.refresh_all('DELTA');
 DELETE FROM t WHERE n = 'NaN' AND id < 6;
 SELECT stream_table, run FROM test.refresh_all('DELTA');
--- functions and frames that one change can change everywhere; windows in several orders
+-- functions that follow from others; windows in several orders
 RESET client_min_messages;
 SELECT test.create('o_ntile', 'SELECT id, ntile(3) OVER (ORDER BY id) AS x FROM t', 'AUTO');
 SELECT test.create('o_percent', 'SELECT id, percent_rank() OVER (ORDER BY id) AS x FROM t', 'AUTO');

@@ -32,7 +32,7 @@ SELECT test.create('s_joined', 'SELECT t.id, u.n, rank() OVER (PARTITION BY t.a 
 SELECT test.create('s_filtered', 'SELECT * FROM (SELECT id, b, row_number() OVER (PARTITION BY a ORDER BY id) AS r, row_number() OVER (PARTITION BY b ORDER BY id DESC) AS q FROM t) AS x WHERE r <= 2 OR q = 1');
 SELECT test.create('s_grouped', 'SELECT r - q AS island, b, count(*) AS c, min(id) AS f FROM (SELECT id, b, row_number() OVER (ORDER BY id) AS r, row_number() OVER (PARTITION BY b ORDER BY id) AS q FROM t) AS x GROUP BY r - q, b');
 SELECT test.create('s_first', 'SELECT DISTINCT ON (a) a, id, rank() OVER (PARTITION BY b ORDER BY o) AS r FROM t ORDER BY a, rank() OVER (PARTITION BY b ORDER BY o), id');
-SELECT test.create('s_text', 'SELECT id, lag(id) OVER (PARTITION BY b ORDER BY n, id) AS l, lead(b) OVER (PARTITION BY a, k ORDER BY b, id) AS e FROM t');
+SELECT test.create('s_text', 'SELECT id, lag(id) OVER (PARTITION BY b ORDER BY n, id) AS l, lead(b) OVER (PARTITION BY a, k ORDER BY b::varchar(9), id) AS e FROM t');
 
 SET client_min_messages = warning;
 INSERT INTO t VALUES (50, 1, 'b1', 5, 1.25, 3), (0, NULL, 'b2', NULL, 9, 0);
