@@ -33,6 +33,7 @@ OBJS = \
 	src/util/image_hash.o \
 	src/util/only_row.o \
 	src/util/row_function.o \
+	src/util/row_limit.o \
 	src/util/shared_area.o \
 	src/util/short_value.o \
 	src/util/sqlbuf.o \

@@ -12,6 +12,18 @@ CREATE OR REPLACE FUNCTION pgtrickle.short_value(anyelement) RETURNS anyelement
 COMMENT ON FUNCTION pgtrickle.short_value(anyelement) IS
     'The value, NULL if it takes more than 2,000 bytes. Used by the indexes of what window functions are ordered by.';
 
+CREATE OR REPLACE FUNCTION pgtrickle.limit_rows(bigint) RETURNS bigint
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'st_sql_limit_rows';
+COMMENT ON FUNCTION pgtrickle.limit_rows(bigint) IS
+    'The number, as LIMIT takes it. Generated statements call it where that is no constant. Errors: 2201W it is negative.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.offset_rows(bigint) RETURNS bigint
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'st_sql_offset_rows';
+COMMENT ON FUNCTION pgtrickle.offset_rows(bigint) IS
+    'The number, as OFFSET takes it. Generated statements call it where that is no constant. Errors: 2201X it is negative.';
+
 CREATE OR REPLACE FUNCTION pgtrickle.only_row(anyarray) RETURNS anyelement
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'st_sql_only_row';

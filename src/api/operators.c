@@ -109,6 +109,8 @@ print_node(StringInfo text, StEntry *entry, StNode *node, int indent)
 			else if (window->whole)
 				appendStringInfoString(&what, ", all rows computed again at each change");
 		}
+	else if (node->top && node->limit_column)
+		appendStringInfo(&what, "First rows, as many as a query says%s", node->ties ? ", with ties" : "");
 	else if (node->top)
 		appendStringInfo(&what, "First " INT64_FORMAT " rows%s", node->limit, node->ties ? " with ties" : "");
 	else if (node->nkeys == 0)

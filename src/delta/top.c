@@ -29,12 +29,44 @@
 #include "util/fault.h"
 #include "util/sqlbuf.h"
 
-static int64
+/* beyond what any table has, and twice the sum of two is an int8 */
+#define ALL_ROWS	"1000000000000000000"
+
+/*
+ * How many rows are shown, are needed, and are kept. Of a limit that is no constant,
+ * which a row of "lim" has, it is NULL if there is none.
+ */
+static char *
+rows_offset(StNode *node)
+{
+	return node->limit_column ? "lim.o" : psprintf(INT64_FORMAT, node->offset);
+}
+
+static char *
+rows_needed(StNode *node)
+{
+	return node->limit_column ? "(lim.o + lim.l)" : psprintf(INT64_FORMAT, node->offset + node->limit);
+}
+
+static char *
 rows_kept(StNode *node)
 {
 	int64		needed = node->offset + node->limit;
 
-	return Max(2 * needed, needed + 100);
+	/* GREATEST() would ignore a NULL */
+	if (node->limit_column)
+		return "(lim.o + lim.l + CASE WHEN lim.o + lim.l > 100 THEN lim.o + lim.l ELSE 100 END)";
+	return psprintf(INT64_FORMAT, Max(2 * needed, needed + 100));
+}
+
+/* ", lim AS (..)": what the rows of "from" agree on. */
+static void
+print_limits(StringInfo sql, StNode *node, const char *from, char letter)
+{
+	if (node->limit_column)
+		st_sql_format(sql, "lim AS MATERIALIZED (SELECT CASE WHEN z.l IS NOT NULL THEN LEAST(z.l, " ALL_ROWS ") END AS l,"
+					  " LEAST(COALESCE(z.o, 0), " ALL_ROWS ") AS o FROM (SELECT true) y LEFT JOIN (SELECT z.%c%d AS l, z.%c%d AS o FROM %s z LIMIT 1) z ON true)",
+					  letter, node->limit_column, letter, node->limit_column + 1, from);
 }
 
 void
@@ -100,25 +132,33 @@ print_numbered(StringInfo sql, StNode *node, const char *alias, char letter)
 
 /* Is a numbered row within the first "rows"? */
 static char *
-within(StNode *node, int64 rows)
+within(StNode *node, const char *rows)
 {
-	return psprintf("r.%c <= " INT64_FORMAT, node->ties ? 'q' : 'p', rows);
+	return psprintf(node->limit_column ? "COALESCE(r.%c <= %s, true)" : "r.%c <= %s", node->ties ? 'q' : 'p', rows);
 }
 
 static char *
 is_shown(StNode *node)
 {
-	return psprintf("r.p > " INT64_FORMAT " AND %s", node->offset, within(node, node->offset + node->limit));
+	return psprintf("r.p > %s AND %s", rows_offset(node), within(node, rows_needed(node)));
 }
 
 void
 st_top_print_fill(StringInfo sql, StNode *node)
 {
-	st_sql_format(sql, "SELECT %s, %s AS f, pg_catalog.count(*) OVER () < " INT64_FORMAT " AS w FROM (",
+	const char *limits = node->limit_column ? " CROSS JOIN lim" : "";
+
+	if (node->limit_column)
+		st_sql_text(sql, "SELECT * FROM (WITH ");
+	print_limits(sql, node, "__pgt_in", 'a');
+	st_sql_format(sql, " SELECT %s, %s AS f, COALESCE(pg_catalog.count(*) OVER () < %s, true) AS w FROM (",
 				  row_columns(node, "r", 'v', false), is_shown(node), rows_kept(node));
 	print_numbered(sql, node, "i", 'a');
-	st_sql_format(sql, " FROM (SELECT i.* FROM __pgt_in i ORDER BY %s FETCH FIRST " INT64_FORMAT " ROWS %s) i) r",
-				  order_text(node, "i", 'a', !node->ties), rows_kept(node), node->ties ? "WITH TIES" : "ONLY");
+	st_sql_format(sql, " FROM (SELECT i.* FROM __pgt_in i ORDER BY %s FETCH FIRST %s ROWS %s) i) r%s",
+				  order_text(node, "i", 'a', !node->ties), node->limit_column ? psprintf("(SELECT %s FROM lim)", rows_kept(node)) : rows_kept(node),
+				  node->ties ? "WITH TIES" : "ONLY", limits);
+	if (node->limit_column)
+		st_sql_text(sql, ") f");
 }
 
 void
@@ -126,6 +166,7 @@ st_top_print_delta(StringInfo sql, StNode *node, Oid state)
 {
 	char	   *total = order_text(node, "m", 'v', true);
 	char	   *floor = order_text(node, "m", 'v', !node->ties);
+	const char *limits = node->limit_column ? " CROSS JOIN lim" : "";
 
 	/* the state and the delta, one behind the other */
 	st_sql_format(sql, ", m AS (SELECT %s, 1::int8 AS weight, true AS old FROM ", row_columns(node, "o", 'v', false));
@@ -147,12 +188,20 @@ st_top_print_delta(StringInfo sql, StNode *node, Oid state)
 				  ST_FAULT("E13") ? "true" : "m.inside OR whole.w");
 	print_numbered(sql, node, "m", 'v');
 	st_sql_text(sql, " FROM k m CROSS JOIN LATERAL pg_catalog.generate_series(1::int8, m.net))");
+	if (node->limit_column)
+		st_sql_text(sql, ", ");
+	print_limits(sql, node, "r", 'v');
 
 	st_sql_format(sql, " SELECT -1::int8, %s, o.f, o.w FROM ", row_columns(node, "o", 'v', false));
 	st_sql_relation(sql, state);
 	st_sql_format(sql, " o UNION ALL SELECT 0, %s, false, false FROM k m WHERE m.net < 0",
 				  row_columns(node, "m", 'v', false));
-	st_sql_format(sql, " UNION ALL SELECT 1, %s, %s, whole.w AND (SELECT pg_catalog.max(%s) FROM r) <= " INT64_FORMAT
-				  " FROM r CROSS JOIN whole WHERE %s", row_columns(node, "r", 'v', false), is_shown(node),
-				  node->ties ? "r.q" : "r.p", rows_kept(node), within(node, rows_kept(node)));
+	st_sql_format(sql, " UNION ALL SELECT 1, %s, %s, whole.w AND COALESCE((SELECT pg_catalog.max(%s) FROM r) <= %s, true) FROM r CROSS JOIN whole%s WHERE %s",
+				  row_columns(node, "r", 'v', false), is_shown(node), node->ties ? "r.q" : "r.p", rows_kept(node), limits, within(node, rows_kept(node)));
+	/* too few of them are left of those that were kept */
+	st_sql_text(sql, " UNION ALL SELECT 2");
+	for (int i = 1; i <= node->narguments; i++)
+		st_sql_text(sql, ", NULL");
+	st_sql_format(sql, ", NULL, NULL FROM whole%s WHERE NOT whole.w AND COALESCE((SELECT pg_catalog.count(*) FROM r) < %s, true)",
+				  limits, rows_needed(node));
 }

@@ -20,8 +20,8 @@ extern void st_top_print_fill(StringInfo sql, StNode *node);
 
 /*
  * SELECT from a weighted __pgt_in and the state of (weight, state columns):
- * the state's rows as they were with -1, as they are with 1, and with 0 a row
- * that should leave and is not there.
+ * the state's rows as they were with -1, as they are with 1, with 0 a row
+ * that should leave and is not there, and with 2, and no row, if too few are left.
  */
 extern void st_top_print_delta(StringInfo sql, StNode *node, Oid state);
 

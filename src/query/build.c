@@ -704,7 +704,7 @@ same_node(StNode *a, StNode *b)
 
 	if (a->nkeys != b->nkeys || a->narguments != b->narguments || a->distinct != b->distinct ||
 		list_length(a->aggregates) != list_length(b->aggregates) || a->first != b->first ||
-		a->nshown != b->nshown || a->top != b->top || a->limit != b->limit || a->offset != b->offset ||
+		a->nshown != b->nshown || a->top != b->top || a->limit != b->limit || a->offset != b->offset || a->limit_column != b->limit_column ||
 		a->ties != b->ties || a->step || b->step || a->whole != b->whole || a->shown_by_first != b->shown_by_first || !same_windows(a->windows, b->windows) ||
 		!st_same_order(a->order, b->order) || !equal(a->block, b->block))
 		return false;
@@ -999,7 +999,7 @@ linearize_level(Query *query, BuildContext *context)
 
 		if (top && top->numbered)
 			return st_linearize(st_number_rows(query, top), context);
-		whole = top ? st_linearize(query, context) : NULL;
+		whole = top ? st_linearize(st_add_limits(query, top), context) : NULL;
 		return whole ? st_top_rows(whole, top, context) : NULL;
 	}
 	if (query->rowMarks)

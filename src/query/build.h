@@ -189,6 +189,9 @@ typedef struct StTop
 	int64		offset;
 	bool		ties;
 	bool		numbered;		/* rows are to be numbered, not kept */
+	Node	   *limit_expr;		/* what is no constant: instead of both; or
+								 * NULL */
+	Node	   *offset_expr;
 	StOrder		order;
 } StTop;
 
@@ -200,6 +203,9 @@ typedef struct StTop
  */
 extern StTop *st_take_limit(Query *query, BuildContext *context);
 extern Query *st_number_rows(Query *query, StTop *top);
+
+/* With what is no constant as two more columns of the query, which is not linear yet. */
+extern Query *st_add_limits(Query *query, StTop *top);
 extern Query *st_top_rows(Query *query, StTop *top, BuildContext *context);
 
 /* A query for each grouping set, without any; NIL: declined. */

@@ -127,6 +127,8 @@ typedef struct StNode
 								 * "nshown" columns */
 	int64		limit;
 	int64		offset;
+	int			limit_column;	/* of "nshown": all rows have the limit there,
+								 * and the offset behind it; 0: as above */
 	bool		ties;
 	bool	   *key_not_null;
 	List	   *aggregates;		/* of StAggregate */

@@ -342,7 +342,7 @@ state_keys(StNode *node)
 	int			n = 0;
 
 	/* the first rows of an order may be alike, and those of a recursion */
-	if ((node->top && (node->limit > 1 || node->ties)) || node->step || node->whole || node->windows)
+	if ((node->top && (node->limit > 1 || node->limit_column || node->ties)) || node->step || node->whole || node->windows)
 		return NIL;
 	key = make_candidate_key(node->nkeys);
 	key->simple = key->simple && !node->inexact_keys;

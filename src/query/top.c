@@ -12,6 +12,9 @@
  *	  are columns like any other; the state's columns are those of the result
  *	  first, then those by which it is ordered.
  *
+ *	  A LIMIT or OFFSET that is no constant is a column of every row, in whose
+ *	  value all agree. When it changes, all rows do.
+ *
  *	  Where the first rows are too many for that, or all but the first are shown
  *	  (OFFSET without LIMIT), rows are numbered by row_number() and a condition
  *	  on the number takes LIMIT's place: windows have their own state.
@@ -24,10 +27,12 @@
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "rewrite/rewriteManip.h"
 #include "utils/fmgroids.h"
 #include "utils/typcache.h"
 
 #include "query/build.h"
+#include "query/decorrelate.h"
 
 /* a refresh reads the state: more rows are numbered instead */
 #define MAX_ROWS 100000
@@ -55,7 +60,13 @@ st_take_limit(Query *query, BuildContext *context)
 	StTop	   *top = palloc0(sizeof(StTop));
 
 	if (!constant_rows(query->limitCount, &top->limit) || !constant_rows(query->limitOffset, &top->offset))
-		return st_decline(context, "LIMIT and OFFSET other than constants have no delta rule");
+	{
+		if (st_refers_outside(query->limitCount) || st_refers_outside(query->limitOffset))
+			return st_decline(context, "LIMIT and OFFSET by an outer query have no delta rule");
+		top->limit_expr = query->limitCount ? query->limitCount : (Node *) makeNullConst(INT8OID, -1, InvalidOid);
+		top->offset_expr = query->limitOffset ? query->limitOffset : (Node *) makeNullConst(INT8OID, -1, InvalidOid);
+		top->limit = top->offset = 0;
+	}
 	top->offset = Max(top->offset, 0);
 	top->numbered = (top->limit < 0 && top->offset > 0) || top->limit > MAX_ROWS || top->offset > MAX_ROWS;
 	if (top->numbered && query->limitOption == LIMIT_OPTION_WITH_TIES)
@@ -65,6 +76,29 @@ st_take_limit(Query *query, BuildContext *context)
 	query->limitCount = query->limitOffset = NULL;
 	query->limitOption = LIMIT_OPTION_COUNT;
 	return top;
+}
+
+Query *
+st_add_limits(Query *query, StTop *top)
+{
+	int			ncolumns = list_length(top->order.references);
+	List	   *targets = NIL;
+	Query	   *result;
+
+	if (top->limit_expr == NULL)
+		return query;
+	for (int i = 1; i <= ncolumns; i++)
+	{
+		TargetEntry *target = makeTargetEntry((Expr *) st_ordered_var(query, i), i, psprintf("c%d", i), false);
+
+		target->ressortgroupref = list_nth_int(top->order.references, i - 1);
+		targets = lappend(targets, target);
+	}
+	targets = lappend(targets, makeTargetEntry(st_call_own("limit_rows", INT8OID, INT8OID, (Expr *) top->limit_expr), ncolumns + 1, "l", false));
+	targets = lappend(targets, makeTargetEntry(st_call_own("offset_rows", INT8OID, INT8OID, (Expr *) top->offset_expr), ncolumns + 2, "o", false));
+	result = st_make_query(list_make1(st_make_subquery_entry(query, "r", st_make_names(ncolumns))), NULL, targets);
+	result->hasSubLinks = checkExprHasSubLink((Node *) targets);
+	return result;
 }
 
 static Expr *
@@ -148,6 +182,12 @@ st_top_rows(Query *query, StTop *top, BuildContext *context)
 		columns = st_add_ordered_column(columns, query, lfirst_int(lc), psprintf("a%d", node->narguments));
 		var->varattno = var->varattnosyn = node->narguments;
 		targets = lappend(targets, makeTargetEntry(st_stored_record((Expr *) var, var->vartype), node->narguments, tle->resname, false));
+	}
+	for (int i = 1; top->limit_expr && i <= 2; i++)
+	{
+		columns = st_add_ordered_column(columns, query, list_length(top->order.references) + i, psprintf("a%d", ++node->narguments));
+		if (i == 1)
+			node->limit_column = node->narguments;
 	}
 	return st_ordered_rows(query, &top->order, node, columns, targets, context);
 }

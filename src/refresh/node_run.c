@@ -481,11 +481,10 @@ typedef struct TopDelta
 {
 	StateDelta *state;
 	Tuplestorestate *rows;		/* as the state is to be */
-	int64		nrows;
-	bool		whole;			/* the state held the block's every row */
+	bool		too_few;		/* it is to be filled again */
 } TopDelta;
 
-/* (weight, state columns): the state's rows before and after, and those amiss. */
+/* (weight, state columns), as delta/top.h says. */
 static void
 receive_top_row(TupleTableSlot *slot, void *arg)
 {
@@ -499,12 +498,12 @@ receive_top_row(TupleTableSlot *slot, void *arg)
 	{
 		case -1:
 			st_zset_add(delta->changes, delta->slot, -1);
-			if (!DatumGetBool(slot->tts_values[natts]))
-				top->whole = false;
 			break;
 		case 1:
 			tuplestore_puttupleslot(top->rows, delta->slot);
-			top->nrows++;
+			break;
+		case 2:
+			top->too_few = true;
 			break;
 		default:
 			delta->inconsistent = true;
@@ -515,13 +514,13 @@ receive_top_row(TupleTableSlot *slot, void *arg)
 static void
 run_top(StRun *run, StNodeProgram *node, StInput *inputs, StateDelta *delta)
 {
-	TopDelta	top = {.state = delta, .whole = true};
+	TopDelta	top = {.state = delta};
 	TupleTableSlot *slot;
 
 	top.rows = tuplestore_begin_heap(false, false, work_mem);
 	(void) st_statement_run(node->block.delta, list_length(node->block.leaves), inputs, run->snapshot,
 							receive_top_row, &top);
-	if (!top.whole && top.nrows < node->node->offset + node->node->limit)
+	if (top.too_few)
 	{
 		delta->ngroups = 1;
 		(void) st_statement_run(node->block.fill, 0, NULL, run->snapshot, add_row, delta->changes);
