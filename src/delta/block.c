@@ -31,6 +31,7 @@
 
 #include "delta/aggregate.h"
 #include "delta/block.h"
+#include "query/make.h"
 #include "util/sqlbuf.h"
 
 static char *
@@ -337,10 +338,113 @@ weigh(Query *query)
 												pstrdup(ST_WEIGHT_COLUMN), false));
 }
 
-char *
-st_block_print(Query *block)
+/* ----- states of one row ----- */
+
+bool
+st_node_is_one_row(const StNode *node)
 {
-	return st_query_print(block);
+	return node->nkeys == 0 && !node->distinct && !node->first && !node->top && !node->step && !node->whole && !node->windows;
+}
+
+typedef struct ValueContext
+{
+	RangeTblEntry *state;
+	int			varno;
+	int			depth;			/* levels below the one that reads it */
+} ValueContext;
+
+static Node *
+value_mutator(Node *node, void *arg)
+{
+	ValueContext *context = arg;
+	SubLink    *sublink;
+	Var		   *var;
+
+	if (node == NULL)
+		return NULL;
+	check_stack_depth();
+	if (IsA(node, Query))
+	{
+		context->depth++;
+		node = (Node *) query_tree_mutator((Query *) node, value_mutator, arg, 0);
+		context->depth--;
+		return node;
+	}
+	var = (Var *) node;
+	if (!IsA(node, Var) || var->varno != context->varno || var->varlevelsup != context->depth)
+		return expression_tree_mutator(node, value_mutator, arg);
+	var = copyObject(var);
+	var->varno = 1;
+	var->varnosyn = 0;
+	var->varattnosyn = 0;
+	var->varlevelsup = 0;
+	sublink = makeNode(SubLink);
+	sublink->subLinkType = EXPR_SUBLINK;
+	sublink->location = -1;
+	sublink->subselect = (Node *) st_make_query(list_make1(copyObject(context->state)), NULL, NIL);
+	((Query *) sublink->subselect)->targetList = st_make_targets(list_make1(var));
+	return (Node *) sublink;
+}
+
+/* Is the row of an entry asked for as a whole? */
+static bool
+whole_row_walker(Node *node, void *arg)
+{
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, Var))
+		return ((Var *) node)->varno == *(int *) arg && ((Var *) node)->varattno == 0;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, whole_row_walker, arg, 0);
+	return expression_tree_walker(node, whole_row_walker, arg);
+}
+
+/*
+ * A state without keys is one row, always. In FROM its values are compared with
+ * what the rest has already been joined to, as if any row could meet it. As
+ * subqueries, which the executor computes once, they are constants for scans
+ * and indexes.
+ */
+static Query *
+read_values(const StProgram *program, Query *query)
+{
+	ListCell   *lc;
+
+	check_stack_depth();
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind == RTE_SUBQUERY)
+			rte->subquery = read_values(program, rte->subquery);
+	}
+	if (query->setOperations || query->jointree == NULL)
+		return query;
+	for (int i = list_length(query->jointree->fromlist) - 1; i >= 0; i--)
+	{
+		Node	   *item = list_nth(query->jointree->fromlist, i);
+		ValueContext context = {NULL};
+		int			ordinal;
+
+		if (list_length(query->jointree->fromlist) == 1 || !IsA(item, RangeTblRef))
+			continue;
+		context.varno = ((RangeTblRef *) item)->rtindex;
+		context.state = rt_fetch(context.varno, query->rtable);
+		ordinal = st_node_leaf_ordinal(context.state);
+		if (ordinal < 0 || !st_node_is_one_row(program->nodes[ordinal].node) ||
+			query_tree_walker(query, whole_row_walker, &context.varno, 0))
+			continue;
+		query = query_tree_mutator(query, value_mutator, &context, 0);
+		query->jointree->fromlist = list_delete_nth_cell(query->jointree->fromlist, i);
+	}
+	return query;
+}
+
+char *
+st_block_print(const StProgram *program, Query *block)
+{
+	return st_query_print(read_values(program, copyObject(block)));
 }
 
 char *

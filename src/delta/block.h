@@ -29,8 +29,14 @@ extern TupleDesc st_join_input_desc(StJoin *join);
 /* The states that a block reads, through joins as well. */
 extern Bitmapset *st_block_states(Query *block);
 
-/* The block as it reads its leaves; states under their leaf names. */
-extern char *st_block_print(Query *block);
+/* Has the state one row, whatever its sources hold? */
+extern bool st_node_is_one_row(const StNode *node);
+
+/*
+ * The block, or a query over its leaves, as it reads them; states under their
+ * leaf names, and those of one row as subqueries for each of their values.
+ */
+extern char *st_block_print(const StProgram *program, Query *block);
 
 /* The block with every leaf replaced by its delta, the weight as last column. */
 extern char *st_block_print_delta(Query *block);

@@ -185,9 +185,9 @@ st_add_term(StringInfo terms, const char *text)
 }
 
 static void
-add_term(StringInfo terms, Query *term)
+add_term(StringInfo terms, StProgram *program, Query *term)
 {
-	st_add_term(terms, st_query_print(term));
+	st_add_term(terms, st_block_print(program, term));
 }
 
 /*
@@ -352,8 +352,7 @@ is_only_compared(StProgram *program, Query *join, int reference, List **about)
 	ListCell   *lc;
 
 	*about = NIL;
-	if (node == NULL || node->nkeys > 0 || node->top || node->step || node->whole || node->first ||
-		list_length(join->rtable) == 1 ||
+	if (node == NULL || !st_node_is_one_row(node) || list_length(join->rtable) == 1 ||
 		bms_is_member(varno, pull_varnos(NULL, (Node *) join->targetList)))
 		return false;
 	foreach(lc, make_ands_implicit((Expr *) join->jointree->quals))
@@ -475,9 +474,9 @@ print_terms(StringInfo sql, StProgram *program, Query *join, const StJoinDelta *
 	if (next < 0)
 	{
 		if (bms_get_singleton_member(chosen, &only) && is_only_compared(program, join, only, &about))
-			add_term(sql, make_crossing_term(join, only, about));
+			add_term(sql, program, make_crossing_term(join, only, about));
 		else if (!bms_is_empty(chosen) && !(ST_FAULT("E2") && bms_num_members(chosen) > 1))
-			add_term(sql, make_term(program, join, chosen, delta->reductions));
+			add_term(sql, program, make_term(program, join, chosen, delta->reductions));
 		return;
 	}
 	print_terms(sql, program, join, delta, next, chosen);
@@ -728,7 +727,7 @@ add_steps(StProgram *program, StJoinProgram *join, StJoinDelta *delta)
 	find_neighbours(&context);
 	initStringInfo(&terms);
 	columns = columns_to_carry(&context, bms_make_singleton(first));
-	add_term(&terms, make_step_term(&context, bms_make_singleton(first), false, first, columns, false));
+	add_term(&terms, program, make_step_term(&context, bms_make_singleton(first), false, first, columns, false));
 	add_step(program, join, delta, terms.data, carried_desc(columns), true);
 	context.joined = bms_make_singleton(first);
 	context.columns = columns;
@@ -742,10 +741,10 @@ add_steps(StProgram *program, StJoinProgram *join, StJoinDelta *delta)
 
 		columns = columns_to_carry(&context, all);
 		resetStringInfo(&terms);
-		add_term(&terms, make_step_term(&context, added, true, 0, columns, false));
-		add_term(&terms, make_step_term(&context, all, false, next, columns, false));
+		add_term(&terms, program, make_step_term(&context, added, true, 0, columns, false));
+		add_term(&terms, program, make_step_term(&context, all, false, next, columns, false));
 		if (!ST_FAULT("E2 steps"))
-			add_term(&terms, make_step_term(&context, added, true, next, columns, false));
+			add_term(&terms, program, make_step_term(&context, added, true, next, columns, false));
 		add_step(program, join, delta, terms.data, carried_desc(columns), true);
 		context.joined = all;
 		context.columns = columns;
@@ -757,7 +756,7 @@ add_steps(StProgram *program, StJoinProgram *join, StJoinDelta *delta)
 	foreach(lc, context.join->targetList)
 		targets = lappend(targets, lfirst_node(TargetEntry, lc)->expr);
 	resetStringInfo(&terms);
-	add_term(&terms, make_step_term(&context, rest, true, 0, targets, true));
+	add_term(&terms, program, make_step_term(&context, rest, true, 0, targets, true));
 	add_step(program, join, delta, terms.data, join->desc, false);
 	pfree(terms.data);
 }
@@ -808,7 +807,7 @@ add_reductions(StProgram *program, StJoinProgram *join, StJoinDelta *delta)
 		reduction->inside = bms_add_member(attached[reference], reference + 1);
 		reduction->columns = columns_to_carry(&context, reduction->inside);
 		term = make_step_term(&context, reduction->inside, false, reference + 1, reduction->columns, false);
-		reduction->step = make_step(program, join, NIL, NULL, st_query_print(term), carried_desc(reduction->columns), false);
+		reduction->step = make_step(program, join, NIL, NULL, st_block_print(program, term), carried_desc(reduction->columns), false);
 		reduction->step->origins = origins_of(context.join, reduction->columns);
 		reductions = lappend(reductions, reduction);
 	}
@@ -849,7 +848,7 @@ st_join_delta(StProgram *program, StJoinProgram *join, const Bitmapset *changed)
 			if (join->join->kind != ST_JOIN_SEMI && join->join->kind != ST_JOIN_ANTI)
 				print_terms(&terms, program, join->join->flat, delta, -1, NULL);
 			if (join->join->kind != ST_JOIN_INNER)
-				st_outer_print_terms(&terms, join->join, changed);
+				st_outer_print_terms(&terms, program, join->join, changed);
 		}
 
 		/*

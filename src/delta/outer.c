@@ -56,6 +56,7 @@
 /* One side of the join, seen as the one whose rows are kept. */
 typedef struct Side
 {
+	const StProgram *program;
 	Query	   *flat;			/* the inner join of both */
 	int			kept;			/* number of its reference */
 	int			other;
@@ -210,7 +211,7 @@ print_kept_delta(Side *side)
 	query->hasSubLinks = true;
 	add_targets(query, result_columns(side, 1, false));
 	add_target(query, int8_var(1, weight, 0), ST_WEIGHT_COLUMN);
-	return st_query_print(query);
+	return st_block_print(side->program, query);
 }
 
 /*
@@ -246,7 +247,7 @@ print_affected(StringInfo sql, Side *side, bool of_delta)
 		add_targets(delta, (List *) move(side, (Node *) side->columns, 1, 0, false, 0));
 		add_target(delta, int8_var(1, weight, 0), "w");
 		st_sql_format(sql, NUMBERED " AS (SELECT %spg_catalog.row_number() OVER () AS i1 FROM (%s) b), ",
-					  columns.data, st_query_print(delta));
+					  columns.data, st_block_print(side->program, delta));
 		kept = named_entry(NUMBERED, "b", ncolumns, list_make2(makeString("w"), makeString("i1")));
 		identity = list_make1(int8_var(1, ncolumns + 2, 0));
 	}
@@ -273,7 +274,7 @@ print_affected(StringInfo sql, Side *side, bool of_delta)
 	st_sql_format(sql, AFFECTED " AS (SELECT %sd, GREATEST(d, 0::int8) + 1 AS u, pg_catalog.row_number() OVER () AS i FROM ("
 				  "SELECT DISTINCT ON (%s) %spg_catalog.sum(v) OVER (PARTITION BY %s)::int8 AS d"
 				  " FROM (%s) b) b WHERE d <> 0) ",
-				  columns.data, key.data, columns.data, key.data, st_query_print(query));
+				  columns.data, key.data, columns.data, key.data, st_block_print(side->program, query));
 }
 
 /* count(*) of what the other side has for a row of __pgt_a, up to u. */
@@ -313,7 +314,7 @@ print_counted(StringInfo sql, Side *side, bool of_delta)
 		st_sql_format(sql, "a.c%d, ", i);
 	st_sql_format(sql, "%sa.d, COALESCE(m.n, 0::int8) AS n FROM " AFFECTED " a LEFT JOIN"
 				  " (SELECT b.i, pg_catalog.count(*) AS n FROM (%s) b GROUP BY b.i) m ON m.i = a.i) ",
-				  of_delta ? "a.w, " : "", st_query_print(query));
+				  of_delta ? "a.w, " : "", st_block_print(side->program, query));
 }
 
 /* Does an index find the rows with a value of this column of an entry? */
@@ -417,14 +418,14 @@ print_crossing(Side *side, bool of_delta)
 		st_sql_format(&sql, "f.c%d, ", i);
 	st_sql_format(&sql, "CASE WHEN f.n > 0 THEN %d ELSE %d END::int8%s AS " ST_WEIGHT_COLUMN
 				  " FROM (%s) f WHERE (f.n > 0) <> (f.n - f.d > 0)) z",
-				  enters ? 1 : -1, enters ? -1 : 1, of_delta ? " * f.w" : "", st_query_print(query));
+				  enters ? 1 : -1, enters ? -1 : 1, of_delta ? " * f.w" : "", st_block_print(side->program, query));
 	return sql.data;
 }
 
 static void
-print_side(StringInfo terms, const StJoin *join, int kept, const Bitmapset *changed)
+print_side(StringInfo terms, const StProgram *program, const StJoin *join, int kept, const Bitmapset *changed)
 {
-	Side		side = {join->flat, kept, 3 - kept, join->kind == ST_JOIN_SEMI, NIL};
+	Side		side = {program, join->flat, kept, 3 - kept, join->kind == ST_JOIN_SEMI, NIL};
 	List	   *used = list_concat(pull_var_clause((Node *) side.flat->targetList, 0),
 								   pull_var_clause(side.flat->jointree->quals, 0));
 	bool		kept_changed = bms_is_member(kept - 1, changed);
@@ -443,9 +444,9 @@ print_side(StringInfo terms, const StJoin *join, int kept, const Bitmapset *chan
 }
 
 void
-st_outer_print_terms(StringInfo terms, const StJoin *join, const Bitmapset *changed)
+st_outer_print_terms(StringInfo terms, const StProgram *program, const StJoin *join, const Bitmapset *changed)
 {
-	print_side(terms, join, 1, changed);
+	print_side(terms, program, join, 1, changed);
 	if (join->kind == ST_JOIN_FULL)
-		print_side(terms, join, 2, changed);
+		print_side(terms, program, join, 2, changed);
 }

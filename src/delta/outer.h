@@ -17,6 +17,6 @@
  * of a semi or anti join, when the references in "changed" (0-based) have
  * changed.
  */
-extern void st_outer_print_terms(StringInfo terms, const StJoin *join, const Bitmapset *changed);
+extern void st_outer_print_terms(StringInfo terms, const StProgram *program, const StJoin *join, const Bitmapset *changed);
 
 #endif							/* ST_DELTA_OUTER_H */

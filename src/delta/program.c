@@ -233,7 +233,7 @@ print_key_hash(StringInfo sql, StNode *node, const char *alias)
 static void
 print_recompute(StringInfo sql, StProgram *program, StNode *node)
 {
-	char	   *block = st_block_print(node->block);
+	char	   *block = st_block_print(program, node->block);
 
 	st_sql_text(sql, "WITH ");
 	st_block_print_states(sql, program, st_block_states(node->block));
@@ -303,7 +303,7 @@ make_node_program(MemoryContext context, StProgram *program, StNodeProgram *targ
 		st_sql_text(&sql, "WITH ");
 		st_block_print_states(&sql, program, st_block_states(node->block));
 		st_sql_end_with(&sql);
-		st_sql_text(&sql, st_block_print(node->block));
+		st_sql_text(&sql, st_block_print(program, node->block));
 		target->block.fill = target->recompute = st_make_statement(context, sql.data, NIL, NULL);
 		return;
 	}
@@ -313,7 +313,7 @@ make_node_program(MemoryContext context, StProgram *program, StNodeProgram *targ
 	st_block_print_states(&sql, program, st_block_states(node->block));
 	st_sql_text(&sql, "__pgt_in");
 	st_state_print_input_columns(&sql, node, false);
-	st_sql_format(&sql, " AS NOT MATERIALIZED (%s) ", st_block_print(node->block));
+	st_sql_format(&sql, " AS NOT MATERIALIZED (%s) ", st_block_print(program, node->block));
 	st_state_print_fill(&sql, node);
 	target->block.fill = st_make_statement(context, sql.data, NIL, NULL);
 
@@ -417,7 +417,7 @@ st_program_create(MemoryContext context, StTree *tree, const Oid *states)
 	st_sql_text(&sql, "WITH ");
 	st_block_print_states(&sql, program, st_block_states(tree->final));
 	st_sql_end_with(&sql);
-	st_sql_text(&sql, st_block_print(tree->final));
+	st_sql_text(&sql, st_block_print(program, tree->final));
 	program->final.fill = st_make_statement(context, sql.data, NIL, NULL);
 
 	resetStringInfo(&sql);

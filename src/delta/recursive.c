@@ -130,8 +130,8 @@ void
 st_recursion_program_init(StProgram *program, StNodeProgram *target)
 {
 	StNode	   *node = target->node;
-	char	   *block = st_block_print(node->block);
-	char	   *step = st_block_print(node->step);
+	char	   *block = st_block_print(program, node->block);
+	char	   *step = st_block_print(program, node->step);
 	const char *leaf = st_node_leaf_name(node->ordinal);
 	StringInfoData sql;
 

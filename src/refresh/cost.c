@@ -8,13 +8,17 @@
  *	  class being the sizes of one power of two; R is the last recompute. A
  *	  class goes over to recomputing when R is clearly less than D twice in a
  *	  row, and comes back when R is more than D. A class that has no
- *	  measurement takes at least as long as smaller ones.
+ *	  measurement takes at least as long as smaller ones, and more in the way
+ *	  in which these become more; if they do not tell, and much of a source has
+ *	  changed, in proportion. Where that is more than R, it is recomputed before
+ *	  any time goes into a delta that would be given up.
  *
  *	  A recompute never starts on a guess alone. Where none was measured but the
- *	  first fill, or long ago, one is tried now and then, if the planner's cost
- *	  of the query and what the last one took for its cost let it take no
- *	  longer than D; at most once in EXPLORE_EVERY refreshes and for EXPLORE_SHARE of
- *	  the time. What is foreseen becomes less with every such period: a single
+ *	  first fill, or long ago, one is tried now and then, if what that one took,
+ *	  and more in proportion if the planner's cost of the query has become
+ *	  more, is no longer than D; at most once in EXPLORE_EVERY refreshes and for EXPLORE_SHARE of
+ *	  the time. That the cost has become less is not believed: it also does
+ *	  where the planner has merely changed its mind. What is foreseen becomes less with every such period: a single
  *	  recompute that was slow by chance is not the last word. Likewise a class that is
  *	  recomputed tries a delta now and then, which costs little more than a
  *	  recompute, since it has a budget; one that spends its budget is tried again
@@ -55,6 +59,9 @@
 #define SWITCH_AFTER 2
 /* back to deltas where a recompute takes more than this of one */
 #define RETURN_FACTOR 1.1
+
+/* what is foreseen of a delta is no measurement: a recompute must take less than this of it */
+#define FORESEEN_MARGIN 0.5
 
 /* one refresh of so many may try what is not thought to be the cheaper one */
 #define EXPLORE_EVERY 100
@@ -180,6 +187,56 @@ known_class(const StCosts *costs, int number)
 	return number;
 }
 
+/*
+ * What a delta of the class should take, of which nothing was measured; negative:
+ * not known. "much": of a source, so that it is in proportion to the changes,
+ * whatever smaller deltas took beside.
+ */
+static double
+foreseen_ms(const StCosts *costs, int number, bool much)
+{
+	int			last = known_class(costs, number);
+	int			before = last > 0 ? known_class(costs, last - 1) : last;
+	double		ms = median(&costs->classes[last]);
+	double		growth = 1;
+
+	if (ms < 0)
+		return -1;
+	if (much)
+		growth = 2;
+	else if (before < last && costs->classes[before].nsamples > 0)
+		growth = pow(ms / median(&costs->classes[before]), 1.0 / (last - before));
+	return ms * pow(Min(Max(growth, 1), 2), number - last);
+}
+
+/* How much of a source is much. */
+static double
+much_of(const StEntry *entry)
+{
+	double		limit = entry->table->auto_threshold >= 0 ? entry->table->auto_threshold :
+		st_guc_differential_max_change_ratio;
+
+	return limit > 0 ? limit : 2;
+}
+
+/* Recompute for what is foreseen, until the turn of a delta comes. */
+static bool
+is_foreseen_longer(const StEntry *entry, int number, double ratio)
+{
+	StCosts    *costs = entry->costs;
+	CostClass  *class = &costs->classes[number];
+
+	if (class->nsamples > 0 || !costs->full_measured ||
+		FORESEEN_MARGIN * foreseen_ms(costs, number, ratio > much_of(entry)) <= costs->full_ms)
+		return false;
+	if (class->streak < SWITCH_AFTER)
+	{
+		class->streak = SWITCH_AFTER;
+		class->retry_at = costs->runs + EXPLORE_EVERY;
+	}
+	return costs->runs < class->retry_at;
+}
+
 static bool
 is_recomputed(const StCosts *costs, int number)
 {
@@ -227,17 +284,7 @@ predicted_ms(StEntry *entry)
 	costs->considered_at = costs->runs;
 	if (costs->full_ms < 0 || costs->full_cost <= 0)
 		return -1;
-	return costs->full_ms * planned_cost(entry) / costs->full_cost;
-}
-
-/* What a delta would take, if it is not known, by that of another size. */
-static double
-extrapolated_ms(const StCosts *costs, int number)
-{
-	int			known = known_class(costs, number);
-	double		ms = median(&costs->classes[known]);
-
-	return ms < 0 ? -1 : ms * ldexp(1, number - known);
+	return costs->full_ms * Max(planned_cost(entry) / costs->full_cost, 1);
 }
 
 static const char *
@@ -245,16 +292,14 @@ explore(StEntry *entry, int number, double ratio)
 {
 	StCosts    *costs = entry->costs;
 	const CostClass *class = &costs->classes[number];
-	double		limit = entry->table->auto_threshold >= 0 ? entry->table->auto_threshold :
-		st_guc_differential_max_change_ratio;
 	double		delta;
 	double		predicted;
 	double		halvings = Min((costs->runs - costs->full_at) / EXPLORE_EVERY, MAX_HALVINGS);
 
 	/* so much has changed that it is worth to know, once */
-	if (!costs->full_measured && limit > 0 && ratio > limit)
+	if (!costs->full_measured && ratio > much_of(entry))
 	{
-		delta = extrapolated_ms(costs, number);
+		delta = foreseen_ms(costs, number, true);
 		predicted = delta < 0 ? -1 : predicted_ms(entry);
 		if (predicted < 0 || predicted > delta)
 			return NULL;
@@ -286,15 +331,18 @@ is_decided_by_user(StEntry *entry)
 }
 
 int64
-st_costs_foresee(StEntry *entry, int64 pages)
+st_costs_foresee(StEntry *entry, int64 pages, double *ratio)
 {
 	StCosts    *costs = entry->costs;
 	int64		rows;
+	int			number;
 
 	if (is_decided_by_user(entry) || pages < LEAST_PAGES)
 		return 0;
 	rows = (int64) (pages * costs->rows_per_page);
-	return rows > 0 && is_recomputed(costs, class_of(rows)) ? rows : 0;
+	number = class_of(rows);
+	*ratio *= costs->rows_per_page;
+	return rows > 0 && (is_recomputed(costs, number) || is_foreseen_longer(entry, number, *ratio)) ? rows : 0;
 }
 
 void
@@ -335,6 +383,9 @@ st_costs_choose(StEntry *entry, int64 rows, double ratio)
 	costs->trying = costs->exploring = false;
 	if (is_recomputed(costs, number))
 		return measured_reason(costs, number);
+	if (is_foreseen_longer(entry, number, ratio))
+		return psprintf("the last recompute took %.3g ms, a delta of this size should take %.3g ms",
+						costs->full_ms, foreseen_ms(costs, number, ratio > much_of(entry)));
 	class = &costs->classes[number];
 	if (class->streak >= SWITCH_AFTER)
 	{
@@ -369,10 +420,13 @@ st_costs_budget(StEntry *entry)
 {
 	StCosts    *costs = entry->costs;
 	double		least = (double) st_guc_min_delta_budget_ms / LEAST_BUDGET_DIVISOR;
+	double		factor;
 
 	if (!st_costs_measured(entry))
 		return st_budget_for(entry->table->last_full_ms);
-	return (int) Min(Max(costs->full_ms * BUDGET_FACTOR, Max(least, 1)), (double) PG_INT32_MAX);
+	/* one that took longer than this would not bring its class back */
+	factor = costs->trying ? 1 / RETURN_FACTOR : BUDGET_FACTOR;
+	return (int) Min(Max(costs->full_ms * factor, Max(least, 1)), (double) PG_INT32_MAX);
 }
 
 /* ----- measuring ----- */
@@ -567,7 +621,10 @@ st_costs_begin(StEntry *entry)
 	if (entry->costs == NULL)
 		entry->costs = MemoryContextAllocZero(entry->context, sizeof(StCosts));
 	else if (TransactionIdEquals(entry->costs->written_by, entry->table->written_by))
+	{
+		entry->costs->trying = false;
 		return;
+	}
 	read_costs(entry);
 	/* what this transaction notes from now on is kept by it */
 	entry->costs->written_by = entry->table->written_by;

@@ -24,9 +24,11 @@ extern void st_costs_begin(StEntry *entry);
 /*
  * What of the logs is to be read is so much that a recompute is certain to
  * follow: there is no need to read it. Returns the number of rows that it seems
- * to be, or 0.
+ * to be, or 0; st_costs_choose() says why if it is asked with these and "ratio".
+ * That comes as the greatest one of the pages to the rows of their source, and
+ * goes as that of rows.
  */
-extern int64 st_costs_foresee(StEntry *entry, int64 pages);
+extern int64 st_costs_foresee(StEntry *entry, int64 pages, double *ratio);
 
 /* Reading so many rows of what is on so many pages has taken longer than the budget. */
 extern void st_costs_note_unread(StEntry *entry, int64 rows, int64 pages, double ms);

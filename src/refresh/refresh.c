@@ -462,23 +462,26 @@ read_sources(StMember *member, Snapshot snapshot, StRefreshOutcome *outcome)
 	return reason;
 }
 
-/*
- * Is there so much to read that a recompute is certain to follow? Returns about
- * how many rows; 0: no, or nothing at all.
- */
-static int64
+/* Is there so much to read that a recompute is certain to follow? Returns why, or NULL. */
+static const char *
 foresee(StMember *member, Snapshot snapshot)
 {
 	int64		pages = 0;
+	double		ratio = 0;
 	int64		rows;
 
 	for (int i = 0; i < member->nsources; i++)
-		pages += st_log_pages(member->sources[i].frontier, member->sources[i].probe, snapshot);
-	rows = st_costs_foresee(member->entry, pages);
+	{
+		int64		of_source = st_log_pages(member->sources[i].frontier, member->sources[i].probe, snapshot);
+
+		pages += of_source;
+		ratio = Max(ratio, of_source / Max(estimated_rows(member->sources[i].relid), LEAST_SOURCE_ROWS));
+	}
+	rows = st_costs_foresee(member->entry, pages, &ratio);
 	for (int i = 0; i < member->nsources && rows > 0; i++)
 		if (st_source_has_rows(&member->sources[i], snapshot))
-			return rows;
-	return 0;
+			return st_costs_choose(member->entry, rows, ratio);
+	return NULL;
 }
 
 /* ----- one node ----- */
@@ -950,7 +953,7 @@ run_member(StMember *member, const char *initiated_by, bool full, Snapshot snaps
 	reason = st_member_reason(member, full, &renew);
 	if (reason == NULL)
 	{
-		int64		rows;
+		int64		rows = 0;
 
 		st_costs_begin(entry);
 
@@ -958,8 +961,8 @@ run_member(StMember *member, const char *initiated_by, bool full, Snapshot snaps
 		 * a fuse wants to know how much has changed, append_only what has
 		 * left
 		 */
-		rows = entry->table->fused || entry->table->append_only ? 0 : foresee(member, snapshot);
-		if (rows == 0)
+		reason = entry->table->fused || entry->table->append_only ? NULL : foresee(member, snapshot);
+		if (reason == NULL)
 		{
 			st_progress_phase(ST_PHASE_READING);
 			reason = read_sources(member, snapshot, outcome);

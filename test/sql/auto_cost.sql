@@ -110,6 +110,40 @@ UPDATE pgtrickle.refresh_costs SET full_ms = 0.001, full_measured = false, strea
 SET client_min_messages = warning;
 UPDATE ac_t SET n = n + 1;
 SELECT test.decision('ac_s', 'FULL');
+-- a cost that has become less is no reason to try
+UPDATE pgtrickle.refresh_costs SET full_ms = 1000, full_cost = 1e9, full_measured = false, streaks = '{0}', delta_classes = '{0}', overruns = '{0}', retry_at = '{0}',
+       delta_ms = array_fill(500::real, '{9}'), runs = 1299, full_at = 1299, spent_ms = 1e9, explored_at = 0, explored_ms = 0;
+\c -
+SET client_min_messages = warning;
+INSERT INTO ac_t VALUES (3010, 1, 1);
+SELECT test.refresh('ac_s');
+-- nothing was measured of so many changes: in the way in which smaller ones take more, or in proportion if much has changed
+CREATE FUNCTION test.two_classes(first real, fourth real) RETURNS void LANGUAGE sql AS $$
+    UPDATE pgtrickle.refresh_costs SET full_ms = 20, full_cost = 1, full_measured = true, streaks = '{0, 0}', delta_classes = '{0, 3}', overruns = '{0, 0}', retry_at = '{0, 0}',
+           delta_ms = array_fill(first, '{9}') || array_fill(fourth, '{9}'), runs = 1299, full_at = 1299
+$$;
+SELECT test.two_classes(1, 8);
+\c -
+SET client_min_messages = warning;
+UPDATE ac_t SET n = n + 1 WHERE id <= 60;
+SELECT test.decision('ac_s', 'FULL');
+SELECT delta_classes, full_ms <> 20 AS measured FROM pgtrickle.refresh_costs;
+SELECT test.two_classes(1, 1.1);
+\c -
+SET client_min_messages = warning;
+UPDATE ac_t SET n = n + 1 WHERE id <= 60;
+SELECT test.decision('ac_s');
+SELECT test.two_classes(1, 1.1);
+\c -
+SET client_min_messages = warning;
+UPDATE ac_t SET n = n + 1 WHERE id <= 1500;
+SELECT test.decision('ac_s', 'FULL');
+UPDATE pgtrickle.refresh_costs SET full_ms = 1e6;
+\c -
+SET client_min_messages = warning;
+UPDATE ac_t SET n = n + 1 WHERE id <= 1500;
+SELECT test.decision('ac_s');
+DROP FUNCTION test.two_classes;
 -- a delta without end is given up after little more than a recompute; the same change is recomputed from then on
 CREATE TABLE ac_same (id int PRIMARY KEY, k int) WITH (autovacuum_enabled = off);
 INSERT INTO ac_same SELECT x, 1 FROM generate_series(1, 40) AS x;
