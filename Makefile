@@ -108,6 +108,7 @@ OBJS = \
 	src/delta/reduce.o \
 	src/delta/slice.o \
 	src/delta/top.o \
+	src/delta/wanted_keys.o \
 	src/delta/window.o \
 	src/apply/apply.o \
 	src/apply/find.o \
@@ -131,6 +132,7 @@ OBJS = \
 	src/refresh/slice_run.o \
 	src/refresh/source_read.o \
 	src/refresh/verify.o \
+	src/refresh/wanted_run.o \
 	src/refresh/window_run.o \
 	src/schedule/failure.o \
 	src/schedule/graph.o \

@@ -189,6 +189,30 @@ typedef struct StJoinProgram
 	StSliceProgram *slice;		/* of a slice, which has none of these three */
 } StJoinProgram;
 
+/*
+ * Rows of a source are of use only if another relation has, or had, a row with
+ * the same value that its conditions leave: "keys" returns these values, some
+ * more than once, or NULL. Its input is the delta of that relation's leaf.
+ */
+typedef struct StWantedKeys
+{
+	Node	   *column;			/* of the source (varno 1) */
+	Oid			operator;		/* compares it with a key; both hash alike */
+	Oid			collation;
+	Oid			type;			/* of a key */
+	Oid			relid;			/* the other relation */
+	StStatement *keys;
+} StWantedKeys;
+
+/* What is known of a source's log. */
+typedef struct StSourceKeys
+{
+	bool		made;
+	List	   *wanted;			/* of StWantedKeys; any will do */
+	double		rows_per_page;	/* that conditions on the row alone left of
+								 * it, when much was read last; 0: not known */
+} StSourceKeys;
+
 typedef struct StProgram
 {
 	StTree	   *tree;
@@ -199,6 +223,7 @@ typedef struct StProgram
 	StBlockProgram final;		/* delta: result columns and the weight */
 	List	   *sources;		/* of StSource, each once, by OID */
 	List	   *source_leaves;	/* of StLeaf, parallel to sources */
+	StSourceKeys *source_keys;	/* likewise; see st_source_keys() */
 	bool		clocked;		/* time alone may change the result */
 	MemoryContext context;
 } StProgram;
@@ -229,6 +254,12 @@ extern StProgram *st_program_create(MemoryContext context, StTree *tree, const O
  * kept with the program.
  */
 extern StJoinDelta *st_join_delta(StProgram *program, StJoinProgram *join, const Bitmapset *changed);
+
+/*
+ * What other relations leave of the n-th source's log (rule E14). Made at first
+ * use, then kept with the program; the caller has set the pinned search_path.
+ */
+extern StSourceKeys *st_source_keys(StProgram *program, int n);
 
 /*
  * Statements for each comparison with now() that a program's rows depend on:

@@ -392,6 +392,7 @@ st_program_create(MemoryContext context, StTree *tree, const Oid *states)
 	foreach(lc, program->sources)
 		program->source_leaves = lappend(program->source_leaves,
 										 st_source_leaf(program, ((StSource *) lfirst(lc))->relid));
+	program->source_keys = palloc0(sizeof(StSourceKeys) * Max(list_length(program->sources), 1));
 	for (int i = 0; i < program->nnodes; i++)
 	{
 		StNodeProgram *target = &program->nodes[i];

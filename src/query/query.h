@@ -240,6 +240,10 @@ typedef struct StSource
 								 * applied: plain attnums */
 	List	   *wanted;			/* conditions on rows (varno 1) of which any
 								 * is of use; NIL: all */
+	int			nreferences;	/* in the tree */
+	StJoin	   *join;			/* the inner join that has the only one, or
+								 * NULL */
+	int			varno;			/* of it in the join's flat query */
 } StSource;
 
 /*
@@ -308,7 +312,7 @@ extern List *st_tree_index_advice(StTree *tree);
 /*
  * Set "wanted" of each source: what no part of the tree has a use for may be
  * dropped from its delta (rule E14). The conditions never raise and depend on
- * nothing but the row.
+ * nothing but the row. Also set where its references are.
  */
 extern void st_tree_filter_sources(StTree *tree, List *sources);
 

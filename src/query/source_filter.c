@@ -39,8 +39,9 @@ typedef struct FilterContext
 	List	   *unrestricted;	/* OIDs */
 } FilterContext;
 
+/* Of the entry "varno" of an inner join, or of any other reference. */
 static void
-add_restriction(FilterContext *context, Oid relid, Node *restriction)
+add_restriction(FilterContext *context, Oid relid, Node *restriction, StJoin *join, int varno)
 {
 	ListCell   *lc;
 
@@ -50,8 +51,12 @@ add_restriction(FilterContext *context, Oid relid, Node *restriction)
 	{
 		StSource   *source = lfirst(lc);
 
-		if (source->relid == relid && restriction && !list_member(source->wanted, restriction))
+		if (source->relid != relid)
+			continue;
+		if (restriction && !list_member(source->wanted, restriction))
 			source->wanted = lappend(source->wanted, restriction);
+		source->join = ++source->nreferences == 1 ? join : NULL;
+		source->varno = varno;
 	}
 }
 
@@ -245,7 +250,7 @@ unrestricted_walker(Node *node, void *arg)
 	if (IsA(node, RangeTblEntry))
 	{
 		if (((RangeTblEntry *) node)->rtekind == RTE_RELATION)
-			add_restriction(arg, ((RangeTblEntry *) node)->relid, NULL);
+			add_restriction(arg, ((RangeTblEntry *) node)->relid, NULL, NULL, 0);
 		return false;
 	}
 	if (IsA(node, Query))
@@ -253,9 +258,9 @@ unrestricted_walker(Node *node, void *arg)
 	return expression_tree_walker(node, unrestricted_walker, arg);
 }
 
-/* Of other entries than those in "filtered", all rows are wanted. */
+/* Of other entries than those in "filtered", all rows are wanted. "join": the inner join that it is, or NULL. */
 static void
-visit(Query *query, const Bitmapset *filtered, FilterContext *context)
+visit(Query *query, const Bitmapset *filtered, StJoin *join, FilterContext *context)
 {
 	Node	   *quals = query->jointree ? query->jointree->quals : NULL;
 	ListCell   *lc;
@@ -278,10 +283,10 @@ visit(Query *query, const Bitmapset *filtered, FilterContext *context)
 		if (rte->rtekind == RTE_RELATION)
 		{
 			add_restriction(context, rte->relid,
-							filtered && !bms_is_member(varno, filtered) ? NULL : st_restriction_on(quals, varno));
+							filtered && !bms_is_member(varno, filtered) ? NULL : st_restriction_on(quals, varno), join, varno);
 		}
 		else if (rte->rtekind == RTE_SUBQUERY)
-			visit(rte->subquery, NULL, context);
+			visit(rte->subquery, NULL, NULL, context);
 	}
 }
 
@@ -291,14 +296,16 @@ visit_join(StJoin *join, FilterContext *context)
 	switch (join->kind)
 	{
 		case ST_JOIN_INNER:
+			visit(join->flat, NULL, join, context);
+			break;
 		case ST_JOIN_SEMI:
 		case ST_JOIN_CLOCK:
-			visit(join->flat, NULL, context);
+			visit(join->flat, NULL, NULL, context);
 			break;
 		case ST_JOIN_LEFT:
 		case ST_JOIN_ANTI:
 			/* rows of the first that match nothing are shown */
-			visit(join->flat, ST_FAULT("E14") ? NULL : bms_make_singleton(2), context);
+			visit(join->flat, ST_FAULT("E14") ? NULL : bms_make_singleton(2), NULL, context);
 			break;
 		default:
 			(void) unrestricted_walker((Node *) join->query, context);
@@ -313,13 +320,13 @@ st_tree_filter_sources(StTree *tree, List *sources)
 
 	foreach(lc, tree->nodes)
 	{
-		visit(((StNode *) lfirst(lc))->block, NULL, &context);
+		visit(((StNode *) lfirst(lc))->block, NULL, NULL, &context);
 		if (((StNode *) lfirst(lc))->step)
-			visit(((StNode *) lfirst(lc))->step, NULL, &context);
+			visit(((StNode *) lfirst(lc))->step, NULL, NULL, &context);
 	}
 	foreach(lc, tree->joins)
 		visit_join(lfirst(lc), &context);
-	visit(tree->final, NULL, &context);
+	visit(tree->final, NULL, NULL, &context);
 	foreach(lc, sources)
 	{
 		StSource   *source = lfirst(lc);

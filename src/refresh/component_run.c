@@ -104,7 +104,6 @@ has_minus(const StSourceDelta *source)
 static const char *
 read_member(Component *component, StMember *member, Snapshot snapshot, StRefreshOutcome *outcome, int64 *rows)
 {
-	StProgram  *program = member->entry->program;
 	const char *reason;
 
 	*rows = 0;
@@ -112,7 +111,7 @@ read_member(Component *component, StMember *member, Snapshot snapshot, StRefresh
 	{
 		StSourceDelta *source = &member->sources[i];
 
-		reason = st_read_source(source, list_nth(program->sources, i), list_nth(program->source_leaves, i), snapshot, outcome);
+		reason = st_read_source(member, i, NIL, snapshot, outcome);
 		if (reason)
 			return reason;
 		if (component->growing && has_minus(source))

@@ -415,75 +415,6 @@ st_group_snapshot(void)
 	return RegisterSnapshot(GetLatestSnapshot());
 }
 
-/* ----- reading ----- */
-
-/* a source is taken to have at least so many rows */
-#define LEAST_SOURCE_ROWS 1000.0
-
-/* By the last ANALYZE or VACUUM. */
-static double
-estimated_rows(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	double		rows = 0;
-
-	if (HeapTupleIsValid(tuple))
-	{
-		rows = ((Form_pg_class) GETSTRUCT(tuple))->reltuples;
-		ReleaseSysCache(tuple);
-	}
-	return rows;
-}
-
-static const char *
-read_sources(StMember *member, Snapshot snapshot, StRefreshOutcome *outcome)
-{
-	const char *reason = NULL;
-	instr_time	start;
-
-	if (st_costs_measured(member->entry) && !member->entry->table->fused)
-		outcome->read_budget_ms = st_costs_budget(member->entry);
-	for (int i = 0; i < member->nsources && reason == NULL; i++)
-	{
-		int64		before = outcome->delta_rows;
-
-		INSTR_TIME_SET_CURRENT(start);
-		reason = st_read_source(&member->sources[i], list_nth(member->entry->program->sources, i),
-								list_nth(member->entry->program->source_leaves, i), snapshot, outcome);
-		outcome->read_ms += st_elapsed_ms(start);
-		outcome->change_ratio = Max(outcome->change_ratio,
-									(outcome->delta_rows - before) / Max(estimated_rows(member->sources[i].relid), LEAST_SOURCE_ROWS));
-		st_note_step(outcome, "read \"%s\": " INT64_FORMAT " rows, netted to " INT64_FORMAT ", %.3f ms",
-					 get_rel_name(member->sources[i].relid), outcome->delta_rows - before,
-					 member->sources[i].count, st_elapsed_ms(start));
-	}
-	if (reason == NULL)
-		st_costs_note_read(member->entry, outcome->delta_rows, outcome->log_pages);
-	return reason;
-}
-
-/* Is there so much to read that a recompute is certain to follow? Returns why, or NULL. */
-static const char *
-foresee(StMember *member, Snapshot snapshot)
-{
-	int64		pages = 0;
-	double		ratio = 0;
-	int64		rows;
-
-	for (int i = 0; i < member->nsources; i++)
-	{
-		int64		of_source = st_log_pages(member->sources[i].frontier, member->sources[i].probe, snapshot);
-
-		pages += of_source;
-		ratio = Max(ratio, of_source / Max(estimated_rows(member->sources[i].relid), LEAST_SOURCE_ROWS));
-	}
-	rows = st_costs_foresee(member->entry, pages, &ratio);
-	for (int i = 0; i < member->nsources && rows > 0; i++)
-		if (st_source_has_rows(&member->sources[i], snapshot))
-			return st_costs_choose(member->entry, rows, ratio);
-	return NULL;
-}
-
 /* ----- one node ----- */
 
 /*
@@ -961,11 +892,11 @@ run_member(StMember *member, const char *initiated_by, bool full, Snapshot snaps
 		 * a fuse wants to know how much has changed, append_only what has
 		 * left
 		 */
-		reason = entry->table->fused || entry->table->append_only ? NULL : foresee(member, snapshot);
+		reason = entry->table->fused || entry->table->append_only ? NULL : st_foresee_sources(member, snapshot);
 		if (reason == NULL)
 		{
 			st_progress_phase(ST_PHASE_READING);
-			reason = read_sources(member, snapshot, outcome);
+			reason = st_read_sources(member, snapshot, outcome);
 			st_progress_rows(outcome->delta_rows);
 			rows = outcome->delta_rows;
 			outcome->fallback = reason != NULL;

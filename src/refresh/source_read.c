@@ -12,16 +12,35 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_class.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
+#include "refresh/cost.h"
 #include "refresh/source_read.h"
+#include "refresh/wanted_run.h"
 #include "util/fault.h"
 #include "util/zset.h"
 
 /* the budget is looked at once in so many rows */
 #define CLOCK_EVERY 1024
+/* so many rows show which conditions to look at first */
+#define SAMPLE_ROWS 256
+/* a source is taken to have at least so many rows */
+#define LEAST_SOURCE_ROWS 1000.0
+
+/* A condition while it is not known which ones leave out most. */
+typedef struct Condition
+{
+	Expr	   *expr;
+	ExprState  *state;
+	double		cost;
+	int			refused;
+} Condition;
 
 /* What a log's rows go through. */
 typedef struct LogReader
@@ -37,7 +56,12 @@ typedef struct LogReader
 								 * are wanted */
 	EState	   *estate;			/* made for the first row */
 	ExprContext *context;
-	ExprState  *wanted;
+	Condition  *sample;
+	ExprState  *wanted;			/* NULL for the first rows, which are the
+								 * sample */
+	List	   *keys;			/* likewise, of what has passed these */
+	ExprState  *of_keys;
+	int64		passed;
 	int64		seen;
 	instr_time	start;
 	double		budget_ms;		/* 0: without limit */
@@ -81,18 +105,75 @@ begin_netting(LogReader *reader)
 	source->count = 0;
 }
 
+static void
+prepare_conditions(LogReader *reader)
+{
+	ListCell   *lc;
+
+	reader->estate = CreateExecutorState();
+	reader->context = CreateExprContext(reader->estate);
+	reader->sample = palloc0(sizeof(Condition) * Max(list_length(reader->conditions), 1));
+	foreach(lc, reader->conditions)
+	{
+		Condition  *condition = &reader->sample[foreach_current_index(lc)];
+		QualCost	cost;
+
+		condition->expr = lfirst(lc);
+		condition->state = ExecPrepareQual(list_make1(condition->expr), reader->estate);
+		cost_qual_eval_node(&cost, (Node *) condition->expr, NULL);
+		condition->cost = Max(cost.per_tuple, cpu_operator_cost / 10);
+	}
+	reader->of_keys = ExecPrepareQual(reader->keys, reader->estate);
+}
+
+/* What leaves out most for its cost comes first. */
+static int
+compare_conditions(const void *a, const void *b)
+{
+	const Condition *left = a;
+	const Condition *right = b;
+	double		difference = right->refused / right->cost - left->refused / left->cost;
+
+	return difference < 0 ? -1 : difference > 0;
+}
+
+/* None of them raises, so that their order is free. */
+static bool
+meets_conditions(LogReader *reader)
+{
+	int			n = list_length(reader->conditions);
+	List	   *ordered = NIL;
+	bool		result = true;
+
+	if (reader->wanted)
+		return ExecQual(reader->wanted, reader->context);
+	for (int i = 0; i < n; i++)
+		if (!ExecQual(reader->sample[i].state, reader->context))
+		{
+			reader->sample[i].refused++;
+			result = false;
+		}
+	if (reader->seen >= SAMPLE_ROWS && n > 0)
+	{
+		qsort(reader->sample, n, sizeof(Condition), compare_conditions);
+		for (int i = 0; i < n; i++)
+			ordered = lappend(ordered, reader->sample[i].expr);
+		reader->wanted = ExecPrepareQual(ordered, reader->estate);
+	}
+	return result;
+}
+
 static bool
 is_wanted(LogReader *reader, TupleTableSlot *slot)
 {
 	if (reader->estate == NULL)
-	{
-		reader->estate = CreateExecutorState();
-		reader->context = CreateExprContext(reader->estate);
-		reader->wanted = ExecPrepareQual(reader->conditions, reader->estate);
-	}
+		prepare_conditions(reader);
 	ResetExprContext(reader->context);
 	reader->context->ecxt_scantuple = slot;
-	return ExecQual(reader->wanted, reader->context);
+	if (!meets_conditions(reader))
+		return false;
+	reader->passed++;
+	return ExecQual(reader->of_keys, reader->context);
 }
 
 static bool
@@ -102,7 +183,7 @@ add_log_row(TupleTableSlot *slot, int weight, void *arg)
 
 	if (++reader->seen % CLOCK_EVERY == 0 && reader->budget_ms > 0 && st_elapsed_ms(reader->start) > reader->budget_ms)
 		return false;
-	if (reader->conditions && !is_wanted(reader, slot))
+	if ((reader->conditions || reader->keys) && !is_wanted(reader, slot))
 		return true;
 	if (reader->sign == 0)
 		reader->sign = weight;
@@ -117,9 +198,9 @@ add_log_row(TupleTableSlot *slot, int weight, void *arg)
 
 /* The conditions, on columns of the source, as ones on those of the delta. */
 static List *
-conditions_on_delta(StSource *columns)
+conditions_on_delta(const StSource *columns, List *conditions)
 {
-	List	   *result = copyObject(columns->wanted);
+	List	   *result = copyObject(conditions);
 	List	   *vars = pull_vars_of_level((Node *) result, 0);
 	ListCell   *lc;
 
@@ -129,8 +210,12 @@ conditions_on_delta(StSource *columns)
 }
 
 const char *
-st_read_source(StSourceDelta *source, StSource *columns, StLeaf *leaf, Snapshot snapshot, StRefreshOutcome *outcome)
+st_read_source(StMember *member, int number, List *keys, Snapshot snapshot, StRefreshOutcome *outcome)
 {
+	StProgram  *program = member->entry->program;
+	StSourceDelta *source = &member->sources[number];
+	StSource   *columns = list_nth(program->sources, number);
+	StLeaf	   *leaf = list_nth(program->source_leaves, number);
 	int			natts = leaf->desc->natts - 1;
 	AttrNumber *attnums = palloc(sizeof(AttrNumber) * Max(natts, 1));
 	LogReader	reader = {.source = source, .natts = natts, .budget_ms = outcome->read_budget_ms};
@@ -146,7 +231,9 @@ st_read_source(StSourceDelta *source, StSource *columns, StLeaf *leaf, Snapshot 
 		TupleDescCopyEntry(reader.row_desc, i, leaf->desc, i);
 	reader.values = palloc(sizeof(Datum) * (natts + 1));
 	reader.nulls = palloc(sizeof(bool) * (natts + 1));
-	reader.conditions = conditions_on_delta(columns);
+	reader.conditions = conditions_on_delta(columns, columns->wanted);
+	reader.keys = conditions_on_delta(columns, keys);
+	convert_saop_to_hashed_saop((Node *) reader.conditions);
 	INSTR_TIME_SET_CURRENT(reader.start);
 	source->desc = leaf->desc;
 	source->rows = tuplestore_begin_heap(false, false, work_mem);
@@ -155,6 +242,7 @@ st_read_source(StSourceDelta *source, StSource *columns, StLeaf *leaf, Snapshot 
 	outcome->minus_rows += result.minus;
 	outcome->log_pages += result.pages;
 	outcome->read_spent = result.stopped;
+	st_wanted_note_read(program, number, reader.conditions || reader.keys ? reader.passed : reader.seen, result.pages);
 	if (reader.rows && result.recompute == NULL && !result.stopped)
 	{
 		st_zset_rewind(reader.rows);
@@ -183,4 +271,104 @@ st_source_has_rows(StSourceDelta *source, Snapshot snapshot)
 	StLogResult result = st_log_read(source->frontier, source->probe, snapshot, 0, NULL, first_row, NULL);
 
 	return result.stopped || result.recompute;
+}
+
+/* ----- all of a member ----- */
+
+double
+st_estimated_rows(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	double		rows = 0;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		rows = ((Form_pg_class) GETSTRUCT(tuple))->reltuples;
+		ReleaseSysCache(tuple);
+	}
+	return rows;
+}
+
+static double
+source_rows(const StSourceDelta *source)
+{
+	return Max(st_estimated_rows(source->relid), LEAST_SOURCE_ROWS);
+}
+
+typedef struct Turn
+{
+	int			number;
+	int64		pages;
+} Turn;
+
+static int
+compare_turns(const void *a, const void *b)
+{
+	const Turn *left = a;
+	const Turn *right = b;
+
+	if (left->pages != right->pages)
+		return left->pages < right->pages ? -1 : 1;
+	return left->number - right->number;
+}
+
+const char *
+st_read_sources(StMember *member, Snapshot snapshot, StRefreshOutcome *outcome)
+{
+	const char *reason = NULL;
+	Turn	   *turns = palloc(sizeof(Turn) * Max(member->nsources, 1));
+	Bitmapset  *read = NULL;
+	instr_time	start;
+
+	if (st_costs_measured(member->entry) && !member->entry->table->fused)
+		outcome->read_budget_ms = st_costs_budget(member->entry);
+	for (int i = 0; i < member->nsources; i++)
+	{
+		turns[i].number = i;
+		turns[i].pages = st_log_pages(member->sources[i].frontier, member->sources[i].probe, snapshot);
+		/* that it is small is all that counts */
+		if (turns[i].pages < ST_WANTED_PAGES)
+			turns[i].pages = 0;
+	}
+	qsort(turns, member->nsources, sizeof(Turn), compare_turns);
+	for (int i = 0; i < member->nsources && reason == NULL; i++)
+	{
+		int			number = turns[i].number;
+		StSourceDelta *source = &member->sources[number];
+		int64		before = outcome->delta_rows;
+		List	   *keys;
+
+		INSTR_TIME_SET_CURRENT(start);
+		keys = st_wanted_keys(member, number, read, turns[i].pages, snapshot, outcome);
+		reason = st_read_source(member, number, keys, snapshot, outcome);
+		read = bms_add_member(read, number);
+		outcome->read_ms += st_elapsed_ms(start);
+		outcome->change_ratio = Max(outcome->change_ratio, (outcome->delta_rows - before) / source_rows(source));
+		st_note_step(outcome, "read \"%s\": " INT64_FORMAT " rows, netted to " INT64_FORMAT ", %.3f ms",
+					 get_rel_name(source->relid), outcome->delta_rows - before, source->count, st_elapsed_ms(start));
+	}
+	if (reason == NULL)
+		st_costs_note_read(member->entry, outcome->delta_rows, outcome->log_pages);
+	return reason;
+}
+
+const char *
+st_foresee_sources(StMember *member, Snapshot snapshot)
+{
+	int64		pages = 0;
+	double		ratio = 0;
+	int64		rows;
+
+	for (int i = 0; i < member->nsources; i++)
+	{
+		int64		of_source = st_log_pages(member->sources[i].frontier, member->sources[i].probe, snapshot);
+
+		pages += of_source;
+		ratio = Max(ratio, of_source / source_rows(&member->sources[i]));
+	}
+	rows = st_costs_foresee(member->entry, pages, &ratio);
+	for (int i = 0; i < member->nsources && rows > 0; i++)
+		if (st_source_has_rows(&member->sources[i], snapshot))
+			return st_costs_choose(member->entry, rows, ratio);
+	return NULL;
 }

@@ -713,6 +713,15 @@ st_statement_cost(StStatement *statement, int ninputs, const StInput *inputs)
 	return plan_for(statement, ninputs, inputs)->planTree->total_cost;
 }
 
+void
+st_statement_estimate(StStatement *statement, int ninputs, const StInput *inputs, double *cost, double *rows)
+{
+	Plan	   *plan = plan_for(statement, ninputs, inputs)->planTree;
+
+	*cost = plan->total_cost;
+	*rows = plan->plan_rows;
+}
+
 TupleDesc
 st_statement_desc(StStatement *statement)
 {

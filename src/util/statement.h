@@ -77,6 +77,9 @@ extern uint64 st_statement_fill(StStatement *statement, int ninputs, const StInp
 /* What the planner expects a run to cost with these inputs, in its units. */
 extern double st_statement_cost(StStatement *statement, int ninputs, const StInput *inputs);
 
+/* The same, and how many rows the planner expects. */
+extern void st_statement_estimate(StStatement *statement, int ninputs, const StInput *inputs, double *cost, double *rows);
+
 /* The result's row type (SELECT or RETURNING); owned by the statement. */
 extern TupleDesc st_statement_desc(StStatement *statement);
 extern const char *st_statement_text(StStatement *statement);

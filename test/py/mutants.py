@@ -613,6 +613,18 @@ def rows_that_match_nothing(db):
     db.fresh()
 
 
+@mutant("E14 keys")
+def keys_of_rows_that_have_gone(db):
+    """Of a large log, rows are wanted that met what is not there any more."""
+    db.run("CREATE TABLE t (id int PRIMARY KEY, u int)", "CREATE TABLE u (id int PRIMARY KEY, n int)", "CREATE INDEX ON t (u)",
+           "INSERT INTO t SELECT x, x % 100 FROM generate_series(1, 3000) AS x", "INSERT INTO u SELECT x, x FROM generate_series(0, 99) AS x",
+           "ANALYZE t, u")
+    db.create("s", "SELECT t.id, u.n FROM t JOIN u ON u.id = t.u WHERE u.n IN (3, 4)")
+    db.run("DELETE FROM t WHERE id > 100", "DELETE FROM u WHERE id = 3")
+    db.refresh()
+    db.fresh()
+
+
 @mutant("E15")
 def settings_of_creation(db):
     grouped(db, "(1, '2026-01-01 00:00+00')", "SELECT id, w::text AS w FROM t", "id int, w timestamptz")
