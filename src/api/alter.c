@@ -79,8 +79,8 @@ alter_status(Oid relid, const char *status)
 			 */
 			if (strcmp(statuses[i], "ACTIVE") == 0)
 			{
-				st_fuse_arm(st_require_stream_table(relid)->pgt_id, true);
-				st_stream_table_accept_owner(st_require_stream_table(relid)->pgt_id, st_relation_owner(relid));
+				st_fuse_arm(st_stream_table_get(relid)->pgt_id, true);
+				st_stream_table_accept_owner(st_stream_table_get(relid)->pgt_id, st_relation_owner(relid));
 			}
 			return;
 		}
@@ -273,18 +273,19 @@ static void
 switch_mode(StStreamTable *table, StDefinition *definition)
 {
 	List	   *captured = st_captured_sources(table->pgt_id);
-	StIdentity	old_identity = {table->identity_kind, table->nkeys, table->keys};
-	bool		same_identity = st_same_identity(&definition->identity, &old_identity);
+	StIdentityChange identity = {.before = {table->identity_kind, table->nkeys, table->keys},.left = true};
+	bool		fill = table->populated && strcmp(table->status, "SUSPENDED") != 0;
 	ListCell   *lc;
 
-	if (table->populated && strcmp(table->status, "SUSPENDED") != 0)
+	identity.same = st_same_identity(&definition->identity, &identity.before);
+	if (fill)
 		st_definition_fill_copies(definition);
 	if (definition->sources)
 		st_install_capture_as(table, definition, st_relation_owner(table->relid));
 	st_definition_create_states(definition, table->pgt_id);
-	st_definition_create_indexes(definition, !same_identity);
+	st_definition_create_indexes(definition, st_identity_change_begin(&identity, definition, table->populated, false));
 	update_catalog(table, definition);
-	if (table->populated && strcmp(table->status, "SUSPENDED") != 0)
+	if (fill)
 	{
 		StRefreshOutcome outcome;
 
@@ -293,6 +294,8 @@ switch_mode(StStreamTable *table, StDefinition *definition)
 						table->schema, table->name, table->refresh_mode, definition->mode)));
 		(void) st_refresh(table->relid, "MANUAL", false, &outcome);
 	}
+	/* readers are locked out from here on; who reads states has locked the stream table first */
+	st_identity_change_end(&identity, table);
 
 	if (definition->tree == NULL)
 	{
@@ -304,8 +307,6 @@ switch_mode(StStreamTable *table, StDefinition *definition)
 			st_capture_remove(lfirst_oid(lc));
 		st_poll_drop_unused();
 	}
-	if (!same_identity)
-		st_identity_drop_index(table->relid, &old_identity);
 }
 
 /* Stream tables that read each other are followed together (rule K9). */
@@ -324,26 +325,24 @@ check_mode_of_cycle(StStreamTable *table, const StDefinition *definition)
 static void
 alter_mode(Oid relid, const char *mode)
 {
-	StStreamTable *table = st_require_stream_table(relid);
+	StStreamTable *table = st_stream_table_get(relid);
 	StDefinition definition = {.requested_mode = mode};
 	List	   *sources;
 
 	sources = sources_concerned(table, definition.requested_mode);
-	if (sources)
-		st_definition_lock(sources, st_refresh_nodes(table));
+	st_definition_lock(sources, st_refresh_nodes(table));
 	LockRelationOid(relid, ShareRowExclusiveLock);
 	/* somebody else may have changed or dropped it while we waited */
-	table = st_require_stream_table(relid);
+	table = st_stream_table_get(relid);
 	decide(table, &definition, st_relation_owner(relid));
 	if (strcmp(definition.mode, table->refresh_mode) == 0)
 	{
 		remember_requested_mode(table, &definition);
 		return;
 	}
-	/* it cannot be maintained any more as it is, which only the query told */
+	/* copies, of which only the query told: they come after the nodes */
 	if (sources == NIL)
-		st_definition_lock(definition.tree ? st_definition_sources(&definition) : st_captured_sources(table->pgt_id),
-						   st_refresh_nodes(table));
+		st_definition_lock(definition.tree ? st_definition_sources(&definition) : st_captured_sources(table->pgt_id), NIL);
 	check_mode_of_cycle(table, &definition);
 	switch_mode(table, &definition);
 }
@@ -353,7 +352,7 @@ static Oid
 alter_partitioning(Oid relid, const char *text)
 {
 	Oid			next = st_repartition(relid, text);
-	StStreamTable *table = st_require_stream_table(next);
+	StStreamTable *table = st_stream_table_get(next);
 
 	if (next != relid && table->populated && strcmp(table->status, "SUSPENDED") != 0)
 	{
@@ -406,7 +405,7 @@ st_sql_alter_stream_table(PG_FUNCTION_ARGS)
 		StStreamTable *table;
 
 		CommandCounterIncrement();
-		table = st_require_stream_table(relid);
+		table = st_stream_table_get(relid);
 		if (table->append_only)
 			st_check_append_only(table->refresh_mode, st_stored_query(table));
 	}

@@ -86,7 +86,7 @@ created_id(const char *name)
 {
 	RangeVar   *range = st_parse_name(cstring_to_text(name));
 
-	return st_require_stream_table(get_relname_relid(range->relname, RangeVarGetCreationNamespace(range)))->pgt_id;
+	return st_stream_table_get(get_relname_relid(range->relname, RangeVarGetCreationNamespace(range)))->pgt_id;
 }
 
 static Creation *

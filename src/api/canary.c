@@ -78,7 +78,7 @@ require_canary(const StStreamTable *live)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("stream table \"%s.%s\" has no canary", live->schema, live->name),
 				 errhint("Make one with pgtrickle.canary_begin().")));
-	return st_require_stream_table(relid);
+	return st_stream_table_get(relid);
 }
 
 /* ----- beginning ----- */
@@ -115,7 +115,7 @@ st_sql_canary_begin(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("canary_begin()");
 	require_argument(fcinfo, 0, "the name");
 	require_argument(fcinfo, 1, "the query");
-	live = st_require_stream_table(st_resolve_stream_table(PG_GETARG_TEXT_PP(0)));
+	live = st_stream_table_get(st_resolve_stream_table(PG_GETARG_TEXT_PP(0)));
 	st_require_owner(live->relid);
 	st_note_lifecycle_call();
 	name = quote_qualified_identifier(live->schema, canary_name(live));
@@ -212,7 +212,7 @@ st_sql_canary_diff(PG_FUNCTION_ARGS)
 	int			level;
 
 	require_argument(fcinfo, 0, "the name");
-	live = st_require_stream_table(st_resolve_stream_table(PG_GETARG_TEXT_PP(0)));
+	live = st_stream_table_get(st_resolve_stream_table(PG_GETARG_TEXT_PP(0)));
 	canary = require_canary(live);
 	columns = common_columns(live->relid, canary->relid);
 	initStringInfo(&sql);
@@ -277,7 +277,7 @@ st_sql_canary_promote(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("canary_promote()");
 	require_argument(fcinfo, 0, "the name");
-	live = st_require_stream_table(st_resolve_stream_table(PG_GETARG_TEXT_PP(0)));
+	live = st_stream_table_get(st_resolve_stream_table(PG_GETARG_TEXT_PP(0)));
 	st_require_owner(live->relid);
 	canary = require_canary(live);
 	st_require_owner(canary->relid);

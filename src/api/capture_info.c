@@ -128,7 +128,7 @@ lock_sources(bool nodes)
 	foreach(lc, st_catalog_oids("SELECT DISTINCT t.pgt_relid FROM pgtrickle.source_frontier f"
 											  " JOIN pgtrickle.pgt_stream_tables t USING (pgt_id)", 0, NULL, NULL))
 	{
-		StStreamTable *table = st_stream_table_get(lfirst_oid(lc));
+		StStreamTable *table = st_stream_table_get_if_exists(lfirst_oid(lc));
 
 		if (table)
 			readers = lappend(readers, table);

@@ -44,7 +44,7 @@ st_sql_resume_stream_table(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("resume_stream_table()");
 	relid = st_lock_stream_table(PG_GETARG_TEXT_PP(0));
-	table = st_require_stream_table(relid);
+	table = st_stream_table_get(relid);
 	if (!st_is_suspended(table))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -91,10 +91,10 @@ st_sql_adopt_settings(PG_FUNCTION_ARGS)
 	relid = st_resolve_stream_table(PG_GETARG_TEXT_PP(0));
 	st_require_owner(relid);
 	st_note_lifecycle_call();
-	table = st_require_stream_table(relid);
+	table = st_stream_table_get(relid);
 	(void) st_refresh_lock(table->pgt_id, true);
 	/* it may have been dropped while we waited */
-	table = st_require_stream_table(relid);
+	table = st_stream_table_get(relid);
 	values[0] = Int64GetDatum(table->pgt_id);
 	values[1] = st_text_array(st_settings_now());
 	SPI_connect();

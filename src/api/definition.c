@@ -455,6 +455,44 @@ st_definition_create_indexes(StDefinition *definition, bool own)
 	CommandCounterIncrement();
 }
 
+/* ----- another identity ----- */
+
+bool
+st_identity_change_begin(StIdentityChange *change, StDefinition *definition, bool filled, bool unlike)
+{
+	bool		by_image = filled && definition->identity.kind != ST_IDENTITY_IMAGE;
+
+	if (change->same)
+	{
+		change->left = false;
+		return false;
+	}
+	if (by_image)
+	{
+		definition->identity.kind = ST_IDENTITY_IMAGE;
+		definition->identity.nkeys = 0;
+		definition->identity.keys = NULL;
+	}
+	if (change->left && by_image && change->before.kind == ST_IDENTITY_IMAGE)
+	{
+		change->left = false;
+		return false;
+	}
+	if (change->left && filled && unlike && change->before.kind == ST_IDENTITY_KEY)
+	{
+		st_identity_drop_index(definition->relid, &change->before);
+		change->left = false;
+	}
+	return true;
+}
+
+void
+st_identity_change_end(const StIdentityChange *change, const StStreamTable *table)
+{
+	if (change->left)
+		st_identity_drop_index(table->relid, &change->before);
+}
+
 /* ----- the catalog ----- */
 
 Datum

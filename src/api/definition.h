@@ -86,6 +86,30 @@ extern void st_definition_create_states(StDefinition *definition, int64 pgt_id);
 extern void st_definition_create_indexes(StDefinition *definition, bool own);
 
 /*
+ * How a stream table that exists comes to another identity. The rows that it has
+ * need not have the new one: two of them may have one key, or none. Until they
+ * are recomputed they are found by their image; the recompute settles it.
+ */
+typedef struct StIdentityChange
+{
+	StIdentity	before;
+	bool		same;			/* nothing changes */
+	bool		left;			/* the index of the identity before is there,
+								 * and goes at the end */
+} StIdentityChange;
+
+/*
+ * Let the mapped identity of a definition be one that the present rows can have;
+ * "filled": there are some. If they are "unlike" those to come, a unique index
+ * that those might violate goes at once, which locks readers out. Returns
+ * whether the index of the definition's identity is to be made.
+ */
+extern bool st_identity_change_begin(StIdentityChange *change, StDefinition *definition, bool filled, bool unlike);
+
+/* Drop the index that served before, if it is there still. */
+extern void st_identity_change_end(const StIdentityChange *change, const StStreamTable *table);
+
+/*
  * What is kept of a definition beside its query: modes, states, identity,
  * copies. SPI is connected.
  */

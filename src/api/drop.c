@@ -141,7 +141,7 @@ forget_stream_table(StStreamTable *table)
 static List *
 add_readers(List *tables, List **met, Oid relid)
 {
-	StStreamTable *table = st_stream_table_get(relid);
+	StStreamTable *table = st_stream_table_get_if_exists(relid);
 	ListCell   *lc;
 
 	check_stack_depth();
@@ -246,7 +246,7 @@ st_drop_stream_tables(List *relids, bool cascade)
 	{
 		st_require_owner(lfirst_oid(lc));
 		if (!cascade)
-			require_no_readers(st_require_stream_table(lfirst_oid(lc)), relids);
+			require_no_readers(st_stream_table_get(lfirst_oid(lc)), relids);
 		objects = add_address(objects, RelationRelationId, lfirst_oid(lc), true);
 	}
 	tables = stream_tables_going(objects, cascade);
@@ -258,7 +258,7 @@ st_drop_stream_tables(List *relids, bool cascade)
 	foreach(lc, tables)
 	{
 		/* another session may have altered or dropped it meanwhile */
-		StStreamTable *table = st_require_stream_table(((StStreamTable *) lfirst(lc))->relid);
+		StStreamTable *table = st_stream_table_get(((StStreamTable *) lfirst(lc))->relid);
 		ObjectAddress address;
 
 		forget_stream_table(table);
@@ -348,7 +348,7 @@ st_sql_on_drop(PG_FUNCTION_ARGS)
 		st_wake_note_graph();
 	foreach(lc, relations)
 	{
-		StStreamTable *table = st_stream_table_get(lfirst_oid(lc));
+		StStreamTable *table = st_stream_table_get_if_exists(lfirst_oid(lc));
 
 		if (table)
 			forget_stream_table(table);

@@ -167,7 +167,7 @@ write_alteration(StringInfo sql, const char *name, List *options)
 Datum
 st_sql_export_definition(PG_FUNCTION_ARGS)
 {
-	StStreamTable *table = st_require_stream_table(st_resolve_stream_table(PG_GETARG_TEXT_PP(0)));
+	StStreamTable *table = st_stream_table_get(st_resolve_stream_table(PG_GETARG_TEXT_PP(0)));
 	List	   *options = st_stream_table_options(table->relid);
 	const char *name = quote_qualified_identifier(table->schema, table->name);
 	StringInfoData sql;

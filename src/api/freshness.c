@@ -58,5 +58,5 @@ st_sql_readable_stream_table_id(PG_FUNCTION_ARGS)
 	Oid			relid = st_resolve_stream_table(PG_GETARG_TEXT_PP(0));
 
 	st_require_reader(relid);
-	PG_RETURN_INT64(st_require_stream_table(relid)->pgt_id);
+	PG_RETURN_INT64(st_stream_table_get(relid)->pgt_id);
 }

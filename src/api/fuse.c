@@ -55,7 +55,7 @@ st_sql_reset_fuse(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("reset_fuse()");
 	relid = st_lock_stream_table(PG_GETARG_TEXT_PP(0));
-	table = st_require_stream_table(relid);
+	table = st_stream_table_get(relid);
 	SPI_connect();
 	if (!is_blown(relid))
 		ereport(ERROR,

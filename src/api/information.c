@@ -80,7 +80,7 @@ st_sql_version_check(PG_FUNCTION_ARGS)
 Datum
 st_sql_stream_table_id(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_INT64(st_require_stream_table(st_resolve_stream_table(PG_GETARG_TEXT_PP(0)))->pgt_id);
+	PG_RETURN_INT64(st_stream_table_get(st_resolve_stream_table(PG_GETARG_TEXT_PP(0)))->pgt_id);
 }
 
 Datum
@@ -142,7 +142,7 @@ st_sql_get_refresh_history(PG_FUNCTION_ARGS)
 	Oid			types[] = {INT8OID, INT4OID, BOOLOID};
 	Datum		values[3];
 
-	values[0] = Int64GetDatum(st_require_stream_table(relid)->pgt_id);
+	values[0] = Int64GetDatum(st_stream_table_get(relid)->pgt_id);
 	values[1] = PG_GETARG_DATUM(1);
 	/* rule J19: messages may hold values of the sources */
 	values[2] = BoolGetDatum(st_is_reader(relid));

@@ -63,7 +63,7 @@ refresh(Oid relid, bool report)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid argument: a stream table cannot be refreshed on a standby")));
 	PreventCommandIfReadOnly("refresh_stream_table()");
-	table = st_require_stream_table(relid);
+	table = st_stream_table_get(relid);
 	if (strcmp(table->status, "SUSPENDED") == 0 || strcmp(table->status, "ERROR") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -87,10 +87,24 @@ refresh(Oid relid, bool report)
 				 outcome.reason ? errdetail("It was recomputed: %s.", outcome.reason) : 0));
 }
 
+/*
+ * The caller's own, not locked: a refresh waits for nodes, and whoever has those
+ * to alter or drop it would wait for us. It locks what it has found when the
+ * nodes are its own.
+ */
+static Oid
+resolve(text *name)
+{
+	Oid			relid = st_resolve_stream_table(name);
+
+	st_require_owner(relid);
+	return relid;
+}
+
 Datum
 st_sql_refresh_stream_table(PG_FUNCTION_ARGS)
 {
-	refresh(st_lock_stream_table(PG_GETARG_TEXT_PP(0)), true);
+	refresh(resolve(PG_GETARG_TEXT_PP(0)), true);
 	PG_RETURN_VOID();
 }
 
@@ -106,7 +120,7 @@ st_sql_refresh_if_stale(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("invalid argument: name must not be NULL")));
-	relid = st_lock_stream_table(PG_GETARG_TEXT_PP(0));
+	relid = resolve(PG_GETARG_TEXT_PP(0));
 	if (PG_ARGISNULL(1))
 		PG_RETURN_BOOL(false);
 	values[0] = ObjectIdGetDatum(relid);

@@ -220,7 +220,7 @@ Datum
 st_sql_stream_table_lineage(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	StStreamTable *table = st_require_stream_table(st_resolve_stream_table(PG_GETARG_TEXT_PP(0)));
+	StStreamTable *table = st_stream_table_get(st_resolve_stream_table(PG_GETARG_TEXT_PP(0)));
 	Query	   *query = castNode(Query, stringToNode(st_stream_table_tree(table)));
 	ListCell   *lc;
 	ListCell   *lc2;

@@ -115,18 +115,6 @@ st_lock_readable_stream_table(text *name)
 	return lock_stream_table(name, check_reader_before_lock);
 }
 
-StStreamTable *
-st_require_stream_table(Oid relid)
-{
-	StStreamTable *table = st_stream_table_get(relid);
-
-	if (table == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("stream table not found: it was dropped by another session")));
-	return table;
-}
-
 void
 st_require_owner(Oid relid)
 {

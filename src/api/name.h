@@ -27,9 +27,6 @@ extern Oid	st_lock_stream_table(text *name);
 /* The same for whoever may see what stream tables say about themselves (st_require_reader). */
 extern Oid	st_lock_readable_stream_table(text *name);
 
-/* The row of a stream table; 42P01 if it is none any more. */
-extern StStreamTable *st_require_stream_table(Oid relid);
-
 /* Raises 42501 unless the current user owns the relation or is a member of its owner. */
 extern void st_require_owner(Oid relid);
 

@@ -567,7 +567,7 @@ is_present(StStreamTable *table, const char *text)
 Oid
 st_repartition(Oid relid, const char *text)
 {
-	StStreamTable *table = st_require_stream_table(relid);
+	StStreamTable *table = st_stream_table_get(relid);
 	StPartitioning *partitioning = *text ? st_partitioning_parse(text) : NULL;
 	StIdentity	identity;
 	Belongings *belongings;
@@ -581,7 +581,7 @@ st_repartition(Oid relid, const char *text)
 	st_definition_lock(NIL, st_refresh_nodes(table));
 	LockRelationOid(relid, AccessExclusiveLock);
 	/* somebody else may have changed or dropped it while we waited */
-	table = st_require_stream_table(relid);
+	table = st_stream_table_get(relid);
 	require_no_readers(table);
 	require_nothing_in_the_way(table);
 	guarded = strcmp(st_guard_fingerprint(relid, NIL), table->guard_fingerprint) == 0;

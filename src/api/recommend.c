@@ -21,7 +21,7 @@ Datum
 st_sql_join_count(PG_FUNCTION_ARGS)
 {
 	Oid			relid = st_stream_table_by_id(PG_GETARG_INT64(0));
-	StStreamTable *table = OidIsValid(relid) ? st_stream_table_get(relid) : NULL;
+	StStreamTable *table = OidIsValid(relid) ? st_stream_table_get_if_exists(relid) : NULL;
 
 	if (table == NULL)
 		PG_RETURN_NULL();

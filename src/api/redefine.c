@@ -176,7 +176,7 @@ nodes_concerned(StStreamTable *table, Query *query)
 
 	foreach(lc, st_query_sources(query))
 	{
-		StStreamTable *source = st_stream_table_get(lfirst_oid(lc));
+		StStreamTable *source = st_stream_table_get_if_exists(lfirst_oid(lc));
 
 		if (source && !st_is_suspended(source))
 			nodes = list_concat(nodes, st_refresh_nodes(source));
@@ -251,9 +251,12 @@ check_readers(StStreamTable *table, const ColumnChanges *changes)
 		names = lappend(names, lfirst_node(ColumnDef, lc)->colname);
 	foreach(lc, names == NIL ? NIL : st_depend_dependants(RelationRelationId, table->relid))
 	{
-		StStreamTable *reader = st_stream_table_get(lfirst_oid(lc));
-		Bitmapset  *used = st_query_columns_of(castNode(Query, stringToNode(st_stream_table_tree(reader))), table->relid);
+		StStreamTable *reader = st_stream_table_get_if_exists(lfirst_oid(lc));
+		Bitmapset  *used;
 
+		if (reader == NULL)
+			continue;
+		used = st_query_columns_of(castNode(Query, stringToNode(st_stream_table_tree(reader))), table->relid);
 		foreach(lc2, names)
 			if (bms_is_member(get_attnum(table->relid, lfirst(lc2)), used))
 				ereport(ERROR,
@@ -461,34 +464,37 @@ lock_all(StStreamTable **table, StDefinition *definition, List **captured)
 	changes = compare_columns(relid, definition->query);
 	LockRelationOid(relid, has_changes(changes) ? AccessExclusiveLock : ShareRowExclusiveLock);
 	/* somebody else may have altered or dropped it while we waited */
-	*table = st_require_stream_table(relid);
+	*table = st_stream_table_get(relid);
 	*captured = st_captured_sources((*table)->pgt_id);
 	return compare_columns(relid, definition->query);
 }
 
 /*
- * Make the stream table that of the definition, but for its contents. Returns
- * whether rows are found as before. "index": make the index of another identity
- * now, and not after the table was filled.
+ * Make the stream table that of the definition, but for its contents. "index":
+ * make the index of another identity now, and not after the table was filled.
  */
-static bool
-remake(StStreamTable *table, StDefinition *definition, ColumnChanges *changes, bool fill, bool index)
+static void
+remake(StStreamTable *table, StDefinition *definition, ColumnChanges *changes, bool fill, bool index,
+	   StIdentityChange *identity)
 {
 	Oid			relid = definition->relid;
 	AttrNumber *positions = definition->identity.keys;
-	StIdentity	old_identity = {table->identity_kind, table->nkeys, table->keys};
-	bool		same_identity;
+	bool		own;
 
+	identity->before.kind = table->identity_kind;
+	identity->before.nkeys = table->nkeys;
+	identity->before.keys = table->keys;
 	st_definition_map_identity(definition);
-	same_identity = keeps_identity(&old_identity, definition, changes);
+	identity->same = keeps_identity(&identity->before, definition, changes);
+	identity->left = !identity->same && !has_changes(changes);
 	if (fill)
 		st_definition_fill_copies(definition);
 	if (definition->sources)
 		st_install_capture_as(table, definition, st_relation_owner(relid));
 	if (has_changes(changes))
 	{
-		if (!same_identity)
-			st_identity_drop_index(relid, &old_identity);
+		if (!identity->same)
+			st_identity_drop_index(relid, &identity->before);
 		change_columns(table, changes);
 		/* some keys may be new columns */
 		definition->identity.keys = positions;
@@ -496,20 +502,11 @@ remake(StStreamTable *table, StDefinition *definition, ColumnChanges *changes, b
 	}
 	st_frontier_delete(table->pgt_id);
 	CommandCounterIncrement();
+	own = st_identity_change_begin(identity, definition, table->populated && changes->retyped == NIL, true);
 	for (int i = 0; i < table->nstates; i++)
 		st_extension_drop_relation(table->states[i]);
 	st_definition_create_states(definition, table->pgt_id);
-	st_definition_create_indexes(definition, !same_identity && index);
-	return same_identity;
-}
-
-static void
-drop_old_identity(StStreamTable *table, const ColumnChanges *changes, bool same_identity)
-{
-	StIdentity	old_identity = {table->identity_kind, table->nkeys, table->keys};
-
-	if (!same_identity && !has_changes(changes))
-		st_identity_drop_index(table->relid, &old_identity);
+	st_definition_create_indexes(definition, own && index);
 }
 
 static bool
@@ -521,13 +518,13 @@ is_to_be_filled(StStreamTable *table)
 void
 st_redefine(Oid relid, const char *query_text, const char *mode)
 {
-	StStreamTable *table = st_require_stream_table(relid);
+	StStreamTable *table = st_stream_table_get(relid);
 	StDefinition definition = {.name = table->name, .relid = relid, .text = query_text};
 	ColumnChanges *changes;
 	List	   *captured;
 	List	   *members;
 	List	   *path;
-	bool		same_identity;
+	StIdentityChange identity;
 
 	definition.requested_mode = st_parse_mode(mode ? mode : st_stream_table_requested_mode(table));
 	definition.analysed = st_query_parse(query_text);
@@ -539,7 +536,7 @@ st_redefine(Oid relid, const char *query_text, const char *mode)
 	check_cycle(table, &definition, members, path);
 	changes = lock_all(&table, &definition, &captured);
 	check_readers(table, changes);
-	same_identity = remake(table, &definition, changes, is_to_be_filled(table), changes->retyped == NIL);
+	remake(table, &definition, changes, is_to_be_filled(table), changes->retyped == NIL, &identity);
 	tell(table, changes);
 	update_catalog(table, &definition, query_text, st_settings_now(), GetConfigOption("search_path", false, false),
 				   changes->retyped != NIL);
@@ -550,10 +547,10 @@ st_redefine(Oid relid, const char *query_text, const char *mode)
 		(void) st_refresh(relid, "MANUAL", false, &outcome);
 	}
 	/* a table that is filled anew gets its index afterwards, as at creation */
-	if (changes->retyped && !same_identity)
+	if (changes->retyped && !identity.same)
 		(void) st_identity_create_index(relid, &definition.identity);
+	st_identity_change_end(&identity, table);
 	leave_sources(&definition, captured, table->copies);
-	drop_old_identity(table, changes, same_identity);
 }
 
 /* ----- what it reads has changed ----- */
@@ -597,10 +594,10 @@ tell_why(void *arg)
 }
 
 /*
- * A refresh has locks of its caller already, at least on the stream table, and
- * others may want that with our sources locked: nobody waits so long for us, or
- * we for them, that it becomes a deadlock. Whoever gives up tries again (rule
- * C10). Returns the level to end it with.
+ * A refresh may have locks of its caller already, which others may want with
+ * our sources locked: nobody waits so long for us, or we for them, that it
+ * becomes a deadlock. Whoever gives up tries again (rule C10). Returns the
+ * level to end it with.
  */
 static int
 wait_briefly(void)
@@ -617,7 +614,7 @@ wait_briefly(void)
 static const char *
 adapt(Oid relid)
 {
-	StStreamTable *table = st_stream_table_get(relid);
+	StStreamTable *table = st_stream_table_get_if_exists(relid);
 	AdaptContext context;
 	ErrorContextCallback callback = {error_context_stack, tell_why, &context};
 	StDefinition definition = {.relid = relid};
@@ -627,7 +624,7 @@ adapt(Oid relid)
 	List	   *path;
 	const char *reason;
 	bool		retyped;
-	bool		same_identity;
+	StIdentityChange identity;
 	int			level;
 
 	if (table == NULL || (reason = st_entry_outdated(table, &retyped)) == NULL)
@@ -655,10 +652,10 @@ adapt(Oid relid)
 		return NULL;
 	}
 	/* those who read its columns are adapted after it */
-	same_identity = remake(table, &definition, changes, is_to_be_filled(table), true);
+	remake(table, &definition, changes, is_to_be_filled(table), true, &identity);
 	update_catalog(table, &definition, table->query, table->settings, table->search_path, changes->retyped != NIL);
+	st_identity_change_end(&identity, table);
 	leave_sources(&definition, captured, table->copies);
-	drop_old_identity(table, changes, same_identity);
 	AtEOXact_GUC(true, level);
 	error_context_stack = callback.previous;
 	ereport(NOTICE,

@@ -187,7 +187,7 @@ concerned(const Rename *rename)
 static void
 print_again(Oid relid)
 {
-	StStreamTable *table = st_stream_table_get(relid);
+	StStreamTable *table = st_stream_table_get_if_exists(relid);
 	char	   *text;
 
 	if (table == NULL || ST_FAULT("F6 text"))

@@ -179,7 +179,7 @@ st_sql_create_or_replace_stream_table(PG_FUNCTION_ARGS)
 	}
 	st_require_owner(relid);
 	require_arguments(fcinfo);
-	table = st_require_stream_table(relid);
+	table = st_stream_table_get(relid);
 	InitFunctionCallInfoData(*alter, NULL, 17, InvalidOid, NULL, NULL);
 	for (int i = 0; i < 17; i++)
 		alter->args[i].isnull = true;

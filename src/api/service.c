@@ -135,7 +135,7 @@ st_sql_repair_stream_table(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("repair_stream_table()");
 	relid = st_lock_stream_table(PG_GETARG_TEXT_PP(0));
-	table = st_require_stream_table(relid);
+	table = st_stream_table_get(relid);
 	st_note_lifecycle_call();
 	initStringInfo(&summary);
 	if (strcmp(table->status, "ACTIVE") != 0)

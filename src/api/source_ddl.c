@@ -64,9 +64,12 @@ refuse_if_used(Oid relid, AttrNumber attnum, const char *what)
 
 	foreach(lc, st_depend_dependants(RelationRelationId, relid))
 	{
-		StStreamTable *table = st_stream_table_get(lfirst_oid(lc));
-		Query	   *query = castNode(Query, stringToNode(st_stream_table_tree(table)));
+		StStreamTable *table = st_stream_table_get_if_exists(lfirst_oid(lc));
+		Query	   *query;
 
+		if (table == NULL)
+			continue;
+		query = castNode(Query, stringToNode(st_stream_table_tree(table)));
 		if (!bms_is_member(attnum, st_query_columns_of(query, relid)))
 			continue;
 		ereport(ERROR,
@@ -139,6 +142,7 @@ wake_readers(TupleTableSlot *slot, void *arg)
 	Oid			object = DatumGetObjectId(slot->tts_values[COMMAND_OBJECT]);
 	ListCell   *lc;
 	ListCell   *lc2;
+	StStreamTable *reader;
 
 	if (slot->tts_isnull[COMMAND_CLASS] || slot->tts_isnull[COMMAND_OBJECT] || object < FirstNormalObjectId)
 		return;
@@ -148,8 +152,9 @@ wake_readers(TupleTableSlot *slot, void *arg)
 		object = policy_relation(object);
 	}
 	foreach(lc, st_depend_dependants(class, object))
-		foreach(lc2, st_query_sources(castNode(Query, stringToNode(st_stream_table_tree(st_stream_table_get(lfirst_oid(lc)))))))
-			st_wake_note_altered(lfirst_oid(lc2));
+		if ((reader = st_stream_table_get_if_exists(lfirst_oid(lc))) != NULL)
+			foreach(lc2, st_query_sources(castNode(Query, stringToNode(st_stream_table_tree(reader)))))
+				st_wake_note_altered(lfirst_oid(lc2));
 }
 
 void

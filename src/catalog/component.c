@@ -109,7 +109,7 @@ st_component_find(Oid relid, List *sources, List **path)
 				for (Met *on = met; on; on = on->reader)
 					*path = lcons_oid(on->relid, *path);
 			}
-			if (find_met(all, source) || (table = st_stream_table_get(source)) == NULL)
+			if (find_met(all, source) || (table = st_stream_table_get_if_exists(source)) == NULL)
 				continue;
 			all = lappend(all, meet(source, st_sources_of(table->pgt_id), met));
 		}
@@ -172,7 +172,7 @@ share_number(Oid relid, Oid first)
 static List *
 component_of(Oid relid)
 {
-	StStreamTable *table = st_stream_table_get(relid);
+	StStreamTable *table = st_stream_table_get_if_exists(relid);
 	List	   *path;
 
 	return table ? st_component_find(relid, st_sources_of(table->pgt_id), &path) : NIL;

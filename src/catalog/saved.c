@@ -92,7 +92,7 @@ saved_relation(const char *name)
 static HeapTuple
 form_row(TupleDesc desc, Oid relid)
 {
-	StStreamTable *table = st_stream_table_get(relid);
+	StStreamTable *table = st_stream_table_get_if_exists(relid);
 	Datum		values[SAVED_COLUMNS] = {0};
 	bool		nulls[SAVED_COLUMNS] = {0};
 

@@ -30,6 +30,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
@@ -72,15 +73,16 @@ array_attribute(HeapTuple tuple, TupleDesc desc, const char *name, Oid type, int
 	return count;
 }
 
+/* Under a snapshot that is taken for it if there is none. */
 static HeapTuple
-find_row(Relation rel, const char *index, AttrNumber attnum, Oid procedure, Datum value)
+find_row_under(Relation rel, const char *index, AttrNumber attnum, Oid procedure, Datum value, Snapshot snapshot)
 {
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
 
 	ScanKeyInit(&key, attnum, BTEqualStrategyNumber, procedure, value);
-	scan = systable_beginscan(rel, st_internal_relation(index, false), true, NULL, 1, &key);
+	scan = systable_beginscan(rel, st_internal_relation(index, false), true, snapshot, 1, &key);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
 		tuple = heap_copytuple(tuple);
@@ -89,24 +91,52 @@ find_row(Relation rel, const char *index, AttrNumber attnum, Oid procedure, Datu
 }
 
 static HeapTuple
-find_internals(Relation rel, const StStreamTable *table)
+find_row(Relation rel, const char *index, AttrNumber attnum, Oid procedure, Datum value)
 {
-	HeapTuple	tuple = find_row(rel, "stream_table_internals_pkey", 1, F_INT8EQ, Int64GetDatum(table->pgt_id));
+	return find_row_under(rel, index, attnum, procedure, value, NULL);
+}
 
-	if (!HeapTupleIsValid(tuple))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("stream table \"%s.%s\" has no internal definition", table->schema, table->name)));
-	return tuple;
+static void
+raise_gone(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_TABLE),
+			 errmsg("stream table not found: it was dropped by another session")));
+}
+
+/* The row that belongs to one of pgt_stream_tables, which may have gone since with that one. */
+static HeapTuple
+find_internals(Relation rel, const StStreamTable *table, Snapshot snapshot)
+{
+	HeapTuple	tuple = find_row_under(rel, "stream_table_internals_pkey", 1, F_INT8EQ, Int64GetDatum(table->pgt_id), snapshot);
+
+	if (HeapTupleIsValid(tuple))
+		return tuple;
+	if (snapshot == NULL && !OidIsValid(st_stream_table_by_id(table->pgt_id)))
+		raise_gone();
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("stream table \"%s.%s\" has no internal definition", table->schema, table->name)));
 }
 
 StStreamTable *
 st_stream_table_get(Oid relid)
 {
+	StStreamTable *table = st_stream_table_get_if_exists(relid);
+
+	if (table == NULL)
+		raise_gone();
+	return table;
+}
+
+StStreamTable *
+st_stream_table_get_if_exists(Oid relid)
+{
 	Relation	rel;
 	HeapTuple	tuple;
 	TupleDesc	desc;
 	StStreamTable *result;
+	Snapshot	snapshot;
 	Datum	   *values;
 	char	   *effective;
 	bool		isnull;
@@ -114,9 +144,12 @@ st_stream_table_get(Oid relid)
 
 	rel = table_open(st_internal_relation("pgt_stream_tables", false), AccessShareLock);
 	desc = RelationGetDescr(rel);
-	tuple = find_row(rel, "idx_pgt_relid", 2, F_OIDEQ, ObjectIdGetDatum(relid));
+	/* both rows as one transaction left them */
+	snapshot = RegisterSnapshot(GetCatalogSnapshot(RelationGetRelid(rel)));
+	tuple = find_row_under(rel, "idx_pgt_relid", 2, F_OIDEQ, ObjectIdGetDatum(relid), snapshot);
 	if (!HeapTupleIsValid(tuple))
 	{
+		UnregisterSnapshot(snapshot);
 		table_close(rel, AccessShareLock);
 		return NULL;
 	}
@@ -154,7 +187,8 @@ st_stream_table_get(Oid relid)
 
 	rel = table_open(st_internal_relation("stream_table_internals", false), AccessShareLock);
 	desc = RelationGetDescr(rel);
-	tuple = find_internals(rel, result);
+	tuple = find_internals(rel, result, snapshot);
+	UnregisterSnapshot(snapshot);
 	result->requested_mode = text_attribute(tuple, desc, "requested_refresh_mode");
 	result->reason = text_attribute(tuple, desc, "full_reason");
 	result->automatic = strcmp(text_attribute(tuple, desc, "requested_refresh_mode"), "AUTO") == 0;
@@ -199,7 +233,7 @@ static char *
 internal_text(const StStreamTable *table, const char *column)
 {
 	Relation	rel = table_open(st_internal_relation("stream_table_internals", false), AccessShareLock);
-	HeapTuple	tuple = find_internals(rel, table);
+	HeapTuple	tuple = find_internals(rel, table, NULL);
 	char	   *value = text_attribute(tuple, RelationGetDescr(rel), column);
 
 	table_close(rel, AccessShareLock);
@@ -355,7 +389,7 @@ st_stream_table_set_query(const StStreamTable *table, const char *text)
 	Datum		values[] = {CStringGetTextDatum(text), CStringGetTextDatum("pg_catalog, pg_temp")};
 	Relation	rel = table_open(st_internal_relation("stream_table_internals", false), RowExclusiveLock);
 
-	update_columns(rel, find_internals(rel, table), 2, names, values);
+	update_columns(rel, find_internals(rel, table, NULL), 2, names, values);
 	table_close(rel, RowExclusiveLock);
 	rel = table_open(st_internal_relation("pgt_stream_tables", false), RowExclusiveLock);
 	update_column(rel, find_row(rel, "idx_pgt_relid", 2, F_OIDEQ, ObjectIdGetDatum(table->relid)),

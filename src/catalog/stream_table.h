@@ -74,8 +74,13 @@ typedef struct StStreamTable
 	AttrNumber *unindexed_columns;
 } StStreamTable;
 
-/* The row of a stream table by its relation; NULL if it is none. Not under the user's snapshot. */
+/*
+ * The row of a stream table by its relation, not under the user's snapshot.
+ * Whoever has not locked the relation, or waits for something else, may find it
+ * dropped: it raises 42P01 then; NULL from the other.
+ */
 extern StStreamTable *st_stream_table_get(Oid relid);
+extern StStreamTable *st_stream_table_get_if_exists(Oid relid);
 
 /*
  * Its rewritten query as nodeToString writes it: long, and kept apart because

@@ -283,7 +283,7 @@ make_candidate_key(int ncolumns)
 static Bitmapset *
 stream_table_key(Oid relid)
 {
-	StStreamTable *table = st_stream_table_get(relid);
+	StStreamTable *table = st_stream_table_get_if_exists(relid);
 	Bitmapset  *key = NULL;
 
 	if (table && table->identity_kind == ST_IDENTITY_KEY)

@@ -447,17 +447,24 @@ row_security_walker(Node *node, void *arg)
 	return expression_tree_walker(node, row_security_walker, arg);
 }
 
-/* Rule J13: the identity of the rows rests on the sources' keys. */
+/*
+ * Rule J13: the identity of the rows rests on the sources' keys. Where it is the
+ * image, it may have become that when rows had another query, to be changed by a
+ * recompute.
+ */
 static void
 check_identity(StEntry *entry, StTree *tree, const AttrNumber *columns)
 {
 	StStreamTable *table = entry->table;
 
-	if (table->identity_kind != ST_IDENTITY_KEY || ST_FAULT("J13") ||
-		(tree->key_simple && tree->nkeys == table->nkeys &&
-		 memcmp(tree->keys, entry->keys, sizeof(AttrNumber) * tree->nkeys) == 0))
+	if (table->identity_kind == ST_IDENTITY_IMAGE && tree->nkeys > 0)
+		entry->identity_waits = true;
+	else if (table->identity_kind != ST_IDENTITY_KEY || ST_FAULT("J13") ||
+			 (tree->key_simple && tree->nkeys == table->nkeys &&
+			  memcmp(tree->keys, entry->keys, sizeof(AttrNumber) * tree->nkeys) == 0))
 		return;
-	entry->identity_changed = true;
+	else
+		entry->identity_changed = true;
 	st_identity_of_tree(tree, &entry->identity);
 	entry->identity.keys = palloc(sizeof(AttrNumber) * Max(tree->nkeys, 1));
 	for (int i = 0; i < tree->nkeys; i++)
@@ -500,10 +507,16 @@ states_fit(StStreamTable *table, StTree *tree)
 		return false;
 	for (int i = 0; i < table->nstates; i++)
 	{
-		Relation	rel = table_open(table->states[i], AccessShareLock);
-		TupleDesc	is = RelationGetDescr(rel);
+		Relation	rel = try_table_open(table->states[i], AccessShareLock);
 		TupleDesc	wanted = st_state_desc(list_nth(tree->nodes, i));
-		bool		same = is->natts == wanted->natts;
+		TupleDesc	is;
+		bool		same;
+
+		/* whoever asks without locks will ask again with them */
+		if (rel == NULL)
+			return false;
+		is = RelationGetDescr(rel);
+		same = is->natts == wanted->natts;
 
 		for (int j = 0; same && j < wanted->natts; j++)
 			same = TupleDescAttr(is, j)->atttypid == TupleDescAttr(wanted, j)->atttypid &&
@@ -734,6 +747,33 @@ discard(StEntry *entry)
 	MemoryContextSetParent(entry->context, replaced_entries);
 }
 
+/*
+ * With locks on its states, to the end of the transaction. Whoever gives it
+ * others lets others read the stream table meanwhile.
+ */
+static StStreamTable *
+get_with_states(Oid relid)
+{
+	Oid			missing = InvalidOid;
+
+	for (;;)
+	{
+		StStreamTable *table = st_stream_table_get(relid);
+		Oid			before = missing;
+
+		missing = InvalidOid;
+		for (int i = 0; i < table->nstates && !OidIsValid(missing); i++)
+		{
+			LockRelationOid(table->states[i], AccessShareLock);
+			if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(table->states[i])))
+				missing = table->states[i];
+		}
+		/* the one that was missing still is: a restore has yet to make it */
+		if (missing == before || !OidIsValid(missing))
+			return table;
+	}
+}
+
 StEntry *
 st_entry_get(Oid relid)
 {
@@ -748,6 +788,8 @@ st_entry_get(Oid relid)
 
 	if (entries == NULL)
 		make_cache();
+	/* from now on nobody drops it: that takes its lock before anything else of it */
+	LockRelationOid(relid, AccessShareLock);
 	slot = hash_search(entries, &relid, HASH_FIND, NULL);
 	if (slot && slot->entry->valid)
 	{
@@ -770,12 +812,7 @@ st_entry_get(Oid relid)
 	context = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle stream table",
 									ALLOCSET_DEFAULT_MINSIZE, ALLOCSET_DEFAULT_INITSIZE, 64 * 1024);
 	old = MemoryContextSwitchTo(context);
-	table = st_stream_table_get(relid);
-	if (table == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("stream table not found: \"%s\"",
-						get_rel_name(relid) ? get_rel_name(relid) : psprintf("%u", relid))));
+	table = get_with_states(relid);
 	query = st_stored_query(table);
 
 	before = invalidations;

@@ -64,8 +64,12 @@ members_of(StStreamTable *table)
 	ListCell   *lc;
 
 	foreach(lc, table->component > 0 ? st_component_members(table->component) : NIL)
-		if (lfirst_oid(lc) != table->relid)
-			members = lappend(members, st_stream_table_get(lfirst_oid(lc)));
+	{
+		StStreamTable *member = lfirst_oid(lc) == table->relid ? NULL : st_stream_table_get_if_exists(lfirst_oid(lc));
+
+		if (member)
+			members = lappend(members, member);
+	}
 	return members;
 }
 
@@ -108,7 +112,7 @@ add_nodes(List **nodes, List *members)
 	foreach(lc, members)
 		foreach(lc2, st_entry_sources(lfirst(lc)))
 		{
-			StStreamTable *source = st_stream_table_get(lfirst_oid(lc2));
+			StStreamTable *source = st_stream_table_get_if_exists(lfirst_oid(lc2));
 			List	   *with_source;
 			int			source_rank;
 
@@ -196,7 +200,7 @@ lock_consumer(int64 pgt_id)
 
 	if (!OidIsValid(relid) || !st_refresh_lock(pgt_id, false))
 		return NULL;
-	table = st_stream_table_get(relid);
+	table = st_stream_table_get_if_exists(relid);
 	return table ? psprintf("%s.%s", table->schema, table->name) : NULL;
 }
 

@@ -46,7 +46,7 @@ add_sources(List *sources, StStreamTable *table)
 		if (list_member_oid(sources, lfirst_oid(lc)))
 			continue;
 		sources = lappend_oid(sources, lfirst_oid(lc));
-		upstream = st_stream_table_get(lfirst_oid(lc));
+		upstream = st_stream_table_get_if_exists(lfirst_oid(lc));
 		if (upstream)
 			sources = add_sources(sources, upstream);
 	}

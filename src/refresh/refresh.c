@@ -139,12 +139,11 @@ make_member(StEntry *entry)
 }
 
 /*
- * The key that rows were found by is no longer a key of its source (rule J13):
- * find them by another identity from now on, and recompute. Keeps readers out
- * until the end of the transaction, as the old unique index must go first.
+ * Find rows by another identity from now on. Keeps readers out until the end of
+ * the transaction.
  */
 static void
-change_identity(StEntry *entry)
+replace_identity(StEntry *entry)
 {
 	StStreamTable *table = entry->table;
 	StIdentity	old_identity = {table->identity_kind, table->nkeys, table->keys};
@@ -162,11 +161,39 @@ change_identity(StEntry *entry)
 	SPI_connect();
 	(void) st_catalog_execute("UPDATE pgtrickle.stream_table_internals SET identity_kind = $2, key_columns = $3"
 							  " WHERE pgt_id = $1", 3, types, values, NULL);
-	(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET needs_reinit = true WHERE pgt_id = $1",
-							  1, types, values, NULL);
 	SPI_finish();
 	st_entry_forget(entry->relid);
 	CommandCounterIncrement();
+}
+
+/*
+ * The key that rows were found by is no longer a key of its source (rule J13):
+ * its unique index must go before the recompute that follows.
+ */
+static void
+change_identity(StEntry *entry)
+{
+	Oid			types[] = {INT8OID};
+	Datum		values[] = {Int64GetDatum(entry->table->pgt_id)};
+
+	replace_identity(entry);
+	SPI_connect();
+	(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET needs_reinit = true WHERE pgt_id = $1",
+							  1, types, values, NULL);
+	SPI_finish();
+	CommandCounterIncrement();
+}
+
+/*
+ * Its rows are those of its query from now on, and can be found as that says.
+ * Readers that keep the scheduler from it keep it for another recompute.
+ */
+static void
+settle_identity(StEntry *entry, const char *initiated_by)
+{
+	if (entry->identity_waits &&
+		(strcmp(initiated_by, "SCHEDULER") != 0 || ConditionalLockRelationOid(entry->relid, AccessExclusiveLock)))
+		replace_identity(entry);
 }
 
 /*
@@ -183,7 +210,7 @@ nodes_along(StStreamTable *table, const GroupOrder *order, List **units)
 	*units = list_make1_int(llast_int(order->units));
 	for (int i = list_length(order->along) - 1; i >= 0; i--)
 	{
-		StStreamTable *upstream = st_stream_table_get(list_nth_oid(order->along, i));
+		StStreamTable *upstream = st_stream_table_get_if_exists(list_nth_oid(order->along, i));
 		int			unit = list_nth_int(order->units, i);
 		bool		stopped = upstream == NULL || st_is_suspended(upstream);
 
@@ -205,7 +232,7 @@ check_component(StStreamTable *table)
 
 	foreach(lc, table->component > 0 ? st_component_members(table->component) : NIL)
 	{
-		StStreamTable *member = st_stream_table_get(lfirst_oid(lc));
+		StStreamTable *member = st_stream_table_get_if_exists(lfirst_oid(lc));
 
 		if (member && member->relid != table->relid && st_is_suspended(member))
 			ereport(ERROR,
@@ -223,11 +250,6 @@ nodes_of(const GroupOrder *order, List **units)
 	Oid			relid = order->relid;
 	StStreamTable *table = st_stream_table_get(relid);
 
-	if (table == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("stream table not found: \"%s\"",
-						get_rel_name(relid) ? get_rel_name(relid) : psprintf("%u", relid))));
 	if (order->all)
 	{
 		check_component(table);
@@ -321,6 +343,29 @@ has_whole_components(List *members)
 	return true;
 }
 
+/* Upstreams that were dropped while we waited: nobody reads them any more. */
+static void
+forget_dropped(List **nodes, List **units, Oid asked)
+{
+	List	   *left = NIL;
+	List	   *left_units = NIL;
+	ListCell   *lc;
+
+	AcceptInvalidationMessages();
+	foreach(lc, *nodes)
+	{
+		StStreamTable *table = lfirst(lc);
+
+		if (table->relid != asked && !st_is_stream_table(table->relid))
+			continue;
+		left = lappend(left, table);
+		if (*units)
+			left_units = lappend_int(left_units, list_nth_int(*units, foreach_current_index(lc)));
+	}
+	*nodes = left;
+	*units = left_units;
+}
+
 /*
  * Upstreams before the stream tables that read them. Returns false if the
  * one asked for is being refreshed elsewhere; an upstream is waited for. No
@@ -349,6 +394,7 @@ collect(const GroupOrder *order, List **members)
 		if (!st_refresh_lock(table->pgt_id, table->relid != relid))
 			return false;
 	}
+	forget_dropped(&nodes, &units, relid);
 	for (int i = list_length(nodes) - 1; i >= 0; i--)
 	{
 		StEntry    *entry;
@@ -860,7 +906,10 @@ st_member_finish(StMember *member, const char *initiated_by, TimestampTz start, 
 	for (int i = 0; i < member->nsources; i++)
 		st_frontier_write(member->sources[i].frontier);
 	if (recomputed)
+	{
 		adopt_present(member->entry);
+		settle_identity(member->entry, initiated_by);
+	}
 	/* the scheduler knows what found nothing (rule C13) */
 	if (strcmp(outcome->action, "NO_DATA") != 0 || strcmp(initiated_by, "SCHEDULER") != 0)
 		record(member->entry, initiated_by, start, outcome);
@@ -955,7 +1004,10 @@ run_member(StMember *member, const char *initiated_by, bool full, Snapshot snaps
 	write_clock(entry);
 	ST_STOP_POINT("frontiers written");
 	if (recomputed)
+	{
 		adopt_present(entry);
+		settle_identity(entry, initiated_by);
+	}
 	record(entry, initiated_by, start, outcome);
 }
 

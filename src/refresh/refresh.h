@@ -96,7 +96,8 @@ typedef struct StEntry
 	TupleDesc	desc;			/* result columns, in the query's order */
 	AttrNumber *keys;			/* those of the identity, 1.. in "desc" */
 	StIdentity	identity;		/* what it should be, if it is not what it was */
-	bool		identity_changed;
+	bool		identity_changed;	/* at once */
+	bool		identity_waits; /* for the next recompute */
 	StApplier  *applier;
 	StApplier **state_appliers;
 } StEntry;
