@@ -122,6 +122,7 @@ OBJS = \
 	src/refresh/entry.o \
 	src/refresh/group.o \
 	src/refresh/hold.o \
+	src/refresh/identity.o \
 	src/refresh/next_time.o \
 	src/refresh/node_run.o \
 	src/refresh/poll.o \

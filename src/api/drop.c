@@ -210,15 +210,15 @@ add_address(List *objects, Oid class, Oid object, bool owned)
 	return lappend(objects, address);
 }
 
-/* Of the objects, or with what depends on them. */
+/* Of the objects, or with what depends on them, then with the tables that are none. */
 static List *
-stream_tables_going(List *objects, bool cascade)
+stream_tables_going(List *objects, bool cascade, List **others)
 {
 	List	   *relations = NIL;
 	ListCell   *lc;
 
 	if (cascade)
-		relations = st_depend_reached(objects);
+		relations = st_depend_reached(objects, others);
 	foreach(lc, cascade ? NIL : objects)
 	{
 		ObjectAddress *object = lfirst(lc);
@@ -239,6 +239,7 @@ st_drop_stream_tables(List *relids, bool cascade)
 {
 	ObjectAddresses *addresses = new_object_addresses();
 	List	   *objects = NIL;
+	List	   *others = NIL;
 	List	   *tables;
 	ListCell   *lc;
 
@@ -249,7 +250,7 @@ st_drop_stream_tables(List *relids, bool cascade)
 			require_no_readers(st_stream_table_get(lfirst_oid(lc)), relids);
 		objects = add_address(objects, RelationRelationId, lfirst_oid(lc), true);
 	}
-	tables = stream_tables_going(objects, cascade);
+	tables = stream_tables_going(objects, cascade, &others);
 	foreach(lc, tables)
 		st_require_owner(((StStreamTable *) lfirst(lc))->relid);
 	lock_for_drop(tables);
@@ -431,33 +432,30 @@ add_owned(List *objects, Oid owner)
 	return objects;
 }
 
-/* Is it named, owned or in a schema that is? */
-static bool
-goes(Oid relid, List *objects)
-{
-	ListCell   *lc;
-
-	foreach(lc, objects)
-	{
-		ObjectAddress *object = lfirst(lc);
-
-		if ((object->classId == RelationRelationId && object->objectId == relid) ||
-			(object->classId == NamespaceRelationId && object->objectId == get_rel_namespace(relid)))
-			return true;
-	}
-	return false;
-}
-
 /* times that what was locked is let go for a refresh */
 #define LOCK_TRIES 20
 
+static void
+lock_base_table(Oid relid, LOCKMODE mode, List **locked, List **modes)
+{
+	ListCell   *lc;
+
+	LockRelationOid(relid, mode);
+	foreach(lc, find_all_inheritors(relid, mode, NULL))
+	{
+		*locked = lappend_oid(*locked, lfirst_oid(lc));
+		*modes = lappend_int(*modes, mode);
+	}
+}
+
 /*
- * The sources that go, as PostgreSQL will lock them, the other captured base
- * tables as for any lifecycle call, and then the nodes. Gives up after a number
- * of refreshes have come between: lock_for_drop() waits whatever comes of it.
+ * If sources go: the tables that go, as PostgreSQL will lock them, the other
+ * captured base tables as for any lifecycle call, and then the nodes. Gives up
+ * after a number of refreshes have come between: lock_for_drop() waits whatever
+ * comes of it.
  */
 static void
-lock_sources_that_go(List *objects, List *tables)
+lock_sources_that_go(List *going, List *tables)
 {
 	List	   *nodes = st_refresh_lock_order(tables);
 	List	   *sources = NIL;
@@ -468,7 +466,7 @@ lock_sources_that_go(List *objects, List *tables)
 		sources = list_concat_unique_oid(sources, captured(st_sources_of(((StStreamTable *) lfirst(lc))->pgt_id)));
 	list_sort(sources, list_oid_cmp);
 	foreach(lc, sources)
-		any = any || (!st_is_stream_table(lfirst_oid(lc)) && goes(lfirst_oid(lc), objects));
+		any = any || list_member_oid(going, lfirst_oid(lc));
 	for (int i = 0; any && i < LOCK_TRIES; i++)
 	{
 		List	   *locked = NIL;
@@ -476,20 +474,11 @@ lock_sources_that_go(List *objects, List *tables)
 		StStreamTable *busy = NULL;
 		ListCell   *lc2;
 
+		foreach(lc, going)
+			lock_base_table(lfirst_oid(lc), AccessExclusiveLock, &locked, &modes);
 		foreach(lc, sources)
-		{
-			Oid			source = lfirst_oid(lc);
-			LOCKMODE	mode = goes(source, objects) ? AccessExclusiveLock : ShareRowExclusiveLock;
-
-			if (st_is_stream_table(source))
-				continue;
-			LockRelationOid(source, mode);
-			foreach(lc2, find_all_inheritors(source, mode, NULL))
-			{
-				locked = lappend_oid(locked, lfirst_oid(lc2));
-				modes = lappend_int(modes, mode);
-			}
-		}
+			if (!list_member_oid(going, lfirst_oid(lc)) && !st_is_stream_table(lfirst_oid(lc)))
+				lock_base_table(lfirst_oid(lc), ShareRowExclusiveLock, &locked, &modes);
 		foreach(lc, nodes)
 			if (busy == NULL && !st_refresh_lock(((StStreamTable *) lfirst(lc))->pgt_id, false))
 				busy = lfirst(lc);
@@ -508,10 +497,35 @@ lock_sources_that_go(List *objects, List *tables)
 	}
 }
 
+/*
+ * Those of the schema that gets another name are noted under it, row by row, and
+ * the queries that name it printed again. A group that is refreshed writes these
+ * rows, too: its nodes come before.
+ */
+static void
+lock_what_is_renamed(RenameStmt *statement)
+{
+	Oid			schema = statement->renameType == OBJECT_SCHEMA ? get_namespace_oid(statement->subname, true) : InvalidOid;
+	List	   *tables = NIL;
+	ListCell   *lc;
+
+	if (!OidIsValid(schema) || !StSchemaOwnerCheck(schema, GetUserId()))
+		return;
+	foreach(lc, st_stream_tables_in(InvalidOid))
+	{
+		StStreamTable *table = st_stream_table_get_if_exists(lfirst_oid(lc));
+
+		if (table && (get_rel_namespace(table->relid) == schema || st_depend_uses_schema(table->relid, schema)))
+			tables = lappend(tables, table);
+	}
+	st_definition_lock(NIL, st_refresh_lock_order(tables));
+}
+
 static void
 lock_what_goes(Node *statement)
 {
 	List	   *objects = NIL;
+	List	   *others = NIL;
 	List	   *tables;
 	ListCell   *lc;
 
@@ -537,10 +551,10 @@ lock_what_goes(Node *statement)
 	 * without CASCADE PostgreSQL locks what stands in the way before it says
 	 * so
 	 */
-	tables = stream_tables_going(objects, true);
+	tables = stream_tables_going(objects, true, &others);
 	if (tables && !ST_FAULT("J9 drop"))
 	{
-		lock_sources_that_go(objects, tables);
+		lock_sources_that_go(others, tables);
 		lock_for_drop(tables);
 	}
 }
@@ -563,6 +577,8 @@ st_sql_on_ddl_start(PG_FUNCTION_ARGS)
 	st_source_ddl_begin(statement);
 	if (OidIsValid(st_internal_relation("pgt_stream_tables", true)))
 	{
+		if (IsA(statement, RenameStmt))
+			lock_what_is_renamed((RenameStmt *) statement);
 		lock_what_goes(statement);
 		st_partition_ddl_begin(statement);
 	}

@@ -40,6 +40,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "api/definition.h"
 #include "api/partition.h"
 #include "api/rename.h"
 #include "api/source_ddl.h"
@@ -199,6 +200,30 @@ print_again(Oid relid)
 	CacheInvalidateRelcacheByRelid(relid);
 }
 
+/*
+ * Rows of the catalog are written as refreshes write them: with the node. Who
+ * renames a relation keeps refreshes that read it out already, and must not wait
+ * for them.
+ */
+static void
+lock_nodes(List *done, List *relids)
+{
+	List	   *tables = NIL;
+	ListCell   *lc;
+
+	foreach(lc, done)
+		if (((Rename *) lfirst(lc))->class == RelationRelationId)
+			return;
+	foreach(lc, relids)
+	{
+		StStreamTable *table = st_stream_table_get_if_exists(lfirst_oid(lc));
+
+		if (table)
+			tables = lappend(tables, table);
+	}
+	st_definition_lock(NIL, st_refresh_lock_order(tables));
+}
+
 Datum
 st_sql_on_ddl_end(PG_FUNCTION_ARGS)
 {
@@ -232,6 +257,7 @@ st_sql_on_ddl_end(PG_FUNCTION_ARGS)
 			st_dependencies_rename_column(rename->object, rename->old_column, rename->new_column);
 		tables = list_concat_unique_oid(tables, concerned(rename));
 	}
+	lock_nodes(done, tables);
 	foreach(lc, tables)
 		print_again(lfirst_oid(lc));
 	if (snapshot)

@@ -37,6 +37,7 @@
 #include "nodes/nodeFuncs.h"
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "catalog/depend.h"
@@ -169,15 +170,29 @@ view_of_rule(Oid rule)
 	return view;
 }
 
+/* Is it a table, of whatever kind? */
+static bool
+is_table(const ObjectAddress *object)
+{
+	char		relkind = object->classId == RelationRelationId ? get_rel_relkind(object->objectId) : '\0';
+
+	return relkind == RELKIND_RELATION || relkind == RELKIND_PARTITIONED_TABLE;
+}
+
 List *
-st_depend_reached(List *objects)
+st_depend_reached(List *objects, List **relations)
 {
 	Relation	rel = table_open(DependRelationId, AccessShareLock);
 	List	   *todo = list_copy(objects);
 	List	   *tables = NIL;
 	HTAB	   *seen;
 	HASHCTL		ctl;
+	ListCell   *lc;
 
+	*relations = NIL;
+	foreach(lc, objects)
+		if (is_table(lfirst(lc)) && !st_is_stream_table(((ObjectAddress *) lfirst(lc))->objectId))
+			*relations = lappend_oid(*relations, ((ObjectAddress *) lfirst(lc))->objectId);
 	ctl.keysize = sizeof(ObjectAddress);
 	ctl.entrysize = sizeof(ObjectAddress);
 	ctl.hcxt = CurrentMemoryContext;
@@ -199,6 +214,8 @@ st_depend_reached(List *objects)
 			continue;
 		if (object.classId == RelationRelationId && st_is_stream_table(object.objectId))
 			tables = lappend_oid(tables, object.objectId);
+		else if (is_table(&object))
+			*relations = list_append_unique_oid(*relations, object.objectId);
 		ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object.classId));
 		ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object.objectId));
 		scan = systable_beginscan(rel, DependReferenceIndexId, true, NULL, 2, keys);

@@ -28,9 +28,11 @@ extern bool st_depend_uses_schema(Oid relid, Oid schema);
 /*
  * OIDs of the stream tables that dropping these objects (of ObjectAddress) with
  * CASCADE would take along, by whatever rows of pg_depend; those among the
- * objects, too. It may be a few more: a column stands for its relation.
+ * objects, too. It may be a few more: a column stands for its relation. Into
+ * "relations" go the other tables that they would take along, each after what it
+ * goes with, and before that those among the objects.
  */
-extern List *st_depend_reached(List *objects);
+extern List *st_depend_reached(List *objects, List **relations);
 
 /*
  * Watch for the end of the extension: the stream tables that it leaves behind

@@ -52,6 +52,7 @@
 #include "refresh/budget.h"
 #include "refresh/cost.h"
 #include "refresh/hold.h"
+#include "refresh/identity.h"
 #include "refresh/member.h"
 #include "refresh/node_run.h"
 #include "refresh/poll.h"
@@ -136,64 +137,6 @@ make_member(StEntry *entry)
 				member->sources[member->nsources++].relid = lfirst_oid(lc);
 	}
 	return member;
-}
-
-/*
- * Find rows by another identity from now on. Keeps readers out until the end of
- * the transaction.
- */
-static void
-replace_identity(StEntry *entry)
-{
-	StStreamTable *table = entry->table;
-	StIdentity	old_identity = {table->identity_kind, table->nkeys, table->keys};
-	Oid			types[] = {INT8OID, INT2OID, INT2ARRAYOID};
-	Datum		values[3];
-	Datum	   *keys = palloc(sizeof(Datum) * Max(entry->identity.nkeys, 1));
-
-	for (int i = 0; i < entry->identity.nkeys; i++)
-		keys[i] = Int16GetDatum(entry->identity.keys[i]);
-	values[0] = Int64GetDatum(table->pgt_id);
-	values[1] = Int16GetDatum(entry->identity.kind);
-	values[2] = PointerGetDatum(construct_array(keys, entry->identity.nkeys, INT2OID, 2, true, TYPALIGN_SHORT));
-	st_identity_drop_index(entry->relid, &old_identity);
-	(void) st_identity_create_index(entry->relid, &entry->identity);
-	SPI_connect();
-	(void) st_catalog_execute("UPDATE pgtrickle.stream_table_internals SET identity_kind = $2, key_columns = $3"
-							  " WHERE pgt_id = $1", 3, types, values, NULL);
-	SPI_finish();
-	st_entry_forget(entry->relid);
-	CommandCounterIncrement();
-}
-
-/*
- * The key that rows were found by is no longer a key of its source (rule J13):
- * its unique index must go before the recompute that follows.
- */
-static void
-change_identity(StEntry *entry)
-{
-	Oid			types[] = {INT8OID};
-	Datum		values[] = {Int64GetDatum(entry->table->pgt_id)};
-
-	replace_identity(entry);
-	SPI_connect();
-	(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET needs_reinit = true WHERE pgt_id = $1",
-							  1, types, values, NULL);
-	SPI_finish();
-	CommandCounterIncrement();
-}
-
-/*
- * Its rows are those of its query from now on, and can be found as that says.
- * Readers that keep the scheduler from it keep it for another recompute.
- */
-static void
-settle_identity(StEntry *entry, const char *initiated_by)
-{
-	if (entry->identity_waits &&
-		(strcmp(initiated_by, "SCHEDULER") != 0 || ConditionalLockRelationOid(entry->relid, AccessExclusiveLock)))
-		replace_identity(entry);
 }
 
 /*
@@ -410,7 +353,7 @@ collect(const GroupOrder *order, List **members)
 		}
 		if (entry->identity_changed)
 		{
-			change_identity(entry);
+			st_identity_change(entry);
 			add_adapted(&adapted, table->relid, "the key that its rows were found by is no longer one");
 		}
 	}
@@ -908,7 +851,7 @@ st_member_finish(StMember *member, const char *initiated_by, TimestampTz start, 
 	if (recomputed)
 	{
 		adopt_present(member->entry);
-		settle_identity(member->entry, initiated_by);
+		st_identity_settle(member->entry, initiated_by);
 	}
 	/* the scheduler knows what found nothing (rule C13) */
 	if (strcmp(outcome->action, "NO_DATA") != 0 || strcmp(initiated_by, "SCHEDULER") != 0)
@@ -1006,7 +949,7 @@ run_member(StMember *member, const char *initiated_by, bool full, Snapshot snaps
 	if (recomputed)
 	{
 		adopt_present(entry);
-		settle_identity(entry, initiated_by);
+		st_identity_settle(entry, initiated_by);
 	}
 	record(entry, initiated_by, start, outcome);
 }

@@ -308,7 +308,8 @@ def deadlocks_of_ours(log):
         calls = dict(re.findall(r"Process (\d+): (.*)", found["detail"]))
         for process, wait in re.findall(r"Process (\d+) waits for (.*?);", found["detail"]):
             call = calls.get(process, "")
-            if (re.search("advisory|of class", wait) or re.search("pg_trickle|installing capture", call)
+            # objects of a class of ours, and databases: PostgreSQL locks schemas and the like itself
+            if (re.search(r"advisory|of class (1262|\d{5,}) ", wait) or re.search("pg_trickle|installing capture", call)
                     or ("pgtrickle." in call and not wait.startswith("AccessShareLock"))):
                 yield found["detail"]
                 break
