@@ -267,11 +267,13 @@ st_definition_fill_copies(StDefinition *definition)
 static void
 lock_some(List *sources, bool stream_tables)
 {
+	List	   *some = NIL;
 	ListCell   *lc;
 
 	foreach(lc, sources)
 		if (st_is_stream_table(lfirst_oid(lc)) == stream_tables)
-			st_capture_lock(lfirst_oid(lc));
+			some = lappend_oid(some, lfirst_oid(lc));
+	st_capture_lock(some);
 }
 
 void

@@ -229,6 +229,49 @@ stream_tables_going(List *objects, bool cascade, List **others)
 	return with_readers(relations);
 }
 
+/* Is there one that is not among those? */
+static bool
+has_others(List *tables, List *those)
+{
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, tables)
+	{
+		bool		known = false;
+
+		foreach(lc2, those)
+			known |= ((StStreamTable *) lfirst(lc))->relid == ((StStreamTable *) lfirst(lc2))->relid;
+		if (!known)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * With all locks. While they are waited for, somebody who reads one of them
+ * already may create another one over it.
+ */
+static List *
+lock_stream_tables_going(List *objects, bool cascade)
+{
+	List	   *others = NIL;
+	List	   *tables = NIL;
+	List	   *going;
+	ListCell   *lc;
+
+	while (has_others(going = stream_tables_going(objects, cascade, &others), tables))
+	{
+		tables = going;
+		foreach(lc, tables)
+			st_require_owner(((StStreamTable *) lfirst(lc))->relid);
+		lock_for_drop(tables);
+		foreach(lc, tables)
+			LockRelationOid(((StStreamTable *) lfirst(lc))->relid, AccessExclusiveLock);
+	}
+	return tables;
+}
+
 /*
  * Lock order: sources and nodes of all that goes, then the stream tables. No
  * event trigger fires for what PostgreSQL drops on our behalf, so all of it has
@@ -239,7 +282,6 @@ st_drop_stream_tables(List *relids, bool cascade)
 {
 	ObjectAddresses *addresses = new_object_addresses();
 	List	   *objects = NIL;
-	List	   *others = NIL;
 	List	   *tables;
 	ListCell   *lc;
 
@@ -250,12 +292,7 @@ st_drop_stream_tables(List *relids, bool cascade)
 			require_no_readers(st_stream_table_get(lfirst_oid(lc)), relids);
 		objects = add_address(objects, RelationRelationId, lfirst_oid(lc), true);
 	}
-	tables = stream_tables_going(objects, cascade, &others);
-	foreach(lc, tables)
-		st_require_owner(((StStreamTable *) lfirst(lc))->relid);
-	lock_for_drop(tables);
-	foreach(lc, tables)
-		LockRelationOid(((StStreamTable *) lfirst(lc))->relid, AccessExclusiveLock);
+	tables = lock_stream_tables_going(objects, cascade);
 	foreach(lc, tables)
 	{
 		/* another session may have altered or dropped it meanwhile */
@@ -435,63 +472,104 @@ add_owned(List *objects, Oid owner)
 /* times that what was locked is let go for a refresh */
 #define LOCK_TRIES 20
 
-static void
-lock_base_table(Oid relid, LOCKMODE mode, List **locked, List **modes)
+/* A lock on a table that DROP is to have. */
+typedef struct TableLock
+{
+	Oid			relid;
+	LOCKMODE	mode;
+} TableLock;
+
+static List *
+add_lock(List *locks, Oid relid, LOCKMODE mode)
+{
+	TableLock  *lock = palloc(sizeof(TableLock));
+
+	lock->relid = relid;
+	lock->mode = mode;
+	return lappend(locks, lock);
+}
+
+/* Take all without waiting but for one. Returns the first that is not to be had, with those released that were; or NULL. */
+static TableLock *
+lock_tables(List *locks, TableLock *patient)
 {
 	ListCell   *lc;
 
-	LockRelationOid(relid, mode);
-	foreach(lc, find_all_inheritors(relid, mode, NULL))
+	LockRelationOid(patient->relid, patient->mode);
+	foreach(lc, locks)
 	{
-		*locked = lappend_oid(*locked, lfirst_oid(lc));
-		*modes = lappend_int(*modes, mode);
+		TableLock  *lock = lfirst(lc);
+
+		if (lock == patient || ConditionalLockRelationOid(lock->relid, lock->mode))
+			continue;
+		for (int i = 0; i < foreach_current_index(lc); i++)
+			if (list_nth(locks, i) != patient)
+				UnlockRelationOid(((TableLock *) list_nth(locks, i))->relid, ((TableLock *) list_nth(locks, i))->mode);
+		UnlockRelationOid(patient->relid, patient->mode);
+		return lock;
 	}
+	return NULL;
+}
+
+/* As for lock_tables(): the first that is not to be had, or NULL. */
+static StStreamTable *
+lock_nodes(List *nodes)
+{
+	ListCell   *lc;
+
+	foreach(lc, nodes)
+	{
+		if (st_refresh_lock(((StStreamTable *) lfirst(lc))->pgt_id, false))
+			continue;
+		for (int i = 0; i < foreach_current_index(lc); i++)
+			st_refresh_unlock(((StStreamTable *) list_nth(nodes, i))->pgt_id);
+		return lfirst(lc);
+	}
+	return NULL;
 }
 
 /*
  * If sources go: the tables that go, as PostgreSQL will lock them, the other
- * captured base tables as for any lifecycle call, and then the nodes. Gives up
- * after a number of refreshes have come between: lock_for_drop() waits whatever
- * comes of it.
+ * captured base tables as for any lifecycle call, and then the nodes. That is
+ * not the order of lifecycle calls, so it waits only while it has nothing.
+ * Gives up after others have come between a number of times: lock_for_drop()
+ * waits whatever comes of it.
  */
 static void
 lock_sources_that_go(List *going, List *tables)
 {
 	List	   *nodes = st_refresh_lock_order(tables);
 	List	   *sources = NIL;
-	bool		any = false;
+	List	   *locks = NIL;
+	TableLock  *patient;
 	ListCell   *lc;
+	ListCell   *lc2;
 
 	foreach(lc, tables)
 		sources = list_concat_unique_oid(sources, captured(st_sources_of(((StStreamTable *) lfirst(lc))->pgt_id)));
-	list_sort(sources, list_oid_cmp);
+	if (list_length(list_difference_oid(sources, going)) == list_length(sources))
+		return;
+	foreach(lc, going)
+		locks = add_lock(locks, lfirst_oid(lc), AccessExclusiveLock);
 	foreach(lc, sources)
-		any = any || list_member_oid(going, lfirst_oid(lc));
-	for (int i = 0; any && i < LOCK_TRIES; i++)
+		if (!list_member_oid(going, lfirst_oid(lc)) && !st_is_stream_table(lfirst_oid(lc)) && get_rel_name(lfirst_oid(lc)))
+			foreach(lc2, find_all_inheritors(lfirst_oid(lc), NoLock, NULL))
+				locks = add_lock(locks, lfirst_oid(lc2), ShareRowExclusiveLock);
+	patient = linitial(locks);
+	for (int i = 0; i < LOCK_TRIES; i++)
 	{
-		List	   *locked = NIL;
-		List	   *modes = NIL;
-		StStreamTable *busy = NULL;
-		ListCell   *lc2;
+		TableLock  *missing = lock_tables(locks, patient);
+		StStreamTable *busy = missing ? NULL : lock_nodes(nodes);
 
-		foreach(lc, going)
-			lock_base_table(lfirst_oid(lc), AccessExclusiveLock, &locked, &modes);
-		foreach(lc, sources)
-			if (!list_member_oid(going, lfirst_oid(lc)) && !st_is_stream_table(lfirst_oid(lc)))
-				lock_base_table(lfirst_oid(lc), ShareRowExclusiveLock, &locked, &modes);
-		foreach(lc, nodes)
-			if (busy == NULL && !st_refresh_lock(((StStreamTable *) lfirst(lc))->pgt_id, false))
-				busy = lfirst(lc);
+		if (missing)
+		{
+			patient = missing;
+			continue;
+		}
 		if (busy == NULL)
 			return;
-		foreach(lc, nodes)
-		{
-			if (lfirst(lc) == busy)
-				break;
-			st_refresh_unlock(((StStreamTable *) lfirst(lc))->pgt_id);
-		}
-		forboth(lc, locked, lc2, modes)
-			UnlockRelationOid(lfirst_oid(lc), lfirst_int(lc2));
+		foreach(lc, locks)
+			UnlockRelationOid(((TableLock *) lfirst(lc))->relid, ((TableLock *) lfirst(lc))->mode);
 		(void) st_refresh_lock(busy->pgt_id, true);
 		st_refresh_unlock(busy->pgt_id);
 	}

@@ -25,9 +25,10 @@
  *	  so that the deadlock detector sees who waits for the installer. The
  *	  installer: its own, then those of st_capture_install on one source at a
  *	  time, for LOCK_MS: writers that queue behind it wait no longer. It tries
- *	  again until the time is over. CREATE INDEX CONCURRENTLY waits for the
- *	  caller and keeps the installer waiting, which no detector sees, because
- *	  the installer's waits are too short; that ends with the time (rule K29).
+ *	  again until the time is over. CREATE INDEX CONCURRENTLY, or ATTACH of
+ *	  what the caller reads, waits for the caller and keeps the installer
+ *	  waiting: the installer looks for deadlocks at once, so that others do not
+ *	  find them, and gives up after some (rule K29).
  *
  *	  A caller that fails after the installer has committed leaves capture
  *	  behind that has no consumer. The next installer removes it, or the
@@ -77,6 +78,12 @@
 /* milliseconds for which writers of a source may have to queue, and the longest pause between two tries */
 #define LOCK_MS 100
 #define LONGEST_PAUSE_MS 1000
+
+/* so often in a row a deadlock is met before it is one with the caller, and not with a writer that ends */
+#define DEADLOCK_TRIES 3
+
+/* milliseconds for which a lock is waited for before it is looked whether that is a deadlock; others look later */
+#define DEADLOCK_MS 10
 
 /* milliseconds after which it is given up, unless lock_timeout says so earlier */
 #define PATIENCE_MS (5 * 60 * 1000)
@@ -393,13 +400,13 @@ note_patience_over(Oid source, const char *holders)
 	commit_transaction();
 }
 
-/* One try: true if it is installed; false with *retry, or with the failure noted. */
+/* One try: true if it is installed; false with *retry, and whether by a deadlock, or with the failure noted. */
 static bool
-try_install(const InstallSource *source, MemoryContext context, bool *retry)
+try_install(const InstallSource *source, MemoryContext context, bool *retry, bool *deadlock)
 {
 	volatile bool done = false;
 
-	*retry = false;
+	*retry = *deadlock = false;
 	PG_TRY();
 	{
 		install_capture(source);
@@ -415,7 +422,8 @@ try_install(const InstallSource *source, MemoryContext context, bool *retry)
 		FlushErrorState();
 		AbortCurrentTransaction();
 		MemoryContextSwitchTo(context);
-		*retry = error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
+		*deadlock = error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
+		*retry = *deadlock || error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
 		if (!*retry)
 			note_failure(error->sqlerrcode, error->message, error->detail, error->hint);
 		FreeErrorData(error);
@@ -430,15 +438,19 @@ install_source(const InstallSource *source, int64 until, MemoryContext context)
 {
 	long		pause = LOCK_MS;
 	bool		retry;
+	bool		deadlock;
+	int			deadlocks = 0;
 
-	while (!try_install(source, context, &retry))
+	while (!try_install(source, context, &retry, &deadlock))
 	{
 		char	   *holders;
 
 		if (!retry)
 			return false;
 		holders = name_holders(source->relid, context);
-		if (st_now() >= until)
+		deadlocks = deadlock ? deadlocks + 1 : 0;
+		/* who has the table waits for the caller, and nothing that we do ends that */
+		if (st_now() >= until || deadlocks >= DEADLOCK_TRIES)
 		{
 			note_patience_over(source->relid, holders);
 			return false;
@@ -502,7 +514,7 @@ st_installer_main(Datum argument)
 	 * DROP that waits for the caller stands before us in the queue: the
 	 * detector lets us pass it, if it looks in time
 	 */
-	SetConfigOption("deadlock_timeout", psprintf("%d", LOCK_MS / 2), PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("deadlock_timeout", psprintf("%d", DEADLOCK_MS), PGC_SUSET, PGC_S_OVERRIDE);
 	segment = dsm_attach(start.segment);
 	/* the caller has gone in the meantime */
 	if (segment == NULL)

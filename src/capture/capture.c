@@ -295,17 +295,81 @@ check_capturable(Oid relid)
 				 errdetail("Capturing its changes needs the TRIGGER privilege on the table.")));
 }
 
-void
-st_capture_lock(Oid source)
+/* A table, and how far it is below the topmost one of its tree. */
+typedef struct TreeTable
 {
-	LockRelationOid(source, ShareRowExclusiveLock);
-	/* dropped by the command that we come from, or while we waited */
-	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(source)))
+	Oid			relid;
+	int			depth;
+} TreeTable;
+
+static int
+depth_of(Oid relid)
+{
+	Relation	rel = table_open(InheritsRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	int			depth = 0;
+
+	check_stack_depth();
+	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		depth = Max(depth, depth_of(((Form_pg_inherits) GETSTRUCT(tuple))->inhparent) + 1);
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return depth;
+}
+
+static int
+by_depth(const ListCell *a, const ListCell *b)
+{
+	const TreeTable *x = lfirst(a);
+	const TreeTable *y = lfirst(b);
+
+	if (x->depth != y->depth)
+		return x->depth < y->depth ? -1 : 1;
+	return x->relid < y->relid ? -1 : x->relid > y->relid;
+}
+
+static bool
+exists(Oid relid)
+{
+	return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid));
+}
+
+void
+st_capture_lock(List *sources)
+{
+	List	   *tables = NIL;
+	List	   *met = NIL;
+	ListCell   *lc;
+
+	/* some were dropped by the command that we come from */
+	foreach(lc, sources)
+		if (exists(lfirst_oid(lc)))
+			met = list_concat_unique_oid(met, find_all_inheritors(lfirst_oid(lc), NoLock, NULL));
+	foreach(lc, met)
 	{
-		UnlockRelationOid(source, ShareRowExclusiveLock);
-		return;
+		TreeTable  *table = palloc(sizeof(TreeTable));
+
+		table->relid = lfirst_oid(lc);
+		table->depth = depth_of(table->relid);
+		tables = lappend(tables, table);
 	}
-	(void) find_all_inheritors(source, ShareRowExclusiveLock, NULL);
+	list_sort(tables, by_depth);
+	foreach(lc, tables)
+	{
+		Oid			relid = ((TreeTable *) lfirst(lc))->relid;
+
+		LockRelationOid(relid, ShareRowExclusiveLock);
+		if (!exists(relid))
+			UnlockRelationOid(relid, ShareRowExclusiveLock);
+	}
+	/* those that came below them while we waited */
+	foreach(lc, sources)
+		if (exists(lfirst_oid(lc)))
+			(void) find_all_inheritors(lfirst_oid(lc), ShareRowExclusiveLock, NULL);
 }
 
 void

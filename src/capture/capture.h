@@ -28,11 +28,11 @@ extern void st_capture_install(Oid source, const Bitmapset *attnums);
 extern bool st_capture_complete(Oid source, const Bitmapset *attnums);
 
 /*
- * Lock the table, its partitions and children against writers to the end of
- * transaction, as st_capture_install and st_capture_remove need it. Checks no
- * rights.
+ * Lock tables, their partitions and children against writers to the end of
+ * transaction, as st_capture_install and st_capture_remove need it: parents
+ * first, as writers have them, and otherwise by OID. Checks no rights.
  */
-extern void st_capture_lock(Oid source);
+extern void st_capture_lock(List *sources);
 
 /* Remove triggers and log when nobody consumes the source any more. Locks as st_capture_lock. */
 extern void st_capture_remove(Oid source);

@@ -78,7 +78,7 @@ st_source_desc(Oid relid, const Bitmapset *attnums, bool weighted)
 	}
 	if (weighted)
 		TupleDescInitEntry(desc, column, ST_WEIGHT_COLUMN, INT8OID, -1, 0);
-	table_close(rel, NoLock);
+	table_close(rel, AccessShareLock);
 	return desc;
 }
 
@@ -267,7 +267,7 @@ st_read_as(RangeTblEntry *rte, char *name)
 	Relation	rel = table_open(rte->relid, AccessShareLock);
 	int			natts = RelationGetNumberOfAttributes(rel);
 
-	table_close(rel, NoLock);
+	table_close(rel, AccessShareLock);
 	read_input(rte, name);
 	rte->relid = InvalidOid;
 	rte->relkind = 0;

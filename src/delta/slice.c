@@ -84,7 +84,7 @@ count_attributes(Oid relid)
 	Relation	rel = table_open(relid, AccessShareLock);
 	int			natts = RelationGetNumberOfAttributes(rel);
 
-	table_close(rel, NoLock);
+	table_close(rel, AccessShareLock);
 	return natts;
 }
 

@@ -58,7 +58,7 @@ is_small(Oid relid)
 	}
 	else
 		rows = SMALL_RELATION + 1;
-	table_close(rel, NoLock);
+	table_close(rel, AccessShareLock);
 	return rows <= SMALL_RELATION;
 }
 

@@ -131,7 +131,7 @@ st_relation_has_virtual(Oid relid)
 	Relation	rel = table_open(relid, AccessShareLock);
 	bool		result = rel->rd_att->constr && rel->rd_att->constr->has_generated_virtual;
 
-	table_close(rel, NoLock);
+	table_close(rel, AccessShareLock);
 	return result;
 #else
 	return false;
@@ -159,7 +159,7 @@ st_relation_has_index_on(Oid relid, const Bitmapset *attnums)
 			result = true;
 		ReleaseSysCache(tuple);
 	}
-	table_close(rel, NoLock);
+	table_close(rel, AccessShareLock);
 	return result;
 }
 
@@ -188,7 +188,7 @@ st_relation_orders_behind(Oid relid, const Bitmapset *attnums, AttrNumber last)
 		}
 		index_close(index, AccessShareLock);
 	}
-	table_close(rel, NoLock);
+	table_close(rel, AccessShareLock);
 	return result;
 }
 
@@ -330,7 +330,7 @@ relation_keys(Oid relid)
 			keys = lappend(keys, key);
 		index_close(index_rel, NoLock);
 	}
-	table_close(rel, NoLock);
+	table_close(rel, AccessShareLock);
 	return keys;
 }
 

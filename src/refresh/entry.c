@@ -726,7 +726,7 @@ st_entry_outdated(StStreamTable *table, bool *retyped)
 		if (reason == NULL && lacks_states(table, query))
 			reason = other_states;
 	}
-	/* who adapts it locks in another order */
+	/* who adapts it locks in another order; what has looked at them keeps no locks of its own */
 	foreach(lc, locked)
 		UnlockRelationOid(lfirst_oid(lc), AccessShareLock);
 	return reason;

@@ -35,7 +35,7 @@ RACES = re.compile(r"tuple concurrently (updated|deleted)|cache lookup failed fo
                    r"|could not find (tuple|catalog)|pg_attribute catalog is missing|relation \d+ deleted while"
                    r"|no owned sequence|missing pg_")
 
-BASE = """SELECT c.oid::regclass::text FROM pg_class c WHERE relnamespace = ANY (ARRAY(SELECT oid FROM pg_namespace WHERE nspname IN ('s1', 's2')))
+BASE = """SELECT format('%%I.%%I', relnamespace::regnamespace, relname) FROM pg_class c WHERE relnamespace = ANY (ARRAY(SELECT oid FROM pg_namespace WHERE nspname IN ('s1', 's2')))
           AND relkind = ANY (%s) AND NOT EXISTS (SELECT FROM pgtrickle.pgt_stream_tables WHERE pgt_relid = c.oid) ORDER BY c.oid"""
 SETUP = """
 CREATE SCHEMA IF NOT EXISTS s1;
