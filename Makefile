@@ -142,6 +142,8 @@ OBJS = \
 	src/schedule/node.o \
 	src/schedule/probation.o \
 	src/schedule/scheduler.o \
+	src/schedule/spacing.o \
+	src/schedule/tally.o \
 	src/schedule/timing.o \
 	src/schedule/unit.o \
 	src/schedule/watch.o \

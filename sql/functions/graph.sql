@@ -109,7 +109,7 @@ BEGIN ATOMIC
     described AS (
         SELECT g.first, t.pgt_name, t.pgt_schema, t.diamond_schedule_policy,
                EXISTS (SELECT 1 FROM shared s WHERE s.joint = g.node) AS convergence,
-               (SELECT count(*) FROM pgtrickle.refresh_runs r WHERE r.pgt_id = g.node AND r.status = 'COMPLETED') AS runs
+               coalesce((SELECT c.completed FROM pgtrickle.refresh_counts c WHERE c.pgt_id = g.node), 0) AS runs
           FROM grouped g
           JOIN pgtrickle.pgt_stream_tables t ON t.pgt_id = g.node)
     SELECT dense_rank() OVER (ORDER BY d.first)::integer, d.pgt_name, d.pgt_schema, d.convergence,
@@ -119,4 +119,4 @@ BEGIN ATOMIC
      ORDER BY 1, d.pgt_schema, d.pgt_name;
 END;
 COMMENT ON FUNCTION pgtrickle.diamond_groups() IS
-    'Stream tables that are reached from one source by several ways and read together again: one row per member. is_convergence: it reads several of the others. epoch: completed refreshes of those in the history that is kept, the greatest number. schedule_policy: slowest if one of those asks for it. group_id numbers the groups of the present graph.';
+    'Stream tables that are reached from one source by several ways and read together again: one row per member. is_convergence: it reads several of the others. epoch: completed refreshes of those since they were created, the greatest number. schedule_policy: slowest if one of those asks for it. group_id numbers the groups of the present graph.';

@@ -38,24 +38,20 @@ RETURNS TABLE(pgt_name text, pgt_schema text, status text, refresh_mode text, is
               last_error_message text, downstream_publication text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT t.pgt_name, t.pgt_schema, t.status, t.refresh_mode, t.is_populated, coalesce(h.total, 0), coalesce(h.successful, 0),
-           coalesce(h.failed, 0), coalesce(h.inserted, 0), coalesce(h.deleted, 0), coalesce(h.duration_ms, 0),
-           h.last_action, h.last_status, t.last_refresh_at, extract(epoch FROM f.lag)::double precision, f.stale,
+    SELECT t.pgt_name, t.pgt_schema, t.status, t.refresh_mode, t.is_populated, c.total, c.completed, c.failed,
+           c.rows_inserted, c.rows_deleted, coalesce(c.mean_ms, 0),
+           h.action, h.status, t.last_refresh_at, extract(epoch FROM f.lag)::double precision, f.stale,
            t.consecutive_errors, t.schedule, t.refresh_tier,
            t.last_error_message, t.downstream_publication_name
       FROM pgtrickle.stream_tables_info t
       JOIN pgtrickle.freshness() f USING (pgt_id)
-      LEFT JOIN (SELECT r.pgt_id, count(*) AS total, count(*) FILTER (WHERE r.status = 'COMPLETED') AS successful,
-                        count(*) FILTER (WHERE r.status = 'FAILED') AS failed, sum(r.rows_inserted)::bigint AS inserted,
-                        sum(r.rows_deleted)::bigint AS deleted,
-                        avg(r.duration_ms) FILTER (WHERE r.status = 'COMPLETED') AS duration_ms,
-                        (array_agg(r.action ORDER BY r.refresh_id DESC))[1] AS last_action,
-                        (array_agg(r.status ORDER BY r.refresh_id DESC))[1] AS last_status
-                   FROM pgtrickle.refresh_runs r GROUP BY r.pgt_id) h USING (pgt_id)
+      JOIN pgtrickle.refresh_counts c USING (pgt_id)
+      LEFT JOIN LATERAL (SELECT r.action, r.status FROM pgtrickle.refresh_runs r
+                          WHERE r.pgt_id = t.pgt_id ORDER BY r.refresh_id DESC LIMIT 1) h ON true
      ORDER BY t.pgt_schema, t.pgt_name;
 END;
 COMMENT ON FUNCTION pgtrickle.st_refresh_stats() IS
-    'One row per stream table: its refreshes in the history that is kept (0 if there are none), mean duration of the completed ones in milliseconds, the last one, and how old its contents are (freshness()). last_error_message is NULL for roles that are neither the owner nor pg_read_all_stats.';
+    'One row per stream table: its refreshes since it was created (0 if there are none; those of the scheduler are added every 10 seconds), mean duration of the completed ones in milliseconds, the last one in the history, and how old its contents are (freshness()). last_error_message is NULL for roles that are neither the owner nor pg_read_all_stats.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.refresh_timeline(max_rows integer DEFAULT 50)
 RETURNS TABLE(start_time timestamptz, stream_table text, action text, status text, rows_inserted bigint, rows_deleted bigint,
@@ -85,9 +81,9 @@ BEGIN ATOMIC
     SELECT t.pgt_schema || '.' || t.pgt_name, t.refresh_mode, coalesce(h.avg_ms, 0), coalesce(h.p95_ms, 0), coalesce(h.p99_ms, 0),
            coalesce(h.runs, 0), t.last_refresh_at
       FROM pgtrickle.pgt_stream_tables t
-      LEFT JOIN (SELECT r.pgt_id, avg(r.duration_ms) AS avg_ms,
+      LEFT JOIN (SELECT r.pgt_id, sum(r.duration_ms * r.runs) / sum(r.runs)::double precision AS avg_ms,
                         percentile_cont(0.95) WITHIN GROUP (ORDER BY r.duration_ms) AS p95_ms,
-                        percentile_cont(0.99) WITHIN GROUP (ORDER BY r.duration_ms) AS p99_ms, count(*) AS runs
+                        percentile_cont(0.99) WITHIN GROUP (ORDER BY r.duration_ms) AS p99_ms, sum(r.runs)::bigint AS runs
                    FROM pgtrickle.refresh_runs r WHERE r.status = 'COMPLETED' GROUP BY r.pgt_id) h USING (pgt_id)
      ORDER BY coalesce(h.avg_ms, 0) DESC, t.pgt_schema, t.pgt_name;
 END;
@@ -103,11 +99,12 @@ BEGIN ATOMIC
     SELECT t.pgt_schema, t.pgt_name, t.refresh_mode, coalesce(h.total, 0), coalesce(h.diffs, 0), coalesce(h.fulls, 0),
            h.diff_ms, h.full_ms, h.ratio, round((h.full_ms / nullif(h.diff_ms, 0))::numeric, 1)::text || 'x', t.last_refresh_at::text
       FROM pgtrickle.pgt_stream_tables t
-      LEFT JOIN (SELECT r.pgt_id, count(*) AS total, count(*) FILTER (WHERE r.action = 'DIFFERENTIAL') AS diffs,
+      LEFT JOIN (SELECT r.pgt_id, sum(r.runs)::bigint AS total, sum(r.runs) FILTER (WHERE r.action = 'DIFFERENTIAL')::bigint AS diffs,
                         count(*) FILTER (WHERE r.action IN ('FULL', 'REINITIALIZE')) AS fulls,
-                        avg(r.duration_ms) FILTER (WHERE r.action = 'DIFFERENTIAL') AS diff_ms,
+                        sum(r.duration_ms * r.runs) FILTER (WHERE r.action = 'DIFFERENTIAL')
+                            / sum(r.runs) FILTER (WHERE r.action = 'DIFFERENTIAL')::double precision AS diff_ms,
                         avg(r.duration_ms) FILTER (WHERE r.action IN ('FULL', 'REINITIALIZE')) AS full_ms,
-                        avg(least(1, (r.rows_inserted + r.rows_updated + r.rows_deleted) / greatest(c.reltuples, 1)::double precision))
+                        avg(least(1, (r.rows_inserted + r.rows_updated + r.rows_deleted) / r.runs::double precision / greatest(c.reltuples, 1)))
                             FILTER (WHERE r.action = 'DIFFERENTIAL' AND c.reltuples >= 0) AS ratio
                    FROM pgtrickle.refresh_runs r
                    JOIN pgtrickle.pgt_stream_tables s USING (pgt_id)
@@ -132,13 +129,13 @@ BEGIN ATOMIC
       FROM (SELECT count(*) AS total, count(*) FILTER (WHERE s.status = 'ACTIVE') AS active,
                    count(*) FILTER (WHERE s.status = 'SUSPENDED') AS suspended
               FROM pgtrickle.pgt_stream_tables s) t,
-           (SELECT count(*) AS total, count(*) FILTER (WHERE h.status = 'COMPLETED') AS successful,
-                   count(*) FILTER (WHERE h.status = 'FAILED') AS failed,
-                   coalesce(sum(h.rows_inserted + h.rows_updated + h.rows_deleted), 0)::bigint AS rows
-              FROM pgtrickle.refresh_runs h) r;
+           (SELECT coalesce(sum(c.total), 0)::bigint AS total, coalesce(sum(c.completed), 0)::bigint AS successful,
+                   coalesce(sum(c.failed), 0)::bigint AS failed,
+                   coalesce(sum(c.rows_inserted + c.rows_updated + c.rows_deleted), 0)::bigint AS rows
+              FROM pgtrickle.refresh_counts c) r;
 END;
 COMMENT ON FUNCTION pgtrickle.metrics_summary() IS
-    'One row for this database: stream tables by status; refreshes by outcome and the rows that they inserted, updated and deleted, over the history that is kept. active_workers: processes of the whole server that are refreshing at the moment; NULL for roles without pg_read_all_stats. ivm_lock_parse_error_count: statements whose query could not be parsed to choose locks; always 0, because no text is parsed for that.';
+    'One row for this database: stream tables by status; refreshes by outcome and the rows that they inserted, updated and deleted, since the stream tables were created; those of the scheduler are added every 10 seconds. active_workers: processes of the whole server that are refreshing at the moment; NULL for roles without pg_read_all_stats. ivm_lock_parse_error_count: statements whose query could not be parsed to choose locks; always 0, because no text is parsed for that.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.sla_summary()
 RETURNS TABLE(stream_table text, p50_ms double precision, p99_ms double precision, freshness_lag_s double precision,
@@ -153,7 +150,7 @@ BEGIN ATOMIC
       LEFT JOIN (SELECT r.pgt_id,
                         percentile_cont(0.5) WITHIN GROUP (ORDER BY r.duration_ms) FILTER (WHERE r.status = 'COMPLETED') AS p50_ms,
                         percentile_cont(0.99) WITHIN GROUP (ORDER BY r.duration_ms) FILTER (WHERE r.status = 'COMPLETED') AS p99_ms,
-                        round(count(*) FILTER (WHERE r.status = 'FAILED') / count(*)::numeric, 4)::double precision AS error_rate
+                        round(sum(r.runs) FILTER (WHERE r.status = 'FAILED') / sum(r.runs), 4)::double precision AS error_rate
                    FROM pgtrickle.refresh_runs r
                   WHERE r.status <> 'SKIPPED' AND r.start_time > now() - make_interval(hours => current_setting('pg_trickle.sla_window_hours')::integer)
                   GROUP BY r.pgt_id) h USING (pgt_id)
@@ -169,10 +166,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT h.runs, h.own, h.own / nullif(h.runs, 0)::double precision, h.avg_ms, h.own_avg_ms,
            coalesce(h.sum_ms, 0) / 1000, coalesce(h.own_sum_ms, 0) / 1000
-      FROM (SELECT count(*) AS runs, count(*) FILTER (WHERE r.own) AS own, avg(r.duration_ms) AS avg_ms,
-                   avg(r.duration_ms) FILTER (WHERE r.own) AS own_avg_ms, sum(r.duration_ms) AS sum_ms,
-                   sum(r.duration_ms) FILTER (WHERE r.own) AS own_sum_ms
-              FROM (SELECT x.duration_ms, x.pgt_schema = 'pgtrickle' AND x.pgt_name LIKE 'df\_%' AS own
+      FROM (SELECT coalesce(sum(r.runs), 0)::bigint AS runs, coalesce(sum(r.runs) FILTER (WHERE r.own), 0)::bigint AS own,
+                   sum(r.busy_ms) / sum(r.runs)::double precision AS avg_ms,
+                   sum(r.busy_ms) FILTER (WHERE r.own) / sum(r.runs) FILTER (WHERE r.own)::double precision AS own_avg_ms,
+                   sum(r.busy_ms) AS sum_ms, sum(r.busy_ms) FILTER (WHERE r.own) AS own_sum_ms
+              FROM (SELECT x.runs, x.duration_ms * x.runs AS busy_ms, x.pgt_schema = 'pgtrickle' AND x.pgt_name LIKE 'df\_%' AS own
                       FROM pgtrickle.refresh_runs x
                      WHERE x.status = 'COMPLETED' AND x.start_time > now() - interval '1 hour') r) h;
 END;
@@ -270,6 +268,11 @@ COMMENT ON FUNCTION pgtrickle.scheduler_jobs() IS
 CREATE OR REPLACE FUNCTION pgtrickle.waiting_refreshes()
 RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'st_sql_waiting_refreshes';
 COMMENT ON FUNCTION pgtrickle.waiting_refreshes() IS 'How many refreshes are due in this database and wait for a worker or for another refresh; NULL: no scheduler runs.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.refresh_spacing()
+RETURNS integer LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'st_sql_refresh_spacing';
+COMMENT ON FUNCTION pgtrickle.refresh_spacing() IS
+    'While a snapshot is over a minute old, and old versions of rows pile up, how many milliseconds lie between two refreshes of a stream table that follows commits: up to 1000. 0: there is no such snapshot; NULL: no scheduler runs.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.worker_allocation_status()
 RETURNS TABLE(db_name text, workers_used bigint, workers_quota bigint, workers_queued bigint, cluster_active bigint, cluster_max bigint)
@@ -397,10 +400,18 @@ BEGIN ATOMIC
     UNION ALL
     SELECT 'job_queue', CASE WHEN f.overdue > 10 THEN 'WARN' ELSE 'OK' END, f.overdue || ' refreshes are overdue'
       FROM found f
-     WHERE current_setting('pg_trickle.parallel_refresh_mode') = 'on';
+     WHERE current_setting('pg_trickle.parallel_refresh_mode') = 'on'
+    UNION ALL
+    SELECT 'old_snapshot', CASE WHEN o.spacing > 0 THEN 'WARN' ELSE 'OK' END,
+           CASE WHEN o.spacing > 0 THEN 'refreshes of a stream table are ' || o.spacing || ' ms apart, because a snapshot is over a minute old'
+                     || coalesce(': process ' || (SELECT a.pid FROM pg_catalog.pg_stat_activity a
+                                                   WHERE a.backend_xmin IS NOT NULL AND a.xact_start < clock_timestamp() - interval '1 minute'
+                                                   ORDER BY a.xact_start LIMIT 1), '')
+                ELSE 'none' END
+      FROM (SELECT pgtrickle.refresh_spacing() AS spacing) o;
 END;
 COMMENT ON FUNCTION pgtrickle.health_check() IS
-    'One row per check, always in the same order: scheduler_running, error_tables, stale_tables, needs_reinit, consecutive_errors, buffer_growth (over 10,000 changes of a source to be consumed), slot_lag (over 100 MB of WAL retained), and if pg_trickle.parallel_refresh_mode is on worker_pool (all workers are busy) and job_queue (over 10 refreshes are overdue). severity is OK, WARN or ERROR; detail names what was found.';
+    'One row per check, always in the same order: scheduler_running, error_tables, stale_tables, needs_reinit, consecutive_errors, buffer_growth (over 10,000 changes of a source to be consumed), slot_lag (over 100 MB of WAL retained), and if pg_trickle.parallel_refresh_mode is on worker_pool (all workers are busy) and job_queue (over 10 refreshes are overdue), then old_snapshot (refresh_spacing()). severity is OK, WARN or ERROR; detail names what was found.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.health_summary()
 RETURNS TABLE(total_stream_tables integer, active_count integer, error_count integer, suspended_count integer, stale_count integer,

@@ -28,12 +28,13 @@ BEGIN ATOMIC
          WHERE d.source_type <> 'VIEW'
          GROUP BY d.pgt_id),
     run AS MATERIALIZED (
-        SELECT r.pgt_id, count(*) AS runs,
-               avg(r.delta_row_count / greatest(s.rows, 1000)) FILTER (WHERE r.delta_row_count > 0) AS ratio,
-               avg(r.duration_ms) FILTER (WHERE r.action = 'DIFFERENTIAL') AS diff_ms,
+        SELECT r.pgt_id, sum(r.runs)::bigint AS runs,
+               avg(r.delta_row_count / r.runs::double precision / greatest(s.rows, 1000)) FILTER (WHERE r.delta_row_count > 0) AS ratio,
+               sum(r.duration_ms * r.runs) FILTER (WHERE r.action = 'DIFFERENTIAL')
+                   / sum(r.runs) FILTER (WHERE r.action = 'DIFFERENTIAL')::double precision AS diff_ms,
                avg(r.duration_ms) FILTER (WHERE r.action <> 'DIFFERENTIAL') AS full_ms,
                percentile_cont(0.95) WITHIN GROUP (ORDER BY r.duration_ms) FILTER (WHERE r.action = 'DIFFERENTIAL') AS p95_ms,
-               count(*) FILTER (WHERE r.action = 'DIFFERENTIAL') AS diffs,
+               (sum(r.runs) FILTER (WHERE r.action = 'DIFFERENTIAL'))::bigint AS diffs,
                count(*) FILTER (WHERE r.action <> 'DIFFERENTIAL') AS fulls
           FROM pgtrickle.refresh_runs r
           JOIN st USING (pgt_id)

@@ -143,7 +143,7 @@ CREATE INDEX idx_deps_source ON pgtrickle.pgt_dependencies (source_relid);
 CREATE INDEX idx_deps_pgt_id ON pgtrickle.pgt_dependencies (pgt_id);
 
 CREATE TABLE pgtrickle.pgt_refresh_history (
-    refresh_id bigserial PRIMARY KEY,
+    refresh_id bigserial,
     pgt_id bigint NOT NULL REFERENCES pgtrickle.pgt_stream_tables ON DELETE CASCADE,
     data_timestamp timestamptz NOT NULL,
     start_time timestamptz NOT NULL,
@@ -165,9 +165,13 @@ CREATE TABLE pgtrickle.pgt_refresh_history (
     read_ms double precision,
     delta_ms double precision,
     apply_ms double precision,
-    error_code text
+    error_code text,
+    runs bigint NOT NULL DEFAULT 1,
+    busy_ms double precision,
+    -- what is pruned of one stream table leaves whole pages, whatever is kept of others
+    PRIMARY KEY (pgt_id, refresh_id)
 );
-COMMENT ON TABLE pgtrickle.pgt_refresh_history IS 'One row per refresh that did something.';
+COMMENT ON TABLE pgtrickle.pgt_refresh_history IS 'One row per refresh that did something; of many in a short time, one row per minute and stream table.';
 COMMENT ON COLUMN pgtrickle.pgt_refresh_history.refresh_id IS 'Number of the run.';
 COMMENT ON COLUMN pgtrickle.pgt_refresh_history.pgt_id IS 'The stream table.';
 COMMENT ON COLUMN pgtrickle.pgt_refresh_history.data_timestamp IS 'Every commit that returned before this time was considered.';
@@ -191,9 +195,34 @@ COMMENT ON COLUMN pgtrickle.pgt_refresh_history.read_ms IS 'Milliseconds spent r
 COMMENT ON COLUMN pgtrickle.pgt_refresh_history.delta_ms IS 'Milliseconds spent computing the delta.';
 COMMENT ON COLUMN pgtrickle.pgt_refresh_history.apply_ms IS 'Milliseconds spent writing the stream table and its states.';
 COMMENT ON COLUMN pgtrickle.pgt_refresh_history.error_code IS 'SQLSTATE of the error; NULL: none.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_history.runs IS 'How many refreshes the row stands for; their rows and milliseconds are sums.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_history.busy_ms IS 'Milliseconds that they took; NULL: from start to end.';
 
 CREATE INDEX idx_hist_pgt_ts ON pgtrickle.pgt_refresh_history (pgt_id, data_timestamp);
 CREATE INDEX idx_hist_pgt_start ON pgtrickle.pgt_refresh_history (pgt_id, start_time);
+
+CREATE TABLE pgtrickle.refresh_totals (
+    pgt_id bigint NOT NULL REFERENCES pgtrickle.pgt_stream_tables ON DELETE CASCADE,
+    scheduled boolean NOT NULL,
+    completed bigint NOT NULL DEFAULT 0,
+    failed bigint NOT NULL DEFAULT 0,
+    skipped bigint NOT NULL DEFAULT 0,
+    rows_inserted bigint NOT NULL DEFAULT 0,
+    rows_updated bigint NOT NULL DEFAULT 0,
+    rows_deleted bigint NOT NULL DEFAULT 0,
+    busy_ms double precision NOT NULL DEFAULT 0,
+    PRIMARY KEY (pgt_id, scheduled)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE pgtrickle.refresh_totals IS 'Refreshes of each stream table since it was created. What the scheduler does is added every 10 seconds and when it ends.';
+COMMENT ON COLUMN pgtrickle.refresh_totals.pgt_id IS 'The stream table.';
+COMMENT ON COLUMN pgtrickle.refresh_totals.scheduled IS 'Those of the scheduler; false: all others.';
+COMMENT ON COLUMN pgtrickle.refresh_totals.completed IS 'Refreshes that did something.';
+COMMENT ON COLUMN pgtrickle.refresh_totals.failed IS 'Those that failed in the scheduler.';
+COMMENT ON COLUMN pgtrickle.refresh_totals.skipped IS 'Those that were left out, because a gate was closed, say.';
+COMMENT ON COLUMN pgtrickle.refresh_totals.rows_inserted IS 'Rows inserted into the stream table.';
+COMMENT ON COLUMN pgtrickle.refresh_totals.rows_updated IS 'Rows updated in place.';
+COMMENT ON COLUMN pgtrickle.refresh_totals.rows_deleted IS 'Rows deleted from it.';
+COMMENT ON COLUMN pgtrickle.refresh_totals.busy_ms IS 'Milliseconds of the completed ones.';
 
 CREATE TABLE pgtrickle.stream_table_internals (
     pgt_id bigint PRIMARY KEY REFERENCES pgtrickle.pgt_stream_tables ON DELETE CASCADE,

@@ -74,21 +74,18 @@ GRANT SELECT ON pgtrickle.stream_tables_info TO PUBLIC;
 CREATE OR REPLACE VIEW pgtrickle.pg_stat_stream_tables AS
 SELECT t.pgt_id, t.pgt_schema, t.pgt_name, t.status, t.refresh_mode, t.is_populated, t.data_timestamp, t.schedule,
        f.lag AS staleness, f.stale, t.consecutive_errors, t.needs_reinit, t.last_refresh_at,
-       coalesce(h.total, 0) AS total_refreshes, coalesce(h.successful, 0) AS successful_refreshes, coalesce(h.failed, 0) AS failed_refreshes,
-       coalesce(h.inserted, 0) AS total_rows_inserted, coalesce(h.deleted, 0) AS total_rows_deleted, h.duration_ms AS avg_duration_ms,
-       h.last_action, h.last_status,
+       c.total AS total_refreshes, c.completed AS successful_refreshes, c.failed AS failed_refreshes,
+       c.rows_inserted AS total_rows_inserted, c.rows_deleted AS total_rows_deleted, c.mean_ms AS avg_duration_ms,
+       h.action AS last_action, h.status AS last_status,
        (SELECT array_agg(DISTINCT d.cdc_mode ORDER BY d.cdc_mode) FROM pgtrickle.pgt_dependencies d
          WHERE d.pgt_id = t.pgt_id AND d.source_type = 'TABLE') AS cdc_modes,
        t.scc_id, t.last_fixpoint_iterations, t.refresh_tier
   FROM pgtrickle.pgt_stream_tables t
   JOIN pgtrickle.freshness() f USING (pgt_id)
-  LEFT JOIN (SELECT r.pgt_id, count(*) AS total, count(*) FILTER (WHERE r.status = 'COMPLETED') AS successful,
-                    count(*) FILTER (WHERE r.status = 'FAILED') AS failed, sum(r.rows_inserted)::bigint AS inserted,
-                    sum(r.rows_deleted)::bigint AS deleted, avg(r.duration_ms) FILTER (WHERE r.status = 'COMPLETED') AS duration_ms,
-                    (array_agg(r.action ORDER BY r.refresh_id DESC))[1] AS last_action,
-                    (array_agg(r.status ORDER BY r.refresh_id DESC))[1] AS last_status
-               FROM pgtrickle.refresh_runs r GROUP BY r.pgt_id) h USING (pgt_id);
-COMMENT ON VIEW pgtrickle.pg_stat_stream_tables IS 'One row per stream table with figures of its refreshes, over the history that is kept.';
+  JOIN pgtrickle.refresh_counts c USING (pgt_id)
+  LEFT JOIN LATERAL (SELECT r.action, r.status FROM pgtrickle.pgt_refresh_history r
+                      WHERE r.pgt_id = t.pgt_id ORDER BY r.refresh_id DESC LIMIT 1) h ON true;
+COMMENT ON VIEW pgtrickle.pg_stat_stream_tables IS 'One row per stream table with figures of its refreshes since it was created.';
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.pgt_id IS 'Identifier of the stream table.';
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.pgt_schema IS 'Its schema.';
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.pgt_name IS 'Its name.';
@@ -102,7 +99,7 @@ COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.stale IS 'They are older than 
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.consecutive_errors IS 'Failed refreshes since the last successful one.';
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.needs_reinit IS 'The next refresh recomputes.';
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.last_refresh_at IS 'End of the last successful refresh that was recorded.';
-COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.total_refreshes IS 'Refreshes in the history, those that were left out, because a gate was closed, say, too.';
+COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.total_refreshes IS 'Refreshes that did something, and those that failed or were left out, because a gate was closed, say. What the scheduler does is added every 10 seconds.';
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.successful_refreshes IS 'Those that were completed.';
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.failed_refreshes IS 'Those that failed.';
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.total_rows_inserted IS 'Rows that they inserted into the stream table.';

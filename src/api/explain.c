@@ -656,7 +656,7 @@ put_statistics(ReturnSetInfo *rsinfo, StEntry *entry)
 						 "SELECT json_build_object('samples', count(*), 'min_ms', min(ms), 'max_ms', max(ms), 'avg_ms', round(avg(ms), 3),"
 						 "   'latest_ms', (array_agg(ms ORDER BY refresh_id DESC))[1],"
 						 "   'latest_action', (array_agg(action ORDER BY refresh_id DESC))[1])"
-						 " FROM (SELECT refresh_id, action, round(1000 * extract(epoch FROM end_time - start_time), 3) AS ms"
+						 " FROM (SELECT refresh_id, action, round(coalesce((busy_ms / runs)::numeric, 1000 * extract(epoch FROM end_time - start_time)), 3) AS ms"
 						 "         FROM pgtrickle.pgt_refresh_history WHERE pgt_id = $1 AND end_time IS NOT NULL"
 						 "        ORDER BY refresh_id DESC LIMIT 20) AS h HAVING count(*) > 0");
 	put_catalog_property(rsinfo, "source_partitions", pgt_id,

@@ -149,7 +149,7 @@ st_sql_get_refresh_history(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
 	(void) st_catalog_execute("SELECT refresh_id, data_timestamp, start_time, end_time, action, status, rows_inserted, rows_deleted,"
-							  " (1000 * extract(epoch FROM end_time - start_time))::double precision,"
+							  " coalesce(busy_ms / runs, (1000 * extract(epoch FROM end_time - start_time))::double precision),"
 							  " CASE WHEN $3 THEN error_message END, rows_updated, delta_row_count, read_ms, delta_ms, apply_ms,"
 							  " CASE WHEN $3 THEN refresh_reason END"
 							  " FROM pgtrickle.pgt_refresh_history WHERE pgt_id = $1 ORDER BY refresh_id DESC LIMIT $2",

@@ -16,6 +16,7 @@
 
 PG_FUNCTION_INFO_V1(st_sql_scheduler_jobs);
 PG_FUNCTION_INFO_V1(st_sql_waiting_refreshes);
+PG_FUNCTION_INFO_V1(st_sql_refresh_spacing);
 
 Datum
 st_sql_scheduler_jobs(PG_FUNCTION_ARGS)
@@ -44,4 +45,14 @@ st_sql_waiting_refreshes(PG_FUNCTION_ARGS)
 	if (count < 0)
 		PG_RETURN_NULL();
 	PG_RETURN_INT64(count);
+}
+
+Datum
+st_sql_refresh_spacing(PG_FUNCTION_ARGS)
+{
+	int			spacing = st_jobs_spacing();
+
+	if (spacing < 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT32(spacing);
 }

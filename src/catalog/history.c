@@ -8,7 +8,12 @@
  *	  when as many newer ones of its stream table are there as are kept
  *	  (rule K23). Both ends are found by an index, so that the cost does not
  *	  depend on how much history there is, and one run deletes no more than a
- *	  batch.
+ *	  batch. All indexes begin with the stream table: of one that is busy, whole
+ *	  pages become empty and are used again, whatever is kept of others. By the
+ *	  number of the run alone, which only grows, none would.
+ *
+ *	  Who refreshes by hand adds a row, counts and prunes. What the scheduler's
+ *	  refreshes leave is a row, or its count: see schedule/tally.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -87,28 +92,69 @@ st_history_add(const StHistoryRow *run)
 	set_value(&row, "read_ms", Float8GetDatum(run->read_ms));
 	set_value(&row, "delta_ms", Float8GetDatum(run->delta_ms));
 	set_value(&row, "apply_ms", Float8GetDatum(run->apply_ms));
+	set_value(&row, "runs", Int64GetDatum(1));
 	CatalogTupleInsert(rel, heap_form_tuple(row.desc, row.values, row.nulls));
 	table_close(rel, RowExclusiveLock);
 	return number;
 }
 
 void
+st_history_count(const StHistoryRow *run)
+{
+	Oid			types[] = {INT8OID, INT8OID, INT8OID, INT8OID, FLOAT8OID};
+	Datum		values[] = {Int64GetDatum(run->pgt_id), Int64GetDatum(run->inserted), Int64GetDatum(run->updated),
+	Int64GetDatum(run->deleted), Float8GetDatum((double) (run->end - run->start) / 1000)};
+
+	/* nobody else writes this row: the node is locked */
+	if (st_catalog_execute("UPDATE pgtrickle.refresh_totals SET completed = completed + 1, rows_inserted = rows_inserted + $2,"
+						   " rows_updated = rows_updated + $3, rows_deleted = rows_deleted + $4, busy_ms = busy_ms + $5"
+						   " WHERE pgt_id = $1 AND NOT scheduled", 5, types, values, NULL) == 0)
+		(void) st_catalog_execute("INSERT INTO pgtrickle.refresh_totals"
+								  " (pgt_id, scheduled, completed, rows_inserted, rows_updated, rows_deleted, busy_ms)"
+								  " VALUES ($1, false, 1, $2, $3, $4, $5)", 5, types, values, NULL);
+}
+
+void
 st_history_prune(int64 pgt_id, int64 refresh_id)
 {
-	Oid			types[] = {INT8OID, INT4OID, INT4OID};
-	Datum		values[] = {Int64GetDatum(pgt_id), Int32GetDatum(st_guc_history_retention_days), Int32GetDatum(ROWS_KEPT)};
-
 	if (st_guc_history_retention_days == 0 || hash_bytes_uint32((uint32) refresh_id) % PRUNE_EVERY != 0)
 		return;
 	/* a row that someone else has pruned since the snapshot would be an error */
 	if (IsolationUsesXactSnapshot())
 		return;
+	(void) st_history_prune_batch(pgt_id);
+}
+
+uint64
+st_history_prune_batch(int64 pgt_id)
+{
+	Oid			types[] = {INT8OID, INT4OID, INT4OID, INT4OID};
+	Datum		values[] = {Int64GetDatum(pgt_id), Int32GetDatum(st_guc_history_retention_days), Int32GetDatum(ROWS_KEPT),
+	Int32GetDatum(ST_HISTORY_BATCH)};
+
+	if (st_guc_history_retention_days == 0)
+		return 0;
 	/* by ctid, or the planner might join with all of the history */
-	(void) st_catalog_execute("DELETE FROM pgtrickle.pgt_refresh_history WHERE ctid = ANY (ARRAY"
+	return st_catalog_execute("DELETE FROM pgtrickle.pgt_refresh_history WHERE ctid = ANY (ARRAY"
 							  " (SELECT h.ctid FROM pgtrickle.pgt_refresh_history AS h"
 							  "   WHERE h.pgt_id = $1 AND h.start_time < greatest("
 							  "         clock_timestamp() - pg_catalog.make_interval(days => $2),"
 							  "         (SELECT n.start_time FROM pgtrickle.pgt_refresh_history AS n WHERE n.pgt_id = $1"
 							  "           ORDER BY n.start_time DESC OFFSET $3 LIMIT 1))"
-							  "   ORDER BY h.start_time LIMIT 1000))", 3, types, values, NULL);
+							  "   ORDER BY h.start_time LIMIT $4))", 4, types, values, NULL);
+}
+
+uint64
+st_history_prune_old(void)
+{
+	Oid			types[] = {INT4OID, INT4OID};
+	Datum		values[] = {Int32GetDatum(st_guc_history_retention_days), Int32GetDatum(ST_HISTORY_BATCH)};
+
+	if (st_guc_history_retention_days == 0)
+		return 0;
+	return st_catalog_execute("DELETE FROM pgtrickle.pgt_refresh_history WHERE ctid = ANY (ARRAY"
+							  " (SELECT h.ctid FROM pgtrickle.pgt_stream_tables AS t, LATERAL"
+							  "    (SELECT o.ctid FROM pgtrickle.pgt_refresh_history AS o WHERE o.pgt_id = t.pgt_id"
+							  "      AND o.start_time < clock_timestamp() - pg_catalog.make_interval(days => $1)"
+							  "      ORDER BY o.start_time LIMIT $2) AS h LIMIT $2))", 2, types, values, NULL);
 }

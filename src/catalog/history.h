@@ -37,11 +37,25 @@ typedef struct StHistoryRow
  */
 extern int64 st_history_add(const StHistoryRow *row);
 
+/* Count it among the refreshes that are not the scheduler's. As for st_history_add(). */
+extern void st_history_count(const StHistoryRow *row);
+
 /*
  * Now and then, and not in every refresh, delete what is too old or too much
  * of a stream table's history; refresh_id is the number of its newest run. The
  * caller is connected to SPI and holds the node's lock.
  */
 extern void st_history_prune(int64 pgt_id, int64 refresh_id);
+
+/*
+ * Delete a batch of what is too old or too much of one stream table's history, or of
+ * what is too old of anybody's; how many rows there were. The caller is connected
+ * to SPI, and no other session prunes the same, or it sees rows that are gone.
+ */
+extern uint64 st_history_prune_batch(int64 pgt_id);
+extern uint64 st_history_prune_old(void);
+
+/* so many rows at most */
+#define ST_HISTORY_BATCH 1000
 
 #endif							/* ST_CATALOG_HISTORY_H */

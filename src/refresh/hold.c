@@ -115,7 +115,7 @@ recompute_is_cheaper(StStreamTable *table, int64 pending)
 	if (table->last_full_ms < 0)
 		return false;
 	SPI_connect();
-	(void) st_catalog_execute("SELECT coalesce(1000 * sum(extract(epoch FROM h.end_time - h.start_time))::double precision"
+	(void) st_catalog_execute("SELECT coalesce(sum(coalesce(h.busy_ms, 1000 * extract(epoch FROM h.end_time - h.start_time)))::double precision"
 							  "                / sum(h.delta_row_count) * $2 > $3, false)"
 							  " FROM (SELECT * FROM pgtrickle.pgt_refresh_history WHERE pgt_id = $1 AND action = 'DIFFERENTIAL'"
 							  "       AND status = 'COMPLETED' AND delta_row_count > 0 ORDER BY start_time DESC LIMIT 20) AS h",

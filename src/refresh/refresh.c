@@ -92,6 +92,9 @@ static List *being_refreshed = NIL;
 /* what a refresh is at */
 static Oid	at_relation = InvalidOid;
 
+/* does the scheduler want a row in the history of what follows its changes? */
+static bool rows_wanted = true;
+
 Oid
 st_refresh_failed_relation(void)
 {
@@ -606,6 +609,15 @@ record_nothing(StEntry *entry, TimestampTz start)
 	SPI_finish();
 }
 
+/* Rule K23: the scheduler counts what is too much for the history. */
+static bool
+leaves_row(const char *initiated_by, const StRefreshOutcome *outcome)
+{
+	if (strcmp(outcome->action, "NO_DATA") == 0 || strcmp(outcome->action, "SKIP") == 0)
+		return false;
+	return rows_wanted || strcmp(initiated_by, "SCHEDULER") != 0 || strcmp(outcome->action, "DIFFERENTIAL") != 0 || ST_FAULT("K23");
+}
+
 static void
 record_change(StEntry *entry, const char *initiated_by, TimestampTz start, const StRefreshOutcome *outcome)
 {
@@ -654,7 +666,15 @@ record_change(StEntry *entry, const char *initiated_by, TimestampTz start, const
 		st_count(ST_COUNT_DELTA_NETTED, outcome->netted ? 1 : 0);
 	}
 	st_costs_write(entry);
-	st_history_prune(row.pgt_id, st_history_add(&row));
+	if (leaves_row(initiated_by, outcome))
+	{
+		int64		refresh_id = st_history_add(&row);
+
+		if (strcmp(initiated_by, "SCHEDULER") != 0)
+			st_history_prune(row.pgt_id, refresh_id);
+	}
+	if (strcmp(initiated_by, "SCHEDULER") != 0)
+		st_history_count(&row);
 	SPI_finish();
 }
 
@@ -1056,7 +1076,7 @@ check_snapshot_age(StMember *member, Snapshot snapshot)
 }
 
 static StNodeRun *
-make_node_run(StMember *member, StHold *hold, const StRefreshOutcome *outcome, double ms)
+make_node_run(StMember *member, StHold *hold, const char *initiated_by, const StRefreshOutcome *outcome, double ms)
 {
 	StNodeRun  *run = palloc(sizeof(StNodeRun));
 
@@ -1065,7 +1085,12 @@ make_node_run(StMember *member, StHold *hold, const StRefreshOutcome *outcome, d
 	run->action = outcome->action;
 	run->reason = outcome->reason;
 	run->reverted = outcome->reverted;
+	run->recorded = leaves_row(initiated_by, outcome);
 	run->applied = outcome->applied;
+	run->delta_rows = outcome->delta_rows;
+	run->read_ms = outcome->read_ms;
+	run->delta_ms = outcome->delta_ms;
+	run->apply_ms = outcome->apply_ms;
 	run->ms = ms;
 	return run;
 }
@@ -1158,7 +1183,7 @@ undo_group(List *members, StRefreshOutcome *outcome)
 		StMember   *member = lfirst(lc);
 
 		if (member->hold)
-			outcome->nodes = lappend(outcome->nodes, make_node_run(member, member->hold, outcome, 0));
+			outcome->nodes = lappend(outcome->nodes, make_node_run(member, member->hold, "SCHEDULER", outcome, 0));
 	}
 }
 
@@ -1251,7 +1276,7 @@ run_group(List *members, Oid relid, const char *initiated_by, bool full, StRefre
 			undo_group(members, outcome);
 			return;
 		}
-		nodes = lappend(nodes, make_node_run(member, member->hold, outcome, st_elapsed_ms(start)));
+		nodes = lappend(nodes, make_node_run(member, member->hold, initiated_by, outcome, st_elapsed_ms(start)));
 		if (is_asked)
 			asked = *outcome;
 		ST_STOP_POINT("node done");
@@ -1349,10 +1374,12 @@ st_refresh(Oid relid, const char *initiated_by, bool full, StRefreshOutcome *out
 }
 
 bool
-st_refresh_scheduled(Oid relid, List *along, List *units, bool probe, StRefreshOutcome *outcome)
+st_refresh_scheduled(Oid relid, List *along, List *units, bool probe, bool record, StRefreshOutcome *outcome)
 {
 	GroupOrder	order = {relid, false, along, units, probe};
 
+	/* no other refresh of the scheduler runs in this process; it is set anew by the next one */
+	rows_wanted = record;
 	return refresh(&order, "SCHEDULER", false, outcome);
 }
 

@@ -61,7 +61,12 @@ typedef struct StNodeRun
 								 * SKIP */
 	const char *reason;
 	bool		reverted;		/* as in StRefreshOutcome */
+	bool		recorded;		/* it has left a row in the history */
 	StApplyResult applied;
+	int64		delta_rows;
+	double		read_ms;
+	double		delta_ms;
+	double		apply_ms;
 	double		ms;
 } StNodeRun;
 
@@ -179,9 +184,10 @@ extern bool st_refresh(Oid relid, const char *initiated_by, bool full, StRefresh
  * greatest first; others are read as they are. "units" has a number for each of
  * them, and one more for relid: those that have the same, but for 0, are
  * refreshed together, of which one may have been suspended by its own error if "probe"
- * is set, or not at all.
+ * is set, or not at all. Those that follow their changes leave a row in the history
+ * only if "record" is set (rule K23).
  */
-extern bool st_refresh_scheduled(Oid relid, List *along, List *units, bool probe, StRefreshOutcome *outcome);
+extern bool st_refresh_scheduled(Oid relid, List *along, List *units, bool probe, bool record, StRefreshOutcome *outcome);
 
 /* The stream table that the last call of st_refresh() was at when it raised. */
 extern Oid	st_refresh_failed_relation(void);

@@ -27,6 +27,7 @@
 #include "catalog/stream_table.h"
 #include "guc.h"
 #include "schedule/failure.h"
+#include "schedule/tally.h"
 #include "util/fault.h"
 
 #define LONGEST_DELAY (60 * USECS_PER_SEC)
@@ -173,6 +174,7 @@ st_failure_record(StScheduled *node, const StJobResult *error)
 
 	node->failures++;
 	node->not_before = st_now() + backoff_delay(node->failures);
+	st_tally_failed(node);
 	PG_TRY();
 	{
 		record(node, error, kind);

@@ -28,6 +28,7 @@
 #include "catalog/stream_table.h"
 #include "schedule/failure.h"
 #include "schedule/held.h"
+#include "schedule/tally.h"
 #include "store/wake.h"
 #include "util/fault.h"
 
@@ -115,7 +116,10 @@ try_record(StScheduled *node, const StJobNode *run)
 			blow_fuse(node, run);
 		/* all are drained at once, and the catalog says so */
 		else if (run->hold != ST_HOLD_DRAIN)
+		{
 			write_history(node, run->reason);
+			st_tally_skipped(node);
+		}
 	}
 	PG_CATCH();
 	{

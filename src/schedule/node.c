@@ -32,6 +32,7 @@
 #include "catalog/stream_table.h"
 #include "guc.h"
 #include "schedule/node.h"
+#include "schedule/spacing.h"
 #include "schedule/unit.h"
 #include "store/store.h"
 #include "store/wake.h"
@@ -708,9 +709,9 @@ due_by_schedule(StScheduled *node)
 {
 	if (node->timing.kind == ST_TIMING_CRON)
 		return due_by_cron(node);
-	/* rule K16: a spacing, not a delay */
+	/* rules K16, K20: a spacing, not a delay */
 	if (st_scheduled_follows_commits(node))
-		return node->last_end + Max(st_guc_wake_debounce_ms * INT64CONST(1000), node->last_end - node->last_start);
+		return node->last_end + Max(st_spacing(), node->last_end - node->last_start);
 	return due_by_interval(node);
 }
 

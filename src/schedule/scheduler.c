@@ -55,6 +55,8 @@
 #include "schedule/internal.h"
 #include "schedule/node.h"
 #include "schedule/probation.h"
+#include "schedule/spacing.h"
+#include "schedule/tally.h"
 #include "schedule/unit.h"
 #include "schedule/watch.h"
 #include "schedule/worker.h"
@@ -303,7 +305,10 @@ settle(StScheduled *node, int64 start, uint64 generation, const StJobResult *res
 		if (run && strcmp(run->action, "NO_DATA") != 0)
 			node->took = run->ms;
 		if (run)
+		{
+			st_tally_refreshed(node, run);
 			st_watch_refreshed(node, run);
+		}
 		return true;
 	}
 	note_undone(node);
@@ -443,6 +448,7 @@ refresh(StSchedule *schedule, StScheduled *node)
 	order.relid = node->relid;
 	order.units = lappend_int(order.units, unit_number(node));
 	order.probe = node->unit && st_unit_obstacle(node->unit);
+	order.record = st_tally_wants_rows(node, stale);
 	if (start < probation_until)
 	{
 		MemoryContext context = MemoryContextSwitchTo(TopMemoryContext);
@@ -674,7 +680,11 @@ keep_house(StSchedule *schedule)
 	if (st_wake_generation() == 0)
 		catalog_changed = true;
 	if (!catalog_changed)
+	{
 		st_watch_look(schedule);
+		st_tally_write(schedule, false);
+		st_spacing_look();
+	}
 	return true;
 }
 
@@ -842,6 +852,15 @@ prepare_sleep(StSchedule *schedule)
 	return next;
 }
 
+/* The process ends; the extension may have gone before. */
+static void
+write_the_rest(StSchedule *schedule)
+{
+	AcceptInvalidationMessages();
+	if (!catalog_changed)
+		st_tally_write(schedule, true);
+}
+
 /* Until it is time to end; false if the catalog is not there any more. */
 static bool
 run_loop(StSchedule *schedule)
@@ -858,10 +877,13 @@ run_loop(StSchedule *schedule)
 
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
-		if (ShutdownRequestPending)
-			return true;
 		MemoryContextReset(context);
 		MemoryContextSwitchTo(context);
+		if (ShutdownRequestPending)
+		{
+			write_the_rest(schedule);
+			return true;
+		}
 		if (ConfigReloadPending)
 		{
 			ConfigReloadPending = false;
@@ -871,7 +893,10 @@ run_loop(StSchedule *schedule)
 		if (st_now() - kept >= HOUSEKEEPING_INTERVAL)
 		{
 			if (!keep_house(schedule))
+			{
+				write_the_rest(schedule);
 				return true;
+			}
 			kept = st_now();
 		}
 
@@ -899,6 +924,7 @@ run_loop(StSchedule *schedule)
 		if (!has_work(schedule) && !is_busy())
 		{
 			st_probation_end();
+			st_tally_write(schedule, true);
 			if (st_wake_rest(schedule->generation) || !st_wake_become_scheduler())
 				return false;
 			(void) st_probation_begin();

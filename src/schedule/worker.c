@@ -67,6 +67,7 @@ typedef struct Job
 	int			pid;
 	Oid			relid;
 	bool		probe;
+	bool		record;
 	int			nalong;
 	Oid			along[ST_JOB_ALONG];
 	int			units[ST_JOB_ALONG + 1];
@@ -84,6 +85,7 @@ typedef struct JobArea
 	pg_atomic_uint32 scheduler; /* process number + 1 */
 	pg_atomic_uint32 nwaiting;	/* of all, also of those that are not told */
 	StWaiting	waiting[MAX_WAITING];
+	pg_atomic_uint32 spacing_ms;
 	Job			jobs[ST_MAX_WORKERS];
 } JobArea;
 
@@ -155,9 +157,14 @@ keep_nodes(List *nodes, StJobResult *result)
 		strlcpy(node->action, run->action, sizeof(node->action));
 		st_shared_text(node->reason, run->hold ? run->hold->reason : run->reason ? run->reason : "", sizeof(node->reason));
 		node->reverted = run->reverted;
+		node->recorded = run->recorded;
 		node->inserted = run->applied.inserted;
 		node->updated = run->applied.updated;
 		node->deleted = run->applied.deleted;
+		node->delta_rows = run->delta_rows;
+		node->read_ms = run->read_ms;
+		node->delta_ms = run->delta_ms;
+		node->apply_ms = run->apply_ms;
 		node->ms = run->ms;
 		node->pending = run->hold ? run->hold->pending : 0;
 		node->ceiling = run->hold ? run->hold->ceiling : 0;
@@ -189,7 +196,7 @@ st_job_run(const StJobOrder *order, StJobResult *result)
 		PushActiveSnapshot(GetTransactionSnapshot());
 		report_activity(order->relid);
 		/* who drains is waiting, or has just written so: what is there to do is tried again */
-		result->done = st_drain_share() && st_refresh_scheduled(order->relid, order->along, order->units, order->probe, &outcome);
+		result->done = st_drain_share() && st_refresh_scheduled(order->relid, order->along, order->units, order->probe, order->record, &outcome);
 		if (result->done)
 			keep_nodes(outcome.nodes, result);
 		result->undone = result->done && outcome.undo;
@@ -260,6 +267,7 @@ st_workers_init(void)
 		pg_atomic_init_u32(&area->jobs[i].worker, 0);
 	}
 	pg_atomic_init_u32(&area->nwaiting, 0);
+	pg_atomic_init_u32(&area->spacing_ms, 0);
 	before_shmem_exit(forget_jobs, (Datum) 0);
 	st_wake_publish_jobs((uint32) segment_handle);
 }
@@ -385,6 +393,7 @@ st_workers_dispatch(const StJobOrder *order, int preferred, TimestampTz enqueued
 	job = &area->jobs[number];
 	job->relid = order->relid;
 	job->probe = order->probe;
+	job->record = order->record;
 	job->nalong = 0;
 	foreach(lc, order->along)
 		job->along[job->nalong++] = lfirst_oid(lc);
@@ -461,6 +470,13 @@ st_workers_publish_waiting(int count, const StWaiting *waiting)
 	pg_atomic_write_u32(&area->nwaiting, count);
 }
 
+void
+st_workers_publish_spacing(uint32 spacing_ms)
+{
+	if (area)
+		pg_atomic_write_u32(&area->spacing_ms, spacing_ms);
+}
+
 /* ----- those who want to know ----- */
 
 static List *
@@ -516,8 +532,9 @@ st_jobs_list(void)
 	return result;
 }
 
-int
-st_jobs_waiting(void)
+/* A number that the scheduler has published, at this place of its area; -1: there is no scheduler. */
+static int
+published(Size offset)
 {
 	uint32		handle = st_wake_jobs();
 	dsm_segment *segment = handle ? dsm_attach((dsm_handle) handle) : NULL;
@@ -525,9 +542,21 @@ st_jobs_waiting(void)
 
 	if (segment == NULL)
 		return -1;
-	result = pg_atomic_read_u32(&((JobArea *) dsm_segment_address(segment))->nwaiting);
+	result = pg_atomic_read_u32((pg_atomic_uint32 *) ((char *) dsm_segment_address(segment) + offset));
 	dsm_detach(segment);
 	return result;
+}
+
+int
+st_jobs_waiting(void)
+{
+	return published(offsetof(JobArea, nwaiting));
+}
+
+int
+st_jobs_spacing(void)
+{
+	return published(offsetof(JobArea, spacing_ms));
 }
 
 /* ----- the worker's side ----- */
@@ -552,6 +581,7 @@ run_job(MemoryContext context)
 	pg_atomic_write_u32(&own_job->state, JOB_RUNNING);
 	order.relid = own_job->relid;
 	order.probe = own_job->probe;
+	order.record = own_job->record;
 	for (int i = 0; i < own_job->nalong; i++)
 		order.along = lappend_oid(order.along, own_job->along[i]);
 	for (int i = 0; i <= own_job->nalong; i++)

@@ -29,11 +29,16 @@ typedef struct StJobNode
 	char		action[16];		/* as in the history */
 	char		reason[104];	/* of a hold or a recompute; "": none */
 	bool		reverted;		/* it is not append_only any more */
+	bool		recorded;		/* it has left a row in the history */
 	int64		inserted;
 	int64		updated;
 	int64		deleted;
 	int64		pending;		/* of a fuse: changes found, and its ceiling */
 	int64		ceiling;
+	int64		delta_rows;
+	double		read_ms;
+	double		delta_ms;
+	double		apply_ms;
 	double		ms;
 } StJobNode;
 
@@ -46,6 +51,7 @@ typedef struct StJobOrder
 								 * number for those that are refreshed together
 								 * or not at all, 0 for all others */
 	bool		probe;			/* also those of its unit that their own errors have stopped */
+	bool		record;			/* leave a row in the history of whatever changes */
 } StJobOrder;
 
 typedef struct StJobResult
@@ -93,6 +99,9 @@ typedef struct StWaiting
 /* Let others know of them. */
 extern void st_workers_publish_waiting(int count, const StWaiting *waiting);
 
+/* Milliseconds by which refreshes are apart because of an old snapshot; 0: there is none. */
+extern void st_workers_publish_spacing(uint32 spacing_ms);
+
 /*
  * The number of a worker that has ended its job since the last call, with the
  * result; -1: none. A worker that died has failed.
@@ -122,5 +131,8 @@ extern List *st_jobs_list(void);
 
 /* How many refreshes wait; -1: there is no scheduler. */
 extern int	st_jobs_waiting(void);
+
+/* What was published with st_workers_publish_spacing(); -1: there is no scheduler. */
+extern int	st_jobs_spacing(void);
 
 #endif							/* ST_SCHEDULE_WORKER_H */

@@ -33,6 +33,12 @@
  *	  or delete it takes the segments lock of the source as well, since another
  *	  consumer detaches it and DROP TABLE does not lock the node.
  *
+ *	  Each refresh leaves an old version of its row behind, which nobody can take
+ *	  away while some transaction could see it. So a session remembers where it
+ *	  has seen or put a row, and searches the index only if the row is not there
+ *	  any more (rule K20). No invalidation is needed: of the versions of a key a
+ *	  snapshot sees one.
+ *
  *	  Column "marks" is, one after the other, each StMark as it lies in memory
  *	  and its holders.
  *
@@ -55,6 +61,7 @@
 #include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/hsearch.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -261,13 +268,87 @@ scan_frontiers(Relation rel, int64 pgt_id, Oid source, ScanKeyData *keys)
 							  true, NULL, OidIsValid(source) ? 2 : 1, keys);
 }
 
+typedef struct Place
+{
+	int64		pgt_id;			/* hash key, with the next */
+	int64		source;
+	ItemPointerData tid;
+} Place;
+
+static HTAB *places = NULL;
+
+static Place *
+find_place(int64 pgt_id, Oid source)
+{
+	int64		key[2] = {pgt_id, source};
+	bool		found;
+	Place	   *place;
+
+	if (places == NULL)
+	{
+		HASHCTL		control = {.keysize = sizeof(key), .entrysize = sizeof(Place)};
+
+		places = hash_create("pg_trickle places of frontiers", 64, &control, HASH_ELEM | HASH_BLOBS);
+	}
+	place = hash_search(places, key, HASH_ENTER, &found);
+	if (!found)
+		ItemPointerSetInvalid(&place->tid);
+	return place;
+}
+
+/* The row at this place, if it is the one and the snapshot sees it. */
+static HeapTuple
+fetch_at(Relation rel, const Place *place, Snapshot snapshot)
+{
+	HeapTupleData tuple;
+	Buffer		buffer;
+	HeapTuple	result = NULL;
+	bool		isnull;
+
+	/* the table may have become shorter since, but not while it is open */
+	if (!ItemPointerIsValid(&place->tid) || ST_FAULT("K20 place") ||
+		ItemPointerGetBlockNumber(&place->tid) >= RelationGetNumberOfBlocks(rel))
+		return NULL;
+	tuple.t_self = place->tid;
+	if (!heap_fetch(rel, snapshot, &tuple, &buffer, false))
+		return NULL;
+	if (DatumGetInt64(heap_getattr(&tuple, ANUM_PGT_ID, RelationGetDescr(rel), &isnull)) == place->pgt_id &&
+		DatumGetObjectId(heap_getattr(&tuple, ANUM_SOURCE, RelationGetDescr(rel), &isnull)) == (Oid) place->source)
+		result = heap_copytuple(&tuple);
+	ReleaseBuffer(buffer);
+	return result;
+}
+
+/* A copy of the row as it is now; NULL: there is none. */
+static HeapTuple
+find_row(Relation rel, int64 pgt_id, Oid source)
+{
+	Place	   *place = find_place(pgt_id, source);
+	Snapshot	snapshot = RegisterSnapshot(GetCatalogSnapshot(RelationGetRelid(rel)));
+	HeapTuple	result = fetch_at(rel, place, snapshot);
+
+	UnregisterSnapshot(snapshot);
+	if (result == NULL)
+	{
+		ScanKeyData keys[2];
+		SysScanDesc scan = scan_frontiers(rel, pgt_id, source, keys);
+
+		result = systable_getnext(scan);
+		if (HeapTupleIsValid(result))
+		{
+			result = heap_copytuple(result);
+			place->tid = result->t_self;
+		}
+		systable_endscan(scan);
+	}
+	return result;
+}
+
 StFrontier *
 st_frontier_read(int64 pgt_id, Oid source)
 {
 	Relation	rel = table_open(st_internal_relation("source_frontier", false), AccessShareLock);
-	ScanKeyData keys[2];
-	SysScanDesc scan = scan_frontiers(rel, pgt_id, source, keys);
-	HeapTuple	tuple = systable_getnext(scan);
+	HeapTuple	tuple = find_row(rel, pgt_id, source);
 	StFrontier *frontier;
 
 	if (HeapTupleIsValid(tuple))
@@ -280,7 +361,6 @@ st_frontier_read(int64 pgt_id, Oid source)
 		frontier->empty = true;
 		frontier->generation = pstrdup("");
 	}
-	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return frontier;
 }
@@ -319,8 +399,6 @@ st_frontier_write(StFrontier *frontier)
 	DiskSnapshot *snapshot = palloc0(size);
 	HeapTuple	new;
 	HeapTuple	old;
-	ScanKeyData keys[2];
-	SysScanDesc scan;
 	bool		inserted;
 
 	Assert(!frontier->empty);
@@ -338,14 +416,13 @@ st_frontier_write(StFrontier *frontier)
 	values[ANUM_GENERATION - 1] = CStringGetTextDatum(frontier->generation);
 	new = heap_form_tuple(RelationGetDescr(rel), values, nulls);
 
-	scan = scan_frontiers(rel, frontier->pgt_id, frontier->source, keys);
-	old = systable_getnext(scan);
+	old = find_row(rel, frontier->pgt_id, frontier->source);
 	inserted = !HeapTupleIsValid(old);
 	if (inserted)
 		CatalogTupleInsert(rel, new);
 	else
 		CatalogTupleUpdate(rel, &old->t_self, new);
-	systable_endscan(scan);
+	find_place(frontier->pgt_id, frontier->source)->tid = new->t_self;
 	table_close(rel, RowExclusiveLock);
 	frontier->stored = true;
 	/* the row may be read or written again in this transaction */

@@ -139,6 +139,7 @@ INSERT INTO test.calls VALUES
     ('version_check', '()'),
     ('view_evolution_status', '()'),
     ('waiting_refreshes', '()'),
+    ('refresh_spacing', '()'),
     ('watermark_groups', '()'),
     ('watermark_status', '()'),
     ('watermarks', '()'),

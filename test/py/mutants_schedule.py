@@ -446,3 +446,94 @@ def turns(db):
             db.run(f"INSERT INTO t{i} VALUES (1)")
         if count == 20:
             db.run("INSERT INTO t VALUES (1, 1), (2, 1)")
+
+
+@mutant("K20 place")
+def frontier_is_found_where_it_was(db):
+    """Refreshes that one session makes one after another search no index for their frontier."""
+    db.run("CREATE TABLE t (id int, n int)", "INSERT INTO t VALUES (1, 0)")
+    db.create("s", "SELECT id, n FROM t")
+    db.refresh()
+
+    def searches():
+        db.run("SELECT pg_stat_force_next_flush()")
+        return db.value("SELECT idx_scan FROM pg_stat_all_indexes WHERE indexrelname = 'source_frontier_pkey'")
+
+    before = searches()
+    for _ in range(20):
+        db.run("UPDATE t SET n = n + 1")
+        db.refresh()
+    assert searches() - before < 5
+    db.fresh()
+
+
+@mutant("K20")
+def old_snapshot_makes_refreshes_rarer(db):
+    db.server.admin.execute(f"ALTER DATABASE {db.name} SET pg_trickle.fault = '{db.fault};K20 soon'")
+    scheduled(db)
+    follow(db, 0)
+    add = "INSERT INTO t SELECT count(*), 1 FROM t"
+    spacing = "SELECT pgtrickle.refresh_spacing()"
+    warned = "SELECT count(*) FROM pgtrickle.health_check() WHERE check_name = 'old_snapshot' AND severity = 'WARN'"
+    wait_for(lambda: db.value(spacing) == 0, "the scheduler")
+    assert db.value(warned) == 0
+    holder = db.session()
+    holder.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+    holder.execute("SELECT count(*) FROM t")
+
+    def is_spaced():
+        db.run(add)
+        return db.value(spacing) == 1000
+
+    wait_for(is_spaced, "refreshes to be a second apart", 60)
+    assert db.value(warned) == 1
+    db.run(add)
+    follow(db, db.value("SELECT count(*) FROM t"))
+    began = time.monotonic()
+    for _ in range(2):
+        db.run(add)
+        follow(db, db.value("SELECT count(*) FROM t"))
+    assert time.monotonic() - began > 1
+    holder.execute("ROLLBACK")
+
+    def is_over():
+        db.run(add)
+        return db.value(spacing) == 0
+
+    wait_for(is_over, "refreshes to be as frequent as before", 60)
+    assert db.value(warned) == 0
+    follow(db, db.value("SELECT count(*) FROM t"))
+
+
+@mutant("K23")
+def history_has_a_budget(db):
+    """Of many refreshes in a short time some have a row each, the others one together; the totals have all."""
+    scheduled(db, "SELECT id, n FROM t")
+    for i in range(7):
+        db.run(f"SELECT pgtrickle.create_stream_table('s{i}', 'SELECT id, n FROM t', '1s')")
+    wait_for(lambda: pid(db), "the scheduler")
+    rows = "SELECT " + " + ".join(f"(SELECT count(*) FROM {name})" for name in ["s", *(f"s{i}" for i in range(7))])
+    began = time.monotonic()
+    inserts = 0
+
+    def allowed():
+        return 110 + 10 * (time.monotonic() - began)
+
+    while 8 * inserts < 2 * allowed():
+        assert time.monotonic() < began + 100, "this machine is slower than the budget"
+        db.run(f"INSERT INTO t VALUES ({inserts}, 1)")
+        inserts += 1
+        wait_for(lambda: db.value(rows) == 8 * inserts, f"insert {inserts}")
+    scheduler = pid(db)
+    most = allowed()
+    # when it ends it writes what it has counted
+    db.run(f"SELECT pg_terminate_backend({scheduler})")
+    wait_for(lambda: pid(db) not in (None, scheduler), "another scheduler")
+    ours = "initiated_by = 'SCHEDULER' AND status = 'COMPLETED'"
+    assert db.value(f"SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE {ours} AND runs = 1") <= most
+    assert db.value(f"SELECT sum(runs) FROM pgtrickle.refresh_runs WHERE {ours}") == \
+        db.value("SELECT sum(completed) FROM pgtrickle.refresh_totals WHERE scheduled") == 8 * inserts
+    assert db.value("SELECT count(*) FROM pgtrickle.pg_stat_stream_tables"
+                    f" WHERE total_rows_inserted = {inserts} AND successful_refreshes BETWEEN {inserts} AND {inserts} + 1") == 8
+    assert db.value(f"SELECT sum(rows_inserted) FROM pgtrickle.pgt_refresh_history WHERE {ours}") == 8 * inserts
+    assert db.value(f"SELECT max(r.duration_ms) < 1000 FROM pgtrickle.refresh_runs AS r WHERE {ours} AND r.runs > 1")

@@ -150,3 +150,34 @@ def test_history_is_pruned(db):
     with pytest.raises(psycopg.errors.InvalidParameterValue):
         db.execute("SET pg_trickle.history_retention_days = -1")
     check_fresh(db.conn, "busy")
+
+
+def test_history_gives_its_pages_back(db):
+    """What is pruned of a busy stream table makes room, also where a few rows of another one lie between (rule K23)."""
+    db.execute("CREATE TABLE t (id int)")
+    for name in ("busy", "slow"):
+        db.execute("SELECT pgtrickle.create_stream_table(%s, 'SELECT id FROM t', refresh_mode => 'DIFFERENTIAL')", (name,))
+    add = ("INSERT INTO pgtrickle.pgt_refresh_history (pgt_id, data_timestamp, start_time, action, status)"
+           " SELECT pgtrickle.stream_table_id(CASE WHEN x % 300 = 0 THEN 'slow' ELSE 'busy' END), s, s, 'DIFFERENTIAL', 'COMPLETED'"
+           "   FROM generate_series(1, 6000) AS x, LATERAL (SELECT clock_timestamp() AS s OFFSET 0 * x) AS at")
+
+    def is_pruned():
+        """One refresh of 64 deletes a batch."""
+        db.execute("INSERT INTO t VALUES (1)")
+        db.execute("SELECT pgtrickle.refresh_stream_table('busy')")
+        return db.value("SELECT count(*) < 2500 FROM pgtrickle.pgt_refresh_history WHERE pgt_id = pgtrickle.stream_table_id('busy')")
+
+    sizes = []
+    for _ in range(6):
+        db.execute(add)
+        while not is_pruned():
+            pass
+        # a page that became empty is used again after the next one
+        for _ in range(2):
+            db.execute("VACUUM pgtrickle.pgt_refresh_history")
+        sizes.append(dict(db.rows("SELECT indexrelid::regclass::text, pg_relation_size(indexrelid) FROM pg_index"
+                                  " WHERE indrelid = 'pgtrickle.pgt_refresh_history'::regclass")))
+    assert len(sizes[0]) == 3
+    for name in sizes[0]:
+        assert sizes[5][name] <= 1.2 * sizes[2][name], f"{name}: {[size[name] for size in sizes]}"
+    check_fresh(db.conn, "busy")

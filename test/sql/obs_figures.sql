@@ -30,8 +30,17 @@ CREATE FUNCTION pg_temp.run(name text, act text, outcome text, ms float8, ins in
 RETURNS void LANGUAGE sql AS $$
     INSERT INTO pgtrickle.pgt_refresh_history (pgt_id, data_timestamp, start_time, end_time, action, status, rows_inserted, rows_updated, rows_deleted, initiated_by, error_code, error_message, refresh_reason)
     SELECT pgtrickle.stream_table_id(name), now(), now(), now() + ms * interval '1 ms', act, outcome, ins, upd, del, 'SCHEDULER', code, message,
-           CASE WHEN act = 'FULL' THEN 'truncated' END $$;
+           CASE WHEN act = 'FULL' THEN 'truncated' END;
+    INSERT INTO pgtrickle.refresh_totals AS t (pgt_id, scheduled, completed, failed, rows_inserted, rows_updated, rows_deleted, busy_ms)
+    SELECT pgtrickle.stream_table_id(name), true, (outcome = 'COMPLETED')::int, (outcome = 'FAILED')::int, ins, upd, del, ms
+        ON CONFLICT (pgt_id, scheduled) DO UPDATE SET completed = t.completed + excluded.completed, failed = t.failed + excluded.failed,
+           rows_inserted = t.rows_inserted + excluded.rows_inserted, rows_updated = t.rows_updated + excluded.rows_updated,
+           rows_deleted = t.rows_deleted + excluded.rows_deleted, busy_ms = t.busy_ms + excluded.busy_ms $$;
+-- what was refreshed by hand is counted at once
+SELECT pgt_name, completed, failed, skipped, rows_inserted, rows_updated, rows_deleted, busy_ms > 0 AS ms
+  FROM pgtrickle.refresh_totals JOIN pgtrickle.pgt_stream_tables USING (pgt_id) WHERE NOT scheduled ORDER BY pgt_id;
 DELETE FROM pgtrickle.pgt_refresh_history;
+DELETE FROM pgtrickle.refresh_totals;
 SELECT count(pg_temp.run('obs_rows', 'DIFFERENTIAL', 'COMPLETED', ms, 1, 2, 1)) FROM generate_series(1, 99) AS ms;
 SELECT pg_temp.run('obs_rows', 'FULL', 'COMPLETED', 250, 0, 0, 7);
 SELECT pg_temp.run('obs_rows', 'DIFFERENTIAL', 'FAILED', 0, 0, 0, 0, '22012', 'division by zero');
