@@ -141,6 +141,7 @@ OBJS = \
 	src/schedule/launcher.o \
 	src/schedule/node.o \
 	src/schedule/probation.o \
+	src/schedule/queue.o \
 	src/schedule/scheduler.o \
 	src/schedule/spacing.o \
 	src/schedule/tally.o \

@@ -27,6 +27,7 @@
 #include "catalog/stream_table.h"
 #include "guc.h"
 #include "schedule/failure.h"
+#include "schedule/queue.h"
 #include "schedule/tally.h"
 #include "util/fault.h"
 
@@ -187,6 +188,7 @@ st_failure_record(StScheduled *node, const StJobResult *error)
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	node->alerted = true;
+	st_queue_touch(node);
 }
 
 void

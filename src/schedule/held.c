@@ -28,6 +28,7 @@
 #include "catalog/stream_table.h"
 #include "schedule/failure.h"
 #include "schedule/held.h"
+#include "schedule/queue.h"
 #include "schedule/tally.h"
 #include "store/wake.h"
 #include "util/fault.h"
@@ -138,6 +139,7 @@ st_held_record(StScheduled *node, const StJobNode *run, uint64 generation)
 		node->not_before = st_now() + HELD_DELAY;
 	else
 		node->held = generation == st_wake_generation() || ST_FAULT("K10 generation");
+	st_queue_touch(node);
 	if (!news && run->hold != ST_HOLD_FUSE)
 		return;
 	st_held_forget(node);

@@ -32,6 +32,7 @@
 #include "catalog/stream_table.h"
 #include "guc.h"
 #include "schedule/node.h"
+#include "schedule/queue.h"
 #include "schedule/spacing.h"
 #include "schedule/unit.h"
 #include "store/store.h"
@@ -226,6 +227,44 @@ source_position(Oid relid, HTAB *positions, List **sources)
 		*sources = lappend_oid(*sources, relid);
 	}
 	return position->position;
+}
+
+/* The sources of which commits tell by the same bit. */
+typedef struct SourcesOfBit
+{
+	uint32		bit;			/* key */
+	List	   *sources;		/* positions */
+} SourcesOfBit;
+
+/* Who reads what, from below: when all nodes are linked. */
+static void
+find_readers(StSchedule *schedule, HTAB *positions)
+{
+	HASHCTL		control = {.keysize = sizeof(uint32), .entrysize = sizeof(SourcesOfBit), .hcxt = CurrentMemoryContext};
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	schedule->readers = palloc0(sizeof(List *) * Max(list_length(schedule->sources), 1));
+	schedule->by_bit = hash_create("pg_trickle sources by bit", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	foreach(lc, schedule->sources)
+	{
+		uint32		bit = st_wake_bit(lfirst_oid(lc));
+		bool		found;
+		SourcesOfBit *entry = hash_search(schedule->by_bit, &bit, HASH_ENTER, &found);
+
+		entry->sources = lappend_int(found ? entry->sources : NIL, foreach_current_index(lc));
+	}
+	foreach(lc, schedule->nodes)
+	{
+		StScheduled *node = lfirst(lc);
+
+		foreach(lc2, node->reads)
+		{
+			int			position = source_position(lfirst_oid(lc2), positions, &schedule->sources);
+
+			schedule->readers[position] = lappend(schedule->readers[position], node);
+		}
+	}
 }
 
 /* Note what a node reads: its sources, and those that are nodes. */
@@ -478,6 +517,7 @@ st_schedule_read(StSchedule *old)
 	}
 	foreach(lc, schedule->nodes)
 		link_node(lfirst(lc), by_relation, positions, &schedule->sources);
+	find_readers(schedule, positions);
 	find_components(schedule->nodes);
 	rank_nodes(schedule->nodes);
 	foreach(lc, schedule->nodes)
@@ -531,36 +571,46 @@ mark(StScheduled *node)
 		return;
 	node->pending = true;
 	node->pending_since = st_now();
+	st_queue_touch(node);
 }
 
-/* Mark what reads one of these sources, however far up. */
+/* Mark what reads this source, however far up. "walk": each node once, whatever it reads. */
 static void
-mark_readers(StSchedule *schedule, Bitmapset *sources)
+mark_readers(StSchedule *schedule, int source, uint64 walk)
 {
+	List	   *found = list_copy(schedule->readers[source]);
 	ListCell   *lc;
 
-	if (bms_is_empty(sources))
-		return;
-	foreach(lc, schedule->nodes)
+	/* grows as it is walked */
+	foreach(lc, found)
 	{
 		StScheduled *node = lfirst(lc);
 
-		if (bms_overlap(node->sources, sources))
-			mark(node);
+		if (node->marked == walk)
+			continue;
+		node->marked = walk;
+		mark(node);
+		found = list_concat(found, node->readers);
 	}
+	list_free(found);
 }
+
+static uint64 walks = 0;
 
 void
 st_schedule_mark_touched(StSchedule *schedule)
 {
-	Bitmapset  *touched = NULL;
-	ListCell   *lc;
+	uint32		bit = 0;
 
-	foreach(lc, schedule->sources)
-		if (st_wake_was_touched(lfirst_oid(lc)))
-			touched = bms_add_member(touched, foreach_current_index(lc));
-	mark_readers(schedule, touched);
-	bms_free(touched);
+	walks++;
+	for (; st_wake_next_touched(&bit); bit++)
+	{
+		SourcesOfBit *entry = hash_search(schedule->by_bit, &bit, HASH_FIND, NULL);
+		ListCell   *lc;
+
+		foreach(lc, entry ? entry->sources : NIL)
+			mark_readers(schedule, lfirst_int(lc), walks);
+	}
 }
 
 void
@@ -621,7 +671,7 @@ st_schedule_check_sources(StSchedule *schedule)
 		if (now[0] == '!' && (before == NULL || before[0] != '!'))
 			tell_disabled(relid);
 		if (before)
-			mark_readers(schedule, bms_make_singleton(source));
+			mark_readers(schedule, source, ++walks);
 	}
 	PopActiveSnapshot();
 	CommitTransactionCommand();

@@ -14,6 +14,7 @@
 
 #include "postgres.h"
 
+#include "lib/pairingheap.h"
 #include "nodes/bitmapset.h"
 #include "nodes/pg_list.h"
 #include "utils/hsearch.h"
@@ -87,6 +88,14 @@ typedef struct StScheduled
 	bool		held;			/* until the graph's generation changes */
 	char	   *hold_reason;	/* as recorded; NULL: it was refreshed since */
 	double		took;			/* milliseconds of its last refresh that did something */
+	uint64		marked;			/* by the walk of this number, see node.c */
+
+	/* of queue.c */
+	pairingheap_node place;
+	int64		look_at;		/* not before */
+	bool		queued;
+	bool		touched;
+	bool		waiting;		/* it is due */
 	int64		cut;			/* since then it waits for others that are refreshed before it; 0: it does not */
 } StScheduled;
 
@@ -96,6 +105,8 @@ typedef struct StSchedule
 	List	   *nodes;			/* of StScheduled, by rank */
 	HTAB	   *by_relation;	/* the same by their OIDs */
 	List	   *sources;		/* OIDs of all that is read */
+	List	  **readers;		/* of StScheduled, parallel: those that read it themselves */
+	HTAB	   *by_bit;			/* the same by what commits tell of them */
 	Bitmapset  *captured;		/* positions of those that a captured node reads, however far up */
 	char	  **generations;	/* of each source's capture, at the last look; NULL: none yet */
 	uint64		checked;		/* counter of changes of relations at the last look */

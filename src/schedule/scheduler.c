@@ -55,6 +55,7 @@
 #include "schedule/internal.h"
 #include "schedule/node.h"
 #include "schedule/probation.h"
+#include "schedule/queue.h"
 #include "schedule/spacing.h"
 #include "schedule/tally.h"
 #include "schedule/unit.h"
@@ -207,6 +208,7 @@ note_begun(StScheduled *node, int worker)
 	node->due_since = 0;
 	node->running = true;
 	node->worker = worker;
+	st_queue_touch(node);
 }
 
 /* The refresh began at "start", a time that was before its snapshot. */
@@ -221,6 +223,7 @@ note_done(StScheduled *node, int64 start)
 	node->cut = 0;
 	st_failure_forget(node);
 	st_held_forget(node);
+	st_queue_touch(node);
 }
 
 static void
@@ -228,6 +231,7 @@ note_undone(StScheduled *node)
 {
 	node->running = false;
 	node->pending = !ST_FAULT("H2");
+	st_queue_touch(node);
 }
 
 /* Rule 6.12 of the contract: a schedule that cannot be kept is stretched. */
@@ -289,6 +293,7 @@ fail(StSchedule *schedule, StScheduled *node, const StJobResult *error)
 	if (culprit == node)
 		return;
 	culprit->pending = true;
+	st_queue_touch(culprit);
 	/* what reads it waits with it, or goes on without it once it is stopped, or at once */
 	node->not_before = culprit->runnable && (node->atomic || node->unit) ? culprit->not_before : 0;
 }
@@ -558,6 +563,7 @@ reload(StSchedule *old)
 		link_restored();
 		catalog_relid = st_internal_relation("pgt_stream_tables", false);
 		schedule = st_schedule_read(old);
+		st_queue_reset(schedule);
 	}
 	PopActiveSnapshot();
 	CommitTransactionCommand();
@@ -690,20 +696,16 @@ keep_house(StSchedule *schedule)
 
 /* What is due and was not handed out. */
 static void
-publish_waiting(StSchedule *schedule)
+publish_waiting(void)
 {
 	static bool published = false;
 	List	   *nodes = NIL;
 	StWaiting  *waiting;
 	ListCell   *lc;
 
-	foreach(lc, schedule->nodes)
-	{
-		StScheduled *node = lfirst(lc);
-
-		if (node->due_since != 0 && !node->running)
-			nodes = lappend(nodes, node);
-	}
+	foreach(lc, st_queue_waiting())
+		if (!((StScheduled *) lfirst(lc))->running)
+			nodes = lappend(nodes, lfirst(lc));
 	if (nodes == NIL && !published)
 		return;
 	waiting = palloc(sizeof(StWaiting) * Max(list_length(nodes), 1));
@@ -720,30 +722,10 @@ publish_waiting(StSchedule *schedule)
 	published = nodes != NIL;
 }
 
-/* Those that are due, and wait for another one of their unit that is stopped: say so. */
-static void
-note_blocked(const StUnit *unit)
-{
-	StScheduled *obstacle = st_unit_obstacle(unit);
-	ListCell   *lc;
-
-	/* what is held was found by a refresh, and written down */
-	if (obstacle == NULL || obstacle->held)
-		return;
-	foreach(lc, unit->members)
-	{
-		StScheduled *member = lfirst(lc);
-
-		if (member->runnable && member->pending && !member->running && st_scheduled_due(member) <= st_now())
-			st_held_note_blocked(member, obstacle);
-	}
-}
-
 /*
- * When a round began, by both clocks: what is due and who waits for long is the
- * same throughout, and what becomes due meanwhile is left to the next one.
+ * When a round began: who waits for long is the same throughout, and what becomes
+ * due meanwhile is left to the next one.
  */
-static int64 round_start;
 static TimestampTz round_time;
 
 /*
@@ -768,43 +750,20 @@ by_turn(const ListCell *a, const ListCell *b)
 	return x->pgt_id > y->pgt_id ? -1 : 1;
 }
 
-/* Those that are due and not at work, in the order of their turns. */
-static List *
-find_due(StSchedule *schedule)
-{
-	List	   *due = NIL;
-
-	/* from the end, where those are that come first: what is in order is quickly sorted */
-	for (int i = list_length(schedule->nodes) - 1; i >= 0; i--)
-	{
-		StScheduled *node = list_nth(schedule->nodes, i);
-
-		if (node->running || st_unit_due(node) > round_start)
-		{
-			if (node->unit && st_unit_is_leader(node))
-				note_blocked(node->unit);
-			node->due_since = 0;
-			continue;
-		}
-		if (node->due_since == 0)
-			node->due_since = round_time;
-		due = lappend(due, node);
-	}
-	list_sort(due, by_turn);
-	return due;
-}
-
 static bool
 run_due(StSchedule *schedule, MemoryContext context)
 {
 	bool		ran = false;
 	MemoryContext one = AllocSetContextCreate(context, "pg_trickle refresh", ALLOCSET_DEFAULT_SIZES);
+	int64		round_start = st_now();
+	List	   *due;
 	ListCell   *lc;
 
-	round_start = st_now();
 	round_time = GetCurrentTimestamp();
 	st_graph_begin_round(round_start);
-	foreach(lc, find_due(schedule))
+	due = st_queue_due(round_start, round_time);
+	list_sort(due, by_turn);
+	foreach(lc, due)
 	{
 		StScheduled *node = lfirst(lc);
 		Outcome		outcome;
@@ -821,35 +780,9 @@ run_due(StSchedule *schedule, MemoryContext context)
 		if (outcome == NO_WORKER)
 			break;
 	}
-	publish_waiting(schedule);
+	publish_waiting();
 	MemoryContextDelete(one);
 	return ran;
-}
-
-/* When something is due that no commit has to tell; arms what commits tell. */
-static int64
-prepare_sleep(StSchedule *schedule)
-{
-	int64		next = ST_NEVER;
-	Bitmapset  *followed = NULL;
-	int			source = -1;
-	ListCell   *lc;
-
-	foreach(lc, schedule->nodes)
-	{
-		StScheduled *node = lfirst(lc);
-		int64		due = st_unit_due(node);
-
-		/* what was due then waits for a worker, which tells when it is free */
-		if (!node->running && due > round_start)
-			next = Min(next, due);
-		if (node->pending || !node->runnable || node->held || !st_scheduled_follows_commits(node))
-			continue;
-		followed = bms_add_members(followed, node->sources);
-	}
-	while ((source = bms_next_member(followed, source)) >= 0)
-		st_wake_arm(list_nth_oid(schedule->sources, source));
-	return next;
 }
 
 /* The process ends; the extension may have gone before. */
@@ -889,6 +822,7 @@ run_loop(StSchedule *schedule)
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
 			st_worker_pin_session(SCHEDULER_NAME);
+			st_queue_reset(schedule);
 		}
 		if (st_now() - kept >= HOUSEKEEPING_INTERVAL)
 		{
@@ -929,7 +863,7 @@ run_loop(StSchedule *schedule)
 				return false;
 			(void) st_probation_begin();
 		}
-		wake = Min(st_guc_enabled ? prepare_sleep(schedule) : ST_NEVER,
+		wake = Min(st_guc_enabled ? st_queue_prepare_sleep(schedule) : ST_NEVER,
 				   kept + Min(HOUSEKEEPING_INTERVAL, st_guc_scheduler_interval_ms * INT64CONST(1000)));
 		is_old = catalog_changed || st_wake_generation() != schedule->generation;
 		/* a large one waits until it may be read again */

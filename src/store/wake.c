@@ -26,6 +26,7 @@
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "port/atomics.h"
+#include "port/pg_bitutils.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
@@ -528,12 +529,33 @@ st_wake_collect(void)
 	return true;
 }
 
-bool
-st_wake_was_touched(Oid source)
+uint32
+st_wake_bit(Oid source)
 {
-	uint32		bit = bit_of(source);
+	return area ? bit_of(source) : 0;
+}
 
-	return (collected[bit / 32] & ((uint32) 1 << (bit % 32))) != 0;
+bool
+st_wake_next_touched(uint32 *bit)
+{
+	uint32		word = *bit / 32;
+	uint32		bits;
+
+	if (word >= area->nbits / 32)
+		return false;
+	bits = collected[word] >> (*bit % 32);
+	if (bits != 0)
+	{
+		*bit += pg_rightmost_one_pos32(bits);
+		return true;
+	}
+	while (++word < area->nbits / 32)
+		if (collected[word] != 0)
+		{
+			*bit = word * 32 + pg_rightmost_one_pos32(collected[word]);
+			return true;
+		}
+	return false;
 }
 
 void

@@ -55,11 +55,16 @@ extern bool st_wake_rest(uint64 generation);
 extern int	st_wake_scheduler_pid(Oid database);
 
 /*
- * Has a commit since the last st_wake_collect() touched the source?
- * st_wake_collect() takes what is there, in one go; false: nothing.
+ * Take what commits have touched since the last call, in one go; false: nothing.
  */
 extern bool st_wake_collect(void);
-extern bool st_wake_was_touched(Oid source);
+
+/*
+ * The bit by which commits tell of the source; others may have the same. The first
+ * one from *bit on that st_wake_collect() has found last; false: none.
+ */
+extern uint32 st_wake_bit(Oid source);
+extern bool st_wake_next_touched(uint32 *bit);
 
 /* Let the next commit that touches the source set the latch. */
 extern void st_wake_arm(Oid source);
