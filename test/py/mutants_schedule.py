@@ -30,9 +30,14 @@ def pid(db):
     return db.value("SELECT pgtrickle.scheduler_pid()")
 
 
-def follow(db, expected, name="s", seconds=10):
+def patience(db, seconds):
+    """So long it is waited for what a fault prevents; without one the machine may be slow."""
+    return seconds if db.fault else 60
+
+
+def follow(db, expected, name="s"):
     """Is the stream table's only value this, before long?"""
-    wait_for(lambda: db.value(f"SELECT n FROM {name}") == expected, f"{name} to hold {expected}", seconds)
+    wait_for(lambda: db.value(f"SELECT n FROM {name}") == expected, f"{name} to hold {expected}", patience(db, 10))
 
 
 def stop_at(db, place, then):
@@ -60,15 +65,18 @@ def stop_at(db, place, then):
 
 @mutant("H1")
 def commits_wake(db):
-    """Ten commits, each waited for, in the time of four looks."""
+    """Ten commits, each waited for, in the time of four looks; on a busy machine not always at once."""
     scheduled(db)
     wait_for(lambda: pid(db), "the scheduler")
     follow(db, 0)
-    began = time.monotonic()
-    for i in range(10):
-        db.run(f"INSERT INTO t VALUES ({i}, 1)")
-        follow(db, i + 1)
-    assert time.monotonic() - began < 4, "the scheduler was not woken"
+    for attempt in range(3):
+        began = time.monotonic()
+        for i in range(10 * attempt, 10 * attempt + 10):
+            db.run(f"INSERT INTO t VALUES ({i}, 1)")
+            follow(db, i + 1)
+        if time.monotonic() - began < 4:
+            return
+    raise AssertionError("the scheduler was not woken")
 
 
 @mutant("E15 scheduler")
@@ -440,7 +448,7 @@ def turns(db):
     began = time.monotonic()
     count = 0
     while (seen := db.value("SELECT n FROM s")) < 2:
-        assert time.monotonic() - began < 15, f"its turn never comes: {seen}"
+        assert time.monotonic() - began < patience(db, 15), f"its turn never comes: {seen}"
         count += 1
         for i in range(4):
             db.run(f"INSERT INTO t{i} VALUES (1)")

@@ -1,4 +1,5 @@
 """Dump, restore and upgrade: stream tables are there again, and exact, by themselves."""
+import concurrent.futures
 import os
 import shutil
 import subprocess
@@ -174,11 +175,16 @@ def test_cancelled(db, other):
     assert other.value("SELECT count(*) FROM pgtrickle_saved.stream_tables") == len(TABLES)
     with other.server.connect(other.name, autocommit=False) as holder:
         holder.execute("LOCK TABLE shop.item")
-        other.execute("SET statement_timeout = '300ms'")
-        other.execute("DO $$ BEGIN"
-                      " BEGIN PERFORM pgtrickle.restore_stream_tables(); EXCEPTION WHEN query_canceled THEN CREATE TABLE caught (); END;"
-                      " END $$")
-    other.execute("RESET statement_timeout")
+        pid = other.value("SELECT pg_backend_pid()")
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            restore = pool.submit(other.execute, "DO $$ BEGIN"
+                                  " BEGIN PERFORM pgtrickle.restore_stream_tables(); EXCEPTION WHEN query_canceled THEN CREATE TABLE caught (); END;"
+                                  " END $$")
+            wait_for(lambda: restore.done() or holder.execute("SELECT count(*) FROM pg_locks WHERE pid = %s AND NOT granted", (pid,)).fetchone()[0],
+                     "the restore to wait")
+            assert not restore.done(), f"it has not waited: {problems(other.conn)}"
+            holder.execute("SELECT pg_cancel_backend(%s)", (pid,))
+            restore.result()
     left = other.rows("SELECT to_regclass('caught') IS NOT NULL, (SELECT count(*) FROM pgtrickle.pgt_stream_tables)")
     assert (left, problems(other.conn)) == ([(True, 0)], {})
     other.execute("SELECT pgtrickle.restore_stream_tables()")

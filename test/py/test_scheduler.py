@@ -101,16 +101,25 @@ def scheduled(running):
     database.drop()
 
 
+def soon(scheduled, insert, count, commits, seconds):
+    """So many commits, each waited for, in so many seconds; on a busy machine not always at once."""
+    for attempt in range(1, 4):
+        began = time.monotonic()
+        for i in range(commits):
+            before = scheduled.value(count)
+            scheduled.execute(insert, (1000 * attempt + i,))
+            wait_for(lambda: scheduled.value(count) == before + 1, "the row")
+        if (took := time.monotonic() - began) < seconds:
+            return
+    raise AssertionError(f"commits do not wake the scheduler: {commits} of them took {took} s")
+
+
 def test_follows_commits(scheduled):
     """Twenty commits, each waited for: polling once a second would not do."""
     scheduled.source()
     scheduled.create("s", "SELECT count(*) AS n, sum(n) FROM t")
     wait_for(scheduled.pid, "the scheduler")
-    began = time.monotonic()
-    for i in range(20):
-        scheduled.execute("INSERT INTO t VALUES (%s, 1)", (1000 + i,))
-        wait_for(lambda: scheduled.value("SELECT n FROM s") == 11 + i, "the row")
-    assert time.monotonic() - began < 8, "commits do not wake the scheduler"
+    soon(scheduled, "INSERT INTO t VALUES (%s, 1)", "SELECT n FROM s", 20, 8)
     scheduled.follows("s")
     assert scheduled.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE initiated_by = 'SCHEDULER'") >= 20
 
@@ -126,11 +135,7 @@ def test_time_alone(scheduled):
     wait_for(lambda: scheduled.value("SELECT n FROM s2") == 1, "the row to leave")
     scheduled.follows("s")
     # what follows commits waits for them, not for its next look at the clock
-    began = time.monotonic()
-    for i in range(10):
-        scheduled.execute("INSERT INTO t VALUES (%s, 'infinity')", (1000 + i,))
-        wait_for(lambda: scheduled.value("SELECT n FROM s2") == 2 + i, "the row")
-    assert time.monotonic() - began < 6, "commits do not wake the scheduler"
+    soon(scheduled, "INSERT INTO t VALUES (%s, 'infinity')", "SELECT n FROM s2", 10, 6)
     wait_for(lambda: scheduled.value("SELECT n FROM s3") == 2, "the minute", 75)
     assert scheduled.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE refresh_reason IS NOT NULL"
                            " AND initiated_by = 'SCHEDULER'") == 0
@@ -530,18 +535,20 @@ def test_independent_ones_at_the_same_time(scheduled):
 
 
 def test_refresh_gives_way(scheduled):
-    """Who wants to alter a source does not wait for a refresh of ten seconds (rule K12)."""
+    """Who wants to alter a source does not wait for a refresh of a hundred seconds (rule K12)."""
     scheduled.source()
     scheduled.execute("CREATE FUNCTION sleepy(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS"
-                      " $$ BEGIN IF $1 = 77 THEN PERFORM pg_sleep(10); END IF; RETURN $1; END $$")
+                      " $$ BEGIN IF $1 = 77 THEN PERFORM pg_sleep(100); END IF; RETURN $1; END $$")
     scheduled.create("s", "SELECT sleepy(n) AS n FROM t")
     scheduled.execute("INSERT INTO t VALUES (50, 77)")
     wait_for(lambda: at_work(scheduled) == {"s"}, "the refresh")
     began = time.monotonic()
-    scheduled.execute("ALTER TABLE t ADD COLUMN more int")
-    assert time.monotonic() - began < 8, "the refresh did not give way"
+    with scheduled.connect(autocommit=False) as conn:
+        conn.execute("ALTER TABLE t ADD COLUMN more int")
+        assert time.monotonic() - began < 60, "the refresh did not give way"
+        conn.execute("UPDATE t SET n = 78 WHERE n = 77")
+        conn.commit()
     assert scheduled.status("s") == "ACTIVE"
-    scheduled.execute("UPDATE t SET n = 78 WHERE n = 77")
     scheduled.follows("s")
 
 

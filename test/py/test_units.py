@@ -291,7 +291,7 @@ def test_long_chain_under_writers(scheduled):
     known(scheduled)
     scheduler = scheduled.pid()
     for row in range(3):
-        key = 1000 * (row + 1)
+        key = 1000000 * (row + 1)
         insert(scheduled, key)
         written = 0
 
