@@ -666,15 +666,13 @@ record_change(StEntry *entry, const char *initiated_by, TimestampTz start, const
 		st_count(ST_COUNT_DELTA_NETTED, outcome->netted ? 1 : 0);
 	}
 	st_costs_write(entry);
-	if (leaves_row(initiated_by, outcome))
-	{
-		int64		refresh_id = st_history_add(&row);
-
-		if (strcmp(initiated_by, "SCHEDULER") != 0)
-			st_history_prune(row.pgt_id, refresh_id);
-	}
 	if (strcmp(initiated_by, "SCHEDULER") != 0)
+	{
 		st_history_count(&row);
+		st_history_prune(row.pgt_id, st_history_add(&row));
+	}
+	else if (leaves_row(initiated_by, outcome))
+		(void) st_history_add(&row);
 	SPI_finish();
 }
 

@@ -309,6 +309,10 @@ fetch_at(Relation rel, const Place *place, Snapshot snapshot)
 	if (!ItemPointerIsValid(&place->tid) || ST_FAULT("K20 place") ||
 		ItemPointerGetBlockNumber(&place->tid) >= RelationGetNumberOfBlocks(rel))
 		return NULL;
+	/* as the index would have done: old versions make room for the next ones */
+	buffer = ReadBuffer(rel, ItemPointerGetBlockNumber(&place->tid));
+	heap_page_prune_opt(rel, buffer);
+	ReleaseBuffer(buffer);
 	tuple.t_self = place->tid;
 	if (!heap_fetch(rel, snapshot, &tuple, &buffer, false))
 		return NULL;

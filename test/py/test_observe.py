@@ -129,7 +129,9 @@ def test_errors_are_diagnosed(scheduled):
     assert scheduled.conn.execute("SELECT error_type, error_message FROM pgtrickle.diagnose_errors('s')").fetchall() == \
         [("user", "division by zero")]
     assert scheduled.value("SELECT error_code FROM pgtrickle.refresh_runs WHERE status = 'FAILED'") == "22012"
-    assert scheduled.conn.execute("SELECT failed_refreshes, last_status FROM pgtrickle.pg_stat_stream_tables").fetchone() == (1, "FAILED")
+    # what the scheduler counts is written every ten seconds
+    wait_for(lambda: scheduled.conn.execute("SELECT failed_refreshes, last_status FROM pgtrickle.pg_stat_stream_tables").fetchone() == (1, "FAILED"),
+             "the failure to be counted")
     assert health(scheduled)["error_tables"] == ("ERROR", "1 in status ERROR or SUSPENDED: public.s")
 
 
