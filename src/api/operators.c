@@ -17,8 +17,15 @@
 #include "catalog/extension.h"
 #include "catalog/source_copy.h"
 
-static void print_query(StringInfo text, StEntry *entry, Query *query, int indent);
-static void print_from(StringInfo text, StEntry *entry, Query *query, Node *item, int indent);
+typedef struct Printer
+{
+	StringInfo	text;
+	StEntry    *entry;
+	Bitmapset  *recursions;		/* states whose steps are being printed */
+} Printer;
+
+static void print_query(Printer *printer, Query *query, int indent);
+static void print_from(Printer *printer, Query *query, Node *item, int indent);
 
 char *
 st_relation_label(Oid relid)
@@ -80,7 +87,7 @@ strategy_name(StAggregateStrategy strategy)
 }
 
 static void
-print_node(StringInfo text, StEntry *entry, StNode *node, int indent)
+print_node(Printer *printer, StNode *node, int indent)
 {
 	StringInfoData what;
 	ListCell   *lc;
@@ -125,56 +132,62 @@ print_node(StringInfo text, StEntry *entry, StNode *node, int indent)
 						 get_func_name(aggregate->aggref->aggfnoid), strategy_name(aggregate->strategy));
 	}
 	appendStringInfo(&what, " [state %d]", node->ordinal);
-	line(text, indent, what.data);
-	print_query(text, entry, node->block, indent + 1);
+	line(printer->text, indent, what.data);
+	print_query(printer, node->block, indent + 1);
 	if (node->step)
-		print_query(text, entry, node->step, indent + 1);
+	{
+		printer->recursions = bms_add_member(printer->recursions, node->ordinal);
+		print_query(printer, node->step, indent + 1);
+		printer->recursions = bms_del_member(printer->recursions, node->ordinal);
+	}
 }
 
 /* A flat join, its conditions all in one place. */
 static void
-print_join(StringInfo text, StEntry *entry, Query *query, int ordinal, int indent)
+print_join(Printer *printer, Query *query, int ordinal, int indent)
 {
 	ListCell   *lc;
 
-	if (((StJoin *) list_nth(entry->program->tree->joins, ordinal))->kind == ST_JOIN_CLOCK)
-		line(text, indent, psprintf("Compare with now()%s [join %d]", query->jointree->quals ? ", filter" : "", ordinal));
+	if (((StJoin *) list_nth(printer->entry->program->tree->joins, ordinal))->kind == ST_JOIN_CLOCK)
+		line(printer->text, indent, psprintf("Compare with now()%s [join %d]", query->jointree->quals ? ", filter" : "", ordinal));
 	else
-		line(text, indent, psprintf("Join of %d%s [join %d]", list_length(query->jointree->fromlist),
+		line(printer->text, indent, psprintf("Join of %d%s [join %d]", list_length(query->jointree->fromlist),
 									query->jointree->quals ? "" : " without conditions", ordinal));
 	foreach(lc, query->jointree->fromlist)
-		print_from(text, entry, query, lfirst(lc), indent + 1);
+		print_from(printer, query, lfirst(lc), indent + 1);
 }
 
 static void
-print_entry(StringInfo text, StEntry *entry, RangeTblEntry *rte, int indent)
+print_entry(Printer *printer, RangeTblEntry *rte, int indent)
 {
 	ListCell   *lc;
 
 	switch (rte->rtekind)
 	{
 		case RTE_RELATION:
-			foreach(lc, entry->program->sources)
+			foreach(lc, printer->entry->program->sources)
 				if (((StSource *) lfirst(lc))->relid == rte->relid)
-					line(text, indent, psprintf("Source %s (%s)", st_relation_label(rte->relid),
+					line(printer->text, indent, psprintf("Source %s (%s)", st_relation_label(rte->relid),
 												st_source_columns(lfirst(lc))));
 			break;
 		case RTE_SUBQUERY:
 			if (st_join_ordinal(rte) >= 0)
-				print_join(text, entry, rte->subquery, st_join_ordinal(rte), indent);
+				print_join(printer, rte->subquery, st_join_ordinal(rte), indent);
 			else
-				print_query(text, entry, rte->subquery, indent);
+				print_query(printer, rte->subquery, indent);
 			break;
 		case RTE_CTE:
-			if (st_node_leaf_ordinal(rte) >= 0)
-				print_node(text, entry, list_nth(entry->program->tree->nodes, st_node_leaf_ordinal(rte)), indent);
+			if (st_node_leaf_ordinal(rte) >= 0 && bms_is_member(st_node_leaf_ordinal(rte), printer->recursions))
+				line(printer->text, indent, psprintf("Recursion itself [state %d]", st_node_leaf_ordinal(rte)));
+			else if (st_node_leaf_ordinal(rte) >= 0)
+				print_node(printer, list_nth(printer->entry->program->tree->nodes, st_node_leaf_ordinal(rte)), indent);
 			break;
 		case RTE_FUNCTION:
 		case RTE_TABLEFUNC:
-			line(text, indent, "Function");
+			line(printer->text, indent, "Function");
 			break;
 		case RTE_VALUES:
-			line(text, indent, "Values");
+			line(printer->text, indent, "Values");
 			break;
 		default:
 			break;
@@ -198,36 +211,36 @@ join_name(JoinType type)
 }
 
 static void
-print_from(StringInfo text, StEntry *entry, Query *query, Node *item, int indent)
+print_from(Printer *printer, Query *query, Node *item, int indent)
 {
 	check_stack_depth();
 	if (IsA(item, RangeTblRef))
-		print_entry(text, entry, rt_fetch(((RangeTblRef *) item)->rtindex, query->rtable), indent);
+		print_entry(printer, rt_fetch(((RangeTblRef *) item)->rtindex, query->rtable), indent);
 	else if (IsA(item, JoinExpr))
 	{
 		JoinExpr   *join = (JoinExpr *) item;
 
-		line(text, indent, join_name(join->jointype));
-		print_from(text, entry, query, join->larg, indent + 1);
-		print_from(text, entry, query, join->rarg, indent + 1);
+		line(printer->text, indent, join_name(join->jointype));
+		print_from(printer, query, join->larg, indent + 1);
+		print_from(printer, query, join->rarg, indent + 1);
 	}
 }
 
 static void
-print_set(StringInfo text, StEntry *entry, Query *query, Node *node, int indent)
+print_set(Printer *printer, Query *query, Node *node, int indent)
 {
 	check_stack_depth();
 	if (IsA(node, RangeTblRef))
-		print_entry(text, entry, rt_fetch(((RangeTblRef *) node)->rtindex, query->rtable), indent);
+		print_entry(printer, rt_fetch(((RangeTblRef *) node)->rtindex, query->rtable), indent);
 	else if (IsA(node, SetOperationStmt))
 	{
-		print_set(text, entry, query, ((SetOperationStmt *) node)->larg, indent);
-		print_set(text, entry, query, ((SetOperationStmt *) node)->rarg, indent);
+		print_set(printer, query, ((SetOperationStmt *) node)->larg, indent);
+		print_set(printer, query, ((SetOperationStmt *) node)->rarg, indent);
 	}
 }
 
 static void
-print_query(StringInfo text, StEntry *entry, Query *query, int indent)
+print_query(Printer *printer, Query *query, int indent)
 {
 	StringInfoData names;
 	ListCell   *lc;
@@ -235,8 +248,8 @@ print_query(StringInfo text, StEntry *entry, Query *query, int indent)
 	check_stack_depth();
 	if (query->setOperations)
 	{
-		line(text, indent, "Union all");
-		print_set(text, entry, query, query->setOperations, indent + 1);
+		line(printer->text, indent, "Union all");
+		print_set(printer, query, query->setOperations, indent + 1);
 		return;
 	}
 	initStringInfo(&names);
@@ -247,18 +260,20 @@ print_query(StringInfo text, StEntry *entry, Query *query, int indent)
 		if (!tle->resjunk)
 			appendStringInfo(&names, "%s%s", names.len ? ", " : "", tle->resname ? quote_identifier(tle->resname) : "?");
 	}
-	line(text, indent, psprintf("%s (%s)", query->hasTargetSRFs ? "Project sets" : "Project", names.data));
+	line(printer->text, indent, psprintf("%s (%s)", query->hasTargetSRFs ? "Project sets" : "Project", names.data));
 	if (query->jointree->quals)
-		line(text, ++indent, "Filter");
+		line(printer->text, ++indent, "Filter");
 	if (list_length(query->jointree->fromlist) > 1)
-		line(text, ++indent, "Join");
+		line(printer->text, ++indent, "Join");
 	foreach(lc, query->jointree->fromlist)
-		print_from(text, entry, query, lfirst(lc), indent + 1);
+		print_from(printer, query, lfirst(lc), indent + 1);
 }
 
 void
 st_print_operators(StringInfo text, StEntry *entry, int indent)
 {
+	Printer		printer = {text, entry, NULL};
+
 	if (entry->program)
-		print_query(text, entry, entry->program->tree->final, indent);
+		print_query(&printer, entry->program->tree->final, indent);
 }

@@ -60,7 +60,24 @@ typedef struct Recursion
 	StZset	   *total;			/* what the state's readers are told */
 	bool		inconsistent;
 	StApplyResult applied;
+	MemoryContext rounds[2];	/* of this round, and of the one before */
 } Recursion;
+
+/*
+ * What is allocated from now on may go when the round after the next begins: a
+ * round needs what the one before it has left. Nobody knows how many there are
+ * going to be.
+ */
+static void
+begin_round(Recursion *recursion)
+{
+	MemoryContext older = recursion->rounds[1];
+
+	recursion->rounds[1] = recursion->rounds[0];
+	recursion->rounds[0] = older;
+	MemoryContextReset(older);
+	MemoryContextSwitchTo(older);
+}
 
 /* ----- views of a run, in which only some of what a step reads has changed ----- */
 
@@ -318,6 +335,7 @@ follow_counting(Recursion *recursion)
 		int			natts = recursion->node->desc->natts;
 
 		CHECK_FOR_INTERRUPTS();
+		begin_round(recursion);
 		st_begin_store(&store, recursion->weighted);
 		st_store_zset(rows, &store);
 		st_zset_end(rows);
@@ -427,6 +445,7 @@ delete_and_derive(Recursion *recursion)
 	while (write_found(recursion, recursion->node->recursion->present, &input, -1, &store, derive.rows) > 0)
 	{
 		CHECK_FOR_INTERRUPTS();
+		begin_round(recursion);
 		deleted += store.count;
 		if (deleted > most || recursion->run->failure || recursion->inconsistent)
 			break;
@@ -449,6 +468,7 @@ delete_and_derive(Recursion *recursion)
 	while (back > 0 && recursion->run->failure == NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
+		begin_round(recursion);
 		rows = begin_rows(recursion);
 		add_step(recursion, NO_CHANGES, &store, 0, rows);
 		tuplestore_end(store.rows);
@@ -489,6 +509,7 @@ follow_distinct(Recursion *recursion)
 		   recursion->run->failure == NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
+		begin_round(recursion);
 		store = next;
 		rows = begin_rows(recursion);
 		if (!ST_FAULT("E12"))
@@ -508,10 +529,13 @@ st_run_recursion(StRun *run, int ordinal, StWeightedStore *result)
 	};
 	bool		empty;
 	bool		step_empty;
+	MemoryContext context = CurrentMemoryContext;
 	instr_time	start;
 
 	INSTR_TIME_SET_CURRENT(start);
 	recursion.total = begin_rows(&recursion);
+	for (int i = 0; i < lengthof(recursion.rounds); i++)
+		recursion.rounds[i] = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle recursion", ALLOCSET_DEFAULT_SIZES);
 	(void) st_run_bind_inputs(run, recursion.node->block.leaves, &empty);
 	{
 		StRun		view;
@@ -526,6 +550,7 @@ st_run_recursion(StRun *run, int ordinal, StWeightedStore *result)
 			follow_counting(&recursion);
 		else
 			follow_distinct(&recursion);
+		MemoryContextSwitchTo(context);
 	}
 	st_store_zset(recursion.total, result);
 	st_zset_end(recursion.total);
