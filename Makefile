@@ -72,9 +72,11 @@ OBJS = \
 	src/query/decorrelate.o \
 	src/query/dependencies.o \
 	src/query/distinct_on.o \
+	src/query/domain.o \
 	src/query/from.o \
 	src/query/grouping_sets.o \
 	src/query/index_advice.o \
+	src/query/lateral.o \
 	src/query/limits.o \
 	src/query/locate.o \
 	src/query/lookup.o \
@@ -94,6 +96,7 @@ OBJS = \
 	src/query/source_filter.o \
 	src/query/sublink.o \
 	src/query/top.o \
+	src/query/untie.o \
 	src/query/whole_row.o \
 	src/query/window.o \
 	src/query/window_order.o \

@@ -326,12 +326,26 @@ st_definition_create_states(StDefinition *definition, int64 pgt_id)
 	CommandCounterIncrement();
 }
 
-/* By which the step of a recursion finds the rows that a change of what else it reads goes with. */
+/*
+ * By which the step of a recursion finds the rows that a change of what else it
+ * reads goes with, and equal rows where these can look different.
+ */
 static void
 create_recursion_indexes(StDefinition *definition, int ordinal, Oid state)
 {
+	StNode	   *node = list_nth(definition->tree->nodes, ordinal);
 	Bitmapset  *columns = st_tree_joined_columns(definition->tree, ordinal);
 	int			column = -1;
+
+	if (node->inexact_rows)
+	{
+		StIdentity	identity = {.kind = ST_IDENTITY_KEY_HASH, .nkeys = node->nshown};
+
+		identity.keys = palloc(sizeof(AttrNumber) * node->nshown);
+		for (int i = 0; i < node->nshown; i++)
+			identity.keys[i] = i + 1;
+		(void) st_identity_create_index(state, &identity);
+	}
 
 	while ((column = bms_next_member(columns, column)) >= 0)
 		(void) st_column_create_index(state, column, BTREE_AM_OID);

@@ -47,8 +47,9 @@ typedef struct StBlockProgram
 /*
  * The statements of a recursion. "step" gives the change of one step for the
  * deltas of its leaves, among which is the state itself. "absent" gives those
- * of the rows in ST_GROUPS_INPUT that the state does not have, each once, and
- * "present" those that it has; "derived" those that come about from its rows.
+ * of the rows in ST_GROUPS_INPUT of which the state has no equal, each once, and
+ * "present" those that it has; "derived" equals of them that come about from its
+ * rows, each once.
  */
 typedef struct StRecursionProgram
 {

@@ -10,7 +10,11 @@
  *	  refresh/recursion_run.c says how they are put together (rule E12).
  *
  *	  Rows are looked up in the state by the hash of their image, which its
- *	  identity's index holds.
+ *	  identity's index holds. Where equal rows can look different (rule A3), UNION
+ *	  shows one of them: what is there already is asked by equality, what has lost
+ *	  where it came from by image, and an equal row that still comes about stands
+ *	  in for one that has gone as it looks itself. So each row of the state comes
+ *	  about from others as they are shown.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,6 +26,7 @@
 #include "delta/block.h"
 #include "delta/join.h"
 #include "delta/recursive.h"
+#include "util/fault.h"
 #include "util/sqlbuf.h"
 
 /* as many columns as apply/identity.c hashes */
@@ -42,12 +47,21 @@ print_hash(StringInfo sql, StNode *node, const char *alias)
 	st_sql_text(sql, "))");
 }
 
-/* Rows of the input that the state has, or has not. */
+static void
+print_equality_hash(StringInfo sql, StNode *node, const char *alias)
+{
+	st_sql_text(sql, "pg_catalog.hash_record_extended(ROW(");
+	print_columns(sql, node, alias, node->nshown);
+	st_sql_text(sql, "), 0::int8)");
+}
+
+/* Rows of the input that the state has as they look, or of which it has no equal. */
 static StStatement *
 make_lookup(StProgram *program, StNodeProgram *target, bool present)
 {
 	StNode	   *node = target->node;
 	StInput		rows = {.name = ST_GROUPS_INPUT, .desc = target->desc};
+	bool		by_equality = !present && node->inexact_rows && !ST_FAULT("A3 recursion");
 	StringInfoData sql;
 
 	initStringInfo(&sql);
@@ -56,28 +70,53 @@ make_lookup(StProgram *program, StNodeProgram *target, bool present)
 	st_sql_format(&sql, " FROM " ST_GROUPS_INPUT " c WHERE %sEXISTS (SELECT FROM ", present ? "" : "NOT ");
 	st_sql_relation(&sql, target->state);
 	st_sql_text(&sql, " s WHERE ");
-	print_hash(&sql, node, "s");
-	st_sql_text(&sql, " = ");
-	print_hash(&sql, node, "c");
+	if (by_equality)
+	{
+		print_equality_hash(&sql, node, "s");
+		st_sql_text(&sql, " = ");
+		print_equality_hash(&sql, node, "c");
+	}
+	else
+	{
+		print_hash(&sql, node, "s");
+		st_sql_text(&sql, " = ");
+		print_hash(&sql, node, "c");
+	}
 	st_sql_text(&sql, " AND ROW(");
 	print_columns(&sql, node, "s", node->nshown);
-	st_sql_text(&sql, ")::record OPERATOR(pg_catalog.*=) ROW(");
+	st_sql_format(&sql, ")::record OPERATOR(pg_catalog.%s) ROW(", by_equality ? "=" : "*=");
 	print_columns(&sql, node, "c", node->nshown);
 	st_sql_text(&sql, ")::record)");
 	return st_make_statement(program->context, sql.data, NIL, &rows);
 }
 
-/* Rows of the input that a term has, compared as UNION does, by an index where no column is NULL. */
+/*
+ * Rows of a term of which the input has equals, compared as UNION does, by an
+ * index where no column is NULL. They look as in the term.
+ */
 static void
 print_derived(StringInfo sql, StNode *node, const char *term, bool nulls)
 {
+	bool		as_in_term = node->inexact_rows && !ST_FAULT("A3 derived");
+
 	st_sql_text(sql, "SELECT ");
+	print_columns(sql, node, as_in_term ? "b" : "c", node->nshown);
+	st_sql_text(sql, " FROM " ST_GROUPS_INPUT " c");
+	if (as_in_term)
+	{
+		st_sql_format(sql, ", (%s) b (", term);
+		print_columns(sql, node, "", node->nshown);
+		st_sql_text(sql, ")");
+	}
+	st_sql_text(sql, " WHERE pg_catalog.num_nulls(");
 	print_columns(sql, node, "c", node->nshown);
-	st_sql_text(sql, " FROM " ST_GROUPS_INPUT " c WHERE pg_catalog.num_nulls(");
-	print_columns(sql, node, "c", node->nshown);
-	st_sql_format(sql, ") %s 0 AND EXISTS (SELECT FROM (%s) b (", nulls ? ">" : "=", term);
-	print_columns(sql, node, "", node->nshown);
-	st_sql_text(sql, ") WHERE ");
+	st_sql_format(sql, ") %s 0 AND ", nulls ? ">" : "=");
+	if (!as_in_term)
+	{
+		st_sql_format(sql, "EXISTS (SELECT FROM (%s) b (", term);
+		print_columns(sql, node, "", node->nshown);
+		st_sql_text(sql, ") WHERE ");
+	}
 	for (int i = 1; i <= node->nshown; i++)
 	{
 		Node	   *column = (Node *) list_nth_node(TargetEntry, node->block->targetList, i - 1)->expr;
@@ -89,7 +128,8 @@ print_derived(StringInfo sql, StNode *node, const char *term, bool nulls)
 			st_sql_format(sql, " OR (b.v%d IS NULL AND c.v%d IS NULL)", i, i);
 		st_sql_text(sql, ")");
 	}
-	st_sql_text(sql, ")");
+	if (!as_in_term)
+		st_sql_text(sql, ")");
 }
 
 static StStatement *

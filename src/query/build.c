@@ -51,6 +51,7 @@
 #include "query/clock.h"
 #include "query/numeric_scale.h"
 #include "query/source_facts.h"
+#include "query/untie.h"
 #include "util/fault.h"
 
 void *
@@ -133,7 +134,7 @@ inline_cte_walker(Node *node, void *arg)
  * joins become one (rule A5), so a choice that it holds is still made once.
  */
 bool
-st_inline_ctes(Query *query, BuildContext *context)
+st_inline_ctes(Query *query, const StAskers *askers, BuildContext *context)
 {
 	ListCell   *lc;
 
@@ -145,9 +146,20 @@ st_inline_ctes(Query *query, BuildContext *context)
 		CHECK_FOR_INTERRUPTS();
 		if (cte->cterecursive)
 		{
-			inlining.query = st_recursion(cte, context);
+			StDomain   *domain = NULL;
+
+			/* the WITH query is a level below the query that it belongs to */
+			if (askers && st_is_correlated(inlining.query))
+			{
+				domain = st_untie_recursion(askers, cte, context);
+				if (domain == NULL)
+					return false;
+			}
+			inlining.query = st_recursion(cte, domain ? list_length(domain->asked) : 0, context);
 			if (inlining.query == NULL)
 				return false;
+			if (domain)
+				st_tie_recursion(askers, domain, inlining.query);
 		}
 		if (inlining.query->commandType != CMD_SELECT)
 			return st_decline(context, "WITH contains a data-modifying statement") != NULL;
@@ -990,7 +1002,7 @@ linearize_level(Query *query, BuildContext *context)
 
 	check_stack_depth();
 	CHECK_FOR_INTERRUPTS();
-	if (!st_inline_ctes(query, context))
+	if (!st_inline_ctes(query, NULL, context))
 		return NULL;
 	if (query->limitCount || query->limitOffset)
 	{
@@ -1011,7 +1023,15 @@ linearize_level(Query *query, BuildContext *context)
 	if (query->groupingSets &&
 		(checkExprHasSubLink((Node *) query->targetList) || checkExprHasSubLink(query->havingQual)))
 	{
-		if (query->hasWindowFuncs || !st_split_grouping_sets(query))
+		/* those that are keys are columns below */
+		Query	   *split = st_split_grouping(copyObject(query), context);
+
+		if (context->reason)
+			return NULL;
+		if (split)
+			query = result = split;
+		if ((checkExprHasSubLink((Node *) query->targetList) || checkExprHasSubLink(query->havingQual)) &&
+			(query->hasWindowFuncs || !st_split_grouping_sets(query)))
 			return st_decline(context, "this form of a subquery above grouping sets has no delta rule yet");
 	}
 	if (query->hasDistinctOn)
@@ -1203,7 +1223,8 @@ slice_partitions(Query *copy, BuildContext *context)
 static Query *
 linearize_or_slice(Query *query, BuildContext *context)
 {
-	Query	   *copy = context->depth <= SLICE_DEPTH && beyond_blocks_walker((Node *) query, NULL) ?
+	/* the rows that a slice reads are not those that a query around it has at hand */
+	Query	   *copy = context->depth <= SLICE_DEPTH && beyond_blocks_walker((Node *) query, NULL) && !st_is_correlated(query) ?
 		copyObject(query) : NULL;
 	int			nnodes = list_length(context->nodes);
 	int			njoins = list_length(context->joins);

@@ -30,8 +30,19 @@ typedef struct BuildContext
 /* Remember why; the first reason stays. Returns NULL. */
 extern void *st_decline(BuildContext *context, const char *reason);
 
-/* Put WITH queries in the place of their references; false: declined. */
-extern bool st_inline_ctes(Query *query, BuildContext *context);
+/* The rows around a correlated subquery: of "from", an item of FROM of the first "nentries" entries of "query". */
+typedef struct StAskers
+{
+	Query	   *query;
+	Node	   *from;
+	int			nentries;
+} StAskers;
+
+/*
+ * Put WITH queries in the place of their references; false: declined. A
+ * recursion that refers to what is around the query needs those who ask.
+ */
+extern bool st_inline_ctes(Query *query, const StAskers *askers, BuildContext *context);
 
 /* One SELECT with everything below it, in place; NULL: declined. */
 extern Query *st_linearize(Query *query, BuildContext *context);
@@ -113,8 +124,11 @@ extern Query *st_distinct(Query *query, BuildContext *context);
 /* UNION, INTERSECT and EXCEPT, in place; NULL: declined. */
 extern Query *st_linearize_set_operation(Query *query, BuildContext *context);
 
-/* WITH RECURSIVE becomes a state; a query that reads it (query/recursive.c). NULL: declined. */
-extern Query *st_recursion(CommonTableExpr *cte, BuildContext *context);
+/*
+ * WITH RECURSIVE becomes a state; a query that reads it (query/recursive.c).
+ * The last "added" columns are not of the user's. NULL: declined.
+ */
+extern Query *st_recursion(CommonTableExpr *cte, int added, BuildContext *context);
 
 /*
  * A level with window functions and nothing else above them: neither DISTINCT
@@ -217,12 +231,19 @@ extern List *st_expand_grouping_sets(Query *query, BuildContext *context);
  */
 extern bool st_split_grouping_sets(Query *query);
 
+/*
+ * A column of an arm, 0-based, as a set operation has it: of the only entry of
+ * the query that reads the arm, as generate_setop_tlist of the planner.
+ */
+extern Expr *st_coerced_column(Query *arm, int column, Oid type, Oid collation);
+
 /* Linear queries with the same columns, one behind the other. */
 extern Query *st_union_all(List *queries);
 
 /*
  * A grouped query becomes a grouping over a subquery that holds its FROM, its
- * WHERE and the subqueries in keys and in arguments of aggregates. NULL: it is none.
+ * WHERE and the subqueries in keys and in arguments of aggregates. NULL: it is
+ * none, or has grouping sets and no subquery in a key; it may be changed.
  */
 extern Query *st_split_grouping(Query *query, BuildContext *context);
 

@@ -12,12 +12,12 @@
  *	  E11): the distinct values with which the rows outside ask, joined to its
  *	  FROM. In it and in what it holds, the columns outside are those of the
  *	  domain; so a subquery that refers several levels up ends as one that refers
- *	  one level up, and is taken apart in its turn. A value that looks different
- *	  though it is equal is one more value of the domain (rule A3).
+ *	  one level up, and is taken apart in its turn (domain.c).
  *
  *	  Either way the columns become keys of everything that the subquery does
  *	  with its rows: of its grouping, of DISTINCT, of its windows, and of its
- *	  LIMIT, which becomes a DISTINCT ON or a row number.
+ *	  LIMIT, which becomes a DISTINCT ON or a row number. Set operations and
+ *	  recursions are taken apart in untie.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,8 +38,9 @@
 #include "utils/typcache.h"
 
 #include "query/decorrelate.h"
+#include "query/domain.h"
 #include "query/source_facts.h"
-#include "util/fault.h"
+#include "query/untie.h"
 
 /* ----- references to what is around ----- */
 
@@ -102,67 +103,7 @@ st_split_equality(Node *condition, Node **inner, Node **outer)
 	return false;
 }
 
-typedef struct ParameterContext
-{
-	List	   *parameters;		/* Vars of the query outside, of its own level */
-	int			domain;			/* the entry that they are read from, 0: only
-								 * collect them */
-	Index		depth;			/* levels below the subquery */
-	bool		failed;			/* refers to what no domain can hold */
-} ParameterContext;
-
-static Node *
-parameter_mutator(Node *node, void *arg)
-{
-	ParameterContext *context = arg;
-
-	if (node == NULL)
-		return NULL;
-	check_stack_depth();
-	if (IsA(node, Var))
-	{
-		Var		   *var = copyObject((Var *) node);
-		int			position;
-
-		if (var->varlevelsup <= context->depth)
-			return (Node *) var;
-		if (var->varlevelsup > context->depth + 1 || var->varattno <= 0)
-			context->failed = true;
-		var->varlevelsup = 0;
-		position = st_position_in(&context->parameters, (Node *) var);
-		if (context->domain == 0)
-			return node;
-		return (Node *) makeVar(context->domain, position, var->vartype, var->vartypmod, var->varcollid, context->depth);
-	}
-	if ((IsA(node, Aggref) && ((Aggref *) node)->agglevelsup > context->depth) ||
-		(IsA(node, GroupingFunc) && ((GroupingFunc *) node)->agglevelsup > context->depth))
-	{
-		context->failed = true;
-		return node;
-	}
-	if (IsA(node, Query))
-	{
-		Query	   *result;
-
-		context->depth++;
-		result = query_tree_mutator((Query *) node, parameter_mutator, arg, 0);
-		context->depth--;
-		return (Node *) result;
-	}
-	return expression_tree_mutator(node, parameter_mutator, arg);
-}
-
 /* ----- columns that tie ----- */
-
-/* Can the type be a key of all that a subquery may do with its rows? */
-static bool
-is_key_type(Oid type)
-{
-	TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR | TYPECACHE_HASH_EXTENDED_PROC);
-
-	return OidIsValid(entry->eq_opr) && OidIsValid(entry->lt_opr) && OidIsValid(entry->hash_extended_proc) &&
-		!type_is_rowtype(type) && get_typtype(type) != TYPTYPE_PSEUDO;
-}
 
 /* Columns of the result, in front of those that only order. Returns their entries. */
 static List *
@@ -292,7 +233,7 @@ evaluate_for_each(Query *query, List *exprs, BuildContext *build)
 	int64		limit = -1;
 	ListCell   *lc;
 
-	if (query->setOperations || query->groupingSets || query->rowMarks || query->hasTargetSRFs || query->cteList)
+	if (query->groupingSets || query->rowMarks || query->hasTargetSRFs || query->cteList)
 		return st_decline(build, "a correlated subquery of this form has no delta rule yet");
 	if (query->havingQual && query->groupClause == NIL)
 		return st_decline(build, "a correlated subquery of this form has no delta rule yet");
@@ -335,219 +276,45 @@ evaluate_for_each(Query *query, List *exprs, BuildContext *build)
 	return resnos;
 }
 
-/* ----- the domain ----- */
-
-static bool
-is_read(Node *item, int varno)
-{
-	ListCell   *lc;
-
-	check_stack_depth();
-	if (IsA(item, RangeTblRef))
-		return ((RangeTblRef *) item)->rtindex == varno;
-	if (IsA(item, JoinExpr))
-		return is_read(((JoinExpr *) item)->larg, varno) || is_read(((JoinExpr *) item)->rarg, varno);
-	foreach(lc, castNode(FromExpr, item)->fromlist)
-		if (is_read(lfirst(lc), varno))
-			return true;
-	return false;
-}
-
-/* Is the entry read by FROM, and by no nullable side of an outer join? */
-static bool
-is_kept(Node *item, int varno)
-{
-	JoinExpr   *join = (JoinExpr *) item;
-	ListCell   *lc;
-
-	check_stack_depth();
-	if (IsA(item, RangeTblRef))
-		return ((RangeTblRef *) item)->rtindex == varno;
-	if (IsA(item, FromExpr))
-	{
-		foreach(lc, ((FromExpr *) item)->fromlist)
-			if (is_kept(lfirst(lc), varno))
-				return true;
-		return false;
-	}
-	return (join->jointype != JOIN_RIGHT && join->jointype != JOIN_FULL && is_kept(join->larg, varno)) ||
-		((join->jointype == JOIN_INNER || join->jointype == JOIN_RIGHT) && is_kept(join->rarg, varno));
-}
-
-/* Conditions of WHERE and of inner joins. */
-static List *
-conditions_of(Node *item)
-{
-	List	   *result;
-	ListCell   *lc;
-
-	check_stack_depth();
-	if (IsA(item, FromExpr))
-	{
-		result = make_ands_implicit((Expr *) ((FromExpr *) item)->quals);
-		foreach(lc, ((FromExpr *) item)->fromlist)
-			result = list_concat(list_copy(result), conditions_of(lfirst(lc)));
-		return result;
-	}
-	if (!IsA(item, JoinExpr) || ((JoinExpr *) item)->jointype != JOIN_INNER)
-		return NIL;
-	result = list_copy(make_ands_implicit((Expr *) ((JoinExpr *) item)->quals));
-	result = list_concat(result, conditions_of(((JoinExpr *) item)->larg));
-	return list_concat(result, conditions_of(((JoinExpr *) item)->rarg));
-}
-
-/* The rows outside that ask: those of one entry if all parameters are of it. */
-static Query *
-make_askers(Query *outside, Node *from, int nentries, List *parameters)
-{
-	int			varno = linitial_node(Var, parameters)->varno;
-	RangeTblEntry *rte = rt_fetch(varno, outside->rtable);
-	bool		single = !rte->lateral && is_kept(from, varno);
-	Query	   *query;
-	List	   *quals = NIL;
-	ListCell   *lc;
-
-	foreach(lc, parameters)
-	{
-		if (!is_read(from, lfirst_node(Var, lc)->varno))
-			return NULL;
-		single = single && lfirst_node(Var, lc)->varno == varno;
-	}
-	if (!single)
-	{
-		from = copyObject(from);
-		query = st_make_query(list_copy_head(copyObject(outside->rtable), nentries), NULL, NIL);
-		query->jointree = IsA(from, FromExpr) ? (FromExpr *) from : makeFromExpr(list_make1(from), NULL);
-		query->hasSubLinks = checkExprHasSubLink(from);
-		return query;
-	}
-	query = st_make_query(list_make1(copyObject(rte)), NULL, NIL);
-	foreach(lc, conditions_of((Node *) outside->jointree))
-	{
-		Bitmapset  *varnos = pull_varnos(NULL, lfirst(lc));
-
-		if (bms_membership(varnos) == BMS_SINGLETON && bms_is_member(varno, varnos) && !checkExprHasSubLink(lfirst(lc)))
-			quals = lappend(quals, copyObject(lfirst(lc)));
-	}
-	ChangeVarNodes((Node *) quals, varno, 1, 0);
-	query->jointree->quals = quals ? (Node *) make_ands_explicit(quals) : NULL;
-	return query;
-}
-
-/* Is a condition of the subquery not true where this column of its domain is NULL? */
-static bool
-throws_null_away(Query *subquery, Var *column)
-{
-	ListCell   *lc;
-
-	foreach(lc, conditions_of((Node *) subquery->jointree))
-	{
-		Node	   *condition = lfirst(lc);
-
-		if (!checkExprHasSubLink(condition) && !contain_nonstrict_functions(condition) &&
-			list_member(pull_var_clause(condition, PVC_RECURSE_AGGREGATES | PVC_RECURSE_WINDOWFUNCS), column))
-			return true;
-	}
-	return false;
-}
-
-static Node *
-make_null_test(Node *expr, NullTestType type)
-{
-	NullTest   *test = makeNode(NullTest);
-
-	test->arg = (Expr *) copyObject(expr);
-	test->nulltesttype = type;
-	test->location = -1;
-	return (Node *) test;
-}
-
-/* "outside = column", null-safe if it has to be. */
-static Node *
-make_tie(Node *expr, Var *column, bool not_null)
-{
-	Oid			operator = lookup_type_cache(column->vartype, TYPECACHE_EQ_OPR)->eq_opr;
-	Expr	   *equality = make_opclause(operator, BOOLOID, false, (Expr *) copyObject(expr), (Expr *) copyObject(column),
-										 InvalidOid, column->varcollid);
-
-	set_opfuncid((OpExpr *) equality);
-	if (not_null)
-		return (Node *) equality;
-	return (Node *) make_orclause(list_make2(equality,
-											 make_andclause(list_make2(make_null_test(expr, IS_NULL),
-																	   make_null_test((Node *) column, IS_NULL)))));
-}
-
 /* The subquery is evaluated over its domain, which becomes an entry of it. */
 static StCorrelation *
-evaluate_over_domain(Query *outside, Node *from, int nentries, Query *subquery, int varno, BuildContext *build)
+evaluate_over_domain(const StAskers *askers, Query *subquery, int varno, BuildContext *build)
 {
-	ParameterContext context = {NIL, 0, 0, false};
+	StDomain   *domain = st_find_domain(askers, subquery, 0, build);
 	StCorrelation *result = palloc0(sizeof(StCorrelation));
-	List	   *asked = NIL;	/* expressions outside, by column of the
-								 * domain */
 	List	   *columns = NIL;	/* of the domain, in the subquery */
 	List	   *not_null = NIL; /* by column */
-	Query	   *domain;
+	int			entry = list_length(subquery->rtable) + 1;
 	RangeTblEntry *rte;
-	ListCell   *lc;
-	int			n = 0;
 
-	(void) query_tree_mutator(subquery, parameter_mutator, &context, 0);
-	if (context.failed || context.parameters == NIL)
-		return st_decline(build, "a subquery that is correlated with more than the query around it has no delta rule yet");
-	foreach(lc, context.parameters)
-		if (!is_key_type(lfirst_node(Var, lc)->vartype))
-			return st_decline(build, "a subquery is correlated by values that cannot be compared");
-	domain = make_askers(outside, from, nentries, context.parameters);
-	if (domain == NULL || st_is_correlated(domain))
-		return st_decline(build, "a subquery that is correlated with more than the query around it has no delta rule yet");
-
-	asked = copyObject(context.parameters);
-	foreach(lc, context.parameters)
+	if (domain == NULL)
+		return NULL;
+	rte = st_make_domain_entry(domain);
+	if (subquery->setOperations)
+		result->columns = st_combine_over_domain(subquery, domain);
+	else
 	{
-		Node	   *image = st_image_of(lfirst(lc), outside->rtable);
-
-		if (image && !ST_FAULT("A3 domain"))
-			asked = lappend(asked, image);
+		st_ask_entry(subquery, domain, entry, 0, 0);
+		subquery->rtable = lappend(subquery->rtable, rte);
+		subquery->jointree->fromlist = lcons(st_make_reference(entry), subquery->jointree->fromlist);
 	}
-	context.domain = list_length(subquery->rtable) + 1;
-	*subquery = *query_tree_mutator(subquery, parameter_mutator, &context, 0);
-	foreach(lc, subquery->rtable)
+	for (int i = 0; i < list_length(domain->asked); i++)
 	{
-		RangeTblEntry *entry = lfirst_node(RangeTblEntry, lc);
-
-		if (entry->rtekind == RTE_SUBQUERY)
-			entry->lateral = entry->lateral || st_is_correlated(entry->subquery);
-		else if (entry->rtekind == RTE_FUNCTION || entry->rtekind == RTE_VALUES || entry->rtekind == RTE_TABLEFUNC)
-			entry->lateral = true;
-	}
-	domain->targetList = st_make_targets(copyObject(asked));
-	if (list_length(domain->rtable) == 1)
-		ChangeVarNodes((Node *) domain->targetList, linitial_node(Var, context.parameters)->varno, 1, 0);
-	domain->distinctClause = make_clauses(domain, domain->targetList);
-	rte = st_make_subquery_entry(domain, "domain", st_make_names(list_length(asked)));
-	subquery->rtable = lappend(subquery->rtable, rte);
-	subquery->jointree->fromlist = lcons(st_make_reference(context.domain), subquery->jointree->fromlist);
-
-	foreach(lc, asked)
-	{
-		Var		   *column = makeVarFromTargetEntry(context.domain, list_nth(domain->targetList, n++));
-		Node	   *plain = n <= list_length(context.parameters) ? lfirst(lc) :
-			(Node *) castNode(CoerceViaIO, lfirst(lc))->arg;
-		bool		strict = n <= list_length(context.parameters) && throws_null_away(subquery, column);
+		Var		   *column = makeVarFromTargetEntry(entry, list_nth(rte->subquery->targetList, i));
+		bool		strict = i < list_length(domain->parameters) && !subquery->setOperations && st_throws_null_away(subquery, column);
 
 		columns = lappend(columns, column);
-		not_null = lappend_int(not_null, strict || st_query_expr_not_null(outside, plain));
+		not_null = lappend_int(not_null, strict || st_query_expr_not_null(askers->query, st_domain_column_plain(domain, i)));
 	}
-	result->columns = evaluate_for_each(subquery, columns, build);
+	if (!subquery->setOperations)
+		result->columns = evaluate_for_each(subquery, columns, build);
 	if (result->columns == NIL)
 		return NULL;
-	for (int i = 0; i < list_length(asked); i++)
+	for (int i = 0; i < list_length(domain->asked); i++)
 		result->conditions = lappend(result->conditions,
-									 make_tie(list_nth(asked, i),
-											  makeVarFromTargetEntry(varno, list_nth(subquery->targetList, list_nth_int(result->columns, i) - 1)),
-											  list_nth_int(not_null, i) != 0));
+									 st_make_domain_tie(list_nth(domain->asked, i),
+														makeVarFromTargetEntry(varno, list_nth(subquery->targetList, list_nth_int(result->columns, i) - 1)),
+														list_nth_int(not_null, i) != 0));
 	return result;
 }
 
@@ -556,6 +323,7 @@ evaluate_over_domain(Query *outside, Node *from, int nentries, Query *subquery, 
 StCorrelation *
 st_decorrelate(Query *outside, Node *from, int nentries, Query *subquery, int varno, BuildContext *build)
 {
+	StAskers	askers = {outside, from, nentries};
 	StCorrelation *result = palloc0(sizeof(StCorrelation));
 	Node	   *quals;
 	List	   *stay = NIL;
@@ -565,8 +333,12 @@ st_decorrelate(Query *outside, Node *from, int nentries, Query *subquery, int va
 	ListCell   *lc;
 	int			n = 0;
 
+	if (!st_inline_ctes(subquery, &askers, build))
+		return NULL;
+	if (subquery->setOperations && (subquery->limitCount || subquery->limitOffset))
+		st_limit_above(subquery);
 	if (subquery->setOperations)
-		return st_decline(build, "a correlated set operation has no delta rule yet");
+		return evaluate_over_domain(&askers, subquery, varno, build);
 	/* entries are added behind that of a grouping (18) */
 	st_flatten_grouping(subquery);
 	quals = subquery->jointree->quals;
@@ -576,7 +348,7 @@ st_decorrelate(Query *outside, Node *from, int nentries, Query *subquery, int va
 		Node	   *outer;
 
 		if (st_refers_outside(lfirst(lc)) && st_split_equality(lfirst(lc), &inner, &outer) &&
-			is_key_type(exprType(inner)) && !contain_volatile_functions(inner))
+			st_is_key_type(exprType(inner)) && !contain_volatile_functions(inner))
 		{
 			ties = lappend(ties, lfirst(lc));
 			inners = lappend(inners, copyObject(inner));
@@ -589,7 +361,7 @@ st_decorrelate(Query *outside, Node *from, int nentries, Query *subquery, int va
 	if (ties == NIL || st_is_correlated(subquery))
 	{
 		subquery->jointree->quals = quals;
-		return evaluate_over_domain(outside, from, nentries, subquery, varno, build);
+		return evaluate_over_domain(&askers, subquery, varno, build);
 	}
 	result->columns = evaluate_for_each(subquery, inners, build);
 	if (result->columns == NIL)

@@ -32,6 +32,7 @@
 #include "compat.h"
 #include "query/build.h"
 #include "query/clock.h"
+#include "query/unnest.h"
 #include "util/fault.h"
 
 typedef struct FlattenContext
@@ -153,20 +154,7 @@ pull_up(Query *query, RangeTblRef *ref, Node **place)
 static bool
 can_pull_up(Query *subquery, bool nullable)
 {
-	ListCell   *lc;
-
-	if (!is_simple(subquery))
-		return false;
-	if (!nullable)
-		return true;
-	foreach(lc, subquery->targetList)
-	{
-		Var		   *var = (Var *) lfirst_node(TargetEntry, lc)->expr;
-
-		if (!IsA(var, Var) || var->varlevelsup > 0)
-			return false;
-	}
-	return subquery->jointree->fromlist != NIL;
+	return is_simple(subquery) && st_is_taken_apart(subquery, nullable);
 }
 
 /*
@@ -215,7 +203,7 @@ flatten_one(Node **place, bool nullable, FlattenContext *context)
 			return false;
 		if (rte->security_barrier && !ST_FAULT("F7 barrier"))
 			return st_decline(context->build, "a security barrier view cannot be taken apart") != NULL;
-		if (!st_inline_ctes(rte->subquery, context->build))
+		if (!st_inline_ctes(rte->subquery, NULL, context->build))
 			return false;
 		if (!can_pull_up(rte->subquery, nullable))
 		{

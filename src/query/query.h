@@ -135,6 +135,8 @@ typedef struct StNode
 	Query	   *step;			/* of WITH RECURSIVE: reads the state itself;
 								 * the block is where it begins */
 	bool		all;			/* UNION ALL */
+	bool		inexact_rows;	/* UNION shows one of several equal rows that
+								 * look different (rule A3) */
 	List	   *windows;		/* of StWindow: no groups, but all rows of the
 								 * block with what window functions make of
 								 * them */

@@ -160,6 +160,31 @@ store_records(Query *term)
 	return true;
 }
 
+/* The term that recurses, with columns of the types that the other one has. */
+static Query *
+coerce_term(Query *term, CommonTableExpr *cte)
+{
+	bool		same = true;
+	Query	   *result;
+	ListCell   *lc;
+
+	foreach(lc, term->targetList)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+
+		same = same && (tle->resjunk || exprType((Node *) tle->expr) == list_nth_oid(cte->ctecoltypes, tle->resno - 1));
+	}
+	if (same)
+		return term;
+	result = st_make_query(list_make1(st_make_subquery_entry(term, "term", st_make_names(list_length(term->targetList)))), NULL, NIL);
+	for (int i = 0; i < list_length(cte->ctecoltypes); i++)
+		result->targetList = lappend(result->targetList,
+									 makeTargetEntry(st_coerced_column(term, i, list_nth_oid(cte->ctecoltypes, i),
+																	   list_nth_oid(cte->ctecolcollations, i)),
+													 i + 1, psprintf("c%d", i + 1), false));
+	return result;
+}
+
 /* A query of the state's columns, as the recursion has them. */
 static Query *
 read_state(StNode *node, CommonTableExpr *cte)
@@ -201,7 +226,7 @@ check_joins(int njoins, int self, StNode *node, BuildContext *context)
 }
 
 Query *
-st_recursion(CommonTableExpr *cte, BuildContext *context)
+st_recursion(CommonTableExpr *cte, int added, BuildContext *context)
 {
 	StNode	   *node = palloc0(sizeof(StNode));
 	Query	   *query = castNode(Query, copyObject(cte->ctequery));
@@ -216,7 +241,7 @@ st_recursion(CommonTableExpr *cte, BuildContext *context)
 	check_stack_depth();
 	if (!IsA(setop, SetOperationStmt) || setop->op != SETOP_UNION || st_is_correlated(query))
 		return st_decline(context, "this form of WITH RECURSIVE has no delta rule yet");
-	if (!st_inline_ctes(query, context))
+	if (!st_inline_ctes(query, NULL, context))
 		return NULL;
 	node->all = setop->all;
 	node->monotone = true;
@@ -224,7 +249,7 @@ st_recursion(CommonTableExpr *cte, BuildContext *context)
 		query = castNode(Query, depth_mutator((Node *) query, NULL));
 	setop = castNode(SetOperationStmt, query->setOperations);
 	node->block = make_term(query, setop->larg);
-	node->step = make_term(query, setop->rarg);
+	node->step = coerce_term(make_term(query, setop->rarg), cte);
 	if (!store_records(node->block) || !store_records(node->step))
 		return st_decline(context, "rows without a type in this form of WITH RECURSIVE have no delta rule yet");
 	node->block = st_linearize(node->block, context);
@@ -241,12 +266,12 @@ st_recursion(CommonTableExpr *cte, BuildContext *context)
 			get_typtype(exprType(column)) == TYPTYPE_PSEUDO)
 			return st_decline(context, "a column of WITH RECURSIVE has no type that a table can hold");
 		/* the rows that SEARCH and CYCLE add are of columns that are looked at here */
-		if (!node->all && i < node->nshown - (cte->search_clause ? 1 : 0) - (cte->cycle_clause ? 2 : 0) &&
+		if (!node->all && i < node->nshown - added - (cte->search_clause ? 1 : 0) - (cte->cycle_clause ? 2 : 0) &&
 			st_is_record(list_nth_oid(cte->ctecoltypes, i)))
 			return st_decline(context, "UNION of a recursion over rows whose equal values can look different has no delta rule");
 		if (!node->all && (!st_column_is_exact(node->block, i) ||
 						   !st_type_is_exact(exprType(column), list_nth_int(cte->ctecoltypmods, i), exprCollation(column))))
-			return st_decline(context, "UNION of a recursion over a type whose equal values can look different has no delta rule");
+			node->inexact_rows = true;
 	}
 
 	/* where the step begins to add states and joins, which are its own */

@@ -132,9 +132,8 @@ keep_arms(Query *query, Node *node, List **rtable)
 
 /* ----- INTERSECT and EXCEPT ----- */
 
-/* The column of an arm as the set operation has it, as generate_setop_tlist of the planner. */
-static Expr *
-coerced_column(Query *arm, int column, Oid type, Oid collation)
+Expr *
+st_coerced_column(Query *arm, int column, Oid type, Oid collation)
 {
 	TargetEntry *tle = list_nth_node(TargetEntry, arm->targetList, column);
 	Node	   *expr = (Node *) makeVar(1, column + 1, exprType((Node *) tle->expr),
@@ -165,7 +164,7 @@ tag_arm(Query *arm, SetOperationStmt *setop, bool left)
 
 	forboth(type, setop->colTypes, collation, setop->colCollations)
 		targets = lappend(targets,
-						  makeTargetEntry(coerced_column(arm, list_length(targets), lfirst_oid(type),
+						  makeTargetEntry(st_coerced_column(arm, list_length(targets), lfirst_oid(type),
 														 lfirst_oid(collation)),
 										  list_length(targets) + 1,
 										  psprintf("k%d", list_length(targets) + 1), false));

@@ -277,6 +277,8 @@ typedef struct SplitContext
 	List	   *keys;			/* what is grouped by and holds a subquery */
 	List	   *columns;		/* expressions of the query below */
 	bool		in_aggregate;
+	bool		above;			/* correlated subqueries stay above */
+	Index		depth;			/* levels of subqueries around the expression */
 	bool		failed;
 } SplitContext;
 
@@ -288,28 +290,41 @@ split_mutator(Node *node, void *arg)
 	if (node == NULL)
 		return NULL;
 	check_stack_depth();
-	if (!IsA(node, List) && list_member(context->keys, node))
+	if (context->depth == 0 && !IsA(node, List) && list_member(context->keys, node))
 		return (Node *) makeVar(1, st_position_in(&context->columns, copyObject(node)), exprType(node), exprTypmod(node),
 								exprCollation(node), 0);
 	/* a subquery above the grouping would name what is below it */
-	if (IsA(node, SubLink) && !context->in_aggregate &&
+	if (IsA(node, SubLink) && !context->in_aggregate && !context->above &&
 		st_is_correlated(castNode(Query, ((SubLink *) node)->subselect)))
 		context->failed = true;
-	if ((IsA(node, Var) && ((Var *) node)->varlevelsup == 0) ||
-		(IsA(node, SubLink) && context->in_aggregate))
+	if ((IsA(node, Var) && ((Var *) node)->varlevelsup == context->depth) ||
+		(IsA(node, SubLink) && context->in_aggregate && context->depth == 0))
 	{
-		AttrNumber	column;
+		Node	   *below = copyObject(node);
 
-		column = st_position_in(&context->columns, copyObject(node));
-		return (Node *) makeVar(1, column, exprType(node), exprTypmod(node), exprCollation(node), 0);
+		if (IsA(below, Var))
+			((Var *) below)->varlevelsup = 0;
+		return (Node *) makeVar(1, st_position_in(&context->columns, below), exprType(node), exprTypmod(node),
+								exprCollation(node), context->depth);
 	}
-	if (IsA(node, Aggref))
+	if (IsA(node, Aggref) && context->depth == 0)
 	{
-		SplitContext inner = {context->keys, context->columns, true, false};
-		Node	   *result = expression_tree_mutator(node, split_mutator, &inner);
+		SplitContext inner = *context;
+		Node	   *result;
 
+		inner.in_aggregate = true;
+		result = expression_tree_mutator(node, split_mutator, &inner);
 		context->columns = inner.columns;
 		return result;
+	}
+	if (IsA(node, Query))
+	{
+		Query	   *result;
+
+		context->depth++;
+		result = query_tree_mutator((Query *) node, split_mutator, arg, 0);
+		context->depth--;
+		return (Node *) result;
 	}
 	return expression_tree_mutator(node, split_mutator, arg);
 }
@@ -317,11 +332,11 @@ split_mutator(Node *node, void *arg)
 Query *
 st_split_grouping(Query *query, BuildContext *build)
 {
-	SplitContext context = {NIL, NIL, false, false};
+	SplitContext context = {.above = query->groupingSets != NIL};
 	Query	   *below;
 	ListCell   *lc;
 
-	if (query->setOperations || query->groupingSets || !st_inline_ctes(query, build) ||
+	if (query->setOperations || !st_inline_ctes(query, NULL, build) ||
 		!(query->hasAggs || query->groupClause || query->havingQual))
 		return NULL;
 	st_flatten_grouping(query);
@@ -329,6 +344,8 @@ st_split_grouping(Query *query, BuildContext *build)
 	foreach(lc, get_sortgrouplist_exprs(query->groupClause, query->targetList))
 		if (checkExprHasSubLink(lfirst(lc)))
 			context.keys = lappend(context.keys, copyObject(lfirst(lc)));
+	if (query->groupingSets && context.keys == NIL)
+		return NULL;
 	query->targetList = (List *) split_mutator((Node *) query->targetList, &context);
 	query->havingQual = split_mutator(query->havingQual, &context);
 	if (context.failed)

@@ -308,7 +308,7 @@ prepare_level(Query *query, BuildContext *build)
 	List	   *keys;
 	ListCell   *lc;
 
-	if (!st_inline_ctes(query, build))
+	if (!st_inline_ctes(query, NULL, build))
 		return false;
 	if (query->limitCount || query->limitOffset)
 		return st_decline(build, "LIMIT and OFFSET have no delta rule yet") != NULL;

@@ -24,8 +24,7 @@
  *	  them all, and raises where its value is looked at. EXISTS where a scalar may
  *	  stand, as under OR, is a count compared; so are IN, ANY and ALL (any.c).
  *
- *	  So does a correlated aggregate that stands in FROM already, as LATERAL, and
- *	  any other LATERAL subquery that does more than filter and project.
+ *	  So do LATERAL subqueries (lateral.c).
  *
  *	  Correlated subqueries of semi and anti joins that only filter and project
  *	  enter FROM as LATERAL ones, which flattening takes apart (from.c), unless a
@@ -80,9 +79,8 @@ st_is_plain(Query *query)
 		query->rowMarks == NIL;
 }
 
-/* Is its result one row, whatever it reads? */
-static bool
-is_one_row(Query *query)
+bool
+st_is_one_row(Query *query)
 {
 	return query->hasAggs && query->setOperations == NULL && !query->hasWindowFuncs &&
 		!query->hasTargetSRFs && query->groupClause == NIL && query->groupingSets == NIL &&
@@ -230,20 +228,27 @@ export_mutator(Node *node, void *arg)
 	return expression_tree_mutator(node, export_mutator, arg);
 }
 
-/*
- * A plain subquery that holds subqueries itself is not taken apart as it is:
- * conditions that correlate it move out first. Returns them.
- */
-static List *
-extract_correlation(Query *subquery, int varno)
+List *
+st_extract_correlation(Query *subquery, int varno)
 {
 	ExportContext context = {subquery, varno};
 	List	   *stay = NIL;
 	List	   *leave = NIL;
+	List	   *shown = NIL;
 	ListCell   *lc;
 
-	if (!subquery->hasSubLinks || !st_is_plain(subquery))
-		return NIL;
+	/* columns are going to be found by their place */
+	subquery->sortClause = NIL;
+	foreach(lc, subquery->targetList)
+	{
+		TargetEntry *target = lfirst_node(TargetEntry, lc);
+
+		if (target->resjunk)
+			continue;
+		shown = lappend(shown, target);
+		target->resno = list_length(shown);
+	}
+	subquery->targetList = shown;
 	foreach(lc, make_ands_implicit((Expr *) subquery->jointree->quals))
 	{
 		if (st_refers_outside(lfirst(lc)) && !checkExprHasSubLink(lfirst(lc)))
@@ -296,11 +301,11 @@ join_on(UnnestContext *context, JoinType type, Query *subquery, Node *test)
 		return;
 	}
 	/* what is taken apart as LATERAL (from.c) stays correlated */
-	if (st_is_correlated(subquery) && (subquery->hasSubLinks || !st_is_plain(subquery)))
+	if (st_is_correlated(subquery) && !st_is_taken_apart(subquery, false))
 	{
 		Query	   *extracted = copyObject(subquery);
 
-		correlation = extract_correlation(extracted, varno);
+		correlation = st_is_plain(extracted) ? st_extract_correlation(extracted, varno) : NIL;
 		if (!st_is_correlated(extracted))
 			*subquery = *extracted;
 		else
@@ -314,7 +319,7 @@ join_on(UnnestContext *context, JoinType type, Query *subquery, Node *test)
 		}
 	}
 	else
-		correlation = extract_correlation(subquery, varno);
+		correlation = subquery->hasSubLinks && st_is_plain(subquery) ? st_extract_correlation(subquery, varno) : NIL;
 	(void) add_entry(context, subquery);
 	add_join(context, type, varno, st_add_conditions(param_mutator(test, context), correlation));
 }
@@ -385,7 +390,7 @@ join_conjunct(UnnestContext *context, Node *node)
 	{
 		case EXISTS_SUBLINK:
 			simplify_exists(subquery);
-			if (is_one_row(subquery))
+			if (st_is_one_row(subquery))
 			{
 				if (negated)
 					context->from = (Node *) makeFromExpr(list_make1(context->from), makeBoolConst(false, false));
@@ -501,13 +506,8 @@ make_choice(Var *result, Var *key, Node *empty)
 	return (Node *) choice;
 }
 
-/*
- * A correlated aggregate: its rows are grouped by what the correlation compares,
- * and the values for no rows stand in where no group is found. Returns what its
- * columns are outside; NIL: declined.
- */
-static List *
-join_groups(UnnestContext *context, Query *subquery)
+List *
+st_join_groups(UnnestContext *context, Query *subquery)
 {
 	List	   *values = NIL;
 	List	   *empties = NIL;
@@ -715,11 +715,11 @@ st_join_scalar(UnnestContext *context, Query *subquery)
 	TargetEntry *value = linitial_node(TargetEntry, subquery->targetList);
 	int			varno;
 
-	if (is_one_row(subquery))
+	if (st_is_one_row(subquery))
 	{
 		if (correlated)
 		{
-			List	   *results = join_groups(context, subquery);
+			List	   *results = st_join_groups(context, subquery);
 
 			return results ? linitial(results) : NULL;
 		}
@@ -760,7 +760,7 @@ st_join_exists(UnnestContext *context, Query *subquery)
 	int			varno;
 
 	simplify_exists(subquery);
-	if (is_one_row(subquery))
+	if (st_is_one_row(subquery))
 		return makeBoolConst(true, false);
 	if (!st_is_correlated(subquery))
 	{
@@ -815,126 +815,6 @@ scalar_mutator(Node *node, void *arg)
 	if (IsA(node, Query))
 		return node;
 	return expression_tree_mutator(node, scalar_mutator, arg);
-}
-
-/* ----- LATERAL ----- */
-
-/* Is this item of FROM a subquery that is correlated with its neighbours, an ungrouped aggregate or none? */
-static bool
-is_lateral(Query *query, Node *item, bool aggregate)
-{
-	RangeTblEntry *rte;
-
-	if (!IsA(item, RangeTblRef))
-		return false;
-	rte = rt_fetch(((RangeTblRef *) item)->rtindex, query->rtable);
-	return rte->rtekind == RTE_SUBQUERY && rte->lateral && !rte->security_barrier &&
-		is_one_row(rte->subquery) == aggregate && st_is_correlated(rte->subquery);
-}
-
-/*
- * Rows for each row of "left" of such an item, if they are grouped, limited or
- * numbered, become rows of their own that are joined. Returns the conditions;
- * what only filters and projects is taken apart as it is (from.c).
- */
-static List *
-tie_lateral(UnnestContext *context, Node *left, Node *item)
-{
-	int			varno = ((RangeTblRef *) item)->rtindex;
-	RangeTblEntry *rte = rt_fetch(varno, context->query->rtable);
-	Query	   *subquery = rte->subquery;
-	StCorrelation *correlation;
-
-	if (!st_inline_ctes(subquery, context->build) || (st_is_plain(subquery) && !subquery->hasSubLinks))
-		return NIL;
-	correlation = st_decorrelate(context->query, left, list_length(context->query->rtable), subquery, varno, context->build);
-	if (correlation == NULL)
-		return NIL;
-	rte->lateral = false;
-	rte->eref = makeAlias(rte->eref->aliasname, st_make_names(ExecCleanTargetListLength(subquery->targetList)));
-	rte->alias = NULL;
-	return correlation->conditions;
-}
-
-/*
- * "left" joined with one row for each of its rows, that of such an item: the
- * join that takes their place. What names the item's columns is changed.
- */
-static Node *
-join_lateral(UnnestContext *context, Node *left, Node *item)
-{
-	int			varno = ((RangeTblRef *) item)->rtindex;
-	RangeTblEntry *rte = rt_fetch(varno, context->query->rtable);
-	Query	   *subquery = rte->subquery;
-	RangeTblEntry *replaced = palloc(sizeof(RangeTblEntry));
-	List	   *results;
-	List	   *targets = NIL;
-	ListCell   *lc;
-
-	memcpy(replaced, rte, sizeof(RangeTblEntry));
-	rte->rtekind = RTE_RESULT;
-	rte->subquery = NULL;
-	context->from = context->asking = left;
-	context->nentries = list_length(context->query->rtable);
-	results = join_groups(context, subquery);
-	foreach(lc, results)
-		targets = lappend(targets, makeTargetEntry(lfirst(lc), list_length(targets) + 1, "v", false));
-	context->replaced = lappend_int(context->replaced, varno);
-	context->replacements = lappend(context->replacements, targets);
-	context->replaced_entries = lappend(context->replaced_entries, replaced);
-	return results ? context->from : left;
-}
-
-/* Where such an item stands on its own, or on the right side of a join that keeps every row. */
-static void
-join_laterals(UnnestContext *context, Node **place)
-{
-	Node	   *item = *place;
-
-	check_stack_depth();
-	if (IsA(item, FromExpr))
-	{
-		List	   *before = NIL;
-		ListCell   *lc;
-
-		foreach(lc, ((FromExpr *) item)->fromlist)
-		{
-			join_laterals(context, (Node **) &lfirst(lc));
-			if (before && is_lateral(context->query, lfirst(lc), true))
-			{
-				before = list_make1(join_lateral(context, (Node *) makeFromExpr(before, NULL), lfirst(lc)));
-				continue;
-			}
-			if (before && is_lateral(context->query, lfirst(lc), false))
-				((FromExpr *) item)->quals =
-					st_add_conditions(((FromExpr *) item)->quals,
-									  tie_lateral(context, (Node *) makeFromExpr(list_copy(before), ((FromExpr *) item)->quals), lfirst(lc)));
-			before = lappend(before, lfirst(lc));
-		}
-		((FromExpr *) item)->fromlist = before;
-	}
-	else if (IsA(item, JoinExpr))
-	{
-		JoinExpr   *join = (JoinExpr *) item;
-		Const	   *always = (Const *) join->quals;
-		bool		unconditional = always == NULL ||
-			(IsA(always, Const) && !always->constisnull && DatumGetBool(always->constvalue));
-
-		/*
-		 * where another join puts NULL, the value for no rows must not stand
-		 * in
-		 */
-		if (join->jointype == JOIN_INNER || join->jointype == JOIN_LEFT)
-			join_laterals(context, &join->larg);
-		if (join->jointype == JOIN_INNER || join->jointype == JOIN_RIGHT)
-			join_laterals(context, &join->rarg);
-		if ((join->jointype == JOIN_INNER || join->jointype == JOIN_LEFT) && is_lateral(context->query, join->rarg, false))
-			join->quals = st_add_conditions(join->quals, tie_lateral(context, join->larg, join->rarg));
-		if (is_lateral(context->query, join->rarg, true) &&
-			(join->jointype == JOIN_INNER || (join->jointype == JOIN_LEFT && unconditional)))
-			*place = (Node *) makeFromExpr(list_make1(join_lateral(context, join->larg, join->rarg)),
-										   unconditional ? NULL : join->quals);
-	}
 }
 
 /* ----- one query ----- */
@@ -1041,7 +921,7 @@ st_unnest_sublinks(Query *query, bool grouped, BuildContext *build)
 	ListCell   *lc;
 
 	st_restrict_subqueries(query);
-	join_laterals(&context, &top);
+	st_join_laterals(&context, &top);
 	if (build->reason)
 		return false;
 	forthree(number, context.replaced, entry, context.replaced_entries, targets, context.replacements)

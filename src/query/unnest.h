@@ -27,6 +27,32 @@ typedef struct UnnestContext
 /* Neither groups nor combines nor limits: rows of FROM that pass WHERE. */
 extern bool st_is_plain(Query *query);
 
+/* Is its result one row, whatever it reads? */
+extern bool st_is_one_row(Query *query);
+
+/*
+ * Conditions that correlate a plain subquery, which is not taken apart as it is
+ * and going to be entry "varno", move out of it. Returns them.
+ */
+extern List *st_extract_correlation(Query *subquery, int varno);
+
+/*
+ * A correlated aggregate: its rows are grouped by what the correlation compares,
+ * and the values for no rows stand in where no group is found. Returns what its
+ * columns are outside; NIL: declined.
+ */
+extern List *st_join_groups(UnnestContext *context, Query *subquery);
+
+/* LATERAL subqueries below an item of FROM become ones that are joined. */
+extern void st_join_laterals(UnnestContext *context, Node **place);
+
+/*
+ * Do the FROM and the WHERE of a subquery take its place (from.c), where
+ * "nullable" says that an outer join puts NULL for its columns? Not if they hold
+ * LATERAL subqueries that have to become joins first.
+ */
+extern bool st_is_taken_apart(Query *subquery, bool nullable);
+
 /* SELECT .. FROM (subquery) WHERE quals; what it selects is for the caller to add. */
 extern Query *st_make_wrapper(Query *subquery, Node *quals);
 

@@ -451,6 +451,24 @@ def equal_values_that_ask(db):
     db.fresh()
 
 
+@mutant("A3 recursion")
+def equal_values_in_a_recursion(db):
+    db.run("CREATE TABLE t (n numeric)", "CREATE TABLE u (n numeric)", "INSERT INTO t VALUES (1.0)")
+    db.create("s", "WITH RECURSIVE r AS (SELECT n FROM t UNION SELECT u.n FROM u, r) SELECT count(*) AS c FROM r")
+    db.run("INSERT INTO u VALUES (1.00)")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("A3 derived")
+def an_equal_value_that_is_left(db):
+    db.run("CREATE TABLE t (n numeric)", "INSERT INTO t VALUES (1.0), (1.00)")
+    db.create("s", "WITH RECURSIVE r AS (SELECT n FROM t UNION SELECT n FROM r) SELECT n FROM r")
+    db.run("DELETE FROM t WHERE n::text = (SELECT n::text FROM s)")
+    db.refresh()
+    db.fresh()
+
+
 @mutant("A3 side")
 def equal_values_that_are_preserved(db):
     db.run("CREATE TABLE t (n numeric)", "CREATE TABLE u (n numeric)", "CREATE TABLE v (n numeric, m int)",

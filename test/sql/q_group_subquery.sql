@@ -14,6 +14,8 @@ SELECT test.create('g_within', 'SELECT 2 * coalesce((SELECT sum(v.b) FROM v WHER
 SELECT test.create('g_hidden', 'SELECT count(*) AS c, min((SELECT count(*) FROM v WHERE v.b = t.a)) AS m FROM t GROUP BY (SELECT min(v.b) FROM v WHERE v.a = t.a)');
 SELECT test.create('g_above', 'SELECT 10 + (SELECT max(v.b) FROM v WHERE v.a = t.a) AS k, (SELECT count(*) FROM v) AS n, count(*) AS c FROM t GROUP BY (SELECT max(v.b) FROM v WHERE v.a = t.a) HAVING sum(n) > (SELECT min(b) FROM v)');
 SELECT test.create('g_in', 'SELECT a IN (SELECT b FROM v) AS k, string_agg(id::text, '','' ORDER BY id) AS ids FROM t GROUP BY a IN (SELECT b FROM v) ORDER BY 1');
+SELECT test.create('g_sets', 'SELECT (SELECT max(v.b) FROM v WHERE v.a = t.a) AS k, a, count(*) AS c, GROUPING(a) AS g FROM t GROUP BY ROLLUP (1, a)');
+SELECT test.create('g_sets_above', 'SELECT EXISTS (SELECT FROM v WHERE v.a = t.a) AS k, a, sum(n) AS s, (SELECT count(*) FROM v WHERE v.b > t.a) AS c, (SELECT max(b) FROM v) AS m FROM t GROUP BY GROUPING SETS ((1), (1, a), (a), ()) HAVING count(*) > (SELECT count(*) FROM v WHERE v.a = t.a)');
 SET client_min_messages = warning;
 UPDATE v SET b = 9 WHERE a = 1 AND b = 2;
 SELECT stream_table, run FROM test.refresh_all('DELTA');
