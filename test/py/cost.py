@@ -58,7 +58,7 @@ class Cost:
         if "plan:\n" in notice.message_primary:
             plan = json.loads(notice.message_primary.split("plan:\n", 1)[1])
             # what the user called, and our own catalog statements
-            if "pgtrickle.refresh_stream_table" not in plan["Query Text"] and "pgtrickle.pgt_" not in plan["Query Text"]:
+            if not any(name in plan["Query Text"] for name in ("pgtrickle.refresh_stream_table", "pgtrickle.pgt_", "pgtrickle.refresh_totals")):
                 self.statements.append(Statement(plan))
 
     def __enter__(self):

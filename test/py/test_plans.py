@@ -215,9 +215,9 @@ def test_what_is_attached_to_a_delta_is_joined_once(big):
             conn.execute("SELECT pgtrickle.refresh_stream_table('s')")
         nodes = [n for s in cost.statements for n in s.nodes]
         what = "\n".join(map(str, cost.statements))
-        # with the delta of big, and where big is asked for the rows of the other delta
-        assert sum(n.get("Relation Name") == "dim" for n in nodes) == 2, what
-        assert sum(n["Node Type"] == "Named Tuplestore Scan" and n["Actual Rows"] == 20000 for n in nodes) == 1, what
+        # for the keys that are wanted of big's log, with what that leaves of it, and where big is asked for the rows of the other delta
+        assert sum(n.get("Relation Name") == "dim" for n in nodes) == 3, what
+        assert max(n["Actual Rows"] for n in nodes if n["Node Type"] == "Named Tuplestore Scan") == 200, what
         assert sum(n["Actual Loops"] for n in nodes if n.get("Relation Name") == "other") <= 400, what
         check_fresh(conn, "s")
     finally:
