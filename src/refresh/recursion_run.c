@@ -394,6 +394,19 @@ something_left(Recursion *recursion)
 	return left;
 }
 
+/* Has its first term lost a row? It may where something has come, to a NOT EXISTS or an outer join. */
+static bool
+first_term_lost(Recursion *recursion)
+{
+	StZset	   *rows = begin_rows(recursion);
+	StInput		lost;
+
+	add_changes(recursion, recursion->run, &recursion->node->block, 0, rows);
+	lost = take_rows(recursion, rows, -1);
+	tuplestore_end(lost.rows);
+	return lost.count > 0;
+}
+
 static double
 rows_of_state(Recursion *recursion)
 {
@@ -493,7 +506,7 @@ follow_distinct(Recursion *recursion)
 		compute_again(recursion, "its step is not monotone");
 		return;
 	}
-	if (something_left(recursion) && !delete_and_derive(recursion))
+	if ((something_left(recursion) || first_term_lost(recursion)) && !delete_and_derive(recursion))
 	{
 		if (recursion->run->failure == NULL && !recursion->inconsistent)
 			compute_again(recursion, "most of its rows are in doubt");

@@ -70,5 +70,15 @@ INSERT INTO big VALUES (10, 11);
 SELECT test.refresh('r_big');
 DELETE FROM big WHERE src = 5005;
 SELECT test.refresh('r_big');
+-- what comes to a NOT EXISTS or an outer join takes rows away from the first term
+CREATE TABLE barred (id int PRIMARY KEY, dst int);
+SELECT test.create('r_barred', 'WITH RECURSIVE r (x, y) AS (SELECT e.src, e.dst FROM e WHERE NOT EXISTS (SELECT FROM barred AS b WHERE b.dst = e.dst) UNION SELECT r.x, big.dst FROM r JOIN big ON big.src = r.y) SELECT * FROM r');
+SELECT test.create('r_outer', 'WITH RECURSIVE r (x, y) AS (SELECT e.src, b.id FROM e LEFT JOIN barred AS b ON b.dst = e.dst UNION SELECT r.x, big.dst FROM r JOIN big ON big.src = r.y) SELECT * FROM r');
+INSERT INTO barred SELECT row_number() OVER (ORDER BY dst), dst FROM (SELECT DISTINCT dst FROM e ORDER BY dst LIMIT 2) AS d;
+SELECT test.refresh('r_barred');
+SELECT test.refresh('r_outer');
+DELETE FROM barred WHERE id = 1;
+SELECT test.refresh('r_barred');
+SELECT test.refresh('r_outer');
 SELECT test.drop_all();
-DROP TABLE e, n, big;
+DROP TABLE e, n, big, barred;
