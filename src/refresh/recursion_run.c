@@ -394,17 +394,17 @@ something_left(Recursion *recursion)
 	return left;
 }
 
-/* Has its first term lost a row? It may where something has come, to a NOT EXISTS or an outer join. */
-static bool
+/*
+ * Rows that its first term has lost: it may lose some where something has come,
+ * to a NOT EXISTS or an outer join.
+ */
+static StInput
 first_term_lost(Recursion *recursion)
 {
 	StZset	   *rows = begin_rows(recursion);
-	StInput		lost;
 
 	add_changes(recursion, recursion->run, &recursion->node->block, 0, rows);
-	lost = take_rows(recursion, rows, -1);
-	tuplestore_end(lost.rows);
-	return lost.count > 0;
+	return take_rows(recursion, rows, -1);
 }
 
 static double
@@ -421,14 +421,15 @@ rows_of_state(Recursion *recursion)
 }
 
 /*
- * Delete all rows that have lost something that they came from, and put those
- * back that still come about otherwise. False: there are too many.
+ * Delete all rows that have lost something that they came from, beginning with
+ * those of the first term, and put those back that still come about otherwise.
+ * False: there are too many.
  */
 static bool
-delete_and_derive(Recursion *recursion)
+delete_and_derive(Recursion *recursion, Tuplestorestate *lost)
 {
 	StZset	   *rows = begin_rows(recursion);
-	StZset	   *lost = begin_rows(recursion);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(recursion->node->desc, &TTSOpsMinimalTuple);
 	double		most = Max(FEW_ROWS, LARGEST_SHARE * rows_of_state(recursion));
 	int64		deleted = 0;
 	int64		back;
@@ -441,16 +442,9 @@ delete_and_derive(Recursion *recursion)
 	 * in the first term a row may come for one that leaves: it stands on
 	 * nothing
 	 */
-	add_changes(recursion, recursion->run, &recursion->node->block, 0, lost);
-	input = take_rows(recursion, lost, -1);
-	{
-		TupleTableSlot *slot = MakeSingleTupleTableSlot(recursion->node->desc, &TTSOpsMinimalTuple);
-
-		while (tuplestore_gettupleslot(input.rows, true, false, slot))
-			st_zset_add(rows, slot, -1);
-		ExecDropSingleTupleTableSlot(slot);
-		tuplestore_end(input.rows);
-	}
+	while (tuplestore_gettupleslot(lost, true, false, slot))
+		st_zset_add(rows, slot, -1);
+	ExecDropSingleTupleTableSlot(slot);
 	if (!ST_FAULT("E12 step"))
 		add_step(recursion, ROWS_THAT_LEFT, NULL, -1, rows);
 	derive.rows = tuplestore_begin_heap(false, false, work_mem);
@@ -498,15 +492,21 @@ follow_distinct(Recursion *recursion)
 {
 	StZset	   *rows;
 	StInput		input;
+	StInput		lost;
 	StWeightedStore store;
 	StWeightedStore next;
+	bool		followed = true;
 
 	if (!recursion->node->node->monotone)
 	{
 		compute_again(recursion, "its step is not monotone");
 		return;
 	}
-	if ((something_left(recursion) || first_term_lost(recursion)) && !delete_and_derive(recursion))
+	lost = first_term_lost(recursion);
+	if (lost.count > 0 || something_left(recursion))
+		followed = delete_and_derive(recursion, lost.rows);
+	tuplestore_end(lost.rows);
+	if (!followed)
 	{
 		if (recursion->run->failure == NULL && !recursion->inconsistent)
 			compute_again(recursion, "most of its rows are in doubt");
