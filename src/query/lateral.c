@@ -177,15 +177,7 @@ nest_walker(Node *node, void *arg)
 		if (context->varno == 0 && !inside && var->varlevelsup >= context->depth)
 			var->varlevelsup++;
 		else if (context->varno > 0 && inside)
-		{
-			Var		   *column = copyObject(var);
-
-			column->varlevelsup = 0;
-			var->varno = context->varno;
-			var->varattno = st_position_in(&context->columns, (Node *) column);
-			var->varnosyn = 0;
-			var->varattnosyn = 0;
-		}
+			st_move_var(var, context->varno, &context->columns);
 		return false;
 	}
 	if (IsA(node, Query))

@@ -154,6 +154,18 @@ st_position_in(List **exprs, Node *expr)
 	return list_length(*exprs);
 }
 
+void
+st_move_var(Var *var, int varno, List **columns)
+{
+	Var		   *column = copyObject(var);
+
+	column->varlevelsup = 0;
+	var->varno = varno;
+	var->varattno = st_position_in(columns, (Node *) column);
+	var->varnosyn = 0;
+	var->varattnosyn = 0;
+}
+
 static bool
 goes_into(const JoinExpr *join, bool left, StReach reach)
 {

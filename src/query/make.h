@@ -41,6 +41,12 @@ extern RangeTblEntry *st_make_with_entry(const char *with, const char *alias, Li
  */
 extern int	st_position_in(List **exprs, Node *expr);
 
+/*
+ * A Var becomes, in place and at its level, a column of the entry "varno", which
+ * returns "columns": Vars of its own FROM. The Var's is appended if it is not there.
+ */
+extern void st_move_var(Var *var, int varno, List **columns);
+
 /* count(*) */
 extern Aggref *st_make_count(void);
 

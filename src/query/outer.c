@@ -245,16 +245,10 @@ enclose_walker(Node *node, void *arg)
 	if (IsA(node, Var))
 	{
 		Var		   *var = (Var *) node;
-		Var		   *column;
 
 		if (var->varlevelsup != context->sublevels_up || !bms_is_member(var->varno, context->inside))
 			return false;
-		column = copyObject(var);
-		column->varlevelsup = 0;
-		var->varno = context->varno;
-		var->varattno = st_position_in(&context->columns, (Node *) column);
-		var->varnosyn = 0;
-		var->varattnosyn = 0;
+		st_move_var(var, context->varno, &context->columns);
 		return false;
 	}
 	if (IsA(node, Query))
