@@ -306,6 +306,14 @@ def check_fresh(conn, name, same_session=False):
         _compare(other, name)
 
 
+def is_fresh(conn, name):
+    try:
+        check_fresh(conn, name)
+    except AssertionError:
+        return False
+    return True
+
+
 def _columns(conn, query):
     """Names, and types with their modifiers, of what a query returns."""
     cursor = conn.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(query))

@@ -7,7 +7,7 @@ import subprocess
 import psycopg
 import pytest
 
-from conftest import Database, _as_pg, check_fresh, wait_for
+from conftest import Database, _as_pg, check_fresh, is_fresh, wait_for
 
 TABLES = {
     "groups": "SELECT g, count(*) AS n, sum(amount) AS total FROM shop.item GROUP BY g",
@@ -88,6 +88,20 @@ def other(server):
 
 def dump(db, *arguments):
     return db.server.program("pg_dump", "-d", db.name, *arguments)
+
+
+def bring(db, other, form, tmp_path):
+    """A dump of the one into the other."""
+    if form == "plain":
+        other.psql(dump(db))
+    elif form == "directory":
+        tmp_path.chmod(0o777)
+        dump(db, "-Fd", "-f", str(tmp_path / "dump"), "-j4")
+        db.server.program("pg_restore", "-d", other.name, "-j4", "--exit-on-error", str(tmp_path / "dump"))
+    else:
+        other.psql(dump(db, "--schema-only"))
+        other.psql(dump(db, "--data-only"))
+        other.execute("SELECT pgtrickle.restore_stream_tables()")
 
 
 @pytest.mark.parametrize("form", ["plain", "custom", "directory"])
@@ -332,16 +346,7 @@ def test_gates_and_watermarks(db, other, form, tmp_path):
     db.execute("ALTER TABLE store.sort SET SCHEMA shop")
     wanted = held(db.conn)
     assert [row[0] for row in wanted["gates"]] == ["shop.sort", "store.item"] and len(wanted["groups"]) == 2
-    if form == "plain":
-        other.psql(dump(db))
-    elif form == "directory":
-        tmp_path.chmod(0o777)
-        dump(db, "-Fd", "-f", str(tmp_path / "dump"), "-j4")
-        db.server.program("pg_restore", "-d", other.name, "-j4", "--exit-on-error", str(tmp_path / "dump"))
-    else:
-        other.psql(dump(db, "--schema-only"))
-        other.psql(dump(db, "--data-only"))
-        other.execute("SELECT pgtrickle.restore_stream_tables()")
+    bring(db, other, form, tmp_path)
     assert held(other.conn) == wanted
     # what the restored say is saved again, and followed
     other.execute("SELECT pgtrickle.ungate_source('store.item')")
@@ -368,16 +373,7 @@ def test_refresh_groups(db, other, form, tmp_path):
     db.execute("ALTER TABLE bound RENAME TO joined")
     wanted = db.rows(GROUPS)
     assert [row[3] for row in wanted] == [["groups", "joined", "parted"], ["recomputed", "viewed"]]
-    if form == "plain":
-        other.psql(dump(db))
-    elif form == "directory":
-        tmp_path.chmod(0o777)
-        dump(db, "-Fd", "-f", str(tmp_path / "dump"), "-j4")
-        db.server.program("pg_restore", "-d", other.name, "-j4", "--exit-on-error", str(tmp_path / "dump"))
-    else:
-        other.psql(dump(db, "--schema-only"))
-        other.psql(dump(db, "--data-only"))
-        other.execute("SELECT pgtrickle.restore_stream_tables()")
+    bring(db, other, form, tmp_path)
     other.execute("SET search_path = public")
     assert other.rows(GROUPS) == wanted
     check_all(other.conn)
@@ -480,14 +476,6 @@ def test_by_the_scheduler(make_server):
         assert other.value("SELECT amount FROM joined WHERE id = 1") == 9.5
         other.close()
     db.close()
-
-
-def is_fresh(conn, name):
-    try:
-        check_fresh(conn, name)
-    except AssertionError:
-        return False
-    return True
 
 
 def upgrade(old, new):

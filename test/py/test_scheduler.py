@@ -12,7 +12,7 @@ import time
 import psycopg
 import pytest
 
-from conftest import Database, wait_for
+from conftest import Database, is_fresh, wait_for
 
 LIBRARY = "pg_trickle"
 
@@ -50,16 +50,9 @@ class Scheduled(Database):
         wait_for(lambda: self.same(name, query), f"{name} to follow", seconds)
         if "now()" in query:
             # it may say something else by the time of the second look
-            wait_for(lambda: self.is_fresh(name), f"{name} to be exact", seconds)
+            wait_for(lambda: is_fresh(self.conn, name), f"{name} to be exact", seconds)
         else:
             self.assert_fresh(name)
-
-    def is_fresh(self, name):
-        try:
-            self.assert_fresh(name)
-        except AssertionError:
-            return False
-        return True
 
     def status(self, name):
         return self.value("SELECT status FROM pgtrickle.pgt_stream_tables WHERE pgt_name = %s", (name,))
