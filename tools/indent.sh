@@ -29,9 +29,9 @@ if [ ! -e "$dir/.complete" ]; then
 	tar -xf "$work"/*.orig.tar.* -C "$work/src" --strip-components=3 --wildcards \
 		'*/src/tools/pgindent' '*/src/tools/pg_bsd_indent'
 	# Its own makefile needs a configured source tree; an installed server has
-	# the one header and the library that it uses.
+	# the one header and the library that it uses.  Those before 18 lack a macro.
 	cd "$work/src/pg_bsd_indent"
-	gcc -O2 -fno-strict-aliasing -fwrapv -I. -I"$("$PG_CONFIG" --includedir-server)" \
+	gcc -O2 -fno-strict-aliasing -fwrapv "-Dpg_noreturn=__attribute__((noreturn))" -I. -I"$("$PG_CONFIG" --includedir-server)" \
 		-o pg_bsd_indent args.c err.c indent.c io.c lexi.c parse.c pr_comment.c \
 		-L"$("$PG_CONFIG" --pkglibdir)" -L"$("$PG_CONFIG" --libdir)" -lpgcommon -lpgport
 	cd "$top"
@@ -47,14 +47,16 @@ files=()
 for arg in "$@"; do
 	case $arg in
 	--check) options=(--check --diff) ;;
-	*) files+=("$arg") ;;
+	*) files+=("$(realpath "$arg")") ;;
 	esac
 done
 cd "$top"
 python3 tools/update_typedefs.py
-types=$(mktemp)
-trap 'rm -f "$types"' EXIT
-cat "$dir/pgindent/typedefs.list" tools/typedefs.list >"$types"
+# pgindent puts its own files where it stands, and leaves them when it is stopped.
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cat "$dir/pgindent/typedefs.list" tools/typedefs.list >"$work/types"
 export PG_BSD_INDENT=$dir/pg_bsd_indent/pg_bsd_indent
-perl "$dir/pgindent/pgindent" --typedefs="$types" --indent=tools/bsd_indent.sh \
-	${options[@]+"${options[@]}"} "${files[@]:-src}"
+cd "$work"
+perl "$dir/pgindent/pgindent" --typedefs="$work/types" --indent="$top/tools/bsd_indent.sh" \
+	${options[@]+"${options[@]}"} "${files[@]:-$top/src}"
