@@ -2,6 +2,7 @@
 
     ./dev bench freshness                 all of it, about two minutes
     ./dev bench freshness row chain       some of it
+    ./dev bench freshness databases       1,000 databases, which takes 15 GB of disk and 15 minutes: only if named
     ./dev bench freshness --show bench/freshness.json
 
 It starts servers of its own, with the scheduler on, and removes them.
@@ -12,6 +13,8 @@ chain    the same through five stream tables, each over the one before
 bulk     60 stream tables in three levels of 20: a commit of 100 rows to visible in all
 idle     1,000 stream tables that nothing happens to: CPU of the scheduler, catalog writes
 writers  latency of pgbench, with 60 stream tables that follow it and without
+databases  1,000 databases of one stream table each that nothing happens to: processes, CPU of the launcher;
+         then COMMIT in one of them to visible, for which a scheduler is started
 
 Everything is measured by clients. At the end every stream table is compared
 with its query; the exit status is 1 if one differs, never for a figure.
@@ -33,6 +36,8 @@ from server import Server, say
 
 CONF = "\npg_trickle.enabled = on\nfsync = on\n"
 SAMPLES = 300
+GROUPS = "SELECT g, count(*), max(n) FROM t GROUP BY g"
+DATABASES = int(os.environ.get("ST_BENCH_DATABASES", "1000"))
 
 
 def percentiles(times):
@@ -42,13 +47,14 @@ def percentiles(times):
 
 
 class Measured:
-    def __init__(self, server):
+    def __init__(self, server, database="postgres"):
         self.server = server
+        self.dsn = server.dsn.replace("dbname=postgres", f"dbname={database}")
         self.conn = self.session()
-        self.conn.execute("CREATE EXTENSION pg_trickle")
+        self.conn.execute("CREATE EXTENSION IF NOT EXISTS pg_trickle")
 
     def session(self):
-        conn = psycopg.connect(self.server.dsn, autocommit=True)
+        conn = psycopg.connect(self.dsn, autocommit=True)
         conn.execute("SET client_min_messages = warning")
         conn.prepare_threshold = 1
         return conn
@@ -70,7 +76,7 @@ class Measured:
                 raise AssertionError(f"waited {seconds} s for {condition}")
 
     def settle(self):
-        self.wait("SELECT pgtrickle.scheduler_pid() IS NOT NULL")
+        self.wait("SELECT pgtrickle.scheduler_pid() IS NOT NULL OR NOT EXISTS (SELECT FROM pgtrickle.pgt_stream_tables)")
         for (name, query) in self.conn.execute("SELECT pgt_name, defining_query FROM pgtrickle.pgt_stream_tables").fetchall():
             self.wait(f"SELECT NOT EXISTS ((TABLE {name} EXCEPT ALL ({query})) UNION ALL (({query}) EXCEPT ALL TABLE {name}))")
 
@@ -92,14 +98,14 @@ class Measured:
 
 def row(m):
     m.source()
-    m.create("s", "SELECT g, count(*), max(n) FROM t GROUP BY g")
+    m.create("s", GROUPS)
     m.settle()
     return m.sample("SELECT 1 FROM s WHERE g = 7 AND max >= %s", SAMPLES)
 
 
 def load(m):
     m.source()
-    m.create("s", "SELECT g, count(*), max(n) FROM t GROUP BY g")
+    m.create("s", GROUPS)
     m.settle()
     over = threading.Event()
 
@@ -191,6 +197,42 @@ def idle(m):
             "catalog_writes": written() - before}
 
 
+def databases(m):
+    m.conn.execute("CREATE DATABASE original")
+    original = Measured(m.server, "original")
+    original.source(100)
+    original.create("s", GROUPS)
+    original.settle()
+    original.conn.close()
+    for i in range(DATABASES):
+        m.conn.execute(f"CREATE DATABASE d{i} TEMPLATE original STRATEGY file_copy")
+    created = quiet = time.perf_counter()
+    # each is looked at once, and its process is given back
+    while time.perf_counter() - quiet < 20:
+        time.sleep(1)
+        left = m.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle scheduler'")
+        if left > 0:
+            quiet = time.perf_counter()
+        if time.perf_counter() - created > 1800:
+            raise AssertionError(f"{left} schedulers stay")
+    launcher = m.value("SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_trickle launcher'")
+    used, start = cpu_seconds(launcher), time.perf_counter()
+    time.sleep(60)
+    used, seconds = cpu_seconds(launcher) - used, time.perf_counter() - start
+    processes = m.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'pg_trickle%'")
+    times = []
+    for i in range(0, DATABASES, max(DATABASES // 50, 1)):
+        copy = Measured(m.server, f"d{i}")
+        copy.conn.execute("INSERT INTO t (g, n) VALUES (7, 1000000)")
+        start = time.perf_counter()
+        copy.wait("SELECT EXISTS (SELECT FROM s WHERE g = 7 AND max = 1000000)")
+        times.append((time.perf_counter() - start) * 1000)
+        copy.settle()
+        copy.conn.close()
+    return {**percentiles(times), "databases": DATABASES, "processes": processes, "cpu_percent": round(100 * used / seconds, 3),
+            "quiet_after_s": round(quiet - created)}
+
+
 class Watch(threading.Thread):
     """Looks 50 times a second whether a client of pgbench waits for a lock that we hold."""
 
@@ -247,7 +289,9 @@ def writers(m):
     return result
 
 
-CASES = {f.__name__: f for f in (row, load, chain, bulk, idle, writers)}
+CASES = {f.__name__: f for f in (row, load, chain, bulk, idle, writers, databases)}
+
+
 def measure(names):
     results = {"cases": {}, "exact": True, "cores": os.cpu_count()}
     os.environ["ST_SERVER_CONF"] = CONF
@@ -278,7 +322,7 @@ def main():
     if args.show:
         print(report.freshness_text(json.loads(args.show.read_text())))
         return 0
-    results = measure(args.cases or list(CASES))
+    results = measure(args.cases or [name for name in CASES if name != "databases"])
     if args.json:
         args.json.write_text(json.dumps(results, indent=1) + "\n")
     print(report.freshness_text(results))

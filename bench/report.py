@@ -173,6 +173,9 @@ def freshness_text(results):
                 note = f"a client waited for a lock of ours in {times['waited']} of {times['looks']} looks"
             if name == "idle":
                 note = f"{times['cpu_percent']} % of a core, {times['catalog_writes']} catalog writes in {times['seconds']} s"
+            elif name == "databases":
+                note = (f"{times['databases']} databases: {times['processes']} process of ours, {times['cpu_percent']} % of a core;"
+                        f" quiet {times['quiet_after_s']} s after the last was created")
             elif name in FRESHNESS_TARGETS:
                 p50, p99 = FRESHNESS_TARGETS[name]
                 note = verdict(times["p50_ms"] <= p50 and times["p99_ms"] <= p99)

@@ -118,31 +118,19 @@ class Bench(Session):
 
     # -- cost follows the change
 
-    def growth(self):
-        """1,000 changed rows at two sizes of the source, with groups of the same size."""
-        results = {case.name: {"case": case.name, "changed": 1000, "exact": True} for case in cases.SYNTHETIC}
-        for rows in self.args.rows, 10 * self.args.rows:
-            source = cases.Synthetic(self.conn, rows)
-            source.load()
-            for case in cases.SYNTHETIC:
-                say(f"growth, {rows:,} rows, {case.name}")
-                self.set_up(case, source, load=False, view=False)
-                times = {"refresh": [], "hand": []}
-                profile = self.profiler(f"{case.name}, 1,000 of {rows:,} rows changed")
-                for _ in range(self.args.rounds + 3):
-                    self.run("TRUNCATE delta")
-                    source.change(1000)
-                    self.run("ANALYZE delta")
-                    times["refresh"].append(self.refresh(profile))
-                    if case.hand:
-                        times["hand"].append(self.timed(";".join(case.maintain)))
-                self.end(profile)
-                result = results[case.name]
-                result[str(rows)] = {name: spread(pairs[3:]) for name, pairs in times.items() if pairs}
-                result["exact"] &= self.differing("SELECT * FROM st", case.query) == 0
-                self.tear_down()
-        self.run("DROP TABLE src")
-        return list(results.values())
+    def follow(self, case, source, rows, profile=None):
+        """Change rows, then refresh, and do the same by hand: what both took."""
+        self.run("TRUNCATE delta")
+        source.change(rows)
+        self.run("ANALYZE delta")
+        return self.refresh(profile), self.timed(";".join(case.maintain)) if case.hand else None
+
+    def use(self, case, source):
+        """Tables of both sizes as in use: the same share of the rows of each page has changed, and this backend has been there."""
+        for _ in range(3):
+            self.follow(case, source, source.rows // 100)
+        for _ in range(3):
+            self.follow(case, source, 1000)
 
     # -- stream tables over stream tables
 
@@ -277,6 +265,42 @@ class Bench(Session):
         return {"bulk": bulk, "single": self.single()}
 
 
+def growth(server, args, profiles):
+    """1,000 changed rows at two sizes of the source, with groups of the same size: a database each, in turns."""
+    benches = []
+    for rows in args.rows, 10 * args.rows:
+        with psycopg.connect(server.dsn, autocommit=True) as conn:
+            conn.execute(f"CREATE DATABASE growth_{rows}")
+        bench = Bench(psycopg.conninfo.make_conninfo(server.dsn, dbname=f"growth_{rows}"), args)
+        bench.source = cases.Synthetic(bench.conn, rows)
+        bench.source.load()
+        benches.append(bench)
+    results = []
+    for case in cases.SYNTHETIC:
+        say(f"growth, {case.name}")
+        result = {"case": case.name, "changed": 1000, "exact": True}
+        times = [{"refresh": [], "hand": []} for _ in benches]
+        recorded = []
+        for bench in benches:
+            bench.set_up(case, bench.source, load=False, view=False)
+            bench.use(case, bench.source)
+            recorded.append(bench.profiler(f"{case.name}, 1,000 of {bench.source.rows:,} rows changed"))
+        for _ in range(2 * args.rounds):
+            for bench, profile, pairs in zip(benches, recorded, times):
+                for name, pair in zip(pairs, bench.follow(case, bench.source, 1000, profile)):
+                    pairs[name] += [pair] if pair else []
+        for bench, profile, pairs in zip(benches, recorded, times):
+            bench.end(profile)
+            result[str(bench.source.rows)] = {name: spread(pair) for name, pair in pairs.items() if pair}
+            result["exact"] &= bench.differing("SELECT * FROM st", case.query) == 0
+            bench.tear_down()
+        results.append(result)
+    for bench in benches:
+        profiles.update(bench.profiles)
+        bench.conn.close()
+    return results
+
+
 def measure(args):
     results = {"refresh": [], "growth": [], "chains": [], "capture": {}, "profile": {}}
     with Server() as server:
@@ -288,7 +312,7 @@ def measure(args):
         for name in args.case or [*CASES, *OTHERS]:
             say(name)
             if name == "growth":
-                results["growth"] = bench.growth()
+                results["growth"] = growth(server, args, bench.profiles)
             elif name == "chains":
                 results["chains"] = bench.chains()
             elif name == "profile":
