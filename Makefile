@@ -31,7 +31,9 @@ OBJS = \
 	src/util/counters.o \
 	src/util/fault.o \
 	src/util/image_hash.o \
+	src/util/inheritors.o \
 	src/util/only_row.o \
+	src/util/row_batch.o \
 	src/util/row_function.o \
 	src/util/row_limit.o \
 	src/util/shared_area.o \
@@ -39,6 +41,7 @@ OBJS = \
 	src/util/sqlbuf.o \
 	src/util/statement.o \
 	src/util/stored_row.o \
+	src/util/wait_event.o \
 	src/util/written_row.o \
 	src/util/xxhash.o \
 	src/util/zset.o \
@@ -88,6 +91,7 @@ OBJS = \
 	src/query/record.o \
 	src/query/recursive.o \
 	src/query/restrict.o \
+	src/query/rounds.o \
 	src/query/setop.o \
 	src/query/slice.o \
 	src/query/slice_level.o \
@@ -110,14 +114,17 @@ OBJS = \
 	src/delta/recursive.o \
 	src/delta/reduce.o \
 	src/delta/slice.o \
+	src/delta/slice_core.o \
 	src/delta/top.o \
 	src/delta/wanted_keys.o \
 	src/delta/window.o \
 	src/apply/apply.o \
+	src/apply/fill.o \
 	src/apply/find.o \
 	src/apply/guard.o \
 	src/apply/identity.o \
 	src/apply/partition.o \
+	src/apply/room.o \
 	src/apply/write.o \
 	src/refresh/budget.o \
 	src/refresh/component_run.o \
@@ -126,6 +133,7 @@ OBJS = \
 	src/refresh/group.o \
 	src/refresh/hold.o \
 	src/refresh/identity.o \
+	src/refresh/member.o \
 	src/refresh/next_time.o \
 	src/refresh/node_run.o \
 	src/refresh/poll.o \
@@ -138,6 +146,7 @@ OBJS = \
 	src/refresh/verify.o \
 	src/refresh/wanted_run.o \
 	src/refresh/window_run.o \
+	src/schedule/check.o \
 	src/schedule/failure.o \
 	src/schedule/graph.o \
 	src/schedule/held.o \
@@ -154,6 +163,7 @@ OBJS = \
 	src/schedule/worker.o \
 	src/api/alter.o \
 	src/api/arguments.o \
+	src/api/aside.o \
 	src/api/bulk.o \
 	src/api/cache.o \
 	src/api/canary.o \

@@ -38,6 +38,14 @@ typedef Oid RelFileNumber;
 #define StExecutorRun(qd, dir, count) ExecutorRun(qd, dir, count, true)
 #endif
 
+/* 18 counts what is disabled in a path, beside its cost */
+#if PG_VERSION_NUM >= 180000
+#define StDisablePath(path) ((void) (path)->disabled_nodes++)
+#else
+#define StDisablePath(path) \
+	((void) ((path)->startup_cost += disable_cost, (path)->total_cost += disable_cost))
+#endif
+
 /* 16 moved permissions out of the range table */
 #if PG_VERSION_NUM >= 160000
 #define ST_HAVE_PERMINFOS 1
@@ -86,6 +94,13 @@ typedef Oid RelFileNumber;
 #define StClearNullingRels(var) ((var)->varnullingrels = NULL)
 #else
 #define StClearNullingRels(var) ((void) 0)
+#endif
+
+/* 16 tells outer joins from inner ones; both, as a Var names those that may make it NULL */
+#if PG_VERSION_NUM >= 160000
+#define StRelidsInJointree(item) get_relids_in_jointree(item, true, true)
+#else
+#define StRelidsInJointree(item) get_relids_in_jointree(item, true)
 #endif
 
 /*
@@ -257,6 +272,13 @@ typedef Oid RelFileNumber;
 #define StBackendStatus(i) pgstat_get_local_beentry_by_index(i)
 #else
 #define StBackendStatus(i) pgstat_fetch_stat_local_beentry(i)
+#endif
+
+/* 17 lets extensions name what they wait for; needs utils/wait_event.h */
+#if PG_VERSION_NUM >= 170000
+#define ST_NEW_WAIT_EVENT(name) WaitEventExtensionNew(name)
+#else
+#define ST_NEW_WAIT_EVENT(name) ((void) (name), PG_WAIT_EXTENSION)
 #endif
 
 #endif							/* ST_COMPAT_H */

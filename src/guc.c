@@ -20,6 +20,7 @@ bool		st_guc_auto_backoff = true;
 bool		st_guc_block_source_ddl = true;
 int			st_guc_cdc_capture_mode = ST_CAPTURE_DISCARD;
 bool		st_guc_cdc_paused = false;
+int			st_guc_change_buffer_durability = ST_DURABILITY_LOGGED;
 double		st_guc_cost_model_safety_margin = 0.8;
 int			st_guc_default_schedule_seconds = 1;
 int			st_guc_delta_work_mem = 0;
@@ -62,6 +63,13 @@ int			st_guc_watermark_holdback_timeout = 0;
 static const struct config_enum_entry cdc_capture_modes[] = {
 	{"discard", ST_CAPTURE_DISCARD, false},
 	{"hold", ST_CAPTURE_HOLD, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry durabilities[] = {
+	{"unlogged", ST_DURABILITY_UNLOGGED, false},
+	{"logged", ST_DURABILITY_LOGGED, false},
+	{"sync", ST_DURABILITY_SYNC, false},
 	{NULL, 0, false}
 };
 
@@ -137,6 +145,11 @@ static const struct Setting settings[] = {
 		"cdc_paused", BOOL_AT(&st_guc_cdc_paused),
 		"Pauses the recording of changes.",
 		"Writers pay next to nothing meanwhile. See pg_trickle.cdc_capture_mode for what that costs later."
+	},
+	{
+		"change_buffer_durability", WORD_AT(&st_guc_change_buffer_durability, durabilities),
+		"Whether change logs that are created are logged.",
+		"unlogged: as with pg_trickle.unlogged_buffers; logged: unless that is on; sync: the same, since a change and the row that it is of are of one transaction, and as durable as its COMMIT."
 	},
 	{
 		"cost_model_safety_margin", REAL_AT(&st_guc_cost_model_safety_margin, 0.1, 2.0),
@@ -339,6 +352,7 @@ static const struct Setting settings[] = {
 #define RETIRED_SETTINGS \
 	RETIRED(adaptive_batch_coalescing, CAPTURE) \
 	RETIRED(adaptive_merge_strategy, APPLYING) \
+	RETIRED(agg_diff_cardinality_threshold, "A group costs the same to maintain, however few there are.") \
 	RETIRED(aggregate_fast_path, APPLYING) \
 	RETIRED(algebraic_drift_reset_cycles, "Sums are exact, and do not drift.") \
 	RETIRED(analyze_before_delta, PLANS) \
@@ -350,6 +364,7 @@ static const struct Setting settings[] = {
 	RETIRED(change_buffer_schema, "Change logs lie in the schema pgtrickle_changes.") \
 	RETIRED(cleanup_use_truncate, CAPTURE) \
 	RETIRED(compact_threshold, CAPTURE) \
+	RETIRED(delta_amplification_threshold, LOGGING) \
 	RETIRED(delta_enable_nestloop, PLANS) \
 	RETIRED(delta_work_mem_cap_mb, PLANS) \
 	RETIRED(diff_output_format, APPLYING) \
@@ -369,6 +384,7 @@ static const struct Setting settings[] = {
 	RETIRED(merge_strategy, APPLYING) \
 	RETIRED(merge_strategy_threshold, APPLYING) \
 	RETIRED(merge_work_mem_mb, "pg_trickle.delta_work_mem is the memory of a refresh.") \
+	RETIRED(online_schema_evolution, "A stream table whose query gains columns stays populated in any case.") \
 	RETIRED(planner_aggressive, PLANS) \
 	RETIRED(prediction_min_samples, COSTS) \
 	RETIRED(prediction_ratio, COSTS) \
@@ -381,6 +397,7 @@ static const struct Setting settings[] = {
 	RETIRED(tick_watermark_enabled, FRONTIERS) \
 	RETIRED(use_prepared_statements, CACHES) \
 	RETIRED(use_sqlstate_classification, "Errors are always told apart by SQLSTATE.") \
+	RETIRED(user_triggers, "Triggers on a stream table fire for what a refresh changes; ALTER TABLE ... DISABLE TRIGGER USER keeps them from it.") \
 	RETIRED(worker_pool_size, "A worker takes the next refresh when it has ended one, and ends when there is none for a while.")
 
 #define APPLYING	"Differences are applied row by row, whatever their size."
@@ -417,6 +434,12 @@ check_##name(char **value, void **extra, GucSource source) \
 }
 RETIRED_SETTINGS
 #undef RETIRED
+
+bool
+st_guc_logs_are_unlogged(void)
+{
+	return st_guc_unlogged_buffers || st_guc_change_buffer_durability == ST_DURABILITY_UNLOGGED;
+}
 
 static void
 define_setting(const struct Setting *setting)

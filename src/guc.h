@@ -81,8 +81,18 @@ extern bool st_guc_tiered_scheduling;
 /* The least time between two refreshes of a stream table that follows commits, in milliseconds. */
 extern int	st_guc_wake_debounce_ms;
 
-/* Change logs that are created from now on are UNLOGGED. */
+/* What the next one says of all change logs, or one of ST_DURABILITY_*. */
 extern bool st_guc_unlogged_buffers;
+enum
+{
+	ST_DURABILITY_UNLOGGED,
+	ST_DURABILITY_LOGGED,
+	ST_DURABILITY_SYNC
+};
+extern int	st_guc_change_buffer_durability;
+
+/* Are change logs that are created from now on UNLOGGED? */
+extern bool st_guc_logs_are_unlogged(void);
 
 /* Age limit of the rows of the refresh history; 0 keeps everything. */
 extern int	st_guc_history_retention_days;
@@ -123,6 +133,7 @@ extern int	st_guc_watermark_holdback_timeout;
 /* Foreign tables and materialized views may be followed through copies, by what is created from now on. */
 extern bool st_guc_foreign_table_polling;
 extern bool st_guc_matview_polling;
+
 /* How long drain() waits, in seconds, if it is not told. */
 extern int	st_guc_drain_timeout;
 

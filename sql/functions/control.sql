@@ -37,7 +37,13 @@ COMMENT ON FUNCTION pgtrickle.start_scheduler() IS
 
 CREATE OR REPLACE FUNCTION pgtrickle.scheduler_pid()
 RETURNS integer LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'st_sql_scheduler_pid';
-COMMENT ON FUNCTION pgtrickle.scheduler_pid() IS 'Process that refreshes the stream tables of this database; NULL: there is none.';
+COMMENT ON FUNCTION pgtrickle.scheduler_pid() IS
+    'Process that refreshes the stream tables of this database; NULL: there is none, maybe because nothing has happened for five minutes (scheduler_follows()).';
+
+CREATE OR REPLACE FUNCTION pgtrickle.scheduler_follows()
+RETURNS boolean LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'st_sql_scheduler_follows';
+COMMENT ON FUNCTION pgtrickle.scheduler_follows() IS
+    'Is there a scheduler in this database, or does the launcher start it at the next commit, because nothing has happened for a while?';
 
 CREATE OR REPLACE FUNCTION pgtrickle.next_fire_time(schedule text, after timestamptz DEFAULT clock_timestamp())
 RETURNS timestamptz LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'st_sql_next_fire_time';

@@ -20,19 +20,9 @@ COMMENT ON FUNCTION pgtrickle.pending_since(bigint, oid) IS
     'When the oldest change of a source was committed that a stream table has still to consume; NULL: none; -infinity: not known, or it will be recomputed. Looks at a few rows of the change log and keeps no lock.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.parse_duration_seconds(input text)
-RETURNS bigint LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT CASE
-           WHEN s.text ~ '^[0-9]{1,10}$' THEN s.text::bigint
-           WHEN s.text ~ '^([0-9]{1,10}[smhdw])+$' THEN
-               (SELECT sum(part[1]::bigint * CASE part[2] WHEN 's' THEN 1 WHEN 'm' THEN 60 WHEN 'h' THEN 3600
-                                                          WHEN 'd' THEN 86400 ELSE 604800 END)::bigint
-                  FROM regexp_matches(s.text, '([0-9]+)([smhdw])', 'g') AS part)
-           END
-      FROM (SELECT btrim(input)) AS s(text);
-END;
+RETURNS bigint LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'st_sql_parse_duration_seconds';
 COMMENT ON FUNCTION pgtrickle.parse_duration_seconds(text) IS
-    'Seconds of a duration as schedules have it (90, 30s, 1h30m; units s, m, h, d, w); NULL for anything else, cron expressions too.';
+    'Seconds of a duration as schedules have it (90, 30s, 1h30m; units s, m, h, d, w); 1 for ''on commit''; NULL for anything else, cron expressions too.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.freshness(stream_table bigint DEFAULT NULL)
 RETURNS TABLE(pgt_id bigint, pending boolean, pending_since timestamptz, lag interval, effective_schedule interval, stale boolean)
@@ -42,7 +32,7 @@ BEGIN ATOMIC
     WITH RECURSIVE
     present AS MATERIALIZED (
         SELECT clock_timestamp() AS now,
-               pgtrickle.scheduler_pid() IS NOT NULL AND current_setting('pg_trickle.enabled')::boolean AS followed,
+               pgtrickle.scheduler_follows() AND current_setting('pg_trickle.enabled')::boolean AS followed,
                current_setting('pg_trickle.tiered_scheduling')::boolean AS tiered,
                make_interval(secs => current_setting('pg_trickle.default_schedule_seconds')::integer) AS otherwise),
     st AS MATERIALIZED (

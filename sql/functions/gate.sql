@@ -28,7 +28,7 @@ RETURNS TABLE(source_table text, schema_name text, gated boolean, gated_at times
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT c.relname::text, n.nspname::text, g.gated, g.gated_at, g.ungated_at, g.gated_by,
-           CASE WHEN g.gated THEN now() ELSE g.ungated_at END - g.gated_at,
+           CASE WHEN g.gated THEN clock_timestamp() ELSE g.ungated_at END - g.gated_at,
            (SELECT string_agg(t.pgt_schema || '.' || t.pgt_name, ', ' ORDER BY t.pgt_schema, t.pgt_name)
               FROM pgtrickle.pgt_dependencies d
               JOIN pgtrickle.pgt_stream_tables t USING (pgt_id)

@@ -140,7 +140,7 @@ RETURNS TABLE(refresh_id bigint, data_timestamp timestamptz, start_time timestam
               delta_ms double precision, apply_ms double precision, refresh_reason text)
 LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'st_sql_get_refresh_history';
 COMMENT ON FUNCTION pgtrickle.get_refresh_history(text, integer) IS
-    'The last refreshes of a stream table that changed it, newest first; durations in milliseconds. error_message and refresh_reason are NULL for roles that are neither the owner nor pg_read_all_stats. Errors: 42P01 unknown, 2201W negative max_rows.';
+    'The last refreshes of a stream table in the history (refresh_runs), newest first; durations in milliseconds. error_message, the error or why it was left out, and refresh_reason are NULL for roles that are neither the owner nor pg_read_all_stats. Errors: 42P01 unknown, 2201W negative max_rows.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.list_sources(name text)
 RETURNS TABLE(source_table text, source_oid bigint, source_type text, cdc_mode text, columns_used text)

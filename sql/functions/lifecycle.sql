@@ -59,7 +59,7 @@ CREATE OR REPLACE FUNCTION pgtrickle.alter_stream_table(
     max_differential_joins integer DEFAULT NULL, max_delta_fraction double precision DEFAULT NULL)
 RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'st_sql_alter_stream_table';
 COMMENT ON FUNCTION pgtrickle.alter_stream_table(text, text, text, text, text, text, text, text, boolean, boolean, text, text, bigint, integer, text, integer, double precision) IS
-    'Changes properties of a stream table; NULL leaves one as it is, 0 takes a limit away. Another query or mode recomputes the stream table at once; writers of its sources wait until the transaction ends. With another query it stays the same table, with its rights, indexes, comments and views: columns are matched by name, added at the end, dropped, or given another type; readers wait if any is. The order of its own columns is kept. Another "partition_by", or an empty one for none, makes it another relation of the same name, with its rows, rights, indexes and comments, and without partitions that users have added. A stream table in status ERROR becomes ACTIVE. Parameters whose capability this release does not have are 0A000. Errors: 42P01 unknown, 42501 not the owner, 22023 bad value, 0A000 if mode DIFFERENTIAL is asked for and the query has no delta, 42P15 if the query reads the stream table itself, 2BP01 if others use a column that would go or change, or something that another relation would not have stands in the way of another partitioning.';
+    'Changes properties of a stream table; NULL leaves one as it is, 0 takes a limit away. Another query or mode recomputes the stream table at once; writers of its sources wait until the transaction ends. With another query it stays the same table, with its rights, indexes, comments and views: columns are matched by name, added at the end, dropped, or given another type; if any is, readers wait while the rows are written. The order of its own columns is kept. Another "partition_by", or an empty one for none, makes it another relation of the same name, with its rows, rights, indexes and comments, and without partitions that users have added. A stream table in status ERROR becomes ACTIVE. Parameters whose capability this release does not have are 0A000. Errors: 42P01 unknown, 42501 not the owner, 22023 bad value, 0A000 if mode DIFFERENTIAL is asked for and the query has no delta, 42P15 if the query reads the stream table itself or uses what depends on it, 2BP01 if others use a column that would go or change, or something that another relation would not have stands in the way of another partitioning.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.stream_table_lineage(name text)
 RETURNS TABLE(output_col text, source_table text, source_col text)
@@ -155,6 +155,8 @@ COMMENT ON FUNCTION pgtrickle._on_ddl_end() IS
     'Writes the query of a stream table with the present names when something that it names was renamed or moved, and has those that use what was altered refreshed. Internal.';
 REVOKE ALL ON FUNCTION pgtrickle._on_ddl_end() FROM PUBLIC;
 
+-- which have no OR REPLACE: an update runs this again
+DROP EVENT TRIGGER IF EXISTS pg_trickle_on_ddl_start;
 CREATE EVENT TRIGGER pg_trickle_on_ddl_start ON ddl_command_start
     WHEN TAG IN ('DROP EXTENSION', 'DROP OWNED', 'DROP TABLE', 'DROP VIEW', 'DROP MATERIALIZED VIEW', 'DROP FOREIGN TABLE', 'DROP SCHEMA',
                  'DROP TYPE', 'DROP DOMAIN', 'DROP FUNCTION', 'DROP PROCEDURE', 'DROP ROUTINE', 'DROP AGGREGATE', 'DROP OPERATOR', 'DROP COLLATION',
@@ -165,6 +167,7 @@ CREATE EVENT TRIGGER pg_trickle_on_ddl_start ON ddl_command_start
     EXECUTE FUNCTION pgtrickle.on_ddl_start();
 COMMENT ON EVENT TRIGGER pg_trickle_on_ddl_start IS 'Loads the library before DDL that may concern stream tables.';
 
+DROP EVENT TRIGGER IF EXISTS pg_trickle_ddl_tracker;
 CREATE EVENT TRIGGER pg_trickle_ddl_tracker ON ddl_command_end
     WHEN TAG IN ('CREATE TABLE', 'DROP TABLE', 'CREATE VIEW', 'CREATE FUNCTION', 'CREATE PROCEDURE', 'CREATE AGGREGATE', 'CREATE POLICY', 'ALTER POLICY',
                  'ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER SEQUENCE', 'ALTER SCHEMA', 'ALTER EXTENSION',
@@ -173,5 +176,6 @@ CREATE EVENT TRIGGER pg_trickle_ddl_tracker ON ddl_command_end
     EXECUTE FUNCTION pgtrickle._on_ddl_end();
 COMMENT ON EVENT TRIGGER pg_trickle_ddl_tracker IS 'Lets what is stored of stream tables follow DDL on what they read.';
 
+DROP EVENT TRIGGER IF EXISTS pg_trickle_drop_tracker;
 CREATE EVENT TRIGGER pg_trickle_drop_tracker ON sql_drop EXECUTE FUNCTION pgtrickle._on_sql_drop();
 COMMENT ON EVENT TRIGGER pg_trickle_drop_tracker IS 'Lets the catalog follow plain DROP.';

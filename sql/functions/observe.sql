@@ -63,15 +63,17 @@ BEGIN ATOMIC
                    h.refresh_id
               FROM pgtrickle.refresh_runs h
             UNION ALL
-            SELECT p.started_at, t.pgt_schema, t.pgt_name, CASE WHEN p.phase = 'recomputing' THEN 'FULL' ELSE 'DIFFERENTIAL' END, 'RUNNING',
-                   NULL, NULL, NULL, NULL, NULL
+            SELECT p.started_at, t.pgt_schema, t.pgt_name,
+                   CASE WHEN t.refresh_mode = 'FULL' OR t.needs_reinit OR NOT t.is_populated
+                          OR (p.phase = 'recomputing' AND p.current_member = p.stream_table) THEN 'FULL' ELSE 'DIFFERENTIAL' END,
+                   'RUNNING', NULL, NULL, NULL, NULL, NULL
               FROM pgtrickle.running_refreshes() p
               JOIN pgtrickle.pgt_stream_tables t ON t.pgt_relid = p.stream_table) r
      ORDER BY r.start_time DESC, r.refresh_id DESC
      LIMIT refresh_timeline.max_rows;
 END;
 COMMENT ON FUNCTION pgtrickle.refresh_timeline(integer) IS
-    'The last refreshes of all stream tables, newest first, with those that are RUNNING; durations in milliseconds. error_message is NULL for roles that are neither the owner nor pg_read_all_stats. Error: 2201W negative max_rows.';
+    'The last refreshes of all stream tables, newest first, with those that are RUNNING (action: what it does with the one that was asked for, by what is known so far); durations in milliseconds. error_message is the error, or why one was left out (SKIPPED); it is NULL for roles that are neither the owner nor pg_read_all_stats. Error: 2201W negative max_rows.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.pgtrickle_refresh_stats()
 RETURNS TABLE(stream_table text, mode text, avg_ms double precision, p95_ms double precision, p99_ms double precision,
@@ -124,7 +126,7 @@ BEGIN ATOMIC
     SELECT current_database()::text, t.total, t.active, t.suspended, r.total, r.successful, r.failed, r.rows,
            CASE WHEN pg_has_role('pg_read_all_stats', 'USAGE') THEN
                (SELECT count(*)::integer FROM pg_catalog.pg_stat_activity a
-                 WHERE a.backend_type LIKE 'pg\_trickle %' AND a.state = 'active') END,
+                 WHERE a.backend_type IN ('pg_trickle worker', 'pg_trickle scheduler') AND a.state = 'active') END,
            0::bigint
       FROM (SELECT count(*) AS total, count(*) FILTER (WHERE s.status = 'ACTIVE') AS active,
                    count(*) FILTER (WHERE s.status = 'SUSPENDED') AS suspended
@@ -135,7 +137,7 @@ BEGIN ATOMIC
               FROM pgtrickle.refresh_counts c) r;
 END;
 COMMENT ON FUNCTION pgtrickle.metrics_summary() IS
-    'One row for this database: stream tables by status; refreshes by outcome and the rows that they inserted, updated and deleted, since the stream tables were created; those of the scheduler are added every 10 seconds. active_workers: processes of the whole server that are refreshing at the moment; NULL for roles without pg_read_all_stats. ivm_lock_parse_error_count: statements whose query could not be parsed to choose locks; always 0, because no text is parsed for that.';
+    'One row for this database: stream tables by status; refreshes by outcome and the rows that they inserted, updated and deleted, since the stream tables were created; those of the scheduler are added every 10 seconds. active_workers: workers and schedulers of the whole server that are refreshing at the moment; NULL for roles without pg_read_all_stats. ivm_lock_parse_error_count: statements whose query could not be parsed to choose locks; always 0, because no text is parsed for that.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.sla_summary()
 RETURNS TABLE(stream_table text, p50_ms double precision, p99_ms double precision, freshness_lag_s double precision,
@@ -233,16 +235,16 @@ CREATE OR REPLACE FUNCTION pgtrickle.scheduler_status()
 RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT CASE WHEN NOT s.enabled THEN 'STOPPED'
-                WHEN s.scheduler IS NOT NULL THEN 'ACTIVE'
+                WHEN s.follows THEN 'ACTIVE'
                 WHEN s.launcher IS NULL THEN 'NOT_LOADED'
                 WHEN EXISTS (SELECT 1 FROM pgtrickle.pgt_stream_tables t WHERE t.status IN ('ACTIVE', 'INITIALIZING')) THEN 'STARTING'
                 ELSE 'STOPPED'
            END
       FROM (SELECT current_setting('pg_trickle.enabled')::boolean AS enabled,
-                   pgtrickle.scheduler_pid() AS scheduler, pgtrickle.launcher_pid() AS launcher) s;
+                   pgtrickle.scheduler_follows() AS follows, pgtrickle.launcher_pid() AS launcher) s;
 END;
 COMMENT ON FUNCTION pgtrickle.scheduler_status() IS
-    'ACTIVE: a scheduler refreshes the stream tables of this database. STARTING: the launcher is about to start one, or cannot because no background worker is free. STOPPED: pg_trickle.enabled is off, or there is nothing to refresh. NOT_LOADED: no launcher runs; start_scheduler() starts it.';
+    'ACTIVE: a scheduler refreshes the stream tables of this database, or is started by the next commit after a while in which nothing has happened. STARTING: the launcher is about to start one, or cannot because no background worker is free. STOPPED: pg_trickle.enabled is off, or there is nothing to refresh. NOT_LOADED: no launcher runs; start_scheduler() starts it.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.worker_pool_status()
 RETURNS TABLE(active_workers integer, max_workers integer, per_db_cap integer, parallel_mode text)
@@ -273,6 +275,11 @@ CREATE OR REPLACE FUNCTION pgtrickle.refresh_spacing()
 RETURNS integer LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'st_sql_refresh_spacing';
 COMMENT ON FUNCTION pgtrickle.refresh_spacing() IS
     'While a snapshot is over a minute old, and old versions of rows pile up, how many milliseconds lie between two refreshes of a stream table that follows commits: up to 1000. 0: there is no such snapshot; NULL: no scheduler runs.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.lacks_worker_slot()
+RETURNS boolean LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'st_sql_lacks_worker_slot';
+COMMENT ON FUNCTION pgtrickle.lacks_worker_slot() IS
+    'Was no worker to be had when the scheduler needed one last? Then it refreshes by itself what takes up to 100 ms, and all else waits for a worker. NULL: no scheduler runs.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.worker_allocation_status()
 RETURNS TABLE(db_name text, workers_used bigint, workers_quota bigint, workers_queued bigint, cluster_active bigint, cluster_max bigint)
@@ -307,30 +314,37 @@ END;
 COMMENT ON FUNCTION pgtrickle.cluster_worker_summary() IS
     'One row per database of the server in which a scheduler or worker runs: workers that are refreshing, the scheduler (NULL: none runs), and workers of all databases. Roles without pg_read_all_stats see no worker at work.';
 
+CREATE OR REPLACE FUNCTION pgtrickle.is_retried_error(error_code text)
+RETURNS boolean LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'st_sql_is_retried_error';
+COMMENT ON FUNCTION pgtrickle.is_retried_error(text) IS
+    'Does the scheduler try a refresh again after an error with this SQLSTATE, for ever or some times, or (false) has the stream table status ERROR at once?';
+
 CREATE OR REPLACE FUNCTION pgtrickle.parallel_job_status(max_age_seconds integer DEFAULT 300)
 RETURNS TABLE(job_id bigint, unit_key text, unit_kind text, status text, member_count integer, attempt_no integer, scheduler_pid integer,
               worker_pid integer, enqueued_at timestamptz, started_at timestamptz, finished_at timestamptz, duration_ms double precision)
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT NULL::bigint, 's:' || t.pgt_id, 'singleton', CASE WHEN j.started_at IS NULL THEN 'QUEUED' ELSE 'RUNNING' END, j.member_count,
-           j.attempt_no, pgtrickle.scheduler_pid(), j.worker_pid, j.enqueued_at, j.started_at, NULL::timestamptz,
+    SELECT NULL::bigint, 's:' || t.pgt_id, CASE WHEN t.scc_id IS NULL THEN 'singleton' ELSE 'cyclic_scc' END,
+           CASE WHEN j.started_at IS NULL THEN 'QUEUED' ELSE 'RUNNING' END, j.member_count, j.attempt_no,
+           pgtrickle.scheduler_pid(), j.worker_pid, j.enqueued_at, j.started_at, NULL::timestamptz,
            1000 * extract(epoch FROM clock_timestamp() - j.started_at)::double precision
       FROM pgtrickle.scheduler_jobs() j
       JOIN pgtrickle.pgt_stream_tables t ON t.pgt_relid = j.stream_table
     UNION ALL
-    (SELECT r.refresh_id, 's:' || r.pgt_id, 'singleton',
+    (SELECT r.refresh_id, 's:' || r.pgt_id, CASE WHEN t.scc_id IS NULL THEN 'singleton' ELSE 'cyclic_scc' END,
             CASE WHEN r.status = 'COMPLETED' THEN 'SUCCEEDED'
                  WHEN r.status = 'SKIPPED' THEN 'CANCELLED'
-                 WHEN left(r.error_code, 2) IN ('08', '25', '40', '53', '55', '57', '58') THEN 'RETRYABLE_FAILED'
+                 WHEN coalesce(pgtrickle.is_retried_error(r.error_code), true) THEN 'RETRYABLE_FAILED'
                  ELSE 'PERMANENT_FAILED' END,
             1, NULL, NULL, NULL, NULL, r.start_time, r.end_time, r.duration_ms
        FROM pgtrickle.refresh_runs r
+       JOIN pgtrickle.pgt_stream_tables t USING (pgt_id)
       WHERE r.initiated_by = 'SCHEDULER'
         AND r.end_time >= now() - make_interval(secs => greatest(parallel_job_status.max_age_seconds, 0))
       ORDER BY r.refresh_id DESC);
 END;
 COMMENT ON FUNCTION pgtrickle.parallel_job_status(integer) IS
-    'Refreshes of the scheduler. QUEUED: due, and waiting for a worker or for another refresh; RUNNING: a worker is at it, with so many stream tables in one transaction. Then those that ended within so many seconds, newest first: SUCCEEDED, RETRYABLE_FAILED (of the moment, tried again), PERMANENT_FAILED, or CANCELLED (left out, because a gate was closed, say); of these there is one row per stream table, and no process, attempt or time of queueing is known. unit_key is s: and the pgt_id of the stream table.';
+    'Refreshes of the scheduler. QUEUED: due, and waiting for a worker or for another refresh; RUNNING: a worker is at it, with so many stream tables in one transaction. Then those that ended within so many seconds, newest first: SUCCEEDED, RETRYABLE_FAILED (tried again, see is_retried_error()), PERMANENT_FAILED, or CANCELLED (left out, because a gate was closed, say); of these there is one row per stream table, and no process, attempt or time of queueing is known. unit_key is s: and the pgt_id of the stream table, unit_kind singleton, or cyclic_scc if it is one of those that read each other.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.health_check()
 RETURNS TABLE(check_name text, severity text, detail text)
@@ -364,7 +378,7 @@ BEGIN ATOMIC
     SELECT 'scheduler_running'::text,
            CASE s.status WHEN 'ACTIVE' THEN 'OK' WHEN 'STARTING' THEN 'WARN' WHEN 'NOT_LOADED' THEN 'ERROR'
                          ELSE CASE WHEN EXISTS (SELECT 1 FROM st x WHERE x.status IN ('ACTIVE', 'INITIALIZING')) THEN 'ERROR' ELSE 'OK' END END,
-           CASE s.status WHEN 'ACTIVE' THEN 'scheduler is process ' || s.pid
+           CASE s.status WHEN 'ACTIVE' THEN coalesce('scheduler is process ' || s.pid, 'nothing has happened for a while; the next commit starts a scheduler')
                          WHEN 'STARTING' THEN 'the launcher runs, but no scheduler in this database'
                          WHEN 'NOT_LOADED' THEN 'no launcher runs; call pgtrickle.start_scheduler()'
                          ELSE CASE WHEN current_setting('pg_trickle.enabled')::boolean THEN 'there is nothing to refresh' ELSE 'pg_trickle.enabled is off' END END
@@ -393,14 +407,15 @@ BEGIN ATOMIC
              WHERE NOT pg_is_in_recovery()
                AND pg_wal_lsn_diff(CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_insert_lsn() END, r.restart_lsn) > 100 * 1048576) l
     UNION ALL
-    SELECT 'worker_pool', CASE WHEN w.active_workers >= w.max_workers THEN 'WARN' ELSE 'OK' END,
-           coalesce(w.active_workers::text, 'an unknown number') || ' of ' || w.max_workers || ' workers are busy'
-      FROM pgtrickle.worker_pool_status() w
+    SELECT 'worker_pool', CASE WHEN w.active_workers >= w.max_workers OR p.lacks THEN 'WARN' ELSE 'OK' END,
+           CASE WHEN p.lacks THEN 'no worker slot: refreshes of more than 100 ms wait for one; increase max_worker_processes'
+                ELSE coalesce(w.active_workers::text, 'an unknown number') || ' of ' || w.max_workers || ' workers are busy' END
+      FROM pgtrickle.worker_pool_status() w, (SELECT pgtrickle.lacks_worker_slot() AS lacks) p
      WHERE w.parallel_mode <> 'off'
     UNION ALL
     SELECT 'job_queue', CASE WHEN f.overdue > 10 THEN 'WARN' ELSE 'OK' END, f.overdue || ' refreshes are overdue'
       FROM found f
-     WHERE current_setting('pg_trickle.parallel_refresh_mode') = 'on'
+     WHERE current_setting('pg_trickle.parallel_refresh_mode') <> 'off'
     UNION ALL
     SELECT 'old_snapshot', CASE WHEN o.spacing > 0 THEN 'WARN' ELSE 'OK' END,
            CASE WHEN o.spacing > 0 THEN 'refreshes of a stream table are ' || o.spacing || ' ms apart, because a snapshot is over a minute old'
@@ -411,7 +426,7 @@ BEGIN ATOMIC
       FROM (SELECT pgtrickle.refresh_spacing() AS spacing) o;
 END;
 COMMENT ON FUNCTION pgtrickle.health_check() IS
-    'One row per check, always in the same order: scheduler_running, error_tables, stale_tables, needs_reinit, consecutive_errors, buffer_growth (over 10,000 changes of a source to be consumed), slot_lag (over 100 MB of WAL retained), and if pg_trickle.parallel_refresh_mode is on worker_pool (all workers are busy) and job_queue (over 10 refreshes are overdue), then old_snapshot (refresh_spacing()). severity is OK, WARN or ERROR; detail names what was found.';
+    'One row per check, always in the same order: scheduler_running, error_tables, stale_tables, needs_reinit, consecutive_errors, buffer_growth (over 10,000 changes of a source to be consumed), slot_lag (over 100 MB of WAL retained), and unless pg_trickle.parallel_refresh_mode is off worker_pool (all workers are busy, or no worker slot is free) and job_queue (over 10 refreshes are overdue), then old_snapshot (refresh_spacing()). severity is OK, WARN or ERROR; detail names what was found.';
 
 CREATE OR REPLACE FUNCTION pgtrickle.health_summary()
 RETURNS TABLE(total_stream_tables integer, active_count integer, error_count integer, suspended_count integer, stale_count integer,

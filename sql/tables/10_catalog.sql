@@ -60,14 +60,14 @@ COMMENT ON COLUMN pgtrickle.pgt_stream_tables.pgt_name IS 'Its name.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.pgt_schema IS 'Its schema.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.defining_query IS 'The query as the user wrote it; once something that it names is renamed, with the present names in full.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.original_query IS 'NULL: the defining query is stored as written.';
-COMMENT ON COLUMN pgtrickle.pgt_stream_tables.schedule IS 'Duration or cron expression; NULL: calculated from dependants.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.schedule IS 'Duration, cron expression or ''on commit''; NULL: calculated from dependants.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.refresh_mode IS 'How it is refreshed.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.status IS 'Whether it is refreshed.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.is_populated IS 'It has been filled once.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.data_timestamp IS 'Every commit that returned before this time is contained. Refreshes that find nothing to do write it at most every 5 seconds.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.frontier IS 'Unused: frontiers are kept per source in source_frontier.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.last_refresh_at IS 'End of the last successful refresh. Those that find nothing to do write it at most every 5 seconds.';
-COMMENT ON COLUMN pgtrickle.pgt_stream_tables.consecutive_errors IS 'Failed refreshes since the last successful one.';
+COMMENT ON COLUMN pgtrickle.pgt_stream_tables.consecutive_errors IS 'Refreshes that failed by an error of its own since the last successful one; locks, a full disk and other conditions that pass do not count.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.needs_reinit IS 'The next refresh recomputes.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.auto_threshold IS 'Share of changed source rows above which a recompute is tried before any was measured; NULL: the setting pg_trickle.differential_max_change_ratio.';
 COMMENT ON COLUMN pgtrickle.pgt_stream_tables.last_full_ms IS 'Duration of the last recompute in milliseconds.';
@@ -171,7 +171,7 @@ CREATE TABLE pgtrickle.pgt_refresh_history (
     -- what is pruned of one stream table leaves whole pages, whatever is kept of others
     PRIMARY KEY (pgt_id, refresh_id)
 );
-COMMENT ON TABLE pgtrickle.pgt_refresh_history IS 'One row per refresh that did something; of many in a short time, one row per minute and stream table.';
+COMMENT ON TABLE pgtrickle.pgt_refresh_history IS 'One row per refresh that did something, failed or was left out; of many in a short time, one row per minute and stream table.';
 COMMENT ON COLUMN pgtrickle.pgt_refresh_history.refresh_id IS 'Number of the run.';
 COMMENT ON COLUMN pgtrickle.pgt_refresh_history.pgt_id IS 'The stream table.';
 COMMENT ON COLUMN pgtrickle.pgt_refresh_history.data_timestamp IS 'Every commit that returned before this time was considered.';
@@ -186,7 +186,7 @@ COMMENT ON COLUMN pgtrickle.pgt_refresh_history.was_full_fallback IS 'Planned di
 COMMENT ON COLUMN pgtrickle.pgt_refresh_history.error_message IS 'Error, or reason of a skip.';
 COMMENT ON COLUMN pgtrickle.pgt_refresh_history.status IS 'Outcome.';
 COMMENT ON COLUMN pgtrickle.pgt_refresh_history.initiated_by IS 'Who asked for it.';
-COMMENT ON COLUMN pgtrickle.pgt_refresh_history.freshness_deadline IS 'Deadline of the service level.';
+COMMENT ON COLUMN pgtrickle.pgt_refresh_history.freshness_deadline IS 'Unused: sla_summary() shows whether a service level is kept.';
 COMMENT ON COLUMN pgtrickle.pgt_refresh_history.tick_watermark_lsn IS 'Unused with snapshot frontiers.';
 COMMENT ON COLUMN pgtrickle.pgt_refresh_history.fixpoint_iteration IS 'Round within a cycle.';
 COMMENT ON COLUMN pgtrickle.pgt_refresh_history.refresh_reason IS 'Why it was a recompute; NULL for a differential run.';
@@ -232,6 +232,7 @@ CREATE TABLE pgtrickle.stream_table_internals (
     accepted_owner oid NOT NULL,
     requested_refresh_mode text NOT NULL,
     full_reason text,
+    stale_reason text,
     settings text[] NOT NULL,
     search_path text NOT NULL,
     states oid[] NOT NULL,
@@ -244,7 +245,6 @@ CREATE TABLE pgtrickle.stream_table_internals (
     functions_fingerprint text NOT NULL,
     guard_fingerprint text NOT NULL DEFAULT '',
     unlogged_mark text NOT NULL DEFAULT '',
-    paused_at timestamptz,
     attempts smallint NOT NULL DEFAULT 0,
     clock timestamptz,
     fuse_observations integer NOT NULL DEFAULT 0
@@ -257,6 +257,7 @@ COMMENT ON COLUMN pgtrickle.stream_table_internals.query_tree IS 'The query with
 COMMENT ON COLUMN pgtrickle.stream_table_internals.accepted_owner IS 'The role with whose rights the query may run; another owner resumes the stream table first.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.requested_refresh_mode IS 'The mode asked for; AUTO becomes differential as soon as that is possible.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.full_reason IS 'Why the query has no delta; NULL: it has.';
+COMMENT ON COLUMN pgtrickle.stream_table_internals.stale_reason IS 'Why its last refresh could not follow changes, and neither can the next ones, although its mode is not FULL; NULL: it could.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.settings IS 'Settings that the result depends on, name and value in turn, as they were at creation.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.search_path IS 'The search_path under which the query was written.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.states IS 'State tables, inputs first (pg_class.oid).';
@@ -267,7 +268,6 @@ COMMENT ON COLUMN pgtrickle.stream_table_internals.unindexed_relations IS 'Relat
 COMMENT ON COLUMN pgtrickle.stream_table_internals.unindexed_columns IS 'The columns that no index began with, one for each of unindexed_relations (attribute numbers).';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.views_fingerprint IS 'Changes when a view that the query was expanded from is replaced.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.functions_fingerprint IS 'Changes when a function that the query calls is replaced.';
-COMMENT ON COLUMN pgtrickle.stream_table_internals.paused_at IS 'Since when pause_all() keeps the scheduler from refreshing it; NULL: it does not.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.guard_fingerprint IS 'Changes when the trigger that keeps others from writing was disabled or dropped, were it only for a while.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.attempts IS 'Refreshes in a row that have begun after a crash of the server and not ended.';
 COMMENT ON COLUMN pgtrickle.stream_table_internals.clock IS 'What now() was when the contents were computed, if the query compares with it; NULL: it does not, or was not filled yet.';

@@ -70,3 +70,14 @@ COMMENT ON COLUMN pgtrickle.scheduler_drain.only_row IS 'Always true: there is o
 COMMENT ON COLUMN pgtrickle.scheduler_drain.drained_at IS 'Since when.';
 COMMENT ON COLUMN pgtrickle.scheduler_drain.drained_by IS 'The role that wanted it.';
 GRANT SELECT ON pgtrickle.scheduler_drain TO PUBLIC;
+
+CREATE TABLE pgtrickle.scheduler_pause (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    paused_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    up_to bigint NOT NULL
+);
+COMMENT ON TABLE pgtrickle.scheduler_pause IS 'Has a row from pause_all() to resume_all(). One for all, which no refresh writes: neither waits for the other.';
+COMMENT ON COLUMN pgtrickle.scheduler_pause.only_row IS 'Always true: there is one row at most.';
+COMMENT ON COLUMN pgtrickle.scheduler_pause.paused_at IS 'Since when.';
+COMMENT ON COLUMN pgtrickle.scheduler_pause.up_to IS 'The last stream table that there was (pgt_id): it and those before it are paused.';
+GRANT SELECT ON pgtrickle.scheduler_pause TO PUBLIC;

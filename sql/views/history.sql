@@ -20,8 +20,8 @@ COMMENT ON COLUMN pgtrickle.refresh_runs.data_timestamp IS 'Every commit that re
 COMMENT ON COLUMN pgtrickle.refresh_runs.start_time IS 'Clock time of the start.';
 COMMENT ON COLUMN pgtrickle.refresh_runs.end_time IS 'Clock time of the end.';
 COMMENT ON COLUMN pgtrickle.refresh_runs.duration_ms IS 'Milliseconds that it took; the mean of several.';
-COMMENT ON COLUMN pgtrickle.refresh_runs.action IS 'What the run did: DIFFERENTIAL, FULL or REINITIALIZE; of a failed one, what it was to do.';
-COMMENT ON COLUMN pgtrickle.refresh_runs.status IS 'Outcome: COMPLETED or FAILED.';
+COMMENT ON COLUMN pgtrickle.refresh_runs.action IS 'What the run did: DIFFERENTIAL, FULL, REINITIALIZE, or SKIP, nothing, because it was left out; of a failed one, what it was to do.';
+COMMENT ON COLUMN pgtrickle.refresh_runs.status IS 'Outcome: COMPLETED, FAILED or SKIPPED.';
 COMMENT ON COLUMN pgtrickle.refresh_runs.initiated_by IS 'Who asked for it: SCHEDULER, MANUAL or INITIAL.';
 COMMENT ON COLUMN pgtrickle.refresh_runs.was_full_fallback IS 'Planned differential, executed as a recompute.';
 COMMENT ON COLUMN pgtrickle.refresh_runs.rows_inserted IS 'Rows inserted into the stream table.';
@@ -32,7 +32,7 @@ COMMENT ON COLUMN pgtrickle.refresh_runs.read_ms IS 'Milliseconds spent reading 
 COMMENT ON COLUMN pgtrickle.refresh_runs.delta_ms IS 'Milliseconds spent computing the delta.';
 COMMENT ON COLUMN pgtrickle.refresh_runs.apply_ms IS 'Milliseconds spent writing the stream table and its states.';
 COMMENT ON COLUMN pgtrickle.refresh_runs.error_code IS 'SQLSTATE of the error; NULL: none.';
-COMMENT ON COLUMN pgtrickle.refresh_runs.error_message IS 'Message of the error; NULL for roles that are neither the owner nor pg_read_all_stats.';
+COMMENT ON COLUMN pgtrickle.refresh_runs.error_message IS 'Message of the error, or why it was left out; NULL for roles that are neither the owner nor pg_read_all_stats.';
 COMMENT ON COLUMN pgtrickle.refresh_runs.refresh_reason IS 'Why it was a recompute, for the same roles; NULL for a differential run.';
 COMMENT ON COLUMN pgtrickle.refresh_runs.runs IS 'How many refreshes the row stands for; rows, read_ms, delta_ms and apply_ms are sums.';
 GRANT SELECT ON pgtrickle.refresh_runs TO PUBLIC;

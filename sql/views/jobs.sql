@@ -14,7 +14,7 @@ SELECT j.job_id, NULL::bigint AS dag_version, 's:' || t.pgt_id AS unit_key,
         SELECT r.refresh_id, r.pgt_id,
                CASE WHEN r.status = 'COMPLETED' THEN 'SUCCEEDED'
                     WHEN r.status = 'SKIPPED' THEN 'CANCELLED'
-                    WHEN left(r.error_code, 2) IN ('08', '25', '40', '53', '55', '57', '58') THEN 'RETRYABLE_FAILED'
+                    WHEN coalesce(pgtrickle.is_retried_error(r.error_code), true) THEN 'RETRYABLE_FAILED'
                     ELSE 'PERMANENT_FAILED' END,
                NULL, NULL, NULL, NULL, r.start_time, r.end_time, r.error_message
           FROM pgtrickle.refresh_runs r
@@ -29,7 +29,7 @@ COMMENT ON COLUMN pgtrickle.pgt_scheduler_jobs.unit_kind IS 'singleton, or cycli
 COMMENT ON COLUMN pgtrickle.pgt_scheduler_jobs.member_pgt_ids IS 'The stream table, which others may have been refreshed with.';
 COMMENT ON COLUMN pgtrickle.pgt_scheduler_jobs.root_pgt_id IS 'The same.';
 COMMENT ON COLUMN pgtrickle.pgt_scheduler_jobs.status IS
-    'QUEUED, RUNNING, SUCCEEDED, RETRYABLE_FAILED (of the moment), PERMANENT_FAILED, or CANCELLED: left out, because a gate was closed, say.';
+    'QUEUED, RUNNING, SUCCEEDED, RETRYABLE_FAILED (is_retried_error()), PERMANENT_FAILED, or CANCELLED: left out, because a gate was closed, say.';
 COMMENT ON COLUMN pgtrickle.pgt_scheduler_jobs.scheduler_pid IS 'Process of the scheduler; NULL once it has ended.';
 COMMENT ON COLUMN pgtrickle.pgt_scheduler_jobs.worker_pid IS 'Process of the worker, likewise.';
 COMMENT ON COLUMN pgtrickle.pgt_scheduler_jobs.attempt_no IS 'How often it has been tried in a row, likewise.';
@@ -37,5 +37,5 @@ COMMENT ON COLUMN pgtrickle.pgt_scheduler_jobs.enqueued_at IS 'Since when it is 
 COMMENT ON COLUMN pgtrickle.pgt_scheduler_jobs.started_at IS 'When it began.';
 COMMENT ON COLUMN pgtrickle.pgt_scheduler_jobs.finished_at IS 'When it ended.';
 COMMENT ON COLUMN pgtrickle.pgt_scheduler_jobs.outcome_detail IS 'Message of the error; NULL for roles that are neither the owner nor pg_read_all_stats.';
-COMMENT ON COLUMN pgtrickle.pgt_scheduler_jobs.retryable IS 'Whether a failure was one of the moment; NULL for all else.';
+COMMENT ON COLUMN pgtrickle.pgt_scheduler_jobs.retryable IS 'Whether it is tried again after a failure; NULL for all else.';
 GRANT SELECT ON pgtrickle.pgt_scheduler_jobs TO PUBLIC;

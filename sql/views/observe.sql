@@ -21,14 +21,14 @@ COMMENT ON COLUMN pgtrickle.stream_tables_info.pgt_name IS 'Its name.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.pgt_schema IS 'Its schema.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.defining_query IS 'The query as the user wrote it; once something that it names is renamed, with the present names in full.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.original_query IS 'NULL: the defining query is stored as written.';
-COMMENT ON COLUMN pgtrickle.stream_tables_info.schedule IS 'Duration or cron expression; NULL: calculated from dependants.';
+COMMENT ON COLUMN pgtrickle.stream_tables_info.schedule IS 'Duration, cron expression or ''on commit''; NULL: calculated from dependants.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.refresh_mode IS 'How it is refreshed.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.status IS 'Whether it is refreshed.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.is_populated IS 'It has been filled once.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.data_timestamp IS 'Every commit that returned before this time is contained. Refreshes that find nothing to do write it at most every 5 seconds.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.frontier IS 'Unused: frontiers are kept per source in source_frontier.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.last_refresh_at IS 'End of the last successful refresh. Those that find nothing to do write it at most every 5 seconds.';
-COMMENT ON COLUMN pgtrickle.stream_tables_info.consecutive_errors IS 'Failed refreshes since the last successful one.';
+COMMENT ON COLUMN pgtrickle.stream_tables_info.consecutive_errors IS 'Refreshes that failed by an error of its own since the last successful one; locks, a full disk and other conditions that pass do not count.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.needs_reinit IS 'The next refresh recomputes.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.auto_threshold IS 'Share of changed source rows above which a recompute is tried before any was measured; NULL: the setting.';
 COMMENT ON COLUMN pgtrickle.stream_tables_info.last_full_ms IS 'Duration of the last recompute in milliseconds.';
@@ -93,10 +93,10 @@ COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.status IS 'Whether it is refre
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.refresh_mode IS 'How it is refreshed: DIFFERENTIAL, FULL or IMMEDIATE.';
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.is_populated IS 'It has been filled once.';
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.data_timestamp IS 'Every commit that returned before this time is contained.';
-COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.schedule IS 'Duration or cron expression; NULL: calculated from dependants.';
+COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.schedule IS 'Duration, cron expression or ''on commit''; NULL: calculated from dependants.';
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.staleness IS 'How old its contents are: 0 if nothing has changed that it does not contain; NULL before its first refresh (lag of freshness()).';
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.stale IS 'They are older than its schedule allows; NULL before its first refresh (freshness()).';
-COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.consecutive_errors IS 'Failed refreshes since the last successful one.';
+COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.consecutive_errors IS 'Refreshes that failed by an error of its own since the last successful one; locks, a full disk and other conditions that pass do not count.';
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.needs_reinit IS 'The next refresh recomputes.';
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.last_refresh_at IS 'End of the last successful refresh that was recorded.';
 COMMENT ON COLUMN pgtrickle.pg_stat_stream_tables.total_refreshes IS 'Refreshes that did something, and those that failed or were left out, because a gate was closed, say. What the scheduler does is added every 10 seconds.';
@@ -115,7 +115,7 @@ GRANT SELECT ON pgtrickle.pg_stat_stream_tables TO PUBLIC;
 
 CREATE OR REPLACE VIEW pgtrickle.quick_health AS
 SELECT h.total AS total_stream_tables, h.errors AS error_tables, h.stale AS stale_tables,
-       pgtrickle.scheduler_pid() IS NOT NULL AS scheduler_running,
+       pgtrickle.scheduler_follows() AS scheduler_running,
        CASE WHEN h.total = 0 THEN 'EMPTY' WHEN h.suspended > 0 THEN 'CRITICAL' WHEN h.errors > 0 OR h.stale > 0 THEN 'WARNING' ELSE 'OK' END AS status
   FROM (SELECT count(*) AS total, count(*) FILTER (WHERE t.status = 'ERROR' OR t.consecutive_errors > 0) AS errors,
                count(*) FILTER (WHERE f.stale) AS stale, count(*) FILTER (WHERE t.status = 'SUSPENDED') AS suspended
@@ -123,8 +123,8 @@ SELECT h.total AS total_stream_tables, h.errors AS error_tables, h.stale AS stal
           JOIN pgtrickle.freshness() f USING (pgt_id)) h;
 COMMENT ON VIEW pgtrickle.quick_health IS 'One row: how the stream tables of this database are.';
 COMMENT ON COLUMN pgtrickle.quick_health.total_stream_tables IS 'How many there are.';
-COMMENT ON COLUMN pgtrickle.quick_health.error_tables IS 'In status ERROR, or failed the last time.';
+COMMENT ON COLUMN pgtrickle.quick_health.error_tables IS 'In status ERROR, or failed by an error of their own since they were refreshed last.';
 COMMENT ON COLUMN pgtrickle.quick_health.stale_tables IS 'Older than their schedules allow.';
-COMMENT ON COLUMN pgtrickle.quick_health.scheduler_running IS 'A scheduler runs in this database.';
+COMMENT ON COLUMN pgtrickle.quick_health.scheduler_running IS 'A scheduler runs in this database, or the next commit starts it (scheduler_follows()).';
 COMMENT ON COLUMN pgtrickle.quick_health.status IS 'EMPTY: there are none. CRITICAL: one is SUSPENDED. WARNING: one has failed or is stale. Otherwise OK.';
 GRANT SELECT ON pgtrickle.quick_health TO PUBLIC;

@@ -9,8 +9,8 @@
  *	  ShareRowExclusiveLock on the sources, before the snapshot of the
  *	  recompute (rule C7), as at creation.
  *
- *	  Lock order (rule J9): st_definition_lock, with the nodes of all upstreams
- *	  because the recompute refreshes them; then the stream table. The index of
+ *	  Lock order (rule J9): st_definition_lock_all, with the nodes of all
+ *	  upstreams because the recompute refreshes them; then the stream table. The index of
  *	  an identity that is no longer used is dropped last, because that locks out
  *	  readers until the end of the transaction.
  *
@@ -273,7 +273,7 @@ static void
 switch_mode(StStreamTable *table, StDefinition *definition)
 {
 	List	   *captured = st_captured_sources(table->pgt_id);
-	StIdentityChange identity = {.before = {table->identity_kind, table->nkeys, table->keys},.left = true};
+	StIdentityChange identity = {.before = {table->identity_kind, table->nkeys, table->keys}, .left = true};
 	bool		fill = table->populated && strcmp(table->status, "SUSPENDED") != 0;
 	ListCell   *lc;
 
@@ -294,7 +294,11 @@ switch_mode(StStreamTable *table, StDefinition *definition)
 						table->schema, table->name, table->refresh_mode, definition->mode)));
 		(void) st_refresh(table->relid, "MANUAL", false, &outcome);
 	}
-	/* readers are locked out from here on; who reads states has locked the stream table first */
+
+	/*
+	 * readers are locked out from here on; who reads states has locked the
+	 * stream table first
+	 */
 	st_identity_change_end(&identity, table);
 
 	if (definition->tree == NULL)
@@ -322,17 +326,31 @@ check_mode_of_cycle(StStreamTable *table, const StDefinition *definition)
 						 "pg_trickle.allow_circular")));
 }
 
+typedef struct ModeChange
+{
+	Oid			relid;
+	const char *mode;
+} ModeChange;
+
+static void
+look_at_mode(StLockSet *set, void *arg)
+{
+	const ModeChange *change = arg;
+	StStreamTable *table = st_stream_table_get(change->relid);
+
+	set->sources = sources_concerned(table, change->mode);
+	st_lock_set_add_group(set, table);
+}
+
 static void
 alter_mode(Oid relid, const char *mode)
 {
-	StStreamTable *table = st_stream_table_get(relid);
+	ModeChange	change = {relid, mode};
 	StDefinition definition = {.requested_mode = mode};
-	List	   *sources;
+	List	   *sources = st_definition_lock_all(look_at_mode, &change)->sources;
+	StStreamTable *table;
 
-	sources = sources_concerned(table, definition.requested_mode);
-	st_definition_lock(sources, st_refresh_nodes(table));
 	LockRelationOid(relid, ShareRowExclusiveLock);
-	/* somebody else may have changed or dropped it while we waited */
 	table = st_stream_table_get(relid);
 	decide(table, &definition, st_relation_owner(relid));
 	if (strcmp(definition.mode, table->refresh_mode) == 0)
@@ -398,6 +416,7 @@ st_sql_alter_stream_table(PG_FUNCTION_ARGS)
 		alter_mode(relid, mode);
 	if (!PG_ARGISNULL(14))
 		relid = alter_partitioning(relid, text_to_cstring(PG_GETARG_TEXT_PP(14)));
+	st_stream_table_lock_rows(relid, false);
 	SPI_connect();
 	alter_options(fcinfo, relid);
 	if (!PG_ARGISNULL(1) || !PG_ARGISNULL(8) || mode)

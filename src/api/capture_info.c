@@ -9,7 +9,6 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -27,6 +26,7 @@
 #include "catalog/source_copy.h"
 #include "compat.h"
 #include "store/store.h"
+#include "util/inheritors.h"
 
 PG_FUNCTION_INFO_V1(st_sql_capture_triggers);
 PG_FUNCTION_INFO_V1(st_sql_change_log_facts);
@@ -91,7 +91,7 @@ may_capture(Oid source)
 {
 	ListCell   *lc;
 
-	foreach(lc, find_all_inheritors(source, NoLock, NULL))
+	foreach(lc, st_inheritors(source))
 		if (!StRelationOwnerCheck(lfirst_oid(lc), GetUserId()) &&
 			pg_class_aclcheck(lfirst_oid(lc), GetUserId(), ACL_TRIGGER) != ACLCHECK_OK &&
 			st_source_copy_get(lfirst_oid(lc)) == NULL)
@@ -133,7 +133,7 @@ lock_sources(bool nodes)
 		if (table)
 			readers = lappend(readers, table);
 	}
-	st_definition_lock(sources, st_refresh_lock_order(readers));
+	st_definition_lock(sources, readers);
 	foreach(lc, sources)
 		if (get_rel_name(lfirst_oid(lc)) && st_log_exists(lfirst_oid(lc)))
 			locked = lappend_oid(locked, lfirst_oid(lc));

@@ -32,6 +32,8 @@ PG_FUNCTION_INFO_V1(st_sql_start_scheduler);
 PG_FUNCTION_INFO_V1(st_sql_signal_launcher);
 PG_FUNCTION_INFO_V1(st_sql_scheduler_pid);
 PG_FUNCTION_INFO_V1(st_sql_next_fire_time);
+PG_FUNCTION_INFO_V1(st_sql_scheduler_follows);
+PG_FUNCTION_INFO_V1(st_sql_parse_duration_seconds);
 
 Datum
 st_sql_resume_stream_table(PG_FUNCTION_ARGS)
@@ -43,7 +45,7 @@ st_sql_resume_stream_table(PG_FUNCTION_ARGS)
 	StAlert		alert;
 
 	PreventCommandIfReadOnly("resume_stream_table()");
-	relid = st_lock_stream_table(PG_GETARG_TEXT_PP(0));
+	relid = st_resolve_own_stream_table(PG_GETARG_TEXT_PP(0));
 	table = st_stream_table_get(relid);
 	if (!st_is_suspended(table))
 		ereport(ERROR,
@@ -53,6 +55,7 @@ st_sql_resume_stream_table(PG_FUNCTION_ARGS)
 				 errhint("Only what is in status SUSPENDED or ERROR is resumed.")));
 	st_note_lifecycle_call();
 	values[0] = ObjectIdGetDatum(relid);
+	st_stream_table_lock_rows(relid, false);
 	SPI_connect();
 	(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET status = 'ACTIVE', consecutive_errors = 0,"
 							  " last_error_message = NULL, last_error_at = NULL, updated_at = pg_catalog.now()"
@@ -88,8 +91,7 @@ st_sql_adopt_settings(PG_FUNCTION_ARGS)
 	Datum		values[2];
 
 	PreventCommandIfReadOnly("adopt_settings()");
-	relid = st_resolve_stream_table(PG_GETARG_TEXT_PP(0));
-	st_require_owner(relid);
+	relid = st_resolve_own_stream_table(PG_GETARG_TEXT_PP(0));
 	st_note_lifecycle_call();
 	table = st_stream_table_get(relid);
 	(void) st_refresh_lock(table->pgt_id, true);
@@ -126,36 +128,50 @@ st_require_owner_of_all(void)
 }
 
 static void
-set_paused(const char *sql)
+report_number(uint64 n)
 {
-	st_note_lifecycle_call();
-	SPI_connect();
-	(void) st_catalog_execute(sql, 0, NULL, NULL, NULL);
 	ereport(INFO,
-			(errmsg_plural("%llu stream table", "%llu stream tables", SPI_processed,
-						   (unsigned long long) SPI_processed)));
-	SPI_finish();
+			(errmsg_plural("%llu stream table", "%llu stream tables", n, (unsigned long long) n)));
 }
 
+/*
+ * Neither pausing nor resuming writes a row of a stream table: refreshes write
+ * those, each in the order of its group.
+ */
 Datum
 st_sql_pause_all(PG_FUNCTION_ARGS)
 {
+	uint64		n;
+
 	PreventCommandIfReadOnly("pause_all()");
 	st_require_owner_of_all();
-	set_paused("UPDATE pgtrickle.stream_table_internals SET paused_at = pg_catalog.clock_timestamp()"
-			   " WHERE paused_at IS NULL");
+	st_note_lifecycle_call();
+	SPI_connect();
+	n = st_catalog_execute("SELECT FROM pgtrickle.pgt_stream_tables"
+						   " WHERE pgt_id > coalesce((SELECT up_to FROM pgtrickle.scheduler_pause), 0)", 0, NULL, NULL, NULL);
+	(void) st_catalog_execute("INSERT INTO pgtrickle.scheduler_pause AS p (up_to)"
+							  " SELECT max(pgt_id) FROM pgtrickle.pgt_stream_tables HAVING count(*) > 0"
+							  " ON CONFLICT (only_row) DO UPDATE SET up_to = greatest(p.up_to, excluded.up_to)", 0, NULL, NULL, NULL);
+	SPI_finish();
+	report_number(n);
 	PG_RETURN_VOID();
 }
 
 Datum
 st_sql_resume_all(PG_FUNCTION_ARGS)
 {
+	uint64		n;
+
 	PreventCommandIfReadOnly("resume_all()");
 	st_require_owner_of_all();
-	set_paused("UPDATE pgtrickle.stream_table_internals SET paused_at = NULL WHERE paused_at IS NOT NULL");
+	st_note_lifecycle_call();
 	SPI_connect();
+	n = st_catalog_execute("SELECT FROM pgtrickle.pgt_stream_tables"
+						   " WHERE pgt_id <= (SELECT up_to FROM pgtrickle.scheduler_pause)", 0, NULL, NULL, NULL);
+	(void) st_catalog_execute("DELETE FROM pgtrickle.scheduler_pause", 0, NULL, NULL, NULL);
 	(void) st_catalog_execute("DELETE FROM pgtrickle.scheduler_drain", 0, NULL, NULL, NULL);
 	SPI_finish();
+	report_number(n);
 	PG_RETURN_VOID();
 }
 
@@ -189,6 +205,32 @@ st_sql_scheduler_pid(PG_FUNCTION_ARGS)
 	if (pid == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_INT32(pid);
+}
+
+Datum
+st_sql_scheduler_follows(PG_FUNCTION_ARGS)
+{
+	int64		next;
+
+	PG_RETURN_BOOL(st_wake_scheduler_pid(MyDatabaseId) != 0 ||
+				   (st_wake_launcher_pid() != 0 && st_wake_resting(MyDatabaseId, &next) == ST_REST_IDLE));
+}
+
+Datum
+st_sql_parse_duration_seconds(PG_FUNCTION_ARGS)
+{
+	text	   *input = PG_GETARG_TEXT_PP(0);
+	char	   *schedule = VARDATA_ANY(input);
+	int			length = VARSIZE_ANY_EXHDR(input);
+	int64		seconds;
+
+	for (; length > 0 && *schedule == ' '; length--)
+		schedule++;
+	while (length > 0 && schedule[length - 1] == ' ')
+		length--;
+	if (length == 0 || st_timing_duration(pnstrdup(schedule, length), &seconds))
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(seconds);
 }
 
 Datum

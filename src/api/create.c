@@ -11,7 +11,9 @@
  *	  to its end. The snapshot of the first fill is taken after that (rule C7).
  *
  *	  Lock order: the hold on the sources' logs, the name, sources
- *	  (st_definition_lock), the stream table, which nobody else can see yet.
+ *	  (st_definition_lock_all), the stream table, which nobody else can see yet.
+ *	  Analysing the query locks what it reads, stream tables too, in the order of
+ *	  the query. So there is a look at it first, of which no lock stays.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,15 +22,12 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/formatting.h"
 #include "utils/guc.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 
 #include "api/definition.h"
@@ -36,6 +35,7 @@
 #include "api/name.h"
 #include "api/online.h"
 #include "api/partition.h"
+#include "api/rename.h"
 #include "api/restore.h"
 #include "catalog/depend.h"
 #include "catalog/saved.h"
@@ -43,6 +43,8 @@
 #include "guc.h"
 #include "schedule/schedule.h"
 #include "schedule/timing.h"
+#include "util/attempt.h"
+#include "util/fault.h"
 
 PG_FUNCTION_INFO_V1(st_sql_create_stream_table);
 
@@ -52,7 +54,9 @@ typedef struct CreatePlan
 	char	   *query_text;
 	char	   *schedule;
 	StPartitioning *partitioning;	/* NULL: none */
+	bool		append_only;
 	StDefinition definition;
+	bool		captured;		/* all that it reads, by another transaction */
 } CreatePlan;
 
 static char *
@@ -89,7 +93,6 @@ check_parameters(FunctionCallInfo fcinfo, CreatePlan *plan)
 	st_require_one_of("diamond_schedule_policy", policy, "fastest", "slowest", NULL);
 	st_check_diamond(consistency, policy);
 	plan->name = st_parse_name(PG_GETARG_TEXT_PP(0));
-	plan->definition.name = plan->name->relname;
 	if (PG_ARGISNULL(2))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -102,13 +105,14 @@ check_parameters(FunctionCallInfo fcinfo, CreatePlan *plan)
 	if (!PG_ARGISNULL(10))
 		plan->partitioning = st_partitioning_parse(text_argument(fcinfo, 10));
 	if (!PG_ARGISNULL(13))
-		st_refuse_parameter("output_distribution_column");
+		st_refuse_distribution();
 	if (!PG_ARGISNULL(14) && PG_GETARG_BOOL(14))
 		st_refuse_parameter("temporal");
 	if (backend && (pg_strcasecmp(backend, "citus") == 0 || pg_strcasecmp(backend, "pg_mooncake") == 0))
 		st_refuse_parameter(psprintf("storage_backend '%s'", backend));
 	st_require_one_of("storage_backend", backend, "heap", "none", NULL);
 	st_check_limits(PG_ARGISNULL(11) ? 0 : PG_GETARG_INT32(11), PG_ARGISNULL(12) ? 0 : PG_GETARG_FLOAT8(12));
+	plan->append_only = !PG_ARGISNULL(8) && PG_GETARG_BOOL(8);
 	plan->query_text = text_argument(fcinfo, 1);
 }
 
@@ -171,26 +175,98 @@ check_name_free(CreatePlan *plan)
 				 errhint("Use create_or_replace_stream_table() to give it another query, or create_stream_table_if_not_exists().")));
 }
 
-/* tells the lock on a name from our other lock tags and the users' advisory locks */
-#define NAME_LOCK_FIELD4 7714
-
 /*
- * Who creates another stream table of this name waits until the end of our
- * transaction, and then hears that it exists, not that a catalog's index has
- * its key already. Comes before the locks on sources and their logs, which we
- * take with the name: nobody has them who waits for it.
+ * Who creates another stream table of this name waits, and then hears that it
+ * exists, not that a catalog's index has its key already. Comes before the locks
+ * on sources and their logs, which we take with the name: nobody has them who
+ * waits for it.
  */
 static void
 claim_name(CreatePlan *plan)
 {
-	const char *name = plan->name->relname;
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, RangeVarGetCreationNamespace(plan->name),
-						 DatumGetUInt32(hash_any((const unsigned char *) name, strlen(name))), NAME_LOCK_FIELD4);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
-	AcceptInvalidationMessages();
+	st_claim_name(plan->name);
 	check_name_free(plan);
+}
+
+/* With "silent", only to know what it reads; the definition has no copies. */
+static void
+analyse(CreatePlan *plan, bool silent)
+{
+	StDefinition *definition = &plan->definition;
+	const char *mode = definition->requested_mode;
+
+	memset(definition, 0, sizeof(StDefinition));
+	definition->requested_mode = mode;
+	definition->name = silent ? NULL : plan->name->relname;
+	definition->analysed = st_query_parse(plan->query_text);
+	definition->query = st_query_rewrite(definition->analysed);
+	definition->text = plan->query_text;
+	st_query_check(definition->query, plan->query_text);
+	st_require_fresh_snapshot();
+	st_statement_check_permissions(st_statement_from_query(CurrentMemoryContext, definition->query, plan->query_text));
+	st_definition_decide(definition);
+	/* after the warning that tells why */
+	if (plan->append_only && !silent)
+		st_check_append_only(definition->mode, definition->query);
+	check_name_free(plan);
+	if (plan->partitioning)
+		st_partitioning_check(plan->partitioning, st_result_columns(definition->query));
+}
+
+static void
+look_at_query(StLockSet *set, void *arg)
+{
+	CreatePlan *plan = arg;
+
+	analyse(plan, true);
+	st_lock_set_add_definition(set, &plan->definition);
+}
+
+/* Analyse the query if all that it reads is captured: somebody may have altered that, or its capture. */
+static bool
+analyse_captured(void *arg)
+{
+	CreatePlan *plan = arg;
+
+	analyse(plan, false);
+	plan->captured = st_online_is_captured(&plan->definition);
+	return plan->captured || ST_FAULT("J9 analysed");
+}
+
+/* times that capture is installed for what the query turns out not to read any more */
+#define INSTALL_TRIES 3
+
+/*
+ * Analyse the query and let what it reads be captured, by another transaction
+ * where that is possible; else its sources are locked. Returns whether it was.
+ * No lock stays of an analysis that was in vain: whoever keeps a source from
+ * being captured may want another.
+ */
+static bool
+prepare(CreatePlan *plan)
+{
+	StDefinition *definition = &plan->definition;
+
+	for (int i = 0; i < INSTALL_TRIES; i++)
+	{
+		ErrorData  *error;
+
+		st_definition_look(look_at_query, plan);
+		if (!st_online_install_capture(definition))
+			break;
+		claim_name(plan);
+		error = st_attempt(analyse_captured, plan);
+		if (error)
+			ReThrowError(error);
+		if (plan->captured)
+			return true;
+	}
+	claim_name(plan);
+	(void) st_definition_lock_all(look_at_query, plan);
+	analyse(plan, false);
+	st_definition_prepare_copies(definition);
+	st_definition_lock(st_definition_sources(definition), NIL);
+	return false;
 }
 
 Datum
@@ -199,7 +275,6 @@ st_sql_create_stream_table(PG_FUNCTION_ARGS)
 	CreatePlan	plan = {0};
 	StDefinition *definition = &plan.definition;
 	bool		initialize = PG_ARGISNULL(4) || PG_GETARG_BOOL(4);
-	StStatement *original;
 	int64		pgt_id;
 	bool		online;
 
@@ -207,32 +282,18 @@ st_sql_create_stream_table(PG_FUNCTION_ARGS)
 	st_restore_if_moved();
 	check_parameters(fcinfo, &plan);
 	st_note_lifecycle_call();
-	definition->analysed = st_query_parse(plan.query_text);
-	definition->query = st_query_rewrite(definition->analysed);
-	definition->text = plan.query_text;
-	st_query_check(definition->query, plan.query_text);
-	st_require_fresh_snapshot();
-	original = st_statement_from_query(CurrentMemoryContext, definition->query, plan.query_text);
-	st_statement_check_permissions(original);
-	st_definition_decide(definition);
-	if (!PG_ARGISNULL(8) && PG_GETARG_BOOL(8))
-		st_check_append_only(definition->mode, definition->query);
-	check_name_free(&plan);
-	if (plan.partitioning)
-		st_partitioning_check(plan.partitioning, st_result_columns(definition->query));
-	st_definition_prepare_copies(definition);
+	online = prepare(&plan);
 	st_definition_advise(definition);
-	online = st_online_install_capture(definition);
-	claim_name(&plan);
 	if (!online)
 	{
-		st_definition_lock(st_definition_sources(definition), NIL);
 		if (initialize)
 			st_definition_fill_copies(definition);
 		st_definition_install_capture(definition);
 	}
 
 	definition->relid = st_partitioning_create_table(plan.name, st_result_columns(definition->query), plan.partitioning);
+	if (definition->identity.nkeys > 0 && !plan.append_only)
+		st_room_reserve(definition->relid);
 	SPI_connect();
 	pgt_id = insert_catalog(&plan, fcinfo);
 	st_definition_create_states(definition, pgt_id);
@@ -263,6 +324,7 @@ st_sql_create_stream_table(PG_FUNCTION_ARGS)
 				(errmsg("stream table \"%s\" created with id " INT64_FORMAT ": mode %s, not filled",
 						definition->name, pgt_id, definition->mode)));
 	}
+	st_rename_settle(definition->relid);
 	if (st_guc_enabled && !st_launcher_ensure())
 		ereport(WARNING,
 				(errmsg("stream table \"%s\" does not refresh itself", definition->name),

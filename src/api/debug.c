@@ -256,7 +256,7 @@ st_sql_debug_stream_table(PG_FUNCTION_ARGS)
 
 	require_superuser("debug_stream_table");
 	st_entries_hold();
-	entry = st_entry_get(st_lock_stream_table(PG_GETARG_TEXT_PP(0)));
+	entry = st_entry_get(st_resolve_own_stream_table(PG_GETARG_TEXT_PP(0)));
 	level = NewGUCNestLevel();
 	RestrictSearchPath();
 	initStringInfo(&json);

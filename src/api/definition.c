@@ -11,7 +11,6 @@
 #include "access/xact.h"
 #include "catalog/pg_am_d.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
@@ -36,6 +35,9 @@
 #include "query/source_facts.h"
 #include "refresh/poll.h"
 #include "store/store.h"
+#include "util/attempt.h"
+#include "util/fault.h"
+#include "util/inheritors.h"
 #include "util/sqlbuf.h"
 
 /* ----- the mode ----- */
@@ -57,7 +59,7 @@ capture_refused(List *sources, int *code)
 		*code = ERRCODE_FEATURE_NOT_SUPPORTED;
 		if (bms_num_members(((StSource *) lfirst(lc))->attnums) > MAX_SOURCE_COLUMNS)
 			return psprintf("it reads too many columns of \"%s\" for a change log", get_rel_name(source));
-		foreach(lc2, find_all_inheritors(source, NoLock, NULL))
+		foreach(lc2, st_inheritors(source))
 		{
 			Oid			relid = lfirst_oid(lc2);
 			char		relkind = get_rel_relkind(relid);
@@ -243,7 +245,11 @@ st_definition_prepare_copies(StDefinition *definition)
 		return;
 	definition->copies = st_poll_prepare(definition->query, GetUserId());
 	definition->tree = st_query_build(st_poll_replaced(definition->query, GetUserId(), definition->copies), false, NIL);
-	/* what can be said of a source can be said of its copy, which has other indexes */
+
+	/*
+	 * what can be said of a source can be said of its copy, which has other
+	 * indexes
+	 */
 	if (definition->tree->reason)
 		elog(ERROR, "a query has no delta over copies of its sources: %s", definition->tree->reason);
 	definition->sources = st_tree_sources(definition->tree);
@@ -284,9 +290,195 @@ st_definition_lock(List *sources, List *nodes)
 	list_sort(sources, list_oid_cmp);
 	list_deduplicate_oid(sources);
 	lock_some(sources, false);
-	foreach(lc, nodes)
+	foreach(lc, st_refresh_lock_order(nodes))
 		(void) st_refresh_lock(((StStreamTable *) lfirst(lc))->pgt_id, true);
 	lock_some(sources, true);
+}
+
+void
+st_lock_set_add_definition(StLockSet *set, const StDefinition *definition)
+{
+	ListCell   *lc;
+
+	set->read = list_concat_unique_oid(set->read, st_query_sources(definition->query));
+	set->read = list_concat_unique_oid(set->read, st_query_views(definition->query));
+	foreach(lc, definition->sources)
+	{
+		Oid			source = ((StSource *) lfirst(lc))->relid;
+		char		relkind = get_rel_relkind(source);
+
+		/* what is followed through a copy is only read */
+		if (relkind == RELKIND_RELATION || relkind == RELKIND_PARTITIONED_TABLE)
+			set->sources = list_append_unique_oid(set->sources, source);
+	}
+}
+
+void
+st_lock_set_add_group(StLockSet *set, StStreamTable *table)
+{
+	ListCell   *lc;
+
+	foreach(lc, st_refresh_nodes(table))
+	{
+		set->nodes = lappend(set->nodes, lfirst(lc));
+		set->read = list_concat_unique_oid(set->read, st_sources_of(((StStreamTable *) lfirst(lc))->pgt_id));
+	}
+}
+
+/* times that what has been locked is let go because more is needed */
+#define LOCK_TRIES 20
+
+typedef struct LockAttempt
+{
+	StLockLook	look;
+	void	   *arg;
+	StLockSet  *set;			/* what is to be locked */
+	StLockSet  *found;			/* what the last look has told */
+	int			tries;
+	bool		enough;
+	int64		busy;			/* a node that somebody else has, or 0 */
+	Oid			busy_going;		/* likewise what is to go */
+} LockAttempt;
+
+static bool
+look_and_forget(void *arg)
+{
+	LockAttempt *attempt = arg;
+
+	attempt->found = palloc0(sizeof(StLockSet));
+	attempt->look(attempt->found, attempt->arg);
+	return false;
+}
+
+static void
+look_now(LockAttempt *attempt)
+{
+	ErrorData  *error = st_attempt(look_and_forget, attempt);
+
+	if (error)
+		ReThrowError(error);
+}
+
+/* By OID; stream tables come after the nodes, when the query is analysed. */
+static void
+lock_to_read(List *relations, bool views)
+{
+	ListCell   *lc;
+
+	list_sort(relations, list_oid_cmp);
+	foreach(lc, relations)
+		if (!st_is_stream_table(lfirst_oid(lc)) && (get_rel_relkind(lfirst_oid(lc)) == RELKIND_VIEW) == views)
+			LockRelationOid(lfirst_oid(lc), AccessShareLock);
+}
+
+/*
+ * What comes before the nodes: tables, then views, as DROP ... CASCADE comes by
+ * them, then the nodes, then what goes. False, with what is "busy", if somebody
+ * has one of the last two that is not to be waited for.
+ */
+static bool
+lock_in_order(LockAttempt *attempt, bool wait)
+{
+	StLockSet  *set = attempt->set;
+	ListCell   *lc;
+
+	lock_to_read(set->read, false);
+	lock_some(set->sources, false);
+	lock_to_read(set->read, true);
+	foreach(lc, st_refresh_lock_order(set->nodes))
+	{
+		int64		pgt_id = ((StStreamTable *) lfirst(lc))->pgt_id;
+
+		if (st_refresh_lock(pgt_id, wait))
+			continue;
+		attempt->busy = pgt_id;
+		return false;
+	}
+	lock_some(set->sources, true);
+	foreach(lc, set->going)
+	{
+		if (wait || ST_FAULT("J9 going"))
+			LockRelationOid(lfirst_oid(lc), AccessExclusiveLock);
+		else if (!ConditionalLockRelationOid(lfirst_oid(lc), AccessExclusiveLock))
+		{
+			attempt->busy_going = lfirst_oid(lc);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool
+has_all_nodes(List *nodes, List *wanted)
+{
+	List	   *both = list_concat(list_copy(nodes), wanted);
+
+	return list_length(st_refresh_lock_order(both)) == list_length(st_refresh_lock_order(nodes));
+}
+
+/*
+ * Lock, and look whether that is enough. Whoever has a node may want a source in
+ * the same transaction, as may who reads what goes, or has locked a view of it:
+ * only the last try waits for these with the sources.
+ */
+static bool
+lock_and_look(void *arg)
+{
+	LockAttempt *attempt = arg;
+	StLockSet  *set = attempt->set;
+
+	attempt->busy = 0;
+	attempt->busy_going = InvalidOid;
+	if (!lock_in_order(attempt, attempt->tries == LOCK_TRIES))
+		return false;
+	look_now(attempt);
+	attempt->enough = attempt->tries == LOCK_TRIES ||
+		(list_difference_oid(attempt->found->read, set->read) == NIL &&
+		 list_difference_oid(attempt->found->sources, set->sources) == NIL &&
+		 list_difference_oid(attempt->found->going, set->going) == NIL &&
+		 has_all_nodes(set->nodes, attempt->found->nodes));
+	return attempt->enough;
+}
+
+StLockSet *
+st_definition_look(StLockLook look, void *arg)
+{
+	LockAttempt attempt = {.look = look, .arg = arg};
+
+	look_now(&attempt);
+	return attempt.found;
+}
+
+StLockSet *
+st_definition_lock_all(StLockLook look, void *arg)
+{
+	LockAttempt attempt = {.look = look, .arg = arg};
+
+	look_now(&attempt);
+	do
+	{
+		ErrorData  *error;
+
+		attempt.set = attempt.found;
+		attempt.tries++;
+		error = st_attempt(lock_and_look, &attempt);
+		if (error)
+			ReThrowError(error);
+		if (attempt.busy)
+		{
+			(void) st_refresh_lock(attempt.busy, true);
+			st_refresh_unlock(attempt.busy);
+		}
+		else if (OidIsValid(attempt.busy_going))
+		{
+			LockRelationOid(attempt.busy_going, AccessExclusiveLock);
+			UnlockRelationOid(attempt.busy_going, AccessExclusiveLock);
+		}
+		else
+			continue;
+		look_now(&attempt);
+	} while (!attempt.enough);
+	return attempt.found;
 }
 
 List *
@@ -324,6 +516,14 @@ st_definition_create_states(StDefinition *definition, int64 pgt_id)
 		definition->states[i] = st_internal_table_create(psprintf("state_" INT64_FORMAT "_%d", pgt_id, i),
 														 st_state_desc(list_nth(definition->tree->nodes, i)));
 	CommandCounterIncrement();
+	for (int i = 0; i < definition->nstates; i++)
+	{
+		StNode	   *node = list_nth(definition->tree->nodes, i);
+
+		/* others' rows come and go */
+		if (node->nkeys > 0 || node->windows)
+			st_room_reserve(definition->states[i]);
+	}
 }
 
 /*
@@ -577,12 +777,16 @@ st_definition_update_internals(StDefinition *definition, int64 pgt_id)
 	values[5] = st_attnum_array(definition->identity.nkeys, definition->identity.keys);
 	st_definition_unindexed(definition, &values[6], &values[7]);
 	values[8] = st_oid_list_array(definition->copies);
-	/* as at creation: the scheduler is to know before the recompute that time matters */
+
+	/*
+	 * as at creation: the scheduler is to know before the recompute that time
+	 * matters
+	 */
 	values[9] = BoolGetDatum(definition->tree && st_query_reads_clock(definition->query));
 	(void) st_catalog_execute("UPDATE pgtrickle.stream_table_internals SET requested_refresh_mode = $2, full_reason = $3,"
 							  " states = $4, identity_kind = $5, key_columns = $6,"
 							  " unindexed_relations = $7, unindexed_columns = $8, copies = $9,"
-							  " clock = CASE WHEN $10 THEN pg_catalog.now() END"
+							  " clock = CASE WHEN $10 THEN pg_catalog.now() END, stale_reason = NULL"
 							  " WHERE pgt_id = $1", 10, types, values, nulls);
 }
 

@@ -66,12 +66,42 @@ extern void st_definition_fill_copies(StDefinition *definition);
 
 /*
  * The locks of lifecycle calls, in the one order that keeps clear of each
- * other, of writers and of refreshes: sources that are base tables by OID,
- * nodes (StStreamTable) in the order given, sources that are stream tables by
- * OID. Whoever refreshes under these locks names the upstreams among the nodes,
- * after what reads them. "sources" is sorted.
+ * other, of writers and of refreshes (src/README.md): sources that are base
+ * tables by OID, nodes (StStreamTable) in their order, sources that are stream
+ * tables by OID. Whoever refreshes under these locks names the upstreams among
+ * the nodes. "sources" is sorted.
  */
 extern void st_definition_lock(List *sources, List *nodes);
+
+/* What such a call needs; lists of OIDs but for the nodes. */
+typedef struct StLockSet
+{
+	List	   *read;			/* tables and views to be read, before the
+								 * nodes */
+	List	   *sources;		/* as for st_definition_lock */
+	List	   *nodes;			/* likewise */
+	List	   *going;			/* stream tables for AccessExclusiveLock,
+								 * those that are read by others first, and
+								 * what goes with them */
+} StLockSet;
+
+/* What a definition reads, and of that what is to be captured; it need not have its copies. */
+extern void st_lock_set_add_definition(StLockSet *set, const StDefinition *definition);
+
+/* The nodes that a refresh of the stream table takes along, and what they read. */
+extern void st_lock_set_add_group(StLockSet *set, StStreamTable *table);
+
+/*
+ * Take the locks that "look" tells, which may lock what it looks at: none of
+ * that is kept. As what it finds may be another thing when the locks are there,
+ * it is called again under them; if it wants more by then, all are let go, and
+ * taken anew. Returns how the last call has filled the set.
+ */
+typedef void (*StLockLook) (StLockSet *set, void *arg);
+extern StLockSet *st_definition_lock_all(StLockLook look, void *arg);
+
+/* Only look. */
+extern StLockSet *st_definition_look(StLockLook look, void *arg);
 
 /* OIDs of the sources to capture. */
 extern List *st_definition_sources(const StDefinition *definition);

@@ -27,11 +27,11 @@
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/partition.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_extension.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
@@ -53,6 +53,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -73,6 +74,7 @@
 #include "store/store.h"
 #include "store/wake.h"
 #include "util/fault.h"
+#include "util/inheritors.h"
 #include "util/row_function.h"
 
 PG_FUNCTION_INFO_V1(st_sql_drop_stream_table);
@@ -121,6 +123,9 @@ forget_stream_table(StStreamTable *table)
 	ListCell   *lc;
 
 	st_definition_lock(sources, NIL);
+	/* deleting comes to them in another order than who alters it */
+	if (!ST_FAULT("J9 rows"))
+		st_stream_table_lock_rows(table->relid, true);
 	SPI_connect();
 	(void) st_catalog_execute("DELETE FROM pgtrickle.pgt_stream_tables WHERE pgt_id = $1", 1, types, values, NULL);
 	st_saved_note(table->relid);
@@ -186,18 +191,6 @@ require_no_readers(StStreamTable *table, List *going)
 			 errhint("Drop them as well, or use drop_stream_table() with cascade => true.")));
 }
 
-/* All that comes before the stream tables themselves. */
-static void
-lock_for_drop(List *tables)
-{
-	List	   *sources = NIL;
-	ListCell   *lc;
-
-	foreach(lc, tables)
-		sources = list_concat(sources, captured(st_sources_of(((StStreamTable *) lfirst(lc))->pgt_id)));
-	st_definition_lock(sources, st_refresh_lock_order(tables));
-}
-
 static List *
 add_address(List *objects, Oid class, Oid object, bool owned)
 {
@@ -229,47 +222,37 @@ stream_tables_going(List *objects, bool cascade, List **others)
 	return with_readers(relations);
 }
 
-/* Is there one that is not among those? */
-static bool
-has_others(List *tables, List *those)
+typedef struct Going
 {
-	ListCell   *lc;
-	ListCell   *lc2;
+	List	   *objects;
+	bool		cascade;
+	bool		by_function;	/* by ours, which drops the stream tables
+								 * itself */
+	List	   *tables;
+} Going;
 
-	foreach(lc, tables)
-	{
-		bool		known = false;
-
-		foreach(lc2, those)
-			known |= ((StStreamTable *) lfirst(lc))->relid == ((StStreamTable *) lfirst(lc2))->relid;
-		if (!known)
-			return true;
-	}
-	return false;
-}
-
-/*
- * With all locks. While they are waited for, somebody who reads one of them
- * already may create another one over it.
- */
-static List *
-lock_stream_tables_going(List *objects, bool cascade)
+/* While locks are waited for, somebody who reads one of them already may create another one over it. */
+static void
+look_what_goes(StLockSet *set, void *arg)
 {
+	Going	   *going = arg;
 	List	   *others = NIL;
-	List	   *tables = NIL;
-	List	   *going;
 	ListCell   *lc;
 
-	while (has_others(going = stream_tables_going(objects, cascade, &others), tables))
+	AcceptInvalidationMessages();
+	going->tables = set->nodes = stream_tables_going(going->objects, going->cascade, &others);
+	foreach(lc, going->tables)
 	{
-		tables = going;
-		foreach(lc, tables)
-			st_require_owner(((StStreamTable *) lfirst(lc))->relid);
-		lock_for_drop(tables);
-		foreach(lc, tables)
-			LockRelationOid(((StStreamTable *) lfirst(lc))->relid, AccessExclusiveLock);
+		StStreamTable *table = lfirst(lc);
+
+		set->sources = list_concat(set->sources, captured(st_sources_of(table->pgt_id)));
+		if (!going->by_function)
+			continue;
+		st_require_owner(table->relid);
+		set->going = lcons_oid(table->relid, set->going);
 	}
-	return tables;
+	if (going->by_function)
+		set->going = list_concat_unique_oid(set->going, others);
 }
 
 /*
@@ -281,8 +264,7 @@ void
 st_drop_stream_tables(List *relids, bool cascade)
 {
 	ObjectAddresses *addresses = new_object_addresses();
-	List	   *objects = NIL;
-	List	   *tables;
+	Going		going = {.cascade = cascade, .by_function = true};
 	ListCell   *lc;
 
 	foreach(lc, relids)
@@ -290,12 +272,15 @@ st_drop_stream_tables(List *relids, bool cascade)
 		st_require_owner(lfirst_oid(lc));
 		if (!cascade)
 			require_no_readers(st_stream_table_get(lfirst_oid(lc)), relids);
-		objects = add_address(objects, RelationRelationId, lfirst_oid(lc), true);
+		going.objects = add_address(going.objects, RelationRelationId, lfirst_oid(lc), true);
 	}
-	tables = lock_stream_tables_going(objects, cascade);
-	foreach(lc, tables)
+	(void) st_definition_lock_all(look_what_goes, &going);
+	/* another session may have dropped it meanwhile */
+	foreach(lc, relids)
+		st_require_owner(lfirst_oid(lc));
+	foreach(lc, going.tables)
 	{
-		/* another session may have altered or dropped it meanwhile */
+		/* another session may have altered it meanwhile */
 		StStreamTable *table = st_stream_table_get(((StStreamTable *) lfirst(lc))->relid);
 		ObjectAddress address;
 
@@ -529,16 +514,41 @@ lock_nodes(List *nodes)
 }
 
 /*
- * If sources go: the tables that go, as PostgreSQL will lock them, the other
- * captured base tables as for any lifecycle call, and then the nodes. That is
- * not the order of lifecycle calls, so it waits only while it has nothing.
- * Gives up after others have come between a number of times: lock_for_drop()
- * waits whatever comes of it.
+ * Of captured partitions that go the parents that stay. PostgreSQL locks them as
+ * well, but if it was not asked for the table itself only after the partitions,
+ * and everybody else before.
+ */
+static List *
+parents_that_stay(List *going)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, going)
+	{
+		List	   *ancestors = get_rel_relispartition(lfirst_oid(lc)) ? get_partition_ancestors(lfirst_oid(lc)) : NIL;
+
+		if (ancestors == NIL || list_member_oid(going, linitial_oid(ancestors)) || st_is_stream_table(llast_oid(ancestors)))
+			continue;
+		foreach(lc2, ancestors)
+			if (st_log_exists(lfirst_oid(lc2)))
+				result = list_append_unique_oid(result, linitial_oid(ancestors));
+	}
+	return result;
+}
+
+/*
+ * If sources go, or partitions of them: the tables that go, as PostgreSQL will
+ * lock them, the other captured base tables as for any lifecycle call, and then
+ * the nodes. That is not the order of lifecycle calls, so it waits only while it
+ * has nothing. Gives up after others have come between a number of times: what
+ * follows waits whatever comes of it.
  */
 static void
 lock_sources_that_go(List *going, List *tables)
 {
-	List	   *nodes = st_refresh_lock_order(tables);
+	List	   *parents = parents_that_stay(going);
 	List	   *sources = NIL;
 	List	   *locks = NIL;
 	TableLock  *patient;
@@ -547,19 +557,19 @@ lock_sources_that_go(List *going, List *tables)
 
 	foreach(lc, tables)
 		sources = list_concat_unique_oid(sources, captured(st_sources_of(((StStreamTable *) lfirst(lc))->pgt_id)));
-	if (list_length(list_difference_oid(sources, going)) == list_length(sources))
+	if (parents == NIL && list_length(list_difference_oid(sources, going)) == list_length(sources))
 		return;
-	foreach(lc, going)
+	foreach(lc, list_concat(parents, going))
 		locks = add_lock(locks, lfirst_oid(lc), AccessExclusiveLock);
 	foreach(lc, sources)
 		if (!list_member_oid(going, lfirst_oid(lc)) && !st_is_stream_table(lfirst_oid(lc)) && get_rel_name(lfirst_oid(lc)))
-			foreach(lc2, find_all_inheritors(lfirst_oid(lc), NoLock, NULL))
+			foreach(lc2, st_inheritors(lfirst_oid(lc)))
 				locks = add_lock(locks, lfirst_oid(lc2), ShareRowExclusiveLock);
 	patient = linitial(locks);
 	for (int i = 0; i < LOCK_TRIES; i++)
 	{
 		TableLock  *missing = lock_tables(locks, patient);
-		StStreamTable *busy = missing ? NULL : lock_nodes(nodes);
+		StStreamTable *busy = missing ? NULL : lock_nodes(tables);
 
 		if (missing)
 		{
@@ -575,20 +585,13 @@ lock_sources_that_go(List *going, List *tables)
 	}
 }
 
-/*
- * Those of the schema that gets another name are noted under it, row by row, and
- * the queries that name it printed again. A group that is refreshed writes these
- * rows, too: its nodes come before.
- */
-static void
-lock_what_is_renamed(RenameStmt *statement)
+/* The stream tables that are in it, or whose queries use something of it. */
+static List *
+tables_of_schema(Oid schema)
 {
-	Oid			schema = statement->renameType == OBJECT_SCHEMA ? get_namespace_oid(statement->subname, true) : InvalidOid;
 	List	   *tables = NIL;
 	ListCell   *lc;
 
-	if (!OidIsValid(schema) || !StSchemaOwnerCheck(schema, GetUserId()))
-		return;
 	foreach(lc, st_stream_tables_in(InvalidOid))
 	{
 		StStreamTable *table = st_stream_table_get_if_exists(lfirst_oid(lc));
@@ -596,21 +599,57 @@ lock_what_is_renamed(RenameStmt *statement)
 		if (table && (get_rel_namespace(table->relid) == schema || st_depend_uses_schema(table->relid, schema)))
 			tables = lappend(tables, table);
 	}
-	st_definition_lock(NIL, st_refresh_lock_order(tables));
+	return tables;
+}
+
+/*
+ * Those of the schema that gets another name are noted under it, row by row, and
+ * the queries that name it printed again. A group that is refreshed writes these
+ * rows, too: its nodes come before. Who is making another one is waited for, and
+ * waits for us (st_rename_settle): with the names in hand we wait for no node.
+ */
+static void
+lock_what_is_renamed(RenameStmt *statement)
+{
+	Oid			schema = statement->renameType == OBJECT_SCHEMA ? get_namespace_oid(statement->subname, true) : InvalidOid;
+
+	if (!OidIsValid(schema) || !StSchemaOwnerCheck(schema, GetUserId()))
+		return;
+	for (int i = 1;; i++)
+	{
+		List	   *tables;
+		StStreamTable *busy;
+
+		/* as PostgreSQL will: who is making a table in it waits for the names */
+		LockDatabaseObject(NamespaceRelationId, schema, 0, AccessExclusiveLock);
+		st_lock_schema_names(ExclusiveLock);
+		tables = tables_of_schema(schema);
+		if (i == LOCK_TRIES)
+		{
+			st_definition_lock(NIL, tables);
+			return;
+		}
+		busy = lock_nodes(tables);
+		if (busy == NULL)
+			return;
+		st_unlock_schema_names(ExclusiveLock);
+		UnlockDatabaseObject(NamespaceRelationId, schema, 0, AccessExclusiveLock);
+		(void) st_refresh_lock(busy->pgt_id, true);
+		st_refresh_unlock(busy->pgt_id);
+	}
 }
 
 static void
 lock_what_goes(Node *statement)
 {
-	List	   *objects = NIL;
+	Going		going = {.cascade = true};
 	List	   *others = NIL;
-	List	   *tables;
 	ListCell   *lc;
 
 	if (IsA(statement, DropStmt))
 	{
 		foreach(lc, ((DropStmt *) statement)->objects)
-			objects = add_named(objects, ((DropStmt *) statement)->removeType, lfirst(lc));
+			going.objects = add_named(going.objects, ((DropStmt *) statement)->removeType, lfirst(lc));
 	}
 	else if (IsA(statement, DropOwnedStmt))
 	{
@@ -619,22 +658,22 @@ lock_what_goes(Node *statement)
 			Oid			role = get_rolespec_oid(lfirst_node(RoleSpec, lc), true);
 
 			if (OidIsValid(role) && has_privs_of_role(GetUserId(), role))
-				objects = add_owned(objects, role);
+				going.objects = add_owned(going.objects, role);
 		}
 	}
-	if (objects == NIL)
+	if (going.objects == NIL)
 		return;
 
 	/*
 	 * without CASCADE PostgreSQL locks what stands in the way before it says
 	 * so
 	 */
-	tables = stream_tables_going(objects, true, &others);
-	if (tables && !ST_FAULT("J9 drop"))
-	{
-		lock_sources_that_go(others, tables);
-		lock_for_drop(tables);
-	}
+	going.tables = stream_tables_going(going.objects, true, &others);
+	if (ST_FAULT("J9 drop"))
+		return;
+	lock_sources_that_go(others, going.tables);
+	if (going.tables)
+		(void) st_definition_lock_all(look_what_goes, &going);
 }
 
 /*

@@ -36,6 +36,8 @@
 #include "api/name.h"
 #include "apply/apply.h"
 #include "compat.h"
+#include "delta/window.h"
+#include "refresh/window_run.h"
 #include "store/store.h"
 
 #if ST_HAVE_SEPARATE_EXPLAIN_HEADERS
@@ -97,6 +99,18 @@ static List *
 add_delta(List *list, const char *label, StBlockProgram *block)
 {
 	return add_statement(list, label, block->delta, list_length(block->leaves), leaf_inputs(block->leaves, NULL), true);
+}
+
+/* The same for windows, which read a limit as well. */
+static List *
+add_windows(List *list, const char *label, StBlockProgram *block)
+{
+	int			nleaves = list_length(block->leaves);
+	StInput    *inputs = palloc0(sizeof(StInput) * (nleaves + 1));
+
+	memcpy(inputs, leaf_inputs(block->leaves, NULL), sizeof(StInput) * nleaves);
+	(void) one_row_input(ST_WINDOW_LIMIT_INPUT, st_window_limit_desc(), &inputs[nleaves]);
+	return add_statement(list, label, block->delta, nleaves + 1, inputs, true);
 }
 
 /* The deltas of a join, for a change of each of its references alone. */
@@ -168,6 +182,16 @@ add_slice(List *list, StJoinProgram *join)
 			list = add_statement(list, psprintf("Slice %d rows of reference %d", ordinal, i + 1), fetch->fetch,
 								 1, one_key(slice->classes[fetch->number].desc), true);
 	}
+	if (slice->core)
+	{
+		int			nleaves = list_length(slice->key_leaves);
+		StInput    *all = palloc(sizeof(StInput) * (nleaves + slice->nfetches));
+
+		memcpy(all, leaf_inputs(slice->key_leaves, NULL), sizeof(StInput) * nleaves);
+		memcpy(all + nleaves, inputs, sizeof(StInput) * slice->nfetches);
+		list = add_statement(list, psprintf("Slice %d keys that the result can have rows of", ordinal), slice->core,
+							 nleaves + slice->nfetches, all, true);
+	}
 	list = add_statement(list, psprintf("Slice %d", ordinal), slice->own, slice->nfetches, inputs, true);
 	if (slice->query != slice->own)
 		list = add_statement(list, psprintf("Slice %d where a linked relation has changed", ordinal), slice->query,
@@ -193,7 +217,9 @@ st_named_statements(StEntry *entry)
 		StNodeProgram *node = &entry->program->nodes[i];
 
 		list = add_statement(list, psprintf("State %d fill", i), node->block.fill, 0, NULL, false);
-		if (node->block.delta)
+		if (node->node->windows)
+			list = add_windows(list, psprintf("State %d delta", i), &node->block);
+		else if (node->block.delta)
 			list = add_delta(list, psprintf("State %d delta", i), &node->block);
 		if (node->recursion)
 			list = add_delta(list, psprintf("State %d step", i), &node->recursion->step);
@@ -276,8 +302,12 @@ print_program(StringInfo text, StEntry *entry)
 		for (int a = 0; a < node->desc->natts; a++)
 			appendStringInfo(text, "%s%s%s", a ? ", " : "", NameStr(TupleDescAttr(node->desc, a)->attname),
 							 a < node->node->nkeys ? " key" : "");
-		appendStringInfo(text, "), %s\n", node->node->recompute ? "affected groups are computed again" :
-						 "follows by counters");
+		if (st_windows_limit(entry, i) > 0)
+			appendStringInfo(text, "), recomputed where " INT64_FORMAT " rows or more of a window would be computed again\n",
+							 st_windows_limit(entry, i));
+		else
+			appendStringInfo(text, "), %s\n", node->node->recompute ? "affected groups are computed again" :
+							 "follows by counters");
 	}
 }
 
@@ -322,7 +352,7 @@ print_partitions(StringInfo to, StEntry *entry)
 Datum
 st_sql_explain_stream_table(PG_FUNCTION_ARGS)
 {
-	Oid			relid = st_lock_readable_stream_table(PG_GETARG_TEXT_PP(0));
+	Oid			relid = st_resolve_readable_stream_table(PG_GETARG_TEXT_PP(0));
 	StEntry    *entry;
 	StStreamTable *table;
 	StringInfoData text;
@@ -411,7 +441,7 @@ Datum
 st_sql_explain_delta(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	Oid			relid = st_lock_readable_stream_table(PG_GETARG_TEXT_PP(0));
+	Oid			relid = st_resolve_readable_stream_table(PG_GETARG_TEXT_PP(0));
 	ExplainState *es = NewExplainState();
 	StEntry    *entry;
 	StOwnerScope scope;
@@ -445,7 +475,7 @@ st_sql_explain_delta(PG_FUNCTION_ARGS)
 Datum
 st_sql_explain_diff_sql(PG_FUNCTION_ARGS)
 {
-	Oid			relid = st_lock_readable_stream_table(PG_GETARG_TEXT_PP(0));
+	Oid			relid = st_resolve_readable_stream_table(PG_GETARG_TEXT_PP(0));
 	StEntry    *entry;
 	StringInfoData text;
 
@@ -695,8 +725,8 @@ st_sql_explain_st(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	bool		with_analyze = PG_GETARG_BOOL(1);
-	Oid			relid = with_analyze ? st_lock_stream_table(PG_GETARG_TEXT_PP(0)) :
-		st_lock_readable_stream_table(PG_GETARG_TEXT_PP(0));
+	Oid			relid = with_analyze ? st_resolve_own_stream_table(PG_GETARG_TEXT_PP(0)) :
+		st_resolve_readable_stream_table(PG_GETARG_TEXT_PP(0));
 	StEntry    *entry;
 	StOwnerScope scope;
 

@@ -54,7 +54,7 @@ st_sql_reset_fuse(PG_FUNCTION_ARGS)
 	Datum		values[2];
 
 	PreventCommandIfReadOnly("reset_fuse()");
-	relid = st_lock_stream_table(PG_GETARG_TEXT_PP(0));
+	relid = st_resolve_own_stream_table(PG_GETARG_TEXT_PP(0));
 	table = st_stream_table_get(relid);
 	SPI_connect();
 	if (!is_blown(relid))
@@ -68,6 +68,7 @@ st_sql_reset_fuse(PG_FUNCTION_ARGS)
 				 errhint("Use apply, reinitialize or skip_changes.")));
 	st_note_lifecycle_call();
 	act(table, action);
+	st_stream_table_lock_rows(relid, false);
 	st_fuse_arm(table->pgt_id, pg_strcasecmp(action, "apply") == 0);
 	values[0] = ObjectIdGetDatum(relid);
 	values[1] = BoolGetDatum(rebuild);

@@ -87,24 +87,10 @@ refresh(Oid relid, bool report)
 				 outcome.reason ? errdetail("It was recomputed: %s.", outcome.reason) : 0));
 }
 
-/*
- * The caller's own, not locked: a refresh waits for nodes, and whoever has those
- * to alter or drop it would wait for us. It locks what it has found when the
- * nodes are its own.
- */
-static Oid
-resolve(text *name)
-{
-	Oid			relid = st_resolve_stream_table(name);
-
-	st_require_owner(relid);
-	return relid;
-}
-
 Datum
 st_sql_refresh_stream_table(PG_FUNCTION_ARGS)
 {
-	refresh(resolve(PG_GETARG_TEXT_PP(0)), true);
+	refresh(st_resolve_own_stream_table(PG_GETARG_TEXT_PP(0)), true);
 	PG_RETURN_VOID();
 }
 
@@ -120,7 +106,7 @@ st_sql_refresh_if_stale(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("invalid argument: name must not be NULL")));
-	relid = resolve(PG_GETARG_TEXT_PP(0));
+	relid = st_resolve_own_stream_table(PG_GETARG_TEXT_PP(0));
 	if (PG_ARGISNULL(1))
 		PG_RETURN_BOOL(false);
 	values[0] = ObjectIdGetDatum(relid);
@@ -141,7 +127,7 @@ st_sql_refresh_if_stale(PG_FUNCTION_ARGS)
 Datum
 st_sql_verify_stream_table(PG_FUNCTION_ARGS)
 {
-	Oid			relid = st_lock_stream_table(PG_GETARG_TEXT_PP(0));
+	Oid			relid = st_resolve_own_stream_table(PG_GETARG_TEXT_PP(0));
 	TupleDesc	desc;
 	Datum		values[4];
 	bool		nulls[4] = {false, false, false, false};

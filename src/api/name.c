@@ -10,9 +10,12 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
+#include "common/hashfn.h"
 #include "miscadmin.h"
+#include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/varlena.h"
@@ -21,6 +24,7 @@
 #include "api/restore.h"
 #include "compat.h"
 #include "util/fault.h"
+#include "util/lock_tag.h"
 
 RangeVar *
 st_parse_name(text *name)
@@ -57,6 +61,42 @@ no_such_stream_table(const char *name)
 			 errhint("pgtrickle.pgt_status() lists the stream tables of this database.")));
 }
 
+void
+st_claim_name(const RangeVar *name)
+{
+	LOCKTAG		tag;
+
+	if (ST_FAULT("J26 name"))
+		return;
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, RangeVarGetCreationNamespace(name),
+						 DatumGetUInt32(hash_any((const unsigned char *) name->relname, strlen(name->relname))), ST_LOCK_NAME);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	AcceptInvalidationMessages();
+}
+
+void
+st_lock_schema_names(LOCKMODE mode)
+{
+	LOCKTAG		tag;
+
+	if (ST_FAULT("F6 schema"))
+		return;
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 0, ST_LOCK_SCHEMA_NAMES);
+	(void) LockAcquire(&tag, mode, false, false);
+	AcceptInvalidationMessages();
+}
+
+void
+st_unlock_schema_names(LOCKMODE mode)
+{
+	LOCKTAG		tag;
+
+	if (ST_FAULT("F6 schema"))
+		return;
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 0, ST_LOCK_SCHEMA_NAMES);
+	(void) LockRelease(&tag, mode, false);
+}
+
 Oid
 st_resolve_stream_table(text *name)
 {
@@ -78,21 +118,13 @@ check_before_lock(const RangeVar *name, Oid relid, Oid old_relid, void *arg)
 	st_require_owner(relid);
 }
 
-static void
-check_reader_before_lock(const RangeVar *name, Oid relid, Oid old_relid, void *arg)
-{
-	if (!OidIsValid(relid) || !st_is_stream_table(relid))
-		no_such_stream_table(text_to_cstring(arg));
-	st_require_reader(relid);
-}
-
-static Oid
-lock_stream_table(text *name, RangeVarGetRelidCallback check)
+Oid
+st_lock_stream_table(text *name)
 {
 	Oid			relid;
 
 	st_restore_if_moved();
-	relid = RangeVarGetRelidExtended(st_parse_name(name), AccessShareLock, RVR_MISSING_OK, check, name);
+	relid = RangeVarGetRelidExtended(st_parse_name(name), AccessShareLock, RVR_MISSING_OK, check_before_lock, name);
 
 	/*
 	 * the row may have gone with a rolled-back creation, or stands for
@@ -104,15 +136,21 @@ lock_stream_table(text *name, RangeVarGetRelidCallback check)
 }
 
 Oid
-st_lock_stream_table(text *name)
+st_resolve_own_stream_table(text *name)
 {
-	return lock_stream_table(name, check_before_lock);
+	Oid			relid = st_resolve_stream_table(name);
+
+	st_require_owner(relid);
+	return relid;
 }
 
 Oid
-st_lock_readable_stream_table(text *name)
+st_resolve_readable_stream_table(text *name)
 {
-	return lock_stream_table(name, check_reader_before_lock);
+	Oid			relid = st_resolve_stream_table(name);
+
+	st_require_reader(relid);
+	return relid;
 }
 
 void

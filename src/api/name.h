@@ -10,22 +10,41 @@
 
 #include "postgres.h"
 #include "nodes/primnodes.h"
+#include "storage/lockdefs.h"
 #include "refresh/refresh.h"
 
 /* A name by the server's identifier rules, at most schema.table; 42601/42602. */
 extern RangeVar *st_parse_name(text *name);
 
+/*
+ * Whoever claims the name of a stream table that is to be made here waits until
+ * the end of our transaction, and sees then what we have made.
+ */
+extern void st_claim_name(const RangeVar *name);
+
+/*
+ * Names of schemas, to the end of the transaction: shared by those whose
+ * transactions store queries that say them, exclusively for who renames one and
+ * prints again what is stored. Waits; afterwards the present names are seen.
+ */
+extern void st_lock_schema_names(LOCKMODE mode);
+extern void st_unlock_schema_names(LOCKMODE mode);
+
 /* The stream table of that name, by search_path; 42P01. Not locked: it may be dropped any time. */
 extern Oid	st_resolve_stream_table(text *name);
 
 /*
- * The same with AccessShareLock, held to the end of the transaction; 42501
- * unless the current user owns it.
+ * The same; 42501 unless the current user owns it. Whoever waits for nodes, for
+ * what it reads or for its row of the catalog has no lock on it: the one who has
+ * those may want it for himself.
  */
-extern Oid	st_lock_stream_table(text *name);
+extern Oid	st_resolve_own_stream_table(text *name);
 
 /* The same for whoever may see what stream tables say about themselves (st_require_reader). */
-extern Oid	st_lock_readable_stream_table(text *name);
+extern Oid	st_resolve_readable_stream_table(text *name);
+
+/* The caller's own with AccessShareLock, held to the end of the transaction. */
+extern Oid	st_lock_stream_table(text *name);
 
 /* Raises 42501 unless the current user owns the relation or is a member of its owner. */
 extern void st_require_owner(Oid relid);

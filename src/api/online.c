@@ -18,9 +18,8 @@
  *	  installer has the lock that the caller then waits for, and to
  *	  INSTALL_DONE or INSTALL_FAILED. If the installer dies it stays as it was.
  *
- *	  Locks of the caller, which holds AccessShareLock on the sources since it
- *	  has parsed the query: the hold of a first fill on their logs, to the end
- *	  of its transaction, so that nobody takes away what is installed for it
+ *	  Locks of the caller, which holds none on what it has only looked at: the
+ *	  hold of a first fill on the sources' logs, to the end of its transaction, so that nobody takes away what is installed for it
  *	  (rule J8); then the installer's lock. That is a lock of the lock manager,
  *	  so that the deadlock detector sees who waits for the installer. The
  *	  installer: its own, then those of st_capture_install on one source at a
@@ -40,7 +39,6 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
-#include "catalog/pg_inherits.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -70,10 +68,10 @@
 #include "store/store.h"
 #include "store/wake.h"
 #include "util/fault.h"
+#include "util/inheritors.h"
+#include "util/lock_tag.h"
 #include "util/shared_area.h"
-
-/* tells the installer's lock from our other lock tags and the users' advisory locks */
-#define INSTALLER_LOCK_FIELD4 7718
+#include "util/wait_event.h"
 
 /* milliseconds for which writers of a source may have to queue, and the longest pause between two tries */
 #define LOCK_MS 100
@@ -108,7 +106,8 @@ typedef struct InstallJob
 	pg_atomic_uint32 state;
 	pid_t		caller;
 	Oid			user;
-	bool		unlogged;		/* the caller's pg_trickle.unlogged_buffers */
+	bool		unlogged;		/* what the caller's settings say of change
+								 * logs */
 	int			patience;		/* milliseconds */
 	int			sqlstate;
 	char		message[1024];
@@ -128,7 +127,7 @@ typedef struct InstallStart
 static void
 installer_tag(LOCKTAG *tag, dsm_handle segment)
 {
-	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, 0, segment, INSTALLER_LOCK_FIELD4);
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, 0, segment, ST_LOCK_INSTALLER);
 }
 
 /* ----- the caller ----- */
@@ -138,11 +137,11 @@ static bool
 is_captured(const StSource *source)
 {
 	return st_capture_is_complete(source->relid) && st_log_holds(source->relid, source->attnums) &&
-		(st_guc_unlogged_buffers || !st_log_is_unlogged(source->relid));
+		(st_guc_logs_are_unlogged() || !st_log_is_unlogged(source->relid));
 }
 
-static bool
-all_captured(const StDefinition *definition)
+bool
+st_online_is_captured(const StDefinition *definition)
 {
 	ListCell   *lc;
 
@@ -176,7 +175,7 @@ is_for_installer(const StDefinition *definition)
 	{
 		ListCell   *lc2;
 
-		foreach(lc2, find_all_inheritors(((StSource *) lfirst(lc))->relid, NoLock, NULL))
+		foreach(lc2, st_inheritors(((StSource *) lfirst(lc))->relid))
 			if (has_locked(lfirst_oid(lc2)))
 				return false;
 	}
@@ -196,7 +195,7 @@ make_job(const StDefinition *definition)
 	pg_atomic_init_u32(&job->state, INSTALL_BEGUN);
 	job->caller = MyProcPid;
 	job->user = GetUserId();
-	job->unlogged = st_guc_unlogged_buffers;
+	job->unlogged = st_guc_logs_are_unlogged();
 	/* ours, which names who is in the way, comes before the caller's */
 	job->patience = LockTimeout > 0 ? Max(LockTimeout - 2 * LOCK_MS, LockTimeout / 2) : PATIENCE_MS;
 	list_sort(relids, list_oid_cmp);
@@ -234,7 +233,7 @@ wait_for_start(InstallJob *job, BackgroundWorkerHandle *handle)
 		if (ended)
 			return false;
 		CHECK_FOR_INTERRUPTS();
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH, -1, PG_WAIT_EXTENSION);
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH, -1, st_wait_event(ST_WAIT_INSTALLER));
 		ResetLatch(MyLatch);
 	}
 }
@@ -249,7 +248,14 @@ raise_failure(const InstallJob *job)
 			 job->hint[0] ? errhint("%s", job->hint) : 0));
 }
 
-/* False if no installer is to be had. */
+/* What the caller has only looked at was altered: he hears it in his own words when he looks again. */
+static bool
+is_altered(const InstallJob *job)
+{
+	return job->sqlstate == ERRCODE_UNDEFINED_TABLE || job->sqlstate == ERRCODE_UNDEFINED_COLUMN;
+}
+
+/* False if no installer is to be had, or it has died. */
 static bool
 run_installer(const StDefinition *definition)
 {
@@ -260,6 +266,7 @@ run_installer(const StDefinition *definition)
 	BackgroundWorkerHandle *handle;
 	LOCKTAG		tag;
 	bool		started;
+	uint32		state;
 
 	st_worker_describe(&worker, "installer", "st_installer_main");
 	worker.bgw_notify_pid = MyProcPid;
@@ -286,12 +293,13 @@ run_installer(const StDefinition *definition)
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	if (pg_atomic_read_u32(&job->state) == INSTALL_FAILED)
+	state = pg_atomic_read_u32(&job->state);
+	if (state == INSTALL_FAILED && !is_altered(job))
 		raise_failure(job);
 	dsm_detach(segment);
 	/* triggers and log that it has committed */
 	AcceptInvalidationMessages();
-	return started;
+	return started && (state == INSTALL_DONE || state == INSTALL_FAILED);
 }
 
 bool
@@ -299,15 +307,14 @@ st_online_install_capture(StDefinition *definition)
 {
 	ListCell   *lc;
 
-	if (definition->sources == NIL || definition->copies || IsolationUsesXactSnapshot())
+	if (definition->sources == NIL || definition->polls || IsolationUsesXactSnapshot())
 		return false;
 	foreach(lc, definition->sources)
 		st_log_hold(((StSource *) lfirst(lc))->relid);
 	AcceptInvalidationMessages();
-	if (all_captured(definition))
+	if (st_online_is_captured(definition))
 		return true;
-	/* what was installed may have been tampered with by now */
-	return is_for_installer(definition) && run_installer(definition) && all_captured(definition);
+	return is_for_installer(definition) && run_installer(definition);
 }
 
 /* ----- the installer ----- */
@@ -368,7 +375,7 @@ name_holders(Oid source, MemoryContext context)
 	ListCell   *lc;
 
 	begin_transaction();
-	foreach(lc, find_all_inheritors(source, NoLock, NULL))
+	foreach(lc, st_inheritors(source))
 		if (result == NULL)
 			result = st_lock_holders_text(lfirst_oid(lc), ShareRowExclusiveLock);
 	if (result)
@@ -449,7 +456,11 @@ install_source(const InstallSource *source, int64 until, MemoryContext context)
 			return false;
 		holders = name_holders(source->relid, context);
 		deadlocks = deadlock ? deadlocks + 1 : 0;
-		/* who has the table waits for the caller, and nothing that we do ends that */
+
+		/*
+		 * who has the table waits for the caller, and nothing that we do ends
+		 * that
+		 */
 		if (st_now() >= until || deadlocks >= DEADLOCK_TRIES)
 		{
 			note_patience_over(source->relid, holders);
@@ -458,7 +469,7 @@ install_source(const InstallSource *source, int64 until, MemoryContext context)
 		pgstat_report_activity(STATE_RUNNING, psprintf("waiting for %s to install capture", holders ? holders : "writers"));
 		CHECK_FOR_INTERRUPTS();
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 Max(Min(pause, (long) ((until - st_now()) / 1000)), 1), PG_WAIT_EXTENSION);
+						 Max(Min(pause, (long) ((until - st_now()) / 1000)), 1), st_wait_event(ST_WAIT_WRITERS));
 		ResetLatch(MyLatch);
 		pause = Min(2 * pause, LONGEST_PAUSE_MS);
 	}
@@ -520,7 +531,8 @@ st_installer_main(Datum argument)
 	if (segment == NULL)
 		proc_exit(0);
 	job_of_installer = dsm_segment_address(segment);
-	SetConfigOption("pg_trickle.unlogged_buffers", job_of_installer->unlogged ? "on" : "off", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("pg_trickle.unlogged_buffers", "off", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("pg_trickle.change_buffer_durability", job_of_installer->unlogged ? "unlogged" : "logged", PGC_SUSET, PGC_S_OVERRIDE);
 	until = st_now() + job_of_installer->patience * INT64CONST(1000);
 	installer_tag(&tag, start.segment);
 	(void) LockAcquire(&tag, ExclusiveLock, true, false);

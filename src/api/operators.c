@@ -152,7 +152,7 @@ print_join(Printer *printer, Query *query, int ordinal, int indent)
 		line(printer->text, indent, psprintf("Compare with now()%s [join %d]", query->jointree->quals ? ", filter" : "", ordinal));
 	else
 		line(printer->text, indent, psprintf("Join of %d%s [join %d]", list_length(query->jointree->fromlist),
-									query->jointree->quals ? "" : " without conditions", ordinal));
+											 query->jointree->quals ? "" : " without conditions", ordinal));
 	foreach(lc, query->jointree->fromlist)
 		print_from(printer, query, lfirst(lc), indent + 1);
 }
@@ -168,7 +168,7 @@ print_entry(Printer *printer, RangeTblEntry *rte, int indent)
 			foreach(lc, printer->entry->program->sources)
 				if (((StSource *) lfirst(lc))->relid == rte->relid)
 					line(printer->text, indent, psprintf("Source %s (%s)", st_relation_label(rte->relid),
-												st_source_columns(lfirst(lc))));
+														 st_source_columns(lfirst(lc))));
 			break;
 		case RTE_SUBQUERY:
 			if (st_join_ordinal(rte) >= 0)

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "commands/extension.h"
 #include "utils/lsyscache.h"
 
 #include "api/definition.h"
@@ -30,6 +31,17 @@ st_refuse_parameter(const char *what)
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			 errmsg("%s is not available in this release", what),
+			 errhint("Leave the parameter out, or pass its default.")));
+}
+
+void
+st_refuse_distribution(void)
+{
+	if (OidIsValid(get_extension_oid("citus", true)))
+		st_refuse_parameter("output_distribution_column");
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid argument: output_distribution_column needs the extension \"citus\""),
 			 errhint("Leave the parameter out, or pass its default.")));
 }
 

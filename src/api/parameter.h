@@ -17,6 +17,9 @@ extern void st_require_one_of(const char *what, const char *value, const char *f
 /* Raise 0A000: a parameter whose capability this release does not have. */
 extern void st_refuse_parameter(const char *what);
 
+/* Raise 22023 without Citus, which output_distribution_column is for, else 0A000. */
+extern void st_refuse_distribution(void);
+
 /* Raise 22023 if max_differential_joins or max_delta_fraction is out of range. */
 extern void st_check_limits(int joins, double fraction);
 

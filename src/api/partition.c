@@ -506,6 +506,8 @@ replace_relation(StStreamTable *table, const StPartitioning *partitioning, const
 	CommandCounterIncrement();
 
 	relid = st_partitioning_create_table(name, belongings->columns, partitioning);
+	if (table->nkeys > 0 && !table->append_only)
+		st_room_reserve(relid);
 	st_guard_install(relid);
 	statement = row_statement(relid, belongings->columns, &input);
 	st_guard_enter();
@@ -536,10 +538,10 @@ update_catalog(StStreamTable *table, Oid relid, const char *text, const StIdenti
 	values[4] = st_attnum_array(identity->nkeys, identity->keys);
 	values[5] = CStringGetTextDatum(guarded ? st_guard_fingerprint(relid, NIL) : "");
 	SPI_connect();
-	(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET pgt_relid = $2, st_partition_key = $3,"
-							  " updated_at = pg_catalog.now() WHERE pgt_relid = $1", 3, types, values, nulls);
 	(void) st_catalog_execute("UPDATE pgtrickle.stream_table_internals SET key_columns = $5, guard_fingerprint = $6 WHERE pgt_id = $4",
 							  6, types, values, nulls);
+	(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET pgt_relid = $2, st_partition_key = $3,"
+							  " updated_at = pg_catalog.now() WHERE pgt_relid = $1", 3, types, values, nulls);
 	(void) st_catalog_execute("UPDATE pgtrickle.pgt_source_gates SET source_relid = $2 WHERE source_relid = $1", 2, types, values, NULL);
 	(void) st_catalog_execute("UPDATE pgtrickle.pgt_watermarks SET source_relid = $2 WHERE source_relid = $1", 2, types, values, NULL);
 	(void) st_catalog_execute("UPDATE pgtrickle.pgt_watermark_groups SET source_relids = pg_catalog.array_replace(source_relids, $1, $2)"
@@ -564,6 +566,15 @@ is_present(StStreamTable *table, const char *text)
 	return strcmp(present, text) == 0;
 }
 
+static void
+look_what_is_replaced(StLockSet *set, void *arg)
+{
+	StStreamTable *table = st_stream_table_get(*(Oid *) arg);
+
+	st_lock_set_add_group(set, table);
+	set->going = list_make1_oid(table->relid);
+}
+
 Oid
 st_repartition(Oid relid, const char *text)
 {
@@ -578,9 +589,7 @@ st_repartition(Oid relid, const char *text)
 
 	if (is_present(table, text))
 		return relid;
-	st_definition_lock(NIL, st_refresh_nodes(table));
-	LockRelationOid(relid, AccessExclusiveLock);
-	/* somebody else may have changed or dropped it while we waited */
+	(void) st_definition_lock_all(look_what_is_replaced, &relid);
 	table = st_stream_table_get(relid);
 	require_no_readers(table);
 	require_nothing_in_the_way(table);

@@ -55,6 +55,7 @@
 #include "compat.h"
 #include "refresh/refresh.h"
 #include "util/fault.h"
+#include "util/inheritors.h"
 #include "util/sqlbuf.h"
 #include "util/statement.h"
 #include "util/written_row.h"
@@ -129,7 +130,7 @@ check_coming(Oid root, Oid partition)
 {
 	ListCell   *lc;
 
-	foreach(lc, find_all_inheritors(partition, NoLock, NULL))
+	foreach(lc, st_inheritors(partition))
 	{
 		char		relkind = get_rel_relkind(lfirst_oid(lc));
 		HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(lfirst_oid(lc)));

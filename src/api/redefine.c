@@ -9,9 +9,11 @@
  *	  added at the end and dropped where they are, so the order is the table's
  *	  and not the query's (rule J12).
  *
- *	  If a column gets another type, the table is emptied before, because no
- *	  row is converted, all are computed: that locks readers out until the end
- *	  of the transaction, as each change of columns does. Otherwise the
+ *	  If columns change, the rows are computed aside (aside.c), and readers are
+ *	  locked out when the table is altered and takes them over. If a column gets
+ *	  another type, the table is emptied before, because no row is converted, all
+ *	  are computed. Where that cannot be done aside, readers are locked out from
+ *	  the beginning to the end of the transaction. Otherwise the
  *	  difference between the two results is written, as by any refresh.
  *
  *	  Lock order: as for a change of mode (alter.c), with the sources and
@@ -26,6 +28,7 @@
 #include "catalog/catalog.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/tablecmds.h"
 #include "executor/spi.h"
@@ -42,10 +45,12 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "api/aside.h"
 #include "api/lineage.h"
 #include "api/name.h"
 #include "api/redefine.h"
 #include "api/refuse.h"
+#include "api/rename.h"
 #include "capture/capture.h"
 #include "catalog/component.h"
 #include "catalog/depend.h"
@@ -55,6 +60,7 @@
 #include "guc.h"
 #include "refresh/poll.h"
 #include "store/store.h"
+#include "util/fault.h"
 
 /* What becomes of the columns; lists of names, and of ColumnDef. */
 typedef struct ColumnChanges
@@ -167,21 +173,22 @@ check_cycle(StStreamTable *table, const StDefinition *definition, List *members,
 	}
 }
 
-/* Itself and all that the refresh at the end takes along, in the order of locks. */
-static List *
-nodes_concerned(StStreamTable *table, Query *query)
+/* Itself and all that the refresh at the end takes along, with what those read. */
+static void
+add_concerned(StLockSet *set, StStreamTable *table, const StDefinition *definition)
 {
-	List	   *nodes = list_copy(st_refresh_nodes(table));
 	ListCell   *lc;
 
-	foreach(lc, st_query_sources(query))
+	st_lock_set_add_definition(set, definition);
+	set->sources = list_concat(set->sources, st_captured_sources(table->pgt_id));
+	st_lock_set_add_group(set, table);
+	foreach(lc, st_query_sources(definition->query))
 	{
 		StStreamTable *source = st_stream_table_get_if_exists(lfirst_oid(lc));
 
 		if (source && !st_is_suspended(source))
-			nodes = list_concat(nodes, st_refresh_nodes(source));
+			st_lock_set_add_group(set, source);
 	}
-	return st_refresh_lock_order(nodes);
 }
 
 /* ----- columns ----- */
@@ -239,17 +246,31 @@ has_changes(const ColumnChanges *changes)
 	return changes->added || changes->retyped || changes->dropped;
 }
 
-/* Views are PostgreSQL's to look at; stream tables depend on the table only. */
+/*
+ * Stream tables depend on the table only. Of views PostgreSQL would tell as well,
+ * but by DROP COLUMN only with locks on them, which their readers have before
+ * they come to the table, which is ours by then.
+ */
 static void
 check_readers(StStreamTable *table, const ColumnChanges *changes)
 {
 	List	   *names = list_copy(changes->dropped);
+	List	   *readers;
 	ListCell   *lc;
 	ListCell   *lc2;
 
 	foreach(lc, changes->retyped)
 		names = lappend(names, lfirst_node(ColumnDef, lc)->colname);
-	foreach(lc, names == NIL ? NIL : st_depend_dependants(RelationRelationId, table->relid))
+	foreach(lc, ST_FAULT("J9 views") ? NIL : names)
+		foreach(lc2, st_depend_views_of_column(table->relid, get_attnum(table->relid, lfirst(lc))))
+			ereport(ERROR,
+					(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+					 errmsg("cannot drop or change column \"%s\" of stream table \"%s.%s\" because view \"%s.%s\" uses it",
+							(char *) lfirst(lc), table->schema, table->name,
+							get_namespace_name(get_rel_namespace(lfirst_oid(lc2))), get_rel_name(lfirst_oid(lc2))),
+					 errhint("Alter or drop that one first.")));
+	readers = names == NIL ? NIL : st_depend_dependants(RelationRelationId, table->relid);
+	foreach(lc, readers)
 	{
 		StStreamTable *reader = st_stream_table_get_if_exists(lfirst_oid(lc));
 		Bitmapset  *used;
@@ -288,16 +309,31 @@ keeps_identity(const StIdentity *old_identity, const StDefinition *definition, c
 	return true;
 }
 
-/* As TRUNCATE: refused if a foreign key points here. The guard lets us. */
+/*
+ * As TRUNCATE: refused if a foreign key points here; a partitioned table has its
+ * rows in its partitions. The guard lets us.
+ */
 static void
 empty_table(Oid relid)
 {
-	Relation	rel = table_open(relid, AccessExclusiveLock);
+	List	   *members = find_all_inheritors(relid, AccessExclusiveLock, NULL);
+	List	   *relations = NIL;
+	List	   *logged = NIL;
+	ListCell   *lc;
 
+	foreach(lc, members)
+	{
+		Relation	rel = table_open(lfirst_oid(lc), NoLock);
+
+		relations = lappend(relations, rel);
+		if (RelationIsLogicallyLogged(rel))
+			logged = lappend_oid(logged, lfirst_oid(lc));
+	}
 	st_guard_enter();
-	StExecuteTruncateGuts(list_make1(rel), list_make1_oid(relid), RelationIsLogicallyLogged(rel) ? list_make1_oid(relid) : NIL);
+	StExecuteTruncateGuts(relations, members, logged);
 	st_guard_leave();
-	table_close(rel, NoLock);
+	foreach(lc, relations)
+		table_close(lfirst(lc), NoLock);
 	CommandCounterIncrement();
 }
 
@@ -314,15 +350,13 @@ command(AlterTableType type, const char *name, ColumnDef *column)
 }
 
 static void
-change_columns(StStreamTable *table, const ColumnChanges *changes)
+change_columns(Oid relid, const ColumnChanges *changes)
 {
 	List	   *commands = NIL;
 	StOwnerScope scope;
 	ListCell   *lc;
 
-	st_owner_enter(&scope, st_relation_owner(table->relid), NIL);
-	if (changes->retyped)
-		empty_table(table->relid);
+	st_owner_enter(&scope, st_relation_owner(relid), NIL);
 	foreach(lc, changes->dropped)
 		commands = lappend(commands, command(AT_DropColumn, lfirst(lc), NULL));
 	foreach(lc, changes->retyped)
@@ -342,7 +376,7 @@ change_columns(StStreamTable *table, const ColumnChanges *changes)
 	}
 	foreach(lc, changes->added)
 		commands = lappend(commands, command(AT_AddColumn, NULL, copyObject(lfirst_node(ColumnDef, lc))));
-	st_alter_columns(table->relid, commands);
+	st_alter_columns(relid, commands);
 	st_owner_leave(&scope);
 }
 
@@ -406,19 +440,20 @@ update_catalog(StStreamTable *table, StDefinition *definition, const char *text,
 	query[6] = CStringGetTextDatum(nodeToString(definition->analysed));
 	query[7] = CStringGetTextDatum(st_query_text(definition->analysed));
 	SPI_connect();
-	(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET defining_query = $2, refresh_mode = $3,"
-							  " is_populated = is_populated AND NOT $4, needs_reinit = is_populated AND NOT $4,"
-							  " last_full_ms = NULL, updated_at = pg_catalog.now() WHERE pgt_id = $1", 4, types, values, NULL);
 	(void) st_catalog_execute("UPDATE pgtrickle.stream_table_internals SET query_tree = $2, settings = $3, search_path = $4,"
 							  " views_fingerprint = $5, functions_fingerprint = $6, analysed_query = $7, query_text = $8"
 							  " WHERE pgt_id = $1", 8, query_types, query, NULL);
 	st_definition_update_internals(definition, table->pgt_id);
+	(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET defining_query = $2, refresh_mode = $3,"
+							  " is_populated = is_populated AND NOT $4, needs_reinit = is_populated AND NOT $4,"
+							  " last_full_ms = NULL, updated_at = pg_catalog.now() WHERE pgt_id = $1", 4, types, values, NULL);
 	st_definition_write_facts(definition, table->pgt_id);
 	SPI_finish();
 	CommandCounterIncrement();
 	st_components_renew(table->component, table->relid);
 	st_depend_forget(table->relid);
 	st_depend_record(table->relid, definition->query, st_query_views(definition->query));
+	st_depend_check_circle(table->relid);
 	st_saved_note(table->relid);
 	CacheInvalidateRelcacheByRelid(table->relid);
 	CommandCounterIncrement();
@@ -426,16 +461,17 @@ update_catalog(StStreamTable *table, StDefinition *definition, const char *text,
 
 /* ----- all of it ----- */
 
-/* What the query is to the owner, whose rights it has (rule J15). */
+/* What the query is to the owner, whose rights it has (rule J15); with "copies", those of its sources are found or made. */
 static void
-decide(StDefinition *definition, const char *text, Oid owner, List *settings)
+decide(StDefinition *definition, const char *text, Oid owner, List *settings, bool copies)
 {
 	StOwnerScope scope;
 
 	st_owner_enter(&scope, owner, settings);
 	st_statement_check_permissions(st_statement_from_query(CurrentMemoryContext, definition->query, text));
 	st_definition_decide(definition);
-	st_definition_prepare_copies(definition);
+	if (copies)
+		st_definition_prepare_copies(definition);
 	st_owner_leave(&scope);
 }
 
@@ -451,27 +487,59 @@ leave_sources(StDefinition *definition, List *captured, List *copies)
 	st_poll_drop_unused();
 }
 
-/* Everything is locked for the change of columns that the query needs. */
+static bool
+is_to_be_filled(StStreamTable *table)
+{
+	return table->populated && strcmp(table->status, "SUSPENDED") != 0;
+}
+
+/* Can the rows be computed before the table is locked against readers? */
+static bool
+can_be_aside(StStreamTable *table, const StDefinition *definition, const ColumnChanges *changes)
+{
+	StDefinition mapped = *definition;
+	StIdentity	identity = {table->identity_kind, table->nkeys, table->keys};
+	List	   *columns = NIL;
+	ListCell   *lc;
+
+	if (!has_changes(changes) || !is_to_be_filled(table) || ST_FAULT("J26"))
+		return false;
+	st_definition_map_identity(&mapped);
+	foreach(lc, changes->dropped)
+		columns = lappend_int(columns, get_attnum(table->relid, lfirst(lc)));
+	foreach(lc, changes->retyped)
+		columns = lappend_int(columns, get_attnum(table->relid, lfirst_node(ColumnDef, lc)->colname));
+	return st_aside_is_possible(table, columns, changes->retyped || !keeps_identity(&identity, &mapped, changes));
+}
+
+/*
+ * What the columns of the result and of the table make necessary, with the table
+ * locked for it. All that it reads and takes along is locked. "aside": true if
+ * readers need not be locked out yet where the rows can be computed aside, and
+ * set to whether they can; NULL is false.
+ */
 static ColumnChanges *
-lock_all(StStreamTable **table, StDefinition *definition, List **captured)
+lock_columns(StStreamTable **table, StDefinition *definition, List **captured, bool *aside)
 {
 	Oid			relid = definition->relid;
 	ColumnChanges *changes;
 
-	*captured = st_captured_sources((*table)->pgt_id);
-	st_definition_lock(list_concat(st_definition_sources(definition), list_copy(*captured)),
-					   nodes_concerned(*table, definition->query));
+	/* copies, which were not there when locks were taken */
+	st_definition_lock(st_definition_sources(definition), NIL);
 	changes = compare_columns(relid, definition->query);
-	LockRelationOid(relid, has_changes(changes) ? AccessExclusiveLock : ShareRowExclusiveLock);
-	/* somebody else may have altered or dropped it while we waited */
+	if (aside && *aside)
+		*aside = can_be_aside(st_stream_table_get(relid), definition, changes);
+	LockRelationOid(relid, has_changes(changes) && !(aside && *aside) ? AccessExclusiveLock : ShareRowExclusiveLock);
+	/* plain SQL may have dropped it while we waited */
 	*table = st_stream_table_get(relid);
 	*captured = st_captured_sources((*table)->pgt_id);
 	return compare_columns(relid, definition->query);
 }
 
 /*
- * Make the stream table that of the definition, but for its contents. "index":
- * make the index of another identity now, and not after the table was filled.
+ * Make the stream table that of the definition, but for its contents; if the
+ * definition's relation stands aside, the columns are that one's. "index": make
+ * the index of another identity now, and not after the table was filled.
  */
 static void
 remake(StStreamTable *table, StDefinition *definition, ColumnChanges *changes, bool fill, bool index,
@@ -479,6 +547,7 @@ remake(StStreamTable *table, StDefinition *definition, ColumnChanges *changes, b
 {
 	Oid			relid = definition->relid;
 	AttrNumber *positions = definition->identity.keys;
+	bool		aside = relid != table->relid;
 	bool		own;
 
 	identity->before.kind = table->identity_kind;
@@ -493,64 +562,130 @@ remake(StStreamTable *table, StDefinition *definition, ColumnChanges *changes, b
 		st_install_capture_as(table, definition, st_relation_owner(relid));
 	if (has_changes(changes))
 	{
-		if (!identity->same)
+		if (!identity->same && !aside)
 			st_identity_drop_index(relid, &identity->before);
-		change_columns(table, changes);
+		if (changes->retyped && !aside)
+			empty_table(relid);
+		change_columns(relid, changes);
 		/* some keys may be new columns */
 		definition->identity.keys = positions;
 		st_definition_map_identity(definition);
 	}
 	st_frontier_delete(table->pgt_id);
 	CommandCounterIncrement();
-	own = st_identity_change_begin(identity, definition, table->populated && changes->retyped == NIL, true);
+	own = st_identity_change_begin(identity, definition, table->populated && changes->retyped == NIL && !aside, true);
 	for (int i = 0; i < table->nstates; i++)
 		st_extension_drop_relation(table->states[i]);
 	st_definition_create_states(definition, table->pgt_id);
 	st_definition_create_indexes(definition, own && index);
 }
 
-static bool
-is_to_be_filled(StStreamTable *table)
+/* A change of the query, as it was asked for. */
+typedef struct Redefinition
 {
-	return table->populated && strcmp(table->status, "SUSPENDED") != 0;
+	Oid			relid;
+	const char *text;
+	const char *mode;
+	StDefinition definition;
+	List	   *members;
+	List	   *path;
+} Redefinition;
+
+/* What the query means at the moment; with "copies", those of its sources are found or made. */
+static void
+analyse(Redefinition *change, bool copies)
+{
+	StStreamTable *table = st_stream_table_get(change->relid);
+	StDefinition *definition = &change->definition;
+
+	memset(definition, 0, sizeof(StDefinition));
+	definition->name = copies ? table->name : NULL;
+	definition->relid = change->relid;
+	definition->text = change->text;
+	definition->requested_mode = st_parse_mode(change->mode ? change->mode : st_stream_table_requested_mode(table));
+	definition->analysed = st_query_parse(change->text);
+	definition->query = st_query_rewrite(definition->analysed);
+	st_query_check(definition->query, change->text);
+	st_require_fresh_snapshot();
+	change->members = find_cycle(table, definition->query, true, &change->path);
+	decide(definition, change->text, st_relation_owner(change->relid), st_settings_now(), copies);
+	check_cycle(table, definition, change->members, change->path);
+}
+
+static void
+look_at_query(StLockSet *set, void *arg)
+{
+	Redefinition *change = arg;
+	StStreamTable *table = st_stream_table_get(change->relid);
+
+	analyse(change, false);
+	add_concerned(set, table, &change->definition);
+}
+
+/* What was computed aside comes into the table, which readers are locked out of from here on. */
+static void
+come_in(StStreamTable *table, StDefinition *definition, const ColumnChanges *changes, const StIdentityChange *identity)
+{
+	Oid			aside = definition->relid;
+	bool		emptied = changes->retyped || !identity->same;
+
+	definition->relid = table->relid;
+	st_aside_set(table, table->relid);
+	LockRelationOid(table->relid, AccessExclusiveLock);
+	if (!identity->same)
+		st_identity_drop_index(table->relid, &identity->before);
+	if (emptied)
+		empty_table(table->relid);
+	change_columns(table->relid, changes);
+	st_aside_end(table, aside, emptied);
+	if (!identity->same)
+		(void) st_identity_create_index(table->relid, &definition->identity);
 }
 
 void
 st_redefine(Oid relid, const char *query_text, const char *mode)
 {
-	StStreamTable *table = st_stream_table_get(relid);
-	StDefinition definition = {.name = table->name, .relid = relid, .text = query_text};
+	Redefinition change = {.relid = relid, .text = query_text, .mode = mode};
+	StStreamTable *table;
+	StDefinition definition;
 	ColumnChanges *changes;
 	List	   *captured;
-	List	   *members;
-	List	   *path;
 	StIdentityChange identity;
+	bool		aside;
 
-	definition.requested_mode = st_parse_mode(mode ? mode : st_stream_table_requested_mode(table));
-	definition.analysed = st_query_parse(query_text);
-	definition.query = st_query_rewrite(definition.analysed);
-	st_query_check(definition.query, query_text);
-	st_require_fresh_snapshot();
-	members = find_cycle(table, definition.query, true, &path);
-	decide(&definition, query_text, st_relation_owner(relid), st_settings_now());
-	check_cycle(table, &definition, members, path);
-	changes = lock_all(&table, &definition, &captured);
+	(void) st_definition_lock_all(look_at_query, &change);
+	analyse(&change, true);
+	definition = change.definition;
+
+	/*
+	 * members of a cycle are computed together, and the others of them read
+	 * the table
+	 */
+	aside = change.members == NIL;
+	changes = lock_columns(&table, &definition, &captured, &aside);
 	check_readers(table, changes);
-	remake(table, &definition, changes, is_to_be_filled(table), changes->retyped == NIL, &identity);
+	if (aside)
+		definition.relid = st_aside_create(table);
+	remake(table, &definition, changes, is_to_be_filled(table), !aside && changes->retyped == NIL, &identity);
 	tell(table, changes);
 	update_catalog(table, &definition, query_text, st_settings_now(), GetConfigOption("search_path", false, false),
 				   changes->retyped != NIL);
+	if (aside)
+		st_aside_set(table, definition.relid);
 	if (is_to_be_filled(table))
 	{
 		StRefreshOutcome outcome;
 
-		(void) st_refresh(relid, "MANUAL", false, &outcome);
+		(void) st_refresh(definition.relid, "MANUAL", false, &outcome);
 	}
+	if (aside)
+		come_in(table, &definition, changes, &identity);
 	/* a table that is filled anew gets its index afterwards, as at creation */
-	if (changes->retyped && !identity.same)
+	else if (changes->retyped && !identity.same)
 		(void) st_identity_create_index(relid, &definition.identity);
 	st_identity_change_end(&identity, table);
 	leave_sources(&definition, captured, table->copies);
+	st_rename_settle(relid);
 }
 
 /* ----- what it reads has changed ----- */
@@ -594,10 +729,10 @@ tell_why(void *arg)
 }
 
 /*
- * A refresh may have locks of its caller already, which others may want with
- * our sources locked: nobody waits so long for us, or we for them, that it
- * becomes a deadlock. Whoever gives up tries again (rule C10). Returns the
- * level to end it with.
+ * What is adapted after another one may read what is not locked yet, and readers
+ * of the stream table may be in the way of what its columns need: nobody waits so
+ * long for us, or we for them, that it becomes a deadlock. Whoever gives up tries
+ * again (rule C10). Returns the level to end it with.
  */
 static int
 wait_briefly(void)
@@ -611,8 +746,32 @@ wait_briefly(void)
 	return level;
 }
 
+/* Of those that are refreshed together, those that are out of date. */
+static void
+look_what_is_outdated(StLockSet *set, void *arg)
+{
+	List	   *group = arg;
+	ListCell   *lc;
+
+	foreach(lc, group)
+	{
+		StStreamTable *table = st_stream_table_get_if_exists(((StStreamTable *) lfirst(lc))->relid);
+		StDefinition definition = {0};
+		bool		retyped;
+
+		if (table == NULL || st_entry_outdated(table, &retyped) == NULL)
+			continue;
+		definition.relid = table->relid;
+		analyse_again(table, &definition, retyped);
+		decide(&definition, table->query, st_relation_owner(table->relid), table->settings, false);
+		add_concerned(set, table, &definition);
+	}
+	if (set->nodes)
+		set->nodes = list_concat(set->nodes, group);
+}
+
 static const char *
-adapt(Oid relid)
+adapt(Oid relid, List *group)
 {
 	StStreamTable *table = st_stream_table_get_if_exists(relid);
 	AdaptContext context;
@@ -634,28 +793,26 @@ adapt(Oid relid)
 	error_context_stack = &callback;
 	st_require_fresh_snapshot();
 
-	/*
-	 * views are locked before what they read, and DROP ... CASCADE locks them
-	 * after it
-	 */
-	level = wait_briefly();
-	analyse_again(table, &definition, retyped);
-	members = find_cycle(table, definition.query, false, &path);
-	decide(&definition, table->query, st_relation_owner(relid), table->settings);
-	check_cycle(table, &definition, members, path);
-	changes = lock_all(&table, &definition, &captured);
+	(void) st_definition_lock_all(look_what_is_outdated, group);
+	table = st_stream_table_get_if_exists(relid);
 	/* whoever had it may have done it */
-	if (st_entry_outdated(table, &retyped) == NULL)
+	if (table == NULL || st_entry_outdated(table, &retyped) == NULL)
 	{
-		AtEOXact_GUC(true, level);
 		error_context_stack = callback.previous;
 		return NULL;
 	}
+	level = wait_briefly();
+	analyse_again(table, &definition, retyped);
+	members = find_cycle(table, definition.query, false, &path);
+	decide(&definition, table->query, st_relation_owner(relid), table->settings, true);
+	check_cycle(table, &definition, members, path);
+	changes = lock_columns(&table, &definition, &captured, NULL);
 	/* those who read its columns are adapted after it */
 	remake(table, &definition, changes, is_to_be_filled(table), true, &identity);
 	update_catalog(table, &definition, table->query, table->settings, table->search_path, changes->retyped != NIL);
 	st_identity_change_end(&identity, table);
 	leave_sources(&definition, captured, table->copies);
+	st_rename_settle(relid);
 	AtEOXact_GUC(true, level);
 	error_context_stack = callback.previous;
 	ereport(NOTICE,

@@ -41,6 +41,7 @@
 #include "utils/syscache.h"
 
 #include "api/definition.h"
+#include "api/name.h"
 #include "api/partition.h"
 #include "api/rename.h"
 #include "api/source_ddl.h"
@@ -185,19 +186,36 @@ concerned(const Rename *rename)
 	return tables;
 }
 
-static void
-print_again(Oid relid)
+/* Whether it has become another text. */
+static bool
+print_text(Oid relid)
 {
 	StStreamTable *table = st_stream_table_get_if_exists(relid);
 	char	   *text;
 
 	if (table == NULL || ST_FAULT("F6 text"))
-		return;
+		return false;
 	text = st_query_text(castNode(Query, stringToNode(st_stream_table_analysed(table))));
-	if (strcmp(text, st_stream_table_query_text(table)) != 0)
-		st_stream_table_set_query(table, text);
+	if (strcmp(text, st_stream_table_query_text(table)) == 0)
+		return false;
+	st_stream_table_set_query(table, text);
+	return true;
+}
+
+static void
+print_again(Oid relid)
+{
+	(void) print_text(relid);
 	/* statements that sessions keep for it show the old name */
 	CacheInvalidateRelcacheByRelid(relid);
+}
+
+void
+st_rename_settle(Oid relid)
+{
+	st_lock_schema_names(ShareLock);
+	if (print_text(relid))
+		CacheInvalidateRelcacheByRelid(relid);
 }
 
 /*
@@ -221,7 +239,7 @@ lock_nodes(List *done, List *relids)
 		if (table)
 			tables = lappend(tables, table);
 	}
-	st_definition_lock(NIL, st_refresh_lock_order(tables));
+	st_definition_lock(NIL, tables);
 }
 
 Datum

@@ -36,17 +36,23 @@ extern Datum st_sql_create_stream_table(PG_FUNCTION_ARGS);
 extern Datum st_sql_alter_stream_table(PG_FUNCTION_ARGS);
 extern Datum st_sql_refresh_stream_table(PG_FUNCTION_ARGS);
 
-/* The stream table of this name, or InvalidOid; NULL is 22004. */
+/*
+ * The stream table of this name, or InvalidOid; NULL is 22004. Who makes one of
+ * this name, or replaces it, is waited for (rule J26).
+ */
 static Oid
 existing(FunctionCallInfo fcinfo)
 {
 	Oid			relid;
+	RangeVar   *name;
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("invalid argument: name must not be NULL")));
-	relid = RangeVarGetRelid(st_parse_name(PG_GETARG_TEXT_PP(0)), NoLock, true);
+	name = st_parse_name(PG_GETARG_TEXT_PP(0));
+	st_claim_name(name);
+	relid = RangeVarGetRelid(name, NoLock, true);
 	return OidIsValid(relid) && st_is_stream_table(relid) ? relid : InvalidOid;
 }
 
@@ -139,7 +145,7 @@ compare(FunctionCallInfo fcinfo, StStreamTable *table, FunctionCallInfo call)
 		changed = true;
 	}
 	if (!PG_ARGISNULL(13))
-		st_refuse_parameter("output_distribution_column");
+		st_refuse_distribution();
 	return changed;
 }
 
@@ -162,11 +168,12 @@ st_sql_create_or_replace_stream_table(PG_FUNCTION_ARGS)
 {
 	LOCAL_FCINFO(create, 16);
 	LOCAL_FCINFO(alter, 17);
-	Oid			relid = existing(fcinfo);
+	Oid			relid;
 	StStreamTable *table;
 	bool		changed;
 
 	PreventCommandIfReadOnly("create_or_replace_stream_table()");
+	relid = existing(fcinfo);
 	if (!OidIsValid(relid))
 	{
 		InitFunctionCallInfoData(*create, NULL, 16, InvalidOid, NULL, NULL);

@@ -18,6 +18,7 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
+#include "api/definition.h"
 #include "api/name.h"
 #include "catalog/fuse.h"
 #include "catalog/stream_table.h"
@@ -58,7 +59,7 @@ st_sql_set_stream_table_sla(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("invalid argument: name must not be NULL")));
-	relid = st_lock_stream_table(PG_GETARG_TEXT_PP(0));
+	relid = st_resolve_own_stream_table(PG_GETARG_TEXT_PP(0));
 	if (PG_ARGISNULL(1))
 		nulls[1] = 'n';
 	else
@@ -123,6 +124,12 @@ tell_sources(StringInfo summary, int64 pgt_id)
 															  get_rel_name(lfirst_oid(lc)))));
 }
 
+static void
+look_what_is_repaired(StLockSet *set, void *arg)
+{
+	st_lock_set_add_group(set, st_stream_table_get(*(Oid *) arg));
+}
+
 Datum
 st_sql_repair_stream_table(PG_FUNCTION_ARGS)
 {
@@ -134,9 +141,10 @@ st_sql_repair_stream_table(PG_FUNCTION_ARGS)
 	StRefreshOutcome outcome;
 
 	PreventCommandIfReadOnly("repair_stream_table()");
-	relid = st_lock_stream_table(PG_GETARG_TEXT_PP(0));
-	table = st_stream_table_get(relid);
+	relid = st_resolve_own_stream_table(PG_GETARG_TEXT_PP(0));
 	st_note_lifecycle_call();
+	(void) st_definition_lock_all(look_what_is_repaired, &relid);
+	table = st_stream_table_get(relid);
 	initStringInfo(&summary);
 	if (strcmp(table->status, "ACTIVE") != 0)
 		tell(&summary, psprintf("its status was %s", table->status));
@@ -145,6 +153,7 @@ st_sql_repair_stream_table(PG_FUNCTION_ARGS)
 	tell_fuse(&summary, relid);
 	tell_sources(&summary, table->pgt_id);
 	values[0] = ObjectIdGetDatum(relid);
+	st_stream_table_lock_rows(relid, false);
 	SPI_connect();
 	st_fuse_arm(table->pgt_id, false);
 	(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET status = 'ACTIVE', consecutive_errors = 0,"

@@ -23,20 +23,24 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/transam.h"
+#include "access/xact.h"
 #include "catalog/objectaccess.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_policy.h"
 #include "nodes/parsenodes.h"
 #include "nodes/readfuncs.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
 #include "api/lineage.h"
 #include "api/source_ddl.h"
+#include "capture/capture.h"
 #include "catalog/depend.h"
 #include "catalog/extension.h"
 #include "catalog/stream_table.h"
@@ -54,6 +58,9 @@ static object_access_hook_type previous_hook = NULL;
 
 /* the command that runs is ALTER TABLE */
 static bool altering = false;
+
+/* relations that it has put below others or taken from them, in TopTransactionContext */
+static List *children = NIL;
 
 /* ----- what is refused ----- */
 
@@ -101,11 +108,23 @@ has_other_type(Oid relid, AttrNumber attnum)
 	return result;
 }
 
+/* It has got a parent, or lost one. */
+static void
+note_child(Oid relid)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+
+	children = list_append_unique_oid(children, relid);
+	MemoryContextSwitchTo(old);
+}
+
 static void
 object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg)
 {
 	if (previous_hook)
 		previous_hook(access, class, object, sub, arg);
+	if (altering && class == InheritsRelationId && access == OAT_POST_ALTER)
+		note_child(object);
 	if (!altering || !st_guc_block_source_ddl || class != RelationRelationId || sub <= 0 ||
 		object < FirstNormalObjectId || st_is_stream_table(object))
 		return;
@@ -118,6 +137,8 @@ object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg
 void
 st_source_ddl_begin(Node *statement)
 {
+	/* one that failed in a subtransaction has left them */
+	children = NIL;
 	altering = IsA(statement, AlterTableStmt) && OidIsValid(st_internal_relation("pgt_stream_tables", true));
 }
 
@@ -160,13 +181,30 @@ wake_readers(TupleTableSlot *slot, void *arg)
 void
 st_source_ddl_end(void)
 {
+	ListCell   *lc;
+	List	   *moved = children;
+
 	altering = false;
+	children = NIL;
+	foreach(lc, moved)
+		st_capture_remove_stray(lfirst_oid(lc));
 	st_row_function(F_PG_EVENT_TRIGGER_DDL_COMMANDS, wake_readers, NULL);
+}
+
+/* One that failed has not come to its end; one that commits on its way goes on. */
+static void
+forget_at_xact(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+		children = NIL;
+	if (event == XACT_EVENT_ABORT)
+		altering = false;
 }
 
 void
 st_source_ddl_init(void)
 {
+	RegisterXactCallback(forget_at_xact, NULL);
 	previous_hook = object_access_hook;
 	object_access_hook = object_access;
 }

@@ -67,6 +67,7 @@ struct StWork
 	bool		has_toasted;	/* a row that is found may have values stored
 								 * out of line */
 	bool		inconsistent;
+	bool		room;			/* st_room_begin() says so */
 };
 
 typedef struct StFinder StFinder;
@@ -99,6 +100,11 @@ extern bool st_write_is_direct(Relation rel);
 
 /* turn updates into deletes and inserts */
 extern void st_write_split_updates(StWork *work);
+
+/* room.c: around the fill of a table, which has "rel" open; if begin returns true */
+#define ST_ROOM_ROWS 1000		/* with fewer nobody notices */
+extern bool st_room_begin(Relation rel);
+extern void st_room_end(Relation rel);
 
 /* identity.c */
 extern Oid	st_identity_hash_function(StIdentityKind kind);

@@ -326,6 +326,8 @@ end_work(StWork *work)
 		result.deleted = work->ndeletes;
 		if (work->ninserts + work->nupdates + work->ndeletes > 0)
 			st_write(work);
+		if (work->room)
+			st_room_end(work->rel);
 	}
 	result.inconsistent = work->inconsistent;
 
@@ -353,6 +355,7 @@ st_apply(StApplier *applier, StZset *delta, bool fill, Snapshot snapshot,
 	collect(work, delta, fill, callback, arg);
 	if (!work->inconsistent && applier->identity.nkeys > 0)
 		work->inconsistent = took_a_row_twice(work);
+	work->room = fill && work->ninserts >= ST_ROOM_ROWS && st_room_begin(work->rel);
 	MemoryContextSwitchTo(caller);
 	return end_work(work);
 }
@@ -362,7 +365,6 @@ st_apply(StApplier *applier, StZset *delta, bool fill, Snapshot snapshot,
 StWork *
 st_places_begin(StApplier *applier)
 {
-	Assert(applier->identity.nkeys == 0);
 	return begin_work(applier);
 }
 

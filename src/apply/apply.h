@@ -94,9 +94,9 @@ extern StApplyResult st_apply(StApplier *applier, StZset *delta, bool fill, Snap
 							  StApplyCallback callback, void *arg);
 
 /*
- * Changes of a table whose identity is the row image, by place: no row is looked
- * for. Each of them deletes the row at "tid", or gives it a new image, or, where
- * "tid" is NULL, inserts the new row; none may be changed twice. Values that a
+ * Changes of a table by place: no row is looked for. Each of them deletes the
+ * row at "tid", or gives it a new image, in which the identity's keys are the
+ * same, or, where "tid" is NULL, inserts the new row; none may be changed twice. Values that a
  * new image shares with the old one may be stored out of line. They are written
  * at the end, unless the caller has found something amiss; under a copy of
  * "snapshot" with the current command id.
@@ -106,6 +106,25 @@ typedef struct StWork StWork;
 extern StWork *st_places_begin(StApplier *applier);
 extern void st_places_change(StWork *work, ItemPointer tid, TupleTableSlot *new_row);
 extern StApplyResult st_places_end(StWork *work, bool inconsistent, Snapshot snapshot);
+
+/*
+ * Give a state, a plain table without triggers but the guard, the rows that
+ * are added (slots of the Z-sets' columns) and no others. Takes
+ * AccessExclusiveLock. Between begin and end nobody may read the table, its
+ * indexes are not those of its rows. On error everything is left to the
+ * (sub)transaction's abort.
+ */
+typedef struct StFill StFill;
+
+extern StFill *st_fill_begin(StApplier *applier);
+extern void st_fill_add(TupleTableSlot *row, void *fill);
+extern void st_fill_end(StFill *fill);
+
+/*
+ * Leave some of each page free for updates: of a table just created, or of its
+ * partitions, whose rows are found by a key.
+ */
+extern void st_room_reserve(Oid relid);
 
 /*
  * Add every row of the table as seen by "snapshot" to the Z-set with weight

@@ -19,6 +19,7 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/dependency.h"
@@ -26,6 +27,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_am_d.h"
 #include "catalog/pg_class_d.h"
+#include "catalog/pg_depend.h"
 #include "catalog/pg_opclass_d.h"
 #include "catalog/pg_type_d.h"
 #include "commands/defrem.h"
@@ -223,16 +225,54 @@ create_index(IndexParts *parts, bool unique)
 	return index;
 }
 
+/* A dependency that PostgreSQL records of no index: a normal one on its table. It goes with the table all the same. */
+static void
+mark_own(Oid relid, Oid index)
+{
+	ObjectAddress own;
+	ObjectAddress table;
+
+	ObjectAddressSet(own, RelationRelationId, index);
+	ObjectAddressSet(table, RelationRelationId, relid);
+	recordDependencyOn(&own, &table, DEPENDENCY_NORMAL);
+}
+
+static bool
+is_marked_own(Oid relid, Oid index)
+{
+	Relation	depend = table_open(DependRelationId, AccessShareLock);
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found = false;
+
+	ScanKeyInit(&keys[0], Anum_pg_depend_classid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(RelationRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_objid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(index));
+	scan = systable_beginscan(depend, DependDependerIndexId, true, NULL, 2, keys);
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		found = form->refclassid == RelationRelationId && form->refobjid == relid && form->deptype == DEPENDENCY_NORMAL;
+	}
+	systable_endscan(scan);
+	table_close(depend, AccessShareLock);
+	return found;
+}
+
 Oid
 st_identity_create_index(Oid relid, const StIdentity *identity)
 {
 	IndexParts *parts = begin_index(relid, BTREE_AM_OID);
+	Oid			index;
 
 	if (identity->kind != ST_IDENTITY_KEY)
 		add_hash(parts, identity);
 	for (int i = 0; identity->kind == ST_IDENTITY_KEY && i < identity->nkeys; i++)
 		add_column(parts, identity->keys[i], false);
-	return create_index(parts, identity->kind == ST_IDENTITY_KEY && may_be_unique(parts->rel, identity));
+	index = create_index(parts, identity->kind == ST_IDENTITY_KEY && may_be_unique(parts->rel, identity));
+	mark_own(relid, index);
+	return index;
 }
 
 Oid
@@ -257,7 +297,11 @@ st_window_create_index(Oid relid, const StIdentity *partition, AttrNumber column
 	return create_index(parts, false);
 }
 
-/* The table's index that st_identity_create_index would make, or InvalidOid. */
+/*
+ * The table's index that st_identity_create_index has made, or would make, or
+ * InvalidOid. A user may have made another such one; which is ours, REINDEX
+ * CONCURRENTLY carries over and a dump does not.
+ */
 static Oid
 find_own_index(Relation rel, const StIdentity *identity)
 {
@@ -265,6 +309,7 @@ find_own_index(Relation rel, const StIdentity *identity)
 	AttrNumber *columns = palloc(sizeof(AttrNumber) * Max(desc->natts, 1));
 	int			natts = 0;
 	StApplier  *applier;
+	Oid			found = InvalidOid;
 	ListCell   *lc;
 
 	for (int i = 0; i < desc->natts; i++)
@@ -274,13 +319,15 @@ find_own_index(Relation rel, const StIdentity *identity)
 	foreach(lc, RelationGetIndexList(rel))
 	{
 		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
-		bool		found = st_index_serves(applier, index) && !OidIsValid(get_index_constraint(lfirst_oid(lc)));
+		bool		serves = st_index_serves(applier, index) && !OidIsValid(get_index_constraint(lfirst_oid(lc)));
 
 		index_close(index, NoLock);
-		if (found)
+		if (serves && is_marked_own(RelationGetRelid(rel), lfirst_oid(lc)))
 			return lfirst_oid(lc);
+		if (serves && !OidIsValid(found))
+			found = lfirst_oid(lc);
 	}
-	return InvalidOid;
+	return found;
 }
 
 Oid

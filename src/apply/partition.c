@@ -12,20 +12,20 @@
 #include "access/tableam.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_inherits.h"
 #include "storage/bufmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "apply/apply.h"
+#include "util/inheritors.h"
 
 List *
 st_table_members(Oid relid)
 {
 	if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
 		return list_make1_oid(relid);
-	return find_all_inheritors(relid, NoLock, NULL);
+	return st_inheritors(relid);
 }
 
 static bool
@@ -69,7 +69,7 @@ st_table_filled_default(Oid relid)
 
 	if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
 		return InvalidOid;
-	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+	foreach(lc, st_inheritors(relid))
 	{
 		Oid			partition = get_default_partition_oid(lfirst_oid(lc));
 

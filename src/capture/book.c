@@ -108,14 +108,6 @@ st_book_is_open(Oid source, bool *running)
 	return open;
 }
 
-bool
-st_capture_is_open(Oid source)
-{
-	bool		running;
-
-	return nentries > 0 && st_book_is_open(source, &running);
-}
-
 /* What is open now will never be closed: its rows are not in the log. */
 static void
 mark_open_entries(void)

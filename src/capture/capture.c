@@ -40,7 +40,6 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
-#include "utils/wait_event.h"
 
 #include "capture/capture.h"
 #include "capture/internal.h"
@@ -49,6 +48,8 @@
 #include "compat.h"
 #include "store/store.h"
 #include "util/fault.h"
+#include "util/inheritors.h"
+#include "util/wait_event.h"
 
 /* Bits of what a relation has, or needs. */
 #define HAS_INSERT		0x01
@@ -62,7 +63,7 @@
 List *
 st_capture_tree(Oid source)
 {
-	List	   *tree = find_all_inheritors(source, NoLock, NULL);
+	List	   *tree = st_inheritors(source);
 	ListCell   *lc;
 
 	foreach(lc, tree)
@@ -285,7 +286,11 @@ check_capturable(Oid relid)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("changes of temporary table \"%s\" cannot be captured", name)));
-	/* nobody has rights on a copy, which is read on behalf of those who may read its source */
+
+	/*
+	 * nobody has rights on a copy, which is read on behalf of those who may
+	 * read its source
+	 */
 	if (!StRelationOwnerCheck(relid, GetUserId()) &&
 		pg_class_aclcheck(relid, GetUserId(), ACL_TRIGGER) != ACLCHECK_OK &&
 		st_source_copy_get(relid) == NULL)
@@ -332,12 +337,6 @@ by_depth(const ListCell *a, const ListCell *b)
 	return x->relid < y->relid ? -1 : x->relid > y->relid;
 }
 
-static bool
-exists(Oid relid)
-{
-	return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid));
-}
-
 void
 st_capture_lock(List *sources)
 {
@@ -345,10 +344,8 @@ st_capture_lock(List *sources)
 	List	   *met = NIL;
 	ListCell   *lc;
 
-	/* some were dropped by the command that we come from */
 	foreach(lc, sources)
-		if (exists(lfirst_oid(lc)))
-			met = list_concat_unique_oid(met, find_all_inheritors(lfirst_oid(lc), NoLock, NULL));
+		met = list_concat_unique_oid(met, st_inheritors(lfirst_oid(lc)));
 	foreach(lc, met)
 	{
 		TreeTable  *table = palloc(sizeof(TreeTable));
@@ -363,12 +360,12 @@ st_capture_lock(List *sources)
 		Oid			relid = ((TreeTable *) lfirst(lc))->relid;
 
 		LockRelationOid(relid, ShareRowExclusiveLock);
-		if (!exists(relid))
+		if (!st_relation_exists(relid))
 			UnlockRelationOid(relid, ShareRowExclusiveLock);
 	}
 	/* those that came below them while we waited */
 	foreach(lc, sources)
-		if (exists(lfirst_oid(lc)))
+		if (st_relation_exists(lfirst_oid(lc)))
 			(void) find_all_inheritors(lfirst_oid(lc), ShareRowExclusiveLock, NULL);
 }
 
@@ -382,7 +379,9 @@ st_capture_install(Oid source, const Bitmapset *attnums)
 	/* rights before locks: nobody may stop writers of a table not his (J16) */
 	check_capturable(source);
 	LockRelationOid(source, ShareRowExclusiveLock);
-	foreach(lc, find_all_inheritors(source, NoLock, NULL))
+	/* it may have been dropped while we waited */
+	check_capturable(source);
+	foreach(lc, st_inheritors(source))
 		check_capturable(lfirst_oid(lc));
 	tree = find_all_inheritors(source, ShareRowExclusiveLock, NULL);
 	foreach(lc, tree)
@@ -432,7 +431,7 @@ lock_tree_nowait(Oid source)
 	List	   *more;
 	ListCell   *lc;
 
-	while ((more = list_difference_oid(find_all_inheritors(source, NoLock, NULL), locked)) != NIL)
+	while ((more = list_difference_oid(st_inheritors(source), locked)) != NIL)
 	{
 		foreach(lc, more)
 		{
@@ -456,18 +455,32 @@ st_capture_complete(Oid source, const Bitmapset *attnums)
 	ListCell   *lc;
 
 	/* as in st_capture_install */
-	foreach(lc, find_all_inheritors(source, NoLock, NULL))
+	foreach(lc, st_inheritors(source))
 		check_capturable(lfirst_oid(lc));
 	for (int i = 1; !lock_tree_nowait(source); i++)
 	{
 		if (i == COMPLETE_TRIES)
 			return false;
 		CHECK_FOR_INTERRUPTS();
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, COMPLETE_NAP, PG_WAIT_EXTENSION);
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, COMPLETE_NAP, st_wait_event(ST_WAIT_WRITERS));
 		ResetLatch(MyLatch);
 	}
 	st_capture_install(source, attnums);
 	return true;
+}
+
+/* A log of an ancestor, or of the relation itself, needs them. */
+static void
+drop_unneeded_triggers(Oid relid)
+{
+	const StTarget *targets;
+	ListCell   *lc;
+
+	CHECK_FOR_INTERRUPTS();
+	if (st_capture_targets(relid, &targets) > 0)
+		return;
+	foreach(lc, own_triggers(relid))
+		drop_trigger(relid, ((OwnTrigger *) lfirst(lc))->oid);
 }
 
 void
@@ -476,28 +489,34 @@ st_capture_remove(Oid source)
 	List	   *tree;
 	ListCell   *lc;
 
-	if (get_rel_name(source) == NULL)
+	if (st_relation_exists(source))
+		LockRelationOid(source, ShareRowExclusiveLock);
+	/* it may have been dropped while we waited */
+	if (!st_relation_exists(source))
 	{
 		st_log_drop_unused(source);
 		return;
 	}
-	LockRelationOid(source, ShareRowExclusiveLock);
 	tree = find_all_inheritors(source, ShareRowExclusiveLock, NULL);
 	st_log_drop_unused(source);
 	if (st_log_exists(source))
 		return;
 	foreach(lc, tree)
-	{
-		const StTarget *targets;
-		ListCell   *lc2;
+		drop_unneeded_triggers(lfirst_oid(lc));
+	CommandCounterIncrement();
+}
 
-		CHECK_FOR_INTERRUPTS();
-		/* a log of an ancestor, or of the relation itself, needs them */
-		if (st_capture_targets(lfirst_oid(lc), &targets) > 0)
-			continue;
-		foreach(lc2, own_triggers(lfirst_oid(lc)))
-			drop_trigger(lfirst_oid(lc), ((OwnTrigger *) lfirst(lc2))->oid);
-	}
+void
+st_capture_remove_stray(Oid relid)
+{
+	ListCell   *lc;
+
+	if (get_rel_name(relid) == NULL)
+		return;
+	drop_unneeded_triggers(relid);
+	foreach(lc, st_inheritors(relid))
+		if (ConditionalLockRelationOid(lfirst_oid(lc), ShareRowExclusiveLock))
+			drop_unneeded_triggers(lfirst_oid(lc));
 	CommandCounterIncrement();
 }
 
@@ -515,8 +534,10 @@ st_capture_rebuild(Oid source)
 	for (int i = 0; i < ncolumns; i++)
 		if (OidIsValid(get_atttype(source, columns[i])))
 			attnums = bms_add_member(attnums, columns[i]);
-	foreach(lc, find_all_inheritors(source, NoLock, NULL))
+	foreach(lc, st_inheritors(source))
 		check_capturable(lfirst_oid(lc));
+	LockRelationOid(source, ShareRowExclusiveLock);
+	check_capturable(source);
 	foreach(lc, find_all_inheritors(source, ShareRowExclusiveLock, NULL))
 	{
 		int			needed = needed_bits(by_row, get_rel_relkind(lfirst_oid(lc)));
@@ -693,8 +714,20 @@ compute_generation(GenerationEntry *entry)
 	appendStringInfo(&parts[PART_TRIGGERS], "%d;", by_row);
 	foreach(lc, st_capture_tree(source))
 	{
+		bool		detaching = false;
+
 		CHECK_FOR_INTERRUPTS();
 		if (!describe_relation(parts, lfirst_oid(lc), by_row, node, &unlogged))
+			complete = false;
+
+		/*
+		 * No part of the tree any more, but its triggers still write to our
+		 * log, also for transactions that began when it was one. The table
+		 * that it was a part of is not locked, and may have gone.
+		 */
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_PARTITIONED_TABLE)
+			(void) find_inheritance_children_extended(lfirst_oid(lc), false, NoLock, &detaching, NULL);
+		if (detaching && !ST_FAULT("J7 detach"))
 			complete = false;
 	}
 	if ((unlogged || st_log_is_unlogged(source)) && !ST_FAULT("C8"))
@@ -748,6 +781,32 @@ st_capture_generation(Oid source)
 	return pstrdup(entry->text);
 }
 
+uint64
+st_capture_digest(void)
+{
+	Oid			statement = st_internal_function("capture_statement", true);
+	Oid			before = st_internal_function("capture_before", true);
+	Oid			row = st_internal_function("capture_row", true);
+	Relation	rel = table_open(TriggerRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple	tuple;
+	uint64		result = 0;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
+		uint32		what[] = {form->oid, HeapTupleHeaderGetRawXmin(tuple->t_data), (uint32) form->tgenabled};
+
+		CHECK_FOR_INTERRUPTS();
+		/* in whatever order they come */
+		if (form->tgisinternal && trigger_bits(form, statement, before, row) != 0)
+			result += DatumGetUInt64(hash_any_extended((const unsigned char *) what, sizeof(what), 0));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return result;
+}
+
 bool
 st_capture_is_complete(Oid source)
 {
@@ -758,6 +817,7 @@ void
 st_capture_init(void)
 {
 	st_store_hooks.generation = st_capture_generation;
+	st_store_hooks.triggers = st_capture_digest;
 	st_store_hooks.difference = st_capture_difference;
 	st_store_hooks.is_open = st_book_is_open;
 	st_store_hooks.tree = st_capture_tree;

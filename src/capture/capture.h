@@ -34,6 +34,13 @@ extern bool st_capture_complete(Oid source, const Bitmapset *attnums);
  */
 extern void st_capture_lock(List *sources);
 
+/*
+ * Remove the triggers that a relation has for an ancestor that it has been taken
+ * from, which is locked. Of those below it, as far as they are to be had without
+ * waiting: writers of them may wait for what is locked.
+ */
+extern void st_capture_remove_stray(Oid relid);
+
 /* Remove triggers and log when nobody consumes the source any more. Locks as st_capture_lock. */
 extern void st_capture_remove(Oid source);
 
@@ -67,17 +74,14 @@ extern bool st_capture_remove_abandoned(void);
 /* Rules B7, B5: text that changes whenever capture was tampered with. */
 extern char *st_capture_generation(Oid source);
 
+/* Another number when a capture trigger of any relation was made, changed or dropped. */
+extern uint64 st_capture_digest(void);
+
 /* Why a consumer of the old generation must recompute; NULL if they are equal. */
 extern const char *st_capture_difference(const char *old, const char *new);
 
 /* Is every trigger that the source needs in place and enabled? */
 extern bool st_capture_is_complete(Oid source);
-
-/*
- * Rule B18: true if a statement of this transaction wrote the source and its
- * AFTER trigger has not come (yet).
- */
-extern bool st_capture_is_open(Oid source);
 
 /* Register transaction callbacks; once, from _PG_init. */
 extern void st_capture_init(void);

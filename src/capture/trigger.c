@@ -227,7 +227,7 @@ output_init(Output *output, const StTarget *target, TupleDesc layout)
 		AttrNumber	attr = target->map ? target->map[attnums[i]] : attnums[i];
 
 		/* dropped: the log gets NULL */
-		if (!OidIsValid(get_atttype(target->source, attnums[i])))
+		if (st_log_column_is_gone(target->source, attnums[i], layout, target->map))
 			continue;
 		output->attrs[output->nattrs++] = attr;
 		output->last = Max(output->last, attr);
@@ -241,7 +241,7 @@ output_row(Output *output, TupleTableSlot *slot, int weight)
 		return;
 	if (output->writer == NULL)
 	{
-		output->writer = st_log_write_begin_mapped(output->target->source, output->layout, output->target->map);
+		output->writer = st_log_write_begin(output->target->source, output->layout, output->target->map);
 		if (output->writer == NULL)
 		{
 			output->no_log = true;
@@ -376,8 +376,8 @@ capture_tables(Relation rel, Tuplestorestate *old, Tuplestorestate *new)
 	int			ntargets;
 	StTarget   *targets;
 	Output	   *outputs;
-	TupleTableSlot *old_slot;
-	TupleTableSlot *new_slot;
+	TupleTableSlot *old_slot = NULL;
+	TupleTableSlot *new_slot = NULL;
 
 	if (!has_old && !has_new)
 		return;
@@ -387,8 +387,10 @@ capture_tables(Relation rel, Tuplestorestate *old, Tuplestorestate *new)
 	outputs = palloc(sizeof(Output) * ntargets);
 	for (int i = 0; i < ntargets; i++)
 		output_init(&outputs[i], &targets[i], desc);
-	old_slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-	new_slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	if (has_old)
+		old_slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	if (has_new)
+		new_slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
 	while (has_old || has_new)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -403,8 +405,10 @@ capture_tables(Relation rel, Tuplestorestate *old, Tuplestorestate *new)
 	}
 	for (int i = 0; i < ntargets; i++)
 		output_end(&outputs[i]);
-	ExecDropSingleTupleTableSlot(old_slot);
-	ExecDropSingleTupleTableSlot(new_slot);
+	if (old_slot)
+		ExecDropSingleTupleTableSlot(old_slot);
+	if (new_slot)
+		ExecDropSingleTupleTableSlot(new_slot);
 }
 
 /* --- the functions --- */

@@ -148,7 +148,10 @@ set_number(Oid relid, bool member)
 	Oid			types[] = {OIDOID, BOOLOID};
 	Datum		values[] = {ObjectIdGetDatum(relid), BoolGetDatum(member)};
 
-	/* the members of one component are numbered one after the other, by the first of them */
+	/*
+	 * the members of one component are numbered one after the other, by the
+	 * first of them
+	 */
 	(void) st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables SET scc_id = CASE WHEN $2 THEN ("
 							  " SELECT min(n) FROM pg_catalog.generate_series(1, (SELECT count(*) + 1 FROM pgtrickle.pgt_stream_tables)::integer) AS n"
 							  "  WHERE NOT EXISTS (SELECT FROM pgtrickle.pgt_stream_tables AS o WHERE o.scc_id = n)) END"

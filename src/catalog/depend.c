@@ -170,85 +170,192 @@ view_of_rule(Oid rule)
 	return view;
 }
 
-/* Is it a table, of whatever kind? */
+List *
+st_depend_views_of_column(Oid relid, AttrNumber attnum)
+{
+	Relation	rel = table_open(DependRelationId, AccessShareLock);
+	List	   *views = NIL;
+	ScanKeyData keys[3];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(RelationRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	ScanKeyInit(&keys[2], Anum_pg_depend_refobjsubid, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(attnum));
+	scan = systable_beginscan(rel, DependReferenceIndexId, true, NULL, 3, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+		Oid			view = form->classid == RewriteRelationId ? view_of_rule(form->objid) : InvalidOid;
+
+		if (OidIsValid(view))
+			views = list_append_unique_oid(views, view);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return views;
+}
+
+/* Is it a table, of whatever kind, or a view? */
 static bool
 is_table(const ObjectAddress *object)
 {
-	char		relkind = object->classId == RelationRelationId ? get_rel_relkind(object->objectId) : '\0';
+	switch (object->classId == RelationRelationId ? get_rel_relkind(object->objectId) : '\0')
+	{
+		case RELKIND_RELATION:
+		case RELKIND_PARTITIONED_TABLE:
+		case RELKIND_FOREIGN_TABLE:
+		case RELKIND_VIEW:
+		case RELKIND_MATVIEW:
+			return true;
+		default:
+			return false;
+	}
+}
 
-	return relkind == RELKIND_RELATION || relkind == RELKIND_PARTITIONED_TABLE;
+/*
+ * What depends on an object, of pg_depend's rows, is put into the list. With
+ * "columns", a column stands for its relation; without, it goes alone, with what
+ * depends on it as on the whole.
+ */
+static List *
+add_dependants(Relation rel, const ObjectAddress *object, bool columns, List *todo)
+{
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object->classId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object->objectId));
+	scan = systable_beginscan(rel, DependReferenceIndexId, true, NULL, 2, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+		bool		is_rule = form->classid == RewriteRelationId;
+		ObjectAddress *dependant;
+
+		if (!columns && form->objsubid != 0 && form->classid == RelationRelationId)
+			continue;
+		dependant = palloc(sizeof(ObjectAddress));
+		/* a view's query is part of the view, which goes with it */
+		ObjectAddressSet(*dependant, is_rule ? RelationRelationId : form->classid,
+						 is_rule ? view_of_rule(form->objid) : form->objid);
+		if (OidIsValid(dependant->objectId))
+			todo = lappend(todo, dependant);
+	}
+	systable_endscan(scan);
+	return todo;
+}
+
+/* The objects and all that depends on them, as far as "columns" says, each once, as a whole, after what it depends on. */
+static List *
+reach(List *objects, bool columns)
+{
+	Relation	rel = table_open(DependRelationId, AccessShareLock);
+	List	   *todo = list_copy(objects);
+	List	   *result = NIL;
+	HTAB	   *seen;
+	HASHCTL		ctl;
+
+	ctl.keysize = sizeof(ObjectAddress);
+	ctl.entrysize = sizeof(ObjectAddress);
+	ctl.hcxt = CurrentMemoryContext;
+	seen = hash_create("pg_trickle objects that depend on others", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	while (todo != NIL)
+	{
+		ObjectAddress *object = palloc(sizeof(ObjectAddress));
+		bool		known;
+
+		CHECK_FOR_INTERRUPTS();
+		*object = *(ObjectAddress *) llast(todo);
+		todo = list_delete_last(todo);
+
+		/*
+		 * parts of an object as the whole: few objects have columns that
+		 * others depend on
+		 */
+		object->objectSubId = 0;
+		(void) hash_search(seen, object, HASH_ENTER, &known);
+		if (known)
+			continue;
+		result = lappend(result, object);
+		todo = add_dependants(rel, object, columns, todo);
+	}
+	hash_destroy(seen);
+	table_close(rel, AccessShareLock);
+	return result;
 }
 
 List *
 st_depend_reached(List *objects, List **relations)
 {
-	Relation	rel = table_open(DependRelationId, AccessShareLock);
-	List	   *todo = list_copy(objects);
 	List	   *tables = NIL;
-	HTAB	   *seen;
-	HASHCTL		ctl;
 	ListCell   *lc;
 
 	*relations = NIL;
 	foreach(lc, objects)
 		if (is_table(lfirst(lc)) && !st_is_stream_table(((ObjectAddress *) lfirst(lc))->objectId))
 			*relations = lappend_oid(*relations, ((ObjectAddress *) lfirst(lc))->objectId);
-	ctl.keysize = sizeof(ObjectAddress);
-	ctl.entrysize = sizeof(ObjectAddress);
-	ctl.hcxt = CurrentMemoryContext;
-	seen = hash_create("pg_trickle objects to be dropped", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	while (todo != NIL)
+	foreach(lc, reach(objects, false))
 	{
-		ObjectAddress object = *(ObjectAddress *) llast(todo);
-		ScanKeyData keys[2];
-		SysScanDesc scan;
-		HeapTuple	tuple;
-		bool		known;
+		ObjectAddress *object = lfirst(lc);
 
-		CHECK_FOR_INTERRUPTS();
-		todo = list_delete_last(todo);
-		/* parts of an object as the whole: few objects have columns that others depend on */
-		object.objectSubId = 0;
-		(void) hash_search(seen, &object, HASH_ENTER, &known);
-		if (known)
-			continue;
-		if (object.classId == RelationRelationId && st_is_stream_table(object.objectId))
-			tables = lappend_oid(tables, object.objectId);
-		else if (is_table(&object))
-			*relations = list_append_unique_oid(*relations, object.objectId);
-		ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object.classId));
-		ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object.objectId));
-		scan = systable_beginscan(rel, DependReferenceIndexId, true, NULL, 2, keys);
-		while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		{
-			Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
-			ObjectAddress *dependant;
-
-			/* a view's query is part of the view, which goes with it */
-			if (form->classid == RewriteRelationId)
-			{
-				Oid			view = view_of_rule(form->objid);
-
-				if (OidIsValid(view))
-				{
-					dependant = palloc(sizeof(ObjectAddress));
-					ObjectAddressSet(*dependant, RelationRelationId, view);
-					todo = lappend(todo, dependant);
-				}
-				continue;
-			}
-			/* a column goes alone, with what depends on it as on the whole; nothing is asked of its relation */
-			if (form->objsubid != 0 && form->classid == RelationRelationId)
-				continue;
-			dependant = palloc(sizeof(ObjectAddress));
-			ObjectAddressSet(*dependant, form->classid, form->objid);
-			todo = lappend(todo, dependant);
-		}
-		systable_endscan(scan);
+		if (object->classId == RelationRelationId && st_is_stream_table(object->objectId))
+			tables = lappend_oid(tables, object->objectId);
+		else if (is_table(object))
+			*relations = list_append_unique_oid(*relations, object->objectId);
 	}
-	hash_destroy(seen);
-	table_close(rel, AccessShareLock);
 	return tables;
+}
+
+/* A relation, or the type of its rows, that is a stream table: of circles of these others decide. */
+static bool
+is_of_stream_table(Oid class, Oid object)
+{
+	Oid			relid = class == TypeRelationId ? get_typ_typrelid(object) : class == RelationRelationId ? object : InvalidOid;
+
+	return OidIsValid(relid) && st_is_stream_table(relid);
+}
+
+void
+st_depend_check_circle(Oid relid)
+{
+	ObjectAddress self;
+	List	   *reached;
+	Relation	rel;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	if (ST_FAULT("J27"))
+		return;
+	ObjectAddressSet(self, RelationRelationId, relid);
+	reached = reach(list_make1(&self), true);
+	rel = table_open(DependRelationId, AccessShareLock);
+	ScanKeyInit(&keys[0], Anum_pg_depend_classid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(RelationRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_objid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, DependDependerIndexId, true, NULL, 2, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+		ListCell   *lc;
+
+		if (form->deptype != DEPENDENCY_NORMAL || is_of_stream_table(form->refclassid, form->refobjid))
+			continue;
+		foreach(lc, reached)
+		{
+			ObjectAddress *object = lfirst(lc);
+
+			if (object->classId == form->refclassid && object->objectId == form->refobjid)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_SCHEMA_DEFINITION),
+						 errmsg("cycle detected in dependency graph: stream table \"%s\" would use %s, which depends on it",
+								get_rel_name(relid), getObjectDescription(object, false)),
+						 errhint("Neither could be dumped, or dropped, before the other.")));
+		}
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
 }
 
 bool

@@ -29,10 +29,20 @@ extern bool st_depend_uses_schema(Oid relid, Oid schema);
  * OIDs of the stream tables that dropping these objects (of ObjectAddress) with
  * CASCADE would take along, by whatever rows of pg_depend; those among the
  * objects, too. It may be a few more: a column stands for its relation. Into
- * "relations" go the other tables that they would take along, each after what it
- * goes with, and before that those among the objects.
+ * "relations" go the other tables, and views, that they would take along, each after
+ * what it goes with, and before that those among the objects.
  */
 extern List *st_depend_reached(List *objects, List **relations);
+
+/* The views, materialized ones too, whose queries use a column; none of them is locked. */
+extern List *st_depend_views_of_column(Oid relid, AttrNumber attnum);
+
+/*
+ * Raise 42P15 if the query that was recorded uses what depends on the stream table,
+ * which then depends on itself: pg_dump finds no order for that (rule J27). Stream
+ * tables among themselves are the dependency graph's.
+ */
+extern void st_depend_check_circle(Oid relid);
 
 /*
  * Watch for the end of the extension: the stream tables that it leaves behind

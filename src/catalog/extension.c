@@ -31,6 +31,7 @@
 #include "commands/extension.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -81,25 +82,43 @@ st_extension_owner(void)
 	return owner;
 }
 
-Oid
-st_extension_user(void)
+/* A column of its row of pg_extension, copied; false if it is not there. */
+static bool
+read_extension(AttrNumber column, Datum *value)
 {
 	Relation	rel = table_open(ExtensionRelationId, AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(rel);
+	Form_pg_attribute attribute = TupleDescAttr(desc, column - 1);
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
-	Oid			owner = InvalidOid;
+	bool		isnull;
 
 	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber,
 				F_NAMEEQ, CStringGetDatum("pg_trickle"));
 	scan = systable_beginscan(rel, ExtensionNameIndexId, true, NULL, 1, &key);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
-		owner = ((Form_pg_extension) GETSTRUCT(tuple))->extowner;
+		*value = datumCopy(heap_getattr(tuple, column, desc, &isnull), attribute->attbyval, attribute->attlen);
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
+	return HeapTupleIsValid(tuple);
+}
 
-	return OidIsValid(owner) ? owner : missing("The extension");
+Oid
+st_extension_user(void)
+{
+	Datum		owner;
+
+	return read_extension(Anum_pg_extension_extowner, &owner) ? DatumGetObjectId(owner) : missing("The extension");
+}
+
+bool
+st_extension_is_other_version(void)
+{
+	Datum		version;
+
+	return read_extension(Anum_pg_extension_extversion, &version) && strcmp(TextDatumGetCString(version), ST_VERSION) != 0;
 }
 
 Oid
@@ -175,8 +194,8 @@ st_extension_drop_relation(Oid relid)
 	ObjectAddress relation;
 
 	/*
-	 * as a member it could only be dropped with the whole extension; pg_upgrade
-	 * has made members of its row types, too
+	 * as a member it could only be dropped with the whole extension;
+	 * pg_upgrade has made members of its row types, too
 	 */
 	deleteDependencyRecordsFor(RelationRelationId, relid, false);
 	(void) deleteDependencyRecordsForClass(TypeRelationId, type, ExtensionRelationId, DEPENDENCY_EXTENSION);

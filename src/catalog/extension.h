@@ -16,6 +16,12 @@
 /* Is the extension installed in this database? */
 extern bool st_extension_exists(void);
 
+/*
+ * Is it there in another version than this library's, as between the installation
+ * of new files and ALTER EXTENSION UPDATE?
+ */
+extern bool st_extension_is_other_version(void);
+
 /* All raise 55000 if the extension is not installed in this database. */
 extern Oid	st_extension_oid(void);
 

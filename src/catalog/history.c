@@ -19,6 +19,7 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
@@ -27,6 +28,7 @@
 #include "commands/sequence.h"
 #include "common/hashfn.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
@@ -41,7 +43,7 @@
 /* rows that are kept of each stream table, if anything is deleted at all */
 #define ROWS_KEPT 1000
 
-/* The values of a row that is being made, by the names of the columns. */
+/* The values of a row that is being written, by the names of the columns. */
 typedef struct RowValues
 {
 	TupleDesc	desc;
@@ -49,17 +51,40 @@ typedef struct RowValues
 	bool	   *nulls;
 } RowValues;
 
-static void
-set_value(RowValues *row, const char *column, Datum value)
+static RowValues
+make_values(Relation rel)
+{
+	int			natts = RelationGetDescr(rel)->natts;
+	RowValues	row = {RelationGetDescr(rel), palloc0(sizeof(Datum) * natts), palloc(sizeof(bool) * natts)};
+
+	memset(row.nulls, true, sizeof(bool) * natts);
+	return row;
+}
+
+static int
+find_column(const RowValues *row, const char *column)
 {
 	for (int i = 0; i < row->desc->natts; i++)
 		if (strcmp(NameStr(TupleDescAttr(row->desc, i)->attname), column) == 0)
-		{
-			row->values[i] = value;
-			row->nulls[i] = false;
-			return;
-		}
+			return i;
 	elog(ERROR, "column \"%s\" of the history is missing", column);
+}
+
+static void
+set_value(RowValues *row, const char *column, Datum value)
+{
+	int			i = find_column(row, column);
+
+	row->values[i] = value;
+	row->nulls[i] = false;
+}
+
+static void
+add_number(RowValues *row, const char *column, int64 number)
+{
+	Datum	   *value = &row->values[find_column(row, column)];
+
+	*value = Int64GetDatum(DatumGetInt64(*value) + number);
 }
 
 int64
@@ -67,10 +92,8 @@ st_history_add(const StHistoryRow *run)
 {
 	Relation	rel = table_open(st_internal_relation("pgt_refresh_history", false), RowExclusiveLock);
 	int64		number = nextval_internal(st_internal_relation("pgt_refresh_history_refresh_id_seq", false), false);
-	int			natts = RelationGetDescr(rel)->natts;
-	RowValues	row = {RelationGetDescr(rel), palloc0(sizeof(Datum) * natts), palloc(sizeof(bool) * natts)};
+	RowValues	row = make_values(rel);
 
-	memset(row.nulls, true, sizeof(bool) * natts);
 	set_value(&row, "refresh_id", Int64GetDatum(number));
 	set_value(&row, "pgt_id", Int64GetDatum(run->pgt_id));
 	set_value(&row, "data_timestamp", TimestampTzGetDatum(run->start));
@@ -98,17 +121,57 @@ st_history_add(const StHistoryRow *run)
 	return number;
 }
 
+/* What the run took, in ms. */
+static double
+busy_ms(const StHistoryRow *run)
+{
+	return (double) (run->end - run->start) / 1000;
+}
+
+/*
+ * Add it to the totals of what the scheduler does not do, if they are there. As the row
+ * of the history, without a statement. Nobody else writes this row: the node is
+ * locked.
+ */
+static bool
+add_to_totals(const StHistoryRow *run)
+{
+	Relation	rel = table_open(st_internal_relation("refresh_totals", false), RowExclusiveLock);
+	RowValues	row = make_values(rel);
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found;
+
+	ScanKeyInit(&keys[0], find_column(&row, "pgt_id") + 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(run->pgt_id));
+	ScanKeyInit(&keys[1], find_column(&row, "scheduled") + 1, BTEqualStrategyNumber, F_BOOLEQ, BoolGetDatum(false));
+	scan = systable_beginscan(rel, st_internal_relation("refresh_totals_pkey", false), true, NULL, 2, keys);
+	tuple = systable_getnext(scan);
+	found = HeapTupleIsValid(tuple);
+	if (found)
+	{
+		heap_deform_tuple(tuple, row.desc, row.values, row.nulls);
+		add_number(&row, "completed", 1);
+		add_number(&row, "rows_inserted", run->inserted);
+		add_number(&row, "rows_updated", run->updated);
+		add_number(&row, "rows_deleted", run->deleted);
+		set_value(&row, "busy_ms", Float8GetDatum(DatumGetFloat8(row.values[find_column(&row, "busy_ms")]) + busy_ms(run)));
+		CatalogTupleUpdate(rel, &tuple->t_self, heap_form_tuple(row.desc, row.values, row.nulls));
+		CommandCounterIncrement();
+	}
+	systable_endscan(scan);
+	table_close(rel, RowExclusiveLock);
+	return found;
+}
+
 void
 st_history_count(const StHistoryRow *run)
 {
 	Oid			types[] = {INT8OID, INT8OID, INT8OID, INT8OID, FLOAT8OID};
 	Datum		values[] = {Int64GetDatum(run->pgt_id), Int64GetDatum(run->inserted), Int64GetDatum(run->updated),
-	Int64GetDatum(run->deleted), Float8GetDatum((double) (run->end - run->start) / 1000)};
+	Int64GetDatum(run->deleted), Float8GetDatum(busy_ms(run))};
 
-	/* nobody else writes this row: the node is locked */
-	if (st_catalog_execute("UPDATE pgtrickle.refresh_totals SET completed = completed + 1, rows_inserted = rows_inserted + $2,"
-						   " rows_updated = rows_updated + $3, rows_deleted = rows_deleted + $4, busy_ms = busy_ms + $5"
-						   " WHERE pgt_id = $1 AND NOT scheduled", 5, types, values, NULL) == 0)
+	if (!add_to_totals(run))
 		(void) st_catalog_execute("INSERT INTO pgtrickle.refresh_totals"
 								  " (pgt_id, scheduled, completed, rows_inserted, rows_updated, rows_deleted, busy_ms)"
 								  " VALUES ($1, false, 1, $2, $3, $4, $5)", 5, types, values, NULL);

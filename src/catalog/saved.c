@@ -101,7 +101,11 @@ form_row(TupleDesc desc, Oid relid)
 	values[SAVED_RELID] = ObjectIdGetDatum(relid);
 	values[SAVED_SCHEMA] = CStringGetTextDatum(table->schema);
 	values[SAVED_NAME] = CStringGetTextDatum(table->name);
-	/* a role that is gone can be nobody's owner: whoever owns the table resumes it (rule J17) */
+
+	/*
+	 * a role that is gone can be nobody's owner: whoever owns the table
+	 * resumes it (rule J17)
+	 */
 	values[SAVED_OWNER] = CStringGetTextDatum(GetUserNameFromId(table->accepted_owner, true) ?
 											  GetUserNameFromId(table->accepted_owner, true) : "");
 	values[SAVED_DEFINING_QUERY] = CStringGetTextDatum(table->query);
@@ -227,7 +231,11 @@ write_noted(void)
 	CommandCounterIncrement();
 	if (ST_FAULT("J1"))
 		return;
-	/* there is none any more at the end of a transaction; long texts are read under one */
+
+	/*
+	 * there is none any more at the end of a transaction; long texts are read
+	 * under one
+	 */
 	PushActiveSnapshot(GetTransactionSnapshot());
 	write_rows(&saved_stream_tables, tables);
 	write_rows(&saved_sources, add_sources_of(sources, schemas));

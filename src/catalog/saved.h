@@ -28,7 +28,8 @@ extern void st_saved_note_sources_of(Oid schema);
 
 typedef enum StSavedState
 {
-	ST_SAVED_NONE,				/* no row without its table, or its problem is known */
+	ST_SAVED_NONE,				/* no row without its table, or its problem is
+								 * known */
 	ST_SAVED_WAITS,				/* some, of a restore that may be going on */
 	ST_SAVED_READY				/* some, and who restored them has left */
 } StSavedState;

@@ -14,8 +14,8 @@
 
 typedef struct StSourceCopy
 {
-	Oid			relid;			/* the copy: a column for each of the source's,
-								 * at the same place */
+	Oid			relid;			/* the copy: a column for each of the
+								 * source's, at the same place */
 	Oid			source;
 	Oid			reader;			/* the role as which the source is read */
 	Bitmapset  *attnums;		/* columns that are copied, others are NULL */

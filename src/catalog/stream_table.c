@@ -40,31 +40,59 @@
 #include "catalog/stream_table.h"
 #include "compat.h"
 
-/* An attribute by name: the tables are wide, and updates may append columns. */
-static Datum
-attribute(HeapTuple tuple, TupleDesc desc, const char *name, bool *isnull)
+/* A row of our tables, which are wide, and of which most columns are asked for. */
+typedef struct CatalogRow
 {
-	for (int i = 0; i < desc->natts; i++)
-		if (strcmp(NameStr(TupleDescAttr(desc, i)->attname), name) == 0)
-			return heap_getattr(tuple, i + 1, desc, isnull);
+	TupleDesc	desc;
+	Datum	   *values;
+	bool	   *nulls;
+	int			next;			/* where the next column is looked for first */
+} CatalogRow;
+
+static CatalogRow *
+open_row(HeapTuple tuple, Relation rel)
+{
+	CatalogRow *row = palloc(sizeof(CatalogRow));
+
+	row->desc = RelationGetDescr(rel);
+	row->values = palloc(sizeof(Datum) * row->desc->natts);
+	row->nulls = palloc(sizeof(bool) * row->desc->natts);
+	row->next = 0;
+	heap_deform_tuple(tuple, row->desc, row->values, row->nulls);
+	return row;
+}
+
+/* An attribute by name: updates may append columns. */
+static Datum
+attribute(CatalogRow *row, const char *name, bool *isnull)
+{
+	for (int n = 0; n < row->desc->natts; n++)
+	{
+		int			i = (row->next + n) % row->desc->natts;
+
+		if (strcmp(NameStr(TupleDescAttr(row->desc, i)->attname), name) != 0)
+			continue;
+		row->next = i + 1;
+		*isnull = row->nulls[i];
+		return row->values[i];
+	}
 	elog(ERROR, "column \"%s\" of the catalog is missing", name);
 }
 
 static char *
-text_attribute(HeapTuple tuple, TupleDesc desc, const char *name)
+text_attribute(CatalogRow *row, const char *name)
 {
 	bool		isnull;
-	Datum		value = attribute(tuple, desc, name, &isnull);
+	Datum		value = attribute(row, name, &isnull);
 
 	return isnull ? NULL : TextDatumGetCString(value);
 }
 
 static int
-array_attribute(HeapTuple tuple, TupleDesc desc, const char *name, Oid type, int16 length, bool byval,
-				char align, Datum **values)
+array_attribute(CatalogRow *row, const char *name, Oid type, int16 length, bool byval, char align, Datum **values)
 {
 	bool		isnull;
-	Datum		array = attribute(tuple, desc, name, &isnull);
+	Datum		array = attribute(row, name, &isnull);
 	int			count = 0;
 
 	*values = NULL;
@@ -134,7 +162,7 @@ st_stream_table_get_if_exists(Oid relid)
 {
 	Relation	rel;
 	HeapTuple	tuple;
-	TupleDesc	desc;
+	CatalogRow *row;
 	StStreamTable *result;
 	Snapshot	snapshot;
 	Datum	   *values;
@@ -143,7 +171,6 @@ st_stream_table_get_if_exists(Oid relid)
 	int			count;
 
 	rel = table_open(st_internal_relation("pgt_stream_tables", false), AccessShareLock);
-	desc = RelationGetDescr(rel);
 	/* both rows as one transaction left them */
 	snapshot = RegisterSnapshot(GetCatalogSnapshot(RelationGetRelid(rel)));
 	tuple = find_row_under(rel, "idx_pgt_relid", 2, F_OIDEQ, ObjectIdGetDatum(relid), snapshot);
@@ -153,74 +180,75 @@ st_stream_table_get_if_exists(Oid relid)
 		table_close(rel, AccessShareLock);
 		return NULL;
 	}
+	row = open_row(tuple, rel);
 	result = palloc0(sizeof(StStreamTable));
 	result->relid = relid;
-	result->pgt_id = DatumGetInt64(attribute(tuple, desc, "pgt_id", &isnull));
-	result->schema = text_attribute(tuple, desc, "pgt_schema");
-	result->name = text_attribute(tuple, desc, "pgt_name");
-	result->query = text_attribute(tuple, desc, "defining_query");
-	result->refresh_mode = text_attribute(tuple, desc, "refresh_mode");
-	result->status = text_attribute(tuple, desc, "status");
+	result->pgt_id = DatumGetInt64(attribute(row, "pgt_id", &isnull));
+	result->schema = text_attribute(row, "pgt_schema");
+	result->name = text_attribute(row, "pgt_name");
+	result->query = text_attribute(row, "defining_query");
+	result->refresh_mode = text_attribute(row, "refresh_mode");
+	result->status = text_attribute(row, "status");
 	/* 0 if it is NULL */
-	result->component = DatumGetInt32(attribute(tuple, desc, "scc_id", &isnull));
-	result->populated = DatumGetBool(attribute(tuple, desc, "is_populated", &isnull));
-	result->needs_reinit = DatumGetBool(attribute(tuple, desc, "needs_reinit", &isnull));
-	effective = text_attribute(tuple, desc, "effective_refresh_mode");
+	result->component = DatumGetInt32(attribute(row, "scc_id", &isnull));
+	result->populated = DatumGetBool(attribute(row, "is_populated", &isnull));
+	result->needs_reinit = DatumGetBool(attribute(row, "needs_reinit", &isnull));
+	effective = text_attribute(row, "effective_refresh_mode");
 	result->found_nothing = effective && strcmp(effective, "NO_DATA") == 0;
-	result->last_refresh_at = DatumGetTimestampTz(attribute(tuple, desc, "last_refresh_at", &isnull));
+	result->last_refresh_at = DatumGetTimestampTz(attribute(row, "last_refresh_at", &isnull));
 	if (isnull)
 		result->last_refresh_at = 0;
-	result->last_full_ms = DatumGetFloat8(attribute(tuple, desc, "last_full_ms", &isnull));
+	result->last_full_ms = DatumGetFloat8(attribute(row, "last_full_ms", &isnull));
 	if (isnull)
 		result->last_full_ms = -1;
-	result->auto_threshold = DatumGetFloat8(attribute(tuple, desc, "auto_threshold", &isnull));
+	result->auto_threshold = DatumGetFloat8(attribute(row, "auto_threshold", &isnull));
 	if (isnull)
 		result->auto_threshold = -1;
 	/* 0 if they are NULL */
-	result->max_delta_fraction = DatumGetFloat8(attribute(tuple, desc, "max_delta_fraction", &isnull));
-	result->append_only = DatumGetBool(attribute(tuple, desc, "is_append_only", &isnull));
-	result->fused = strcmp(text_attribute(tuple, desc, "fuse_mode"), "off") != 0;
-	result->max_joins = DatumGetInt32(attribute(tuple, desc, "max_differential_joins", &isnull));
+	result->max_delta_fraction = DatumGetFloat8(attribute(row, "max_delta_fraction", &isnull));
+	result->append_only = DatumGetBool(attribute(row, "is_append_only", &isnull));
+	result->fused = strcmp(text_attribute(row, "fuse_mode"), "off") != 0;
+	result->max_joins = DatumGetInt32(attribute(row, "max_differential_joins", &isnull));
 	result->written_by = HeapTupleHeaderXminFrozen(tuple->t_data) ? FrozenTransactionId :
 		HeapTupleHeaderGetRawXmin(tuple->t_data);
 	table_close(rel, AccessShareLock);
 
 	rel = table_open(st_internal_relation("stream_table_internals", false), AccessShareLock);
-	desc = RelationGetDescr(rel);
-	tuple = find_internals(rel, result, snapshot);
+	row = open_row(find_internals(rel, result, snapshot), rel);
 	UnregisterSnapshot(snapshot);
-	result->requested_mode = text_attribute(tuple, desc, "requested_refresh_mode");
-	result->reason = text_attribute(tuple, desc, "full_reason");
-	result->automatic = strcmp(text_attribute(tuple, desc, "requested_refresh_mode"), "AUTO") == 0;
-	result->accepted_owner = DatumGetObjectId(attribute(tuple, desc, "accepted_owner", &isnull));
-	result->search_path = text_attribute(tuple, desc, "search_path");
-	result->views_fingerprint = text_attribute(tuple, desc, "views_fingerprint");
-	result->functions_fingerprint = text_attribute(tuple, desc, "functions_fingerprint");
-	result->guard_fingerprint = text_attribute(tuple, desc, "guard_fingerprint");
-	result->unlogged_mark = text_attribute(tuple, desc, "unlogged_mark");
-	result->clock = DatumGetTimestampTz(attribute(tuple, desc, "clock", &isnull));
+	result->requested_mode = text_attribute(row, "requested_refresh_mode");
+	result->reason = text_attribute(row, "full_reason");
+	result->stale_reason = text_attribute(row, "stale_reason");
+	result->automatic = strcmp(result->requested_mode, "AUTO") == 0;
+	result->accepted_owner = DatumGetObjectId(attribute(row, "accepted_owner", &isnull));
+	result->search_path = text_attribute(row, "search_path");
+	result->views_fingerprint = text_attribute(row, "views_fingerprint");
+	result->functions_fingerprint = text_attribute(row, "functions_fingerprint");
+	result->guard_fingerprint = text_attribute(row, "guard_fingerprint");
+	result->unlogged_mark = text_attribute(row, "unlogged_mark");
+	result->clock = DatumGetTimestampTz(attribute(row, "clock", &isnull));
 	if (isnull)
 		result->clock = 0;
-	result->identity_kind = DatumGetInt16(attribute(tuple, desc, "identity_kind", &isnull));
-	count = array_attribute(tuple, desc, "settings", TEXTOID, -1, false, TYPALIGN_INT, &values);
+	result->identity_kind = DatumGetInt16(attribute(row, "identity_kind", &isnull));
+	count = array_attribute(row, "settings", TEXTOID, -1, false, TYPALIGN_INT, &values);
 	for (int i = 0; i < count; i++)
 		result->settings = lappend(result->settings, TextDatumGetCString(values[i]));
-	result->nstates = array_attribute(tuple, desc, "states", OIDOID, 4, true, TYPALIGN_INT, &values);
+	result->nstates = array_attribute(row, "states", OIDOID, 4, true, TYPALIGN_INT, &values);
 	result->states = palloc(sizeof(Oid) * Max(result->nstates, 1));
 	for (int i = 0; i < result->nstates; i++)
 		result->states[i] = DatumGetObjectId(values[i]);
-	count = array_attribute(tuple, desc, "copies", OIDOID, 4, true, TYPALIGN_INT, &values);
+	count = array_attribute(row, "copies", OIDOID, 4, true, TYPALIGN_INT, &values);
 	for (int i = 0; i < count; i++)
 		result->copies = lappend_oid(result->copies, DatumGetObjectId(values[i]));
-	result->nkeys = array_attribute(tuple, desc, "key_columns", INT2OID, 2, true, TYPALIGN_SHORT, &values);
+	result->nkeys = array_attribute(row, "key_columns", INT2OID, 2, true, TYPALIGN_SHORT, &values);
 	result->keys = palloc(sizeof(AttrNumber) * Max(result->nkeys, 1));
 	for (int i = 0; i < result->nkeys; i++)
 		result->keys[i] = DatumGetInt16(values[i]);
-	result->nunindexed = array_attribute(tuple, desc, "unindexed_relations", OIDOID, 4, true, TYPALIGN_INT, &values);
+	result->nunindexed = array_attribute(row, "unindexed_relations", OIDOID, 4, true, TYPALIGN_INT, &values);
 	result->unindexed_relations = palloc(sizeof(Oid) * Max(result->nunindexed, 1));
 	for (int i = 0; i < result->nunindexed; i++)
 		result->unindexed_relations[i] = DatumGetObjectId(values[i]);
-	count = array_attribute(tuple, desc, "unindexed_columns", INT2OID, 2, true, TYPALIGN_SHORT, &values);
+	count = array_attribute(row, "unindexed_columns", INT2OID, 2, true, TYPALIGN_SHORT, &values);
 	Assert(count == result->nunindexed);
 	result->unindexed_columns = palloc(sizeof(AttrNumber) * Max(count, 1));
 	for (int i = 0; i < count; i++)
@@ -234,7 +262,7 @@ internal_text(const StStreamTable *table, const char *column)
 {
 	Relation	rel = table_open(st_internal_relation("stream_table_internals", false), AccessShareLock);
 	HeapTuple	tuple = find_internals(rel, table, NULL);
-	char	   *value = text_attribute(tuple, RelationGetDescr(rel), column);
+	char	   *value = text_attribute(open_row(tuple, rel), column);
 
 	table_close(rel, AccessShareLock);
 	return value;
@@ -286,7 +314,7 @@ st_stream_table_by_id(int64 pgt_id)
 	Oid			relid = InvalidOid;
 
 	if (HeapTupleIsValid(tuple))
-		relid = DatumGetObjectId(attribute(tuple, RelationGetDescr(rel), "pgt_relid", &isnull));
+		relid = DatumGetObjectId(attribute(open_row(tuple, rel), "pgt_relid", &isnull));
 	table_close(rel, AccessShareLock);
 	return relid;
 }
@@ -310,9 +338,13 @@ st_is_stream_table(Oid relid)
 Oid
 st_stream_table_of_partition(Oid relid)
 {
-	Oid			root = get_rel_relispartition(relid) ? llast_oid(get_partition_ancestors(relid)) : InvalidOid;
+	/*
+	 * none while it is being detached CONCURRENTLY, or after that was
+	 * cancelled
+	 */
+	List	   *ancestors = get_rel_relispartition(relid) ? get_partition_ancestors(relid) : NIL;
 
-	return OidIsValid(root) && st_is_stream_table(root) ? root : InvalidOid;
+	return ancestors != NIL && st_is_stream_table(llast_oid(ancestors)) ? llast_oid(ancestors) : InvalidOid;
 }
 
 Oid
@@ -429,7 +461,7 @@ st_dependencies_rename_column(Oid source, const char *old_name, const char *new_
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		bool		isnull;
-		Datum		names = attribute(tuple, RelationGetDescr(rel), "columns_used", &isnull);
+		Datum		names = attribute(open_row(tuple, rel), "columns_used", &isnull);
 
 		if (!isnull)
 			names = replace_name(names, old_name, new_name);
@@ -544,6 +576,22 @@ st_is_suspended(const StStreamTable *table)
 {
 	return strcmp(table->status, "SUSPENDED") == 0 || strcmp(table->status, "ERROR") == 0 ||
 		!st_owner_is_accepted(table);
+}
+
+void
+st_stream_table_lock_rows(Oid relid, bool missing_ok)
+{
+	Oid			types[] = {OIDOID};
+	Datum		values[] = {ObjectIdGetDatum(relid)};
+	uint64		found;
+
+	SPI_connect();
+	found = st_catalog_execute("SELECT FROM pgtrickle.stream_table_internals WHERE pgt_id ="
+							   " (SELECT pgt_id FROM pgtrickle.pgt_stream_tables WHERE pgt_relid = $1)"
+							   " FOR NO KEY UPDATE", 1, types, values, NULL);
+	SPI_finish();
+	if (found == 0 && !missing_ok)
+		raise_gone();
 }
 
 /* A statement of st_catalog_execute with its plan, kept for the session. */

@@ -38,6 +38,8 @@ typedef struct StStreamTable
 	int			component;		/* of stream tables that read each other: its
 								 * number; 0: it is in none */
 	char	   *reason;			/* why there is no delta, or NULL */
+	char	   *stale_reason;	/* why its last refresh could not follow
+								 * changes, mode FULL apart, or NULL */
 	bool		populated;
 	bool		needs_reinit;
 	TimestampTz last_refresh_at;	/* 0: never */
@@ -127,6 +129,14 @@ extern void st_stream_table_set_query(const StStreamTable *table, const char *te
 /* In what is said to be read of a source. */
 extern void st_dependencies_rename_column(Oid source, const char *old_name, const char *new_name);
 extern void st_stream_table_accept_owner(int64 pgt_id, Oid owner);
+
+/*
+ * Lock the rows of a stream table against other writers. Who is going to write
+ * both without having its node locked calls this first: a refresh writes that of
+ * stream_table_internals before that of pgt_stream_tables. Raises 42P01 if it was
+ * dropped, also while it is waited for, unless that is "missing_ok".
+ */
+extern void st_stream_table_lock_rows(Oid relid, bool missing_ok);
 
 /* OIDs of the stream tables of a schema, InvalidOid: of all. Runs no statement. */
 extern List *st_stream_tables_in(Oid schema);

@@ -877,9 +877,9 @@ st_state_print_delta(StringInfo sql, StNode *node, Oid state)
 	for (int k = 1; k <= node->nkeys; k++)
 		st_sql_format(sql, ", CASE WHEN s.n IS NULL THEN t.k%d ELSE s.k%d END", k, k);
 	print_new_state(sql, node);
-	st_sql_text(sql, " FROM (");
+	st_sql_text(sql, ", s." ST_IDENTITY_COLUMN " FROM (");
 	print_group_deltas(sql, node);
-	st_sql_text(sql, ") t LEFT JOIN LATERAL (SELECT o.* FROM ");
+	st_sql_text(sql, ") t LEFT JOIN LATERAL (SELECT o.*, o.ctid AS " ST_IDENTITY_COLUMN " FROM ");
 	st_sql_relation(sql, state);
 	st_sql_text(sql, " o");
 	if (node->nkeys > 0)

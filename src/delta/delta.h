@@ -39,9 +39,9 @@ typedef struct StBlockProgram
 								 * inputs */
 	StStatement *fill;
 	StStatement *delta;
-	const AttrNumber *join_columns;	/* of the final block, if it does nothing
-									 * but take columns of the join that is its
-									 * only leaf: which; else NULL */
+	const AttrNumber *join_columns; /* of the final block, if it does nothing
+									 * but take columns of the join that is
+									 * its only leaf: which; else NULL */
 } StBlockProgram;
 
 /*
@@ -62,7 +62,7 @@ typedef struct StRecursionProgram
 /*
  * The statements of a state node. "fill" returns state rows. "delta" returns,
  * for every group that the leaves' deltas touch: (present bool, recompute
- * bool, old state columns, new state columns). "recompute" reads the groups'
+ * bool, old state columns, new state columns, place of the old row). "recompute" reads the groups'
  * keys from the input ST_GROUPS_INPUT and returns their state rows. The delta of
  * the first rows of an order is (weight, state columns), as src/delta/top.h says.
  */
@@ -121,6 +121,8 @@ typedef struct StJoinDelta
  * relation's leaf; its inputs are the leaf and the keys. If the result has no
  * rows without these, "reduce" gives the keys of those that there are
  * (ST_PRESENT_INPUT) or were (ST_BEFORE_INPUT), which are enough; else NULL.
+ * "keep" leaves of rows in ST_PRESENT_INPUT those with one of the keys; of a class
+ * that the core reduces, else NULL.
  */
 typedef struct StSliceFetch
 {
@@ -137,6 +139,7 @@ typedef struct StSliceFetch
 	StStatement *lookup;		/* the same, key by key over an index; or NULL */
 	StStatement *changed;
 	StStatement *reduce;
+	StStatement *keep;
 } StSliceFetch;
 
 /*
@@ -161,6 +164,11 @@ typedef struct StSliceKeys
 	StStatement *distinct;
 } StSliceKeys;
 
+/*
+ * "core" finds those of the slice's own keys that the result can have, or have had,
+ * rows of; its inputs are the key leaves and the present rows of all fetches, of
+ * which it reads those of class 0. NULL: all that are fetched can.
+ */
 typedef struct StSliceProgram
 {
 	List	   *key_leaves;		/* of StLeaf: of the sliced relations; the
@@ -169,6 +177,10 @@ typedef struct StSliceProgram
 	StSliceKeys *classes;		/* origins' first */
 	int			nfetches;
 	StSliceFetch *fetches;		/* origins first */
+	StStatement *core;			/* or NULL */
+	double		core_left;		/* share of the keys that it left when it ran
+								 * last; 0: it has not */
+	int			core_spared;	/* runs since then without it */
 	StStatement *query;			/* over the inputs of all fetches */
 	StStatement *own;			/* the same, but over those of class 0 and the
 								 * other relations */

@@ -27,6 +27,7 @@
 #include "delta/delta.h"
 #include "delta/join.h"
 #include "delta/recursive.h"
+#include "delta/window.h"
 #include "query/source_facts.h"
 #include "util/sqlbuf.h"
 
@@ -289,6 +290,7 @@ make_node_program(MemoryContext context, StProgram *program, StNodeProgram *targ
 {
 	StNode	   *node = target->node;
 	List	   *leaves;
+	StInput		limit;
 	StringInfoData sql;
 
 	if (node->step)
@@ -324,7 +326,13 @@ make_node_program(MemoryContext context, StProgram *program, StNodeProgram *targ
 	st_state_print_input_columns(&sql, node, true);
 	st_sql_format(&sql, " AS NOT MATERIALIZED (%s) ", st_block_print_delta(node->block));
 	st_state_print_delta(&sql, node, target->state);
-	target->block.delta = st_make_statement(context, sql.data, leaves, NULL);
+	if (node->windows)
+		limit = (StInput)
+	{
+		.name = ST_WINDOW_LIMIT_INPUT, .desc = st_window_limit_desc()
+	};
+	target->block.delta = st_make_statement(context, sql.data, leaves, node->windows ? &limit : NULL);
+	st_statement_look_up(target->block.delta);
 
 	if (node->nkeys > 0)
 	{

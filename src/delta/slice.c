@@ -114,13 +114,16 @@ column_of(Oid relid, AttrNumber attnum)
 	return makeVar(1, attnum, type, typmod, collation, 0);
 }
 
-/* Searches go through tables and indexes in one direction. */
+const char *
+st_slice_key_order(Oid type)
+{
+	return OidIsValid(lookup_type_cache(type, TYPECACHE_LT_OPR)->lt_opr) ? " ORDER BY 1" : "";
+}
+
 static const char *
 in_order(TupleDesc key_desc)
 {
-	TypeCacheEntry *entry = lookup_type_cache(TupleDescAttr(key_desc, 0)->atttypid, TYPECACHE_LT_OPR);
-
-	return OidIsValid(entry->lt_opr) ? " ORDER BY 1" : "";
+	return st_slice_key_order(TupleDescAttr(key_desc, 0)->atttypid);
 }
 
 static StInput
@@ -209,6 +212,23 @@ make_reduce(StProgram *program, const StSliceFetch *fetch, TupleDesc key_desc)
 							   fetch->attnum, fetch->attnum, in_order(key_desc));
 
 	return st_statement_create(program->context, sql, lengthof(inputs), inputs);
+}
+
+/* Of rows in ST_PRESENT_INPUT those with one of the keys. */
+static StStatement *
+make_keep(StProgram *program, const StSliceFetch *fetch, TupleDesc key_desc)
+{
+	StInput		inputs[2] = {{.name = ST_PRESENT_INPUT, .desc = fetch->desc}, keys_input(key_desc)};
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	st_sql_format(&sql, "SELECT n.* FROM " ST_KEYS_INPUT " k JOIN " ST_PRESENT_INPUT " n ON n.c%d ", fetch->attnum);
+	st_sql_operator(&sql, lookup_type_cache(TupleDescAttr(key_desc, 0)->atttypid, TYPECACHE_EQ_OPR)->eq_opr);
+	st_sql_text(&sql, " k.k");
+	if (!st_column_is_not_null(fetch->relid, fetch->attnum))
+		st_sql_format(&sql, " UNION ALL SELECT n.* FROM " ST_PRESENT_INPUT " n WHERE n.c%d IS NULL AND EXISTS (SELECT FROM "
+					  ST_KEYS_INPUT " k WHERE k.k IS NULL)", fetch->attnum);
+	return st_statement_create(program->context, sql.data, lengthof(inputs), inputs);
 }
 
 /* From the touched keys of a linked class to those of its origin's class. */
@@ -470,6 +490,10 @@ st_slice_program_init(StProgram *program, StJoinProgram *target)
 		slice->classes[i].climb = make_climb(program, origin, class, slice->classes[i].desc);
 		slice->classes[i].descend = make_descend(program, origin, class, slice->classes[i].desc);
 	}
+	st_slice_core_init(program, slice, join);
+	for (int i = 0; slice->core && i < slice->nfetches; i++)
+		if (slice->fetches[i].number == 0 && slice->fetches[i].same_as == i)
+			slice->fetches[i].keep = make_keep(program, &slice->fetches[i], slice->classes[0].desc);
 	slice->query = make_query(program, slice, join, true);
 	slice->own = slice->nclasses > 1 ? make_query(program, slice, join, false) : slice->query;
 }

@@ -16,7 +16,10 @@
  *	  it and counted off anew. Where rows that left leave fewer than M + N of a
  *	  state that is not the whole, the caller fills it again.
  *
- *	  A change reads the state and the delta, nothing else.
+ *	  A change reads the state and the delta, nothing else. Of a delta most rows
+ *	  come behind the last row by the order's first column alone: they are left
+ *	  out before anything is sorted. Where none is left the state stays as it is,
+ *	  and is not read.
  *
  *-------------------------------------------------------------------------
  */
@@ -161,29 +164,82 @@ st_top_print_fill(StringInfo sql, StNode *node)
 		st_sql_text(sql, ") f");
 }
 
+/* The column that decides first, if an operator tells the last of its values; else NULL. */
+static StSortColumn *
+first_column(StNode *node)
+{
+	StSortColumn *column = node->order ? linitial(node->order) : NULL;
+
+	return column && !OidIsValid(column->record) && OidIsValid(get_commutator(column->operator)) ? column : NULL;
+}
+
+/* ", floor AS (..)": the last value of that column in the state; NULL tells nothing. */
+static void
+print_floor(StringInfo sql, StSortColumn *column, Oid state)
+{
+	st_sql_format(sql, ", floor AS (SELECT o.v%d AS v FROM ", column->argument);
+	st_sql_relation(sql, state);
+	st_sql_format(sql, " o ORDER BY o.v%d USING ", column->argument);
+	st_sql_operator(sql, get_commutator(column->operator));
+	st_sql_format(sql, " NULLS %s LIMIT 1)", column->nulls_first ? "LAST" : "FIRST");
+}
+
+/*
+ * A row of the delta is not behind the last one of the state, as far as the column
+ * tells; or the state is the whole.
+ */
+static void
+print_not_behind(StringInfo sql, StSortColumn *column)
+{
+	bool		fault = ST_FAULT("E13 behind");
+
+	st_sql_text(sql, " WHERE (SELECT whole.w FROM whole) OR (");
+	st_sql_format(sql, fault ? "i.a%d " : "(SELECT floor.v FROM floor) ", column->argument);
+	st_sql_operator(sql, column->operator);
+	st_sql_format(sql, fault ? " (SELECT floor.v FROM floor)) IS TRUE" : " i.a%d) IS NOT TRUE", column->argument);
+}
+
 void
 st_top_print_delta(StringInfo sql, StNode *node, Oid state)
 {
+	StSortColumn *column = first_column(node);
 	char	   *total = order_text(node, "m", 'v', true);
 	char	   *floor = order_text(node, "m", 'v', !node->ties);
 	const char *limits = node->limit_column ? " CROSS JOIN lim" : "";
 
-	/* the state and the delta, one behind the other */
-	st_sql_format(sql, ", m AS (SELECT %s, 1::int8 AS weight, true AS old FROM ", row_columns(node, "o", 'v', false));
-	st_sql_relation(sql, state);
-	st_sql_format(sql, " o UNION ALL SELECT %s, i." ST_WEIGHT_COLUMN ", false FROM __pgt_in i)",
-				  row_columns(node, "i", 'a', false));
 	st_sql_text(sql, ", whole AS (SELECT COALESCE(pg_catalog.bool_and(o.w), true) AS w FROM ");
 	st_sql_relation(sql, state);
+	st_sql_text(sql, " o)");
+	if (column)
+		print_floor(sql, column, state);
+
+	st_sql_format(sql, ", d AS MATERIALIZED (SELECT %s, i." ST_WEIGHT_COLUMN " AS weight FROM __pgt_in i",
+				  row_columns(node, "i", 'a', true));
+	if (column)
+		print_not_behind(sql, column);
+	st_sql_text(sql, "), s AS (SELECT o.* FROM ");
+	st_sql_relation(sql, state);
+	st_sql_text(sql, " o WHERE EXISTS (SELECT FROM d))");
+
+	/* the state and the delta, one behind the other */
+	st_sql_format(sql, ", m AS (SELECT %s, 1::int8 AS weight, true AS old FROM s o UNION ALL SELECT %s, i.weight, false FROM d i",
+				  row_columns(node, "o", 'v', false), row_columns(node, "i", 'v', false));
 
 	/*
 	 * equal images are peers: how many there are, and whether it is the first
 	 * of them
 	 */
-	st_sql_format(sql, " o), n AS (SELECT m.*, pg_catalog.sum(m.weight) OVER (ORDER BY %s RANGE BETWEEN CURRENT ROW AND CURRENT ROW)::int8 AS net"
+	st_sql_format(sql, "), n AS (SELECT m.*, pg_catalog.sum(m.weight) OVER (ORDER BY %s RANGE BETWEEN CURRENT ROW AND CURRENT ROW)::int8 AS net"
 				  ", pg_catalog.row_number() OVER (ORDER BY %s) = pg_catalog.rank() OVER (ORDER BY %s) AS one"
-				  ", pg_catalog.bool_or(m.old) OVER (ORDER BY %s RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS inside FROM m)",
-				  total, total, total, floor);
+				  ", pg_catalog.bool_or(m.old) OVER (ORDER BY %s RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS inside", total, total, total, floor);
+
+	/*
+	 * of the last image the state may hold a part of the rows, of which more
+	 * may leave than it holds
+	 */
+	if (!node->ties)
+		st_sql_format(sql, ", pg_catalog.bool_or(m.old) OVER (ORDER BY %s GROUPS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS before", total);
+	st_sql_text(sql, " FROM m)");
 	st_sql_format(sql, ", k AS (SELECT m.* FROM n m CROSS JOIN whole WHERE m.one AND (%s)), r AS (",
 				  ST_FAULT("E13") ? "true" : "m.inside OR whole.w");
 	print_numbered(sql, node, "m", 'v');
@@ -192,16 +248,14 @@ st_top_print_delta(StringInfo sql, StNode *node, Oid state)
 		st_sql_text(sql, ", ");
 	print_limits(sql, node, "r", 'v');
 
-	st_sql_format(sql, " SELECT -1::int8, %s, o.f, o.w FROM ", row_columns(node, "o", 'v', false));
-	st_sql_relation(sql, state);
-	st_sql_format(sql, " o UNION ALL SELECT 0, %s, false, false FROM k m WHERE m.net < 0",
-				  row_columns(node, "m", 'v', false));
+	st_sql_format(sql, " SELECT -1::int8, %s, o.f, o.w FROM s o UNION ALL SELECT 0, %s, false, false FROM k m CROSS JOIN whole WHERE m.net < 0%s",
+				  row_columns(node, "o", 'v', false), row_columns(node, "m", 'v', false), node->ties ? "" : " AND (m.before OR whole.w)");
 	st_sql_format(sql, " UNION ALL SELECT 1, %s, %s, whole.w AND COALESCE((SELECT pg_catalog.max(%s) FROM r) <= %s, true) FROM r CROSS JOIN whole%s WHERE %s",
 				  row_columns(node, "r", 'v', false), is_shown(node), node->ties ? "r.q" : "r.p", rows_kept(node), limits, within(node, rows_kept(node)));
 	/* too few of them are left of those that were kept */
 	st_sql_text(sql, " UNION ALL SELECT 2");
 	for (int i = 1; i <= node->narguments; i++)
 		st_sql_text(sql, ", NULL");
-	st_sql_format(sql, ", NULL, NULL FROM whole%s WHERE NOT whole.w AND COALESCE((SELECT pg_catalog.count(*) FROM r) < %s, true)",
+	st_sql_format(sql, ", NULL, NULL FROM whole%s WHERE NOT whole.w AND EXISTS (SELECT FROM d) AND COALESCE((SELECT pg_catalog.count(*) FROM r) < %s, true)",
 				  limits, rows_needed(node));
 }

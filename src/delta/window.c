@@ -21,13 +21,15 @@
  *	  more behind are read. All of that counts rows of the state, as they were;
  *	  rows that leave are changes themselves, with rows around them, so that what
  *	  is read has no gap in what a result depends on, however many leave side by
- *	  side. Rows from different places are one behind the other then, further
- *	  apart than any function looks.
+ *	  side.
  *
- *	  If a function runs on, the changes of a partition are one from the first to
- *	  the last value (but a first value needs nothing of what lies between), and
- *	  to the end if it comes to something else behind them than it did. What runs on begins with what it has come to in the last value
- *	  before the rows that are read (rule E10):
+ *	  The changes of a partition make stretches: each value by itself, or, if a
+ *	  function runs on, those from a value to the next one up to which it comes to
+ *	  the same as before, and to the end if there is none. So what lies between two
+ *	  changes far apart is left alone where it can be told that it stays as it is.
+ *	  Stretches that read the same rows are made one; each is computed as if it
+ *	  were a partition. What runs on begins with what it has come to in the last
+ *	  value before the rows that are read (rule E10):
  *
  *		row_number(), dense_rank(), count()	the greatest
  *		rank()				the least, and as many more as there are rows
@@ -40,16 +42,19 @@
  *	  go, and for what it counts, adds up or ranks by, the same values do: then
  *	  the digits that a sum shows are the same, too. A least or greatest value is
  *	  the same if what was before all changes is at least as far out as what they
- *	  bring or take, and a first value if there was a row before all changes.
+ *	  bring or take, and a first value if there was a row before all changes. So
+ *	  changes of a window that has a least or greatest value are one stretch.
  *
  *	  Frames of a distance in values are looked for by value: what can change lies
  *	  as far from a change as the frame reaches.
  *
  *	  WITH queries: "d" what changes, netted, with a number for each partition of
  *	  each window; "x" the rows that leave; "n" those that come. Of window 1, and
- *	  so on: "e1" where the changes are, "f1" what they can change, "g1" what that
- *	  is computed from, "o1" the rows as they were, "p1" as they are, "c1" what
- *	  was before, "t1" what comes out different.
+ *	  so on: "k1" the changes by place, "i1" what is counted up to there, "j1" and
+ *	  "e1" the stretches, "f1" what they can change, "b1" and "g1" what that is
+ *	  computed from, "o1" the rows as they were, "z" whether these are
+ *	  too many, "p1" the rows as they are, "c1" what was before, "t1" what comes
+ *	  out different.
  *
  *-------------------------------------------------------------------------
  */
@@ -61,6 +66,7 @@
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "utils/lsyscache.h"
+#include "utils/timestamp.h"
 #include "utils/typcache.h"
 
 #include "delta/window.h"
@@ -70,6 +76,9 @@
 #include "util/fault.h"
 #include "util/sqlbuf.h"
 #include "util/zset.h"
+
+/* behind rows of a window: of more than enough no more are read */
+#define LIMITED " LIMIT (SELECT l.rows FROM " ST_WINDOW_LIMIT_INPUT " l)"
 
 /* How the first column of a window's order compares. */
 typedef struct FirstColumn
@@ -455,8 +464,13 @@ shift(Printing *printing, const char *value, Const *distance, bool behind)
 	initStringInfo(&sql);
 	st_sql_format(&sql, "(%s%s %c ", value, distance->consttype == INTERVALOID ? "" : "::numeric",
 				  behind == ascending ? '+' : '-');
-	/* months differ in length, and so do days where clocks change */
-	st_sql_text(&sql, distance->consttype == INTERVALOID ? "('4 days'::interval + " : "(");
+
+	/*
+	 * months differ in length, and so do days where clocks change; hours do
+	 * not
+	 */
+	st_sql_text(&sql, distance->consttype == INTERVALOID && (DatumGetIntervalP(distance->constvalue)->month != 0 ||
+															 DatumGetIntervalP(distance->constvalue)->day != 0) ? "('4 days'::interval + " : "(");
 	st_sql_literal(&sql, OidOutputFunctionCall(output, distance->constvalue));
 	st_sql_text(&sql, "::");
 	st_sql_type(&sql, distance->consttype, -1);
@@ -534,16 +548,15 @@ runs_on(Printing *printing)
 	return false;
 }
 
-/* Are the changes of a partition one, from the first to the last? A first value is the same for all. */
+/* Does a function show the least or greatest value so far? */
 static bool
-merges_changes(Printing *printing)
+has_extreme(Printing *printing)
 {
 	ListCell   *lc;
 
-	if (!printing->window->whole)
-		foreach(lc, printing->window->functions)
-			if (kind_of(printing, lfirst_int(lc)) != ST_WINDOW_NEAR && kind_of(printing, lfirst_int(lc)) != ST_WINDOW_FIRST)
-				return true;
+	foreach(lc, printing->window->functions)
+		if (is_extreme(kind_of(printing, lfirst_int(lc))))
+			return true;
 	return false;
 }
 
@@ -575,25 +588,25 @@ counted_columns(Printing *printing, Bitmapset **used)
 	return counts;
 }
 
-/* "y1": partitions where what is counted comes to something else behind the changes. */
+/*
+ * "i1": of each place where something changes how much there is up to it, the
+ * place included, that what is counted does not come to the same by: rows, and
+ * values of the columns that count.
+ */
 static void
-print_different(StringInfo sql, Printing *printing)
+print_open(StringInfo sql, Printing *printing, const Bitmapset *used)
 {
-	Bitmapset  *used;
+	int			number = printing->number;
 	int			column = -1;
 
-	if (!counted_columns(printing, &used))
-		return;
-	st_sql_format(sql, ", y%d AS MATERIALIZED (SELECT d.p%d AS part FROM d GROUP BY d.p%d HAVING pg_catalog.sum(d.net) <> 0",
-				  printing->number, printing->number, printing->number);
-	if (!bms_is_empty(used))
-	{
-		st_sql_format(sql, " UNION SELECT d.p%d FROM d GROUP BY d.p%d", printing->number, printing->number);
-		while ((column = bms_next_member(used, column)) >= 0)
-			st_sql_format(sql, ", ROW(d.v%d)::record::text", column);
-		st_sql_text(sql, " HAVING pg_catalog.sum(d.net) <> 0");
-	}
-	st_sql_text(sql, ")");
+	st_sql_format(sql, ", i%d AS MATERIALIZED (SELECT m.*, pg_catalog.count(*) FILTER (WHERE m.open = 0) OVER (PARTITION BY m.part ORDER BY m.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS stretch FROM ("
+				  "SELECT m.part, m.place, pg_catalog.sum(m.change) OVER (PARTITION BY m.part ORDER BY m.place) AS open FROM ("
+				  "SELECT m.part, m.place, pg_catalog.sum((m.so_far <> 0)::int4 - (m.so_far <> m.net)::int4) AS change FROM ("
+				  "SELECT m.part, m.place, pg_catalog.sum(m.net) AS net, pg_catalog.sum(pg_catalog.sum(m.net)) OVER (PARTITION BY m.part, m.counted, m.value ORDER BY m.place) AS so_far FROM ("
+				  "SELECT k.part, k.place, 0 AS counted, NULL::text AS value, k.net FROM k%d k", number, number);
+	while ((column = bms_next_member(used, column)) >= 0)
+		st_sql_format(sql, " UNION ALL SELECT k.part, k.place, %d, ROW(k.v%d)::record::text, k.net FROM k%d k", column, column, number);
+	st_sql_text(sql, ") m GROUP BY m.part, m.place, m.counted, m.value) m GROUP BY m.part, m.place) m) m)");
 }
 
 static char *
@@ -602,7 +615,7 @@ extreme(StWindowKind kind, const char *a, const char *b)
 	return psprintf("%s(%s, %s)", kind == ST_WINDOW_MAX ? "GREATEST" : "LEAST", a, b);
 }
 
-/* Does what runs on come to the same behind the changes, from e.l to e.h? See the opening comment. */
+/* Does what runs on come to the same behind the changes of a stretch, from e.l to e.h? See the opening comment. */
 static void
 print_same(StringInfo sql, Printing *printing)
 {
@@ -611,7 +624,7 @@ print_same(StringInfo sql, Printing *printing)
 
 	st_sql_text(sql, "(true");
 	if (counted_columns(printing, &used) && !ST_FAULT("E10"))
-		st_sql_format(sql, " AND e.part NOT IN (SELECT y.part FROM y%d y)", printing->number);
+		st_sql_text(sql, " AND e.open = 0");
 	foreach(lc, printing->window->functions)
 	{
 		int			i = lfirst_int(lc) + 1;
@@ -639,49 +652,122 @@ print_same(StringInfo sql, Printing *printing)
 	st_sql_text(sql, ")");
 }
 
-/* "e1": each value by itself, or all of a partition if something runs on from the first. */
+/*
+ * "k1": the changes, with the rank of their value in the partition; "j1": and
+ * with the stretch that they belong to. "e1": the stretches, which end where what is counted comes to the same as
+ * before; what shows the least or greatest is followed in one. One stretch
+ * that does not come to the same goes on into those behind it.
+ */
 static void
 print_places(StringInfo sql, Printing *printing)
 {
 	const FirstColumn *first = &printing->first;
-	const char *partition = partition_columns(printing->window, "d", true);
 	int			number = printing->number;
+	const char *value = psprintf("k.v%d", first->column);
+	Bitmapset  *used;
+	bool		counts;
 	ListCell   *lc;
 
 	if (printing->window->whole)
 	{
-		st_sql_format(sql, ", e%d AS MATERIALIZED (SELECT DISTINCT ON (d.p%d) %sd.p%d AS part FROM d)", number, number, partition, number);
+		st_sql_format(sql, ", e%d AS MATERIALIZED (SELECT DISTINCT ON (d.p%d) %sd.p%d AS part FROM d)",
+					  number, number, partition_columns(printing->window, "d", true), number);
 		return;
 	}
-	if (!merges_changes(printing))
-	{
-		st_sql_format(sql, ", e%d AS MATERIALIZED (SELECT e.*, ", number);
-		print_same(sql, printing);
-		st_sql_format(sql, " AS same FROM (SELECT DISTINCT ON (d.p%d, d.v%d) %sd.p%d AS part, d.v%d AS l, d.v%d AS h FROM d) e)",
-					  number, first->column, partition, number, first->column, first->column);
-		return;
-	}
-	print_different(sql, printing);
-	st_sql_format(sql, ", e%d AS MATERIALIZED (SELECT e.*, ", number);
+	st_sql_format(sql, ", k%d AS MATERIALIZED (SELECT d.*, d.p%d AS part, pg_catalog.dense_rank() OVER (PARTITION BY d.p%d ORDER BY %s) AS place FROM d)",
+				  number, number, number, by_first(first, psprintf("d.v%d", first->column), false));
+	counts = counted_columns(printing, &used);
+	if (counts)
+		print_open(sql, printing, used);
+	st_sql_format(sql, ", j%d AS MATERIALIZED (SELECT k.*, %s AS stretch%s FROM k%d k%s)", number,
+				  has_extreme(printing) ? "1" : counts ? "i.stretch" : "k.place", counts ? ", i.open" : "", number,
+				  counts ? psprintf(" JOIN i%d i ON i.part = k.part AND i.place = k.place", number) : "");
+	st_sql_format(sql, ", e%d AS MATERIALIZED (SELECT e.*, pg_catalog.bool_and(", number);
 	print_same(sql, printing);
-	st_sql_format(sql, " AS same FROM (SELECT DISTINCT ON (d.p%d) %sd.p%d AS part", number, partition, number);
+	st_sql_format(sql, ") OVER (PARTITION BY e.part ORDER BY e.stretch) AS same FROM (SELECT DISTINCT ON (k.part, k.stretch) %sk.part, k.stretch",
+				  partition_columns(printing->window, "k", true));
 	for (int reverse = 0; reverse < 2; reverse++)
-		st_sql_format(sql, ", pg_catalog.first_value(d.v%d) OVER (PARTITION BY d.p%d ORDER BY %s) AS %c", first->column, number,
-					  by_first(first, psprintf("d.v%d", first->column), reverse), reverse ? 'h' : 'l');
+		st_sql_format(sql, ", pg_catalog.first_value(%s) OVER (PARTITION BY k.part, k.stretch ORDER BY %s) AS %c",
+					  value, by_first(first, value, reverse), reverse ? 'h' : 'l');
+	if (counts)
+		st_sql_text(sql, ", pg_catalog.first_value(k.open) OVER (PARTITION BY k.part, k.stretch ORDER BY k.place DESC) AS open");
 	foreach(lc, printing->window->functions)
 		if (is_extreme(kind_of(printing, lfirst_int(lc))))
-			st_sql_format(sql, ", %s(d.v%d) OVER (PARTITION BY d.p%d) AS m%d",
+			st_sql_format(sql, ", %s(k.v%d) OVER (PARTITION BY k.part, k.stretch) AS m%d",
 						  kind_of(printing, lfirst_int(lc)) == ST_WINDOW_MAX ? "pg_catalog.max" : "pg_catalog.min",
-						  list_nth_int(printing->node->addends, lfirst_int(lc)), number, lfirst_int(lc) + 1);
-	st_sql_text(sql, " FROM d) e)");
+						  list_nth_int(printing->node->addends, lfirst_int(lc)), lfirst_int(lc) + 1);
+	st_sql_format(sql, " FROM j%d k) e)", number);
 }
 
-/* "o1": the rows as they were, each once, and whether it is among those that can change. */
+/* "x is strictly before y in the order". */
+static char *
+is_before(const FirstColumn *first, const char *x, const char *y)
+{
+	const char *before = compare(x, first->before, y);
+
+	if (first->not_null)
+		return pstrdup(before);
+	return psprintf("(%s OR (%s AND %s)) IS TRUE", before, first->nulls_first ? is_null(first, x) : is_not_null(first, x),
+					first->nulls_first ? is_not_null(first, y) : is_null(first, y));
+}
+
+/*
+ * "The stretch e, whose rows are e.l to e.h, has none in common with the one before it in its
+ * partition, and does not depend on it": nothing does on rows that come into a partition that
+ * had none, as far as it tells.
+ */
+static char *
+is_apart(Printing *printing)
+{
+	const FirstColumn *first = &printing->first;
+	StWindow   *window = printing->window;
+	StringInfoData sql;
+
+	if (ST_FAULT("E10 apart"))
+		return pstrdup("true");
+	initStringInfo(&sql);
+	st_sql_format(&sql, "%s AND pg_catalog.lag(e.same) OVER o", is_before(first, "pg_catalog.lag(e.h) OVER o", "e.l"));
+	if (window->preceding > 0 || window->following > 0)
+		st_sql_format(&sql, " AND (%s OR %s)", is_before(first, "e.l", "e.cl"), is_before(first, "e.ch", "e.h"));
+	return sql.data;
+}
+
+/*
+ * "f1" and "b1": of each stretch what it can change, and what that is computed
+ * from. "g1": stretches that have rows of that in common are one.
+ */
+static void
+print_stretches(StringInfo sql, Printing *printing)
+{
+	static const char *const ends[] = {"fl", "l", "fh", "h"};
+	const char *partition = partition_columns(printing->window, "e", false);
+	int			number = printing->number;
+
+	st_sql_format(sql, ", f%d AS MATERIALIZED (SELECT %se.part, e.stretch, e.same, e.l AS cl, e.h AS ch, %s AS l, ", number, partition,
+				  reach(printing, "e", "l", true, false));
+	if (runs_on(printing))
+		st_sql_format(sql, "CASE WHEN e.same THEN %s ELSE %s END", reach(printing, "e", "h", false, true),
+					  reach_end(printing, "e", "h"));
+	else
+		st_sql_text(sql, reach(printing, "e", "h", false, true));
+	st_sql_format(sql, " AS h FROM e%d e)", number);
+	st_sql_format(sql, ", b%d AS MATERIALIZED (SELECT e.*, pg_catalog.sum(e.begins) OVER (ORDER BY e.part, e.stretch)::int8 AS span FROM ("
+				  "SELECT e.*, CASE WHEN pg_catalog.row_number() OVER o = 1 OR (%s) THEN 1 ELSE 0 END AS begins FROM ("
+				  "SELECT %se.part, e.stretch, e.same, e.cl, e.ch, e.l AS fl, e.h AS fh, %s AS l, %s AS h FROM f%d e) e"
+				  " WINDOW o AS (PARTITION BY e.part ORDER BY e.stretch)) e)",
+				  number, is_apart(printing), partition, reach(printing, "e", "l", false, false), reach(printing, "e", "h", true, true), number);
+	st_sql_format(sql, ", g%d AS MATERIALIZED (SELECT DISTINCT ON (e.span) %se.span AS part", number, partition);
+	for (int i = 0; i < lengthof(ends); i++)
+		st_sql_format(sql, ", pg_catalog.first_value(e.%s) OVER (PARTITION BY e.span ORDER BY e.stretch%s) AS %s",
+					  ends[i], i < 2 ? "" : " DESC", ends[i]);
+	st_sql_format(sql, " FROM b%d e)", number);
+}
+
+/* "o1": the rows as they were that a stretch is computed from, and whether it can change them. */
 static void
 print_old_rows(StringInfo sql, Printing *printing)
 {
 	StNode	   *node = printing->node;
-	const char *partition;
 	int			number = printing->number;
 
 	if (printing->window->whole)
@@ -689,25 +775,31 @@ print_old_rows(StringInfo sql, Printing *printing)
 		st_sql_format(sql, ", o%d AS MATERIALIZED (SELECT s.ctid, %s, e.part, true AS inside FROM e%d e CROSS JOIN LATERAL (SELECT s.ctid, s.* FROM ",
 					  number, columns(node, "s", true), number);
 		st_sql_relation(sql, printing->state);
-		st_sql_format(sql, " s WHERE %s) s)", same_partition(printing, "e"));
+		st_sql_format(sql, " s WHERE %s) s" LIMITED ")", same_partition(printing, "e"));
 		return;
 	}
-	partition = partition_columns(printing->window, "e", false);
-	st_sql_format(sql, ", f%d AS MATERIALIZED (SELECT %se.part, %s AS l, ", number, partition, reach(printing, "e", "l", true, false));
-	if (runs_on(printing))
-		st_sql_format(sql, "CASE WHEN e.same THEN %s ELSE %s END", reach(printing, "e", "h", false, true),
-					  reach_end(printing, "e", "h"));
-	else
-		st_sql_text(sql, reach(printing, "e", "h", false, true));
-	st_sql_format(sql, " AS h FROM e%d e)", number);
-	st_sql_format(sql, ", g%d AS MATERIALIZED (SELECT %se.part, e.l AS fl, e.h AS fh, %s AS l, %s AS h FROM f%d e)", number, partition,
-				  reach(printing, "e", "l", false, false),
-				  reach(printing, "e", "h", true, true), number);
-	st_sql_format(sql, ", o%d AS MATERIALIZED (SELECT %ss.ctid, %s, g.part, (%s) IS TRUE AS inside FROM g%d g CROSS JOIN LATERAL (%s) s%s)",
-				  number, merges_changes(printing) ? "" : "DISTINCT ON (s.ctid) ", columns(node, "s", true),
-				  is_between(printing, "s", "g.fl", "g.fh"), number,
-				  rows_where(printing, "s.ctid, s.*", "g", between(printing, "g.l", "g.h"), false, false, 0),
-				  merges_changes(printing) ? "" : " ORDER BY s.ctid, inside DESC");
+	print_stretches(sql, printing);
+	st_sql_format(sql, ", o%d AS MATERIALIZED (SELECT s.ctid, %s, g.part, (%s) IS TRUE AS inside FROM g%d g CROSS JOIN LATERAL (%s) s" LIMITED ")",
+				  number, columns(node, "s", true), is_between(printing, "s", "g.fl", "g.fh"), number,
+				  rows_where(printing, "s.ctid, s.*", "g", between(printing, "g.l", "g.h"), false, false, 0));
+}
+
+/* "z": are there more of them than are to be computed again, in any window? */
+static void
+print_limit(StringInfo sql, StNode *node)
+{
+	const char *separator = "";
+	ListCell   *lc;
+
+	st_sql_text(sql, ", z AS MATERIALIZED (SELECT CASE WHEN l.rows IS NULL THEN false ELSE ");
+	foreach(lc, node->windows)
+	{
+		if (((StWindow *) lfirst(lc))->numbered)
+			continue;
+		st_sql_format(sql, "%s(SELECT pg_catalog.count(*) FROM o%d) >= l.rows", separator, foreach_current_index(lc) + 1);
+		separator = " OR ";
+	}
+	st_sql_format(sql, "%s END AS many FROM " ST_WINDOW_LIMIT_INPUT " l)", separator[0] ? "" : "false");
 }
 
 /* ----- computing the functions ----- */
@@ -829,7 +921,12 @@ print_new_rows(StringInfo sql, Printing *printing)
 	st_sql_format(sql, " UNION ALL SELECT NULL, n.id, %s", columns(node, "n", false));
 	for (int i = 0; i < list_length(node->results); i++)
 		st_sql_text(sql, ", NULL");
-	st_sql_format(sql, ", n.p%d, true FROM n) m)", number);
+	if (printing->window->whole)
+		st_sql_format(sql, ", n.p%d, true FROM n", number);
+	else
+		st_sql_format(sql, ", b.span, true FROM n JOIN j%d k ON k.number = n.number JOIN b%d b ON b.part = k.part AND b.stretch = k.stretch",
+					  number, number);
+	st_sql_text(sql, ") m WHERE NOT (SELECT z.many FROM z))");
 	if (running)
 	{
 		List	   *last = between(printing, "z.o", "z.o");
@@ -1134,6 +1231,16 @@ print_result(StringInfo sql, StNode *node)
 	st_sql_format(sql, " UNION ALL SELECT %d, x.ctid, %s%s%s FROM x", ST_WINDOW_LEAVES, columns(node, "x", false), old_results(node, "x"), nulls(nresults));
 	st_sql_format(sql, " UNION ALL SELECT %d, NULL, %s%s FROM d WHERE d.net < 0 AND (SELECT pg_catalog.sum(- d.net) FROM d WHERE d.net < 0) <> (SELECT pg_catalog.count(*) FROM x)",
 				  ST_WINDOW_AMISS, columns(node, "d", false), nulls(2 * nresults));
+	st_sql_format(sql, " UNION ALL SELECT %d, NULL%s FROM z WHERE z.many", ST_WINDOW_MANY, nulls(node->nshown + 2 * nresults));
+}
+
+TupleDesc
+st_window_limit_desc(void)
+{
+	TupleDesc	desc = CreateTemplateTupleDesc(1);
+
+	TupleDescInitEntry(desc, 1, "rows", INT8OID, -1, 0);
+	return desc;
 }
 
 void
@@ -1149,6 +1256,7 @@ st_window_print_delta(StringInfo sql, StNode *node, Oid state)
 		print_places(sql, &printing);
 		print_old_rows(sql, &printing);
 	}
+	print_limit(sql, node);
 	print_rows_that_change(sql, node, state);
 	for (int number = 1; number <= list_length(node->windows); number++)
 	{

@@ -39,7 +39,6 @@
 #include "query/unnest.h"
 #include "util/fault.h"
 
-/* Params of a comparison become the subquery's columns. */
 static Node *
 column_mutator(Node *node, void *arg)
 {
@@ -51,6 +50,12 @@ column_mutator(Node *node, void *arg)
 	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_SUBLINK)
 		return copyObject(list_nth(columns, ((Param *) node)->paramid - 1));
 	return expression_tree_mutator(node, column_mutator, arg);
+}
+
+Node *
+st_replace_params(Node *test, List *columns)
+{
+	return column_mutator(test, columns);
 }
 
 static Query *
@@ -131,7 +136,7 @@ some_true(UnnestContext *context, Query *subquery, Node *test, List *columns)
 		return st_make_boolean_test((Node *) result, IS_TRUE);
 	}
 	IncrementVarSublevelsUp(inside, 1, 0);
-	return st_join_exists(context, with_condition(subquery, column_mutator(inside, columns)));
+	return st_join_exists(context, with_condition(subquery, st_replace_params(inside, columns)));
 }
 
 /* The two sides of a comparison, or of several that are ANDed; false: it is something else. */
@@ -200,7 +205,7 @@ some_null(UnnestContext *context, Query *subquery, Node *test, List *columns)
 			}
 		foreach(lc, rights)
 		{
-			Node	   *right = column_mutator(lfirst(lc), columns);
+			Node	   *right = st_replace_params(lfirst(lc), columns);
 
 			if (!st_query_expr_not_null(subquery, right))
 				nulls = lappend(nulls, st_make_null_test(right, IS_NULL));
@@ -210,7 +215,7 @@ some_null(UnnestContext *context, Query *subquery, Node *test, List *columns)
 	}
 	inside = copyObject(test);
 	IncrementVarSublevelsUp(inside, 1, 0);
-	inside = st_make_boolean_test(column_mutator(inside, columns), IS_UNKNOWN);
+	inside = st_make_boolean_test(st_replace_params(inside, columns), IS_UNKNOWN);
 	if (nulls)
 		inside = (Node *) make_andclause(list_make2(list_length(nulls) == 1 ? linitial(nulls) : make_orclause(nulls), inside));
 	return st_join_exists(context, with_condition(subquery, inside));
@@ -228,8 +233,8 @@ st_join_comparison(UnnestContext *context, SubLink *sublink)
 	Node	   *unknown;
 	ListCell   *lc;
 
-	if (checkExprHasSubLink(test) || st_refers_outside(test))
-		return st_decline(context->build, "a comparison with a subquery that holds another one has no delta rule yet");
+	if (st_refers_outside(test))
+		return st_decline(context->build, "a comparison of a column from further around with a subquery has no delta rule");
 	if (sublink->subLinkType == ALL_SUBLINK)
 	{
 		OpExpr	   *comparison = (OpExpr *) test;

@@ -129,6 +129,54 @@ inline_cte_walker(Node *node, void *arg)
 	return expression_tree_walker(node, inline_cte_walker, arg);
 }
 
+typedef struct ReferenceContext
+{
+	const char *name;
+	int			levelsup;
+} ReferenceContext;
+
+/* Is the common table expression read by anything but itself? */
+static bool
+reference_walker(Node *node, void *arg)
+{
+	ReferenceContext *context = arg;
+
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, Query))
+	{
+		bool		found;
+
+		context->levelsup++;
+		found = query_tree_walker((Query *) node, reference_walker, arg, QTW_EXAMINE_RTES_BEFORE);
+		context->levelsup--;
+		return found;
+	}
+	if (IsA(node, RangeTblEntry))
+	{
+		RangeTblEntry *rte = (RangeTblEntry *) node;
+
+		return rte->rtekind == RTE_CTE && rte->ctelevelsup == context->levelsup && !rte->self_reference &&
+			strcmp(rte->ctename, context->name) == 0;
+	}
+	return expression_tree_walker(node, reference_walker, arg);
+}
+
+/* What is not read is not computed either: PostgreSQL does not. One is read by later ones only. */
+static void
+drop_unread_ctes(Query *query)
+{
+	for (int i = list_length(query->cteList) - 1; i >= 0; i--)
+	{
+		CommonTableExpr *cte = list_nth_node(CommonTableExpr, query->cteList, i);
+		ReferenceContext context = {cte->ctename, -1};
+
+		if (castNode(Query, cte->ctequery)->commandType == CMD_SELECT && !reference_walker((Node *) query, &context))
+			query->cteList = list_delete_nth_cell(query->cteList, i);
+	}
+}
+
 /*
  * A query that is read more than once is put in every place: equal states and
  * joins become one (rule A5), so a choice that it holds is still made once.
@@ -138,12 +186,16 @@ st_inline_ctes(Query *query, const StAskers *askers, BuildContext *context)
 {
 	ListCell   *lc;
 
+	drop_unread_ctes(query);
 	foreach(lc, query->cteList)
 	{
 		CommonTableExpr *cte = lfirst_node(CommonTableExpr, lc);
-		InlineContext inlining = {cte->ctename, castNode(Query, cte->ctequery), -1};
+		InlineContext inlining = {.name = cte->ctename, .levelsup = -1};
 
 		CHECK_FOR_INTERRUPTS();
+		if (cte->cterecursive)
+			st_spread_rounds(cte);
+		inlining.query = castNode(Query, cte->ctequery);
 		if (cte->cterecursive)
 		{
 			StDomain   *domain = NULL;
@@ -226,19 +278,33 @@ st_key_is_exact(Node *key, List *rtable)
 }
 
 Node *
+st_make_image(Node *expr)
+{
+	CollateExpr *image = makeNode(CollateExpr);
+	CoerceViaIO *text = makeNode(CoerceViaIO);
+
+	/* as text char(n) loses its blanks, which it shows if it has no length */
+	if (getBaseType(exprType(expr)) == BPCHAROID)
+		image->arg = (Expr *) makeFuncExpr(F_CONCAT, TEXTOID, list_make1(copyObject(expr)), DEFAULT_COLLATION_OID,
+										   exprCollation(expr), COERCE_EXPLICIT_CALL);
+	else
+	{
+		text->arg = (Expr *) copyObject(expr);
+		text->resulttype = TEXTOID;
+		text->resultcollid = DEFAULT_COLLATION_OID;
+		text->coerceformat = COERCE_EXPLICIT_CAST;
+		text->location = -1;
+		image->arg = (Expr *) text;
+	}
+	image->collOid = ST_FAULT("A3 collation") ? exprCollation(expr) : C_COLLATION_OID;
+	image->location = -1;
+	return (Node *) image;
+}
+
+Node *
 st_image_of(Node *expr, List *rtable)
 {
-	CoerceViaIO *text;
-
-	if (st_key_is_exact(expr, rtable) || ST_FAULT("A3 side"))
-		return NULL;
-	text = makeNode(CoerceViaIO);
-	text->arg = (Expr *) copyObject(expr);
-	text->resulttype = TEXTOID;
-	text->resultcollid = DEFAULT_COLLATION_OID;
-	text->coerceformat = COERCE_EXPLICIT_CAST;
-	text->location = -1;
-	return (Node *) text;
+	return st_key_is_exact(expr, rtable) || ST_FAULT("A3 side") ? NULL : st_make_image(expr);
 }
 
 bool
@@ -267,7 +333,7 @@ classify_aggregate(Aggref *aggref)
 	char	   *name = get_func_name(aggref->aggfnoid);
 	Oid			type;
 
-	if (get_func_namespace(aggref->aggfnoid) != PG_CATALOG_NAMESPACE || name == NULL ||
+	if (get_func_namespace(aggref->aggfnoid) != PG_CATALOG_NAMESPACE || name == NULL || st_is_record(aggref->aggtype) ||
 		aggref->aggdistinct != NIL || aggref->aggdirectargs != NIL ||
 		aggref->aggkind != AGGKIND_NORMAL || list_length(aggref->args) > 1)
 		return ST_AGGREGATE_RECOMPUTE;
@@ -409,6 +475,7 @@ add_aggregate(GroupContext *context, Node *original)
 		copy->aggdirectargs = (List *) key_mutator((Node *) copy->aggdirectargs, context);
 		if (copy->aggfilter)
 			copy->aggfilter = (Expr *) argument_var(context, copy->aggfilter);
+		aggregate->result = (Node *) st_store_record((Expr *) aggregate->result);
 	}
 	else if (aggregate->strategy != ST_AGGREGATE_COUNT_ROWS)
 	{
@@ -425,6 +492,16 @@ add_aggregate(GroupContext *context, Node *original)
 	}
 	context->node->aggregates = lappend(context->node->aggregates, aggregate);
 	return position;
+}
+
+/* The value of an aggregate as its state has it, read that many levels of subqueries below the grouping. */
+static Node *
+aggregate_value(Node *original, int position, Index depth)
+{
+	Oid			type = exprType(original);
+	Var		   *var = makeVar(1, -position, st_is_record(type) ? BYTEAOID : type, -1, exprCollation(original), depth);
+
+	return (Node *) st_stored_record((Expr *) var, type);
 }
 
 /* Is an expression, so many levels of subqueries below the grouping, one of its keys? */
@@ -491,12 +568,10 @@ key_mutator(Node *node, void *arg)
 		if (aggref->agglevelsup != context->depth)
 			return expression_tree_mutator(node, key_mutator, arg);
 		IncrementVarSublevelsUp((Node *) aggref, -(int) context->depth, context->depth);
-		return (Node *) makeVar(1, -add_from_below(context, aggref), exprType(node), -1,
-								exprCollation(node), context->depth);
+		return aggregate_value(node, add_from_below(context, aggref), context->depth);
 	}
 	if (context->depth == 0 && (IsA(node, Aggref) || json_aggregate(node)))
-		return (Node *) makeVar(1, -add_aggregate(context, node), exprType(node), -1,
-								exprCollation(node), 0);
+		return aggregate_value(node, add_aggregate(context, node), 0);
 	if (IsA(node, Query))
 	{
 		Query	   *result;
@@ -784,6 +859,8 @@ group(Query *query, BuildContext *context)
 	Query	   *inner = makeNode(Query);
 	RenumberContext renumbering = {0};
 	GroupContext grouping = {.build = context, .inner = inner, .node = node};
+	List	   *keys = NIL;
+	List	   *records = NIL;
 	List	   *targets = NIL;
 	List	   *block_targets = NIL;
 	Node	   *having;
@@ -794,10 +871,26 @@ group(Query *query, BuildContext *context)
 	inner->rtable = query->rtable;
 	foreach(lc, query->groupClause)
 	{
-		SortGroupClause *clause = lfirst_node(SortGroupClause, lc);
+		Expr	   *key = copyObject((Expr *) get_sortgroupclause_expr(lfirst_node(SortGroupClause, lc), query->targetList));
 
-		grouping.keys = lappend(grouping.keys,
-								copyObject(get_sortgroupclause_expr(clause, query->targetList)));
+		keys = list_concat(keys, st_row_keys(key));
+	}
+	foreach(lc, keys)
+	{
+		Expr	   *key = lfirst(lc);
+
+		if (st_is_record(exprType((Node *) key)))
+		{
+			if (!st_records_are_exact(list_make1(key), list_make1(query), NULL, context))
+				return st_decline(context, "a grouping key has no type that a table can hold");
+			records = lappend(records, key);
+		}
+		grouping.keys = lappend(grouping.keys, st_store_record(key));
+	}
+	if (records)
+	{
+		query->targetList = (List *) st_read_records_from_keys((Node *) query->targetList, records);
+		query->havingQual = st_read_records_from_keys(query->havingQual, records);
 	}
 	foreach(lc, query->targetList)
 	{
@@ -873,26 +966,21 @@ Query *
 st_distinct(Query *query, BuildContext *context)
 {
 	StNode	   *node = palloc0(sizeof(StNode));
-	List	   *targets = NIL;
+	List	   *targets = st_split_rows(query);
 	ListCell   *lc;
-	int			position = 1;
 
-	node->block = query;
+	foreach(lc, query->targetList)
+	{
+		Expr	   *column = lfirst_node(TargetEntry, lc)->expr;
+
+		if (st_is_record(exprType((Node *) column)) && !st_records_are_exact(list_make1(column), list_make1(query), NULL, context))
+			return st_decline(context, "a grouping key has no type that a table can hold");
+	}
+	node->block = st_has_records(query) ? st_store_records(query) : query;
 	node->nkeys = list_length(query->targetList);
 	node->distinct = true;
 	if (!st_finish_node(node, context))
 		return NULL;
-	foreach(lc, query->targetList)
-	{
-		TargetEntry *tle = lfirst_node(TargetEntry, lc);
-
-		targets = lappend(targets,
-						  makeTargetEntry((Expr *) makeVar(1, position, exprType((Node *) tle->expr),
-														   exprTypmod((Node *) tle->expr),
-														   exprCollation((Node *) tle->expr), 0),
-										  position, tle->resname, false));
-		position++;
-	}
 	return st_make_query(list_make1(st_make_leaf(node)), NULL, targets);
 }
 
@@ -1004,13 +1092,18 @@ linearize_level(Query *query, BuildContext *context)
 	CHECK_FOR_INTERRUPTS();
 	if (!st_inline_ctes(query, NULL, context))
 		return NULL;
+	/* their rules put a level between the query and what it refers to */
+	if ((query->limitCount || query->limitOffset || query->hasWindowFuncs || query->hasDistinctOn) && st_is_correlated(query))
+		return st_decline(context, "a subquery that refers to other items of FROM and cannot be taken apart has no delta rule yet");
+	st_hoist_rows(query);
+	st_split_row_clauses(query);
 	if (query->limitCount || query->limitOffset)
 	{
 		StTop	   *top = st_take_limit(query, context);
 		Query	   *whole;
 
 		if (top && top->numbered)
-			return st_linearize(st_number_rows(query, top), context);
+			return st_linearize(st_number_rows(query, top, NIL), context);
 		whole = top ? st_linearize(st_add_limits(query, top), context) : NULL;
 		return whole ? st_top_rows(whole, top, context) : NULL;
 	}
@@ -1031,7 +1124,7 @@ linearize_level(Query *query, BuildContext *context)
 		if (split)
 			query = result = split;
 		if ((checkExprHasSubLink((Node *) query->targetList) || checkExprHasSubLink(query->havingQual)) &&
-			(query->hasWindowFuncs || !st_split_grouping_sets(query)))
+			!st_stand_on_groups(query))
 			return st_decline(context, "this form of a subquery above grouping sets has no delta rule yet");
 	}
 	if (query->hasDistinctOn)
@@ -1223,7 +1316,10 @@ slice_partitions(Query *copy, BuildContext *context)
 static Query *
 linearize_or_slice(Query *query, BuildContext *context)
 {
-	/* the rows that a slice reads are not those that a query around it has at hand */
+	/*
+	 * the rows that a slice reads are not those that a query around it has at
+	 * hand
+	 */
 	Query	   *copy = context->depth <= SLICE_DEPTH && beyond_blocks_walker((Node *) query, NULL) && !st_is_correlated(query) ?
 		copyObject(query) : NULL;
 	int			nnodes = list_length(context->nodes);

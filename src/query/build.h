@@ -106,6 +106,9 @@ extern bool st_unnest_sublinks(Query *query, bool grouped, BuildContext *context
 /* Outer joins whose missing rows a condition above throws away become inner ones. */
 extern void st_reduce_outer_joins(Query *query);
 
+/* Do outer, semi and anti joins in an item of FROM refer to nothing beside it? */
+extern bool st_outer_joins_are_closed(Query *query, Node *item);
+
 /* Outer, semi and anti joins of FROM become references. False: declined. */
 extern bool st_build_outer_joins(Query *query, BuildContext *context);
 
@@ -130,6 +133,15 @@ extern Query *st_linearize_set_operation(Query *query, BuildContext *context);
  */
 extern Query *st_recursion(CommonTableExpr *cte, int added, BuildContext *context);
 
+/* One of the two arms of a query's set operation, as a query; a copy. */
+extern Query *st_set_operation_arm(Query *query, Node *arm);
+
+/*
+ * WITH RECURSIVE .. UNION ALL SELECT DISTINCT becomes, in place, a WITH query of
+ * the same rows that does not recurse itself (query/rounds.c). Others stay.
+ */
+extern void st_spread_rounds(CommonTableExpr *cte);
+
 /*
  * A level with window functions and nothing else above them: neither DISTINCT
  * nor LIMIT (query/window.c). Changes it. NULL: declined.
@@ -151,6 +163,36 @@ extern bool st_windows_are_partitioned(Query *query);
 extern bool st_is_record(Oid type);
 extern Expr *st_store_record(Expr *column);
 extern Expr *st_stored_record(Expr *column, Oid type);
+
+/*
+ * What a key that is a row is made of where the query that groups makes it, or
+ * the key alone. st_split_rows() does that with the columns of a query, which
+ * are keys all, and returns what the query's result is made of, from a relation
+ * that has these keys and stored records.
+ */
+extern List *st_row_keys(Expr *key);
+extern List *st_split_rows(Query *query);
+
+/* Has the result such columns? Then a query of the result with each of them stored. */
+extern bool st_has_records(Query *query);
+extern Query *st_store_records(Query *query);
+
+/* Rows that subqueries in FROM make are made by the query instead, of columns of theirs. In place. */
+extern void st_hoist_rows(Query *query);
+
+/* What a query orders by, partitions by or takes DISTINCT ON are columns of rows instead of the rows. */
+extern void st_split_row_clauses(Query *query);
+
+/*
+ * Are all these, each a record or an array of them at the level of its query,
+ * equal if and only if their stored forms are the same bytes? In the terms of
+ * the recursion "self", if it is given, that is taken for granted of what it
+ * returns itself.
+ */
+extern bool st_records_are_exact(List *exprs, List *queries, const char *self, BuildContext *build);
+
+/* What is above a grouping, whose keys are the stored forms of these records. */
+extern Node *st_read_records_from_keys(Node *node, List *records);
 
 /* Call one of our functions of one argument. */
 extern Expr *st_call_own(const char *name, Oid argument_type, Oid type, Expr *argument);
@@ -213,10 +255,14 @@ typedef struct StTop
  * Take LIMIT out (NULL: declined): columns that only order are columns like any
  * other. Then, of the linear query with these columns, its first rows; or, if
  * "numbered", of the query with these columns another one, not linear yet, that
- * says the same without LIMIT.
+ * says the same without LIMIT; if there are columns "each", 1-based, for every
+ * combination of these.
  */
 extern StTop *st_take_limit(Query *query, BuildContext *context);
-extern Query *st_number_rows(Query *query, StTop *top);
+extern Query *st_number_rows(Query *query, StTop *top, List *each);
+
+/* LIMIT alone, without the order. NULL: declined. */
+extern StTop *st_read_limit(Query *query, BuildContext *context);
 
 /* With what is no constant as two more columns of the query, which is not linear yet. */
 extern Query *st_add_limits(Query *query, StTop *top);
@@ -226,10 +272,11 @@ extern Query *st_top_rows(Query *query, StTop *top, BuildContext *context);
 extern List *st_expand_grouping_sets(Query *query, BuildContext *context);
 
 /*
- * Subqueries above grouping sets: the query becomes one that holds them, over a
- * subquery that groups. False: it cannot, and is as it was.
+ * A query that groups becomes one that does not, over a subquery that does:
+ * subqueries, windows, DISTINCT, ORDER BY and LIMIT stay above. False: it has
+ * subqueries in aggregates or keys of grouping sets, and is as it was.
  */
-extern bool st_split_grouping_sets(Query *query);
+extern bool st_stand_on_groups(Query *query);
 
 /*
  * A column of an arm, 0-based, as a set operation has it: of the only entry of
@@ -237,13 +284,13 @@ extern bool st_split_grouping_sets(Query *query);
  */
 extern Expr *st_coerced_column(Query *arm, int column, Oid type, Oid collation);
 
-/* Linear queries with the same columns, one behind the other. */
+/* Queries with the same columns, one behind the other. */
 extern Query *st_union_all(List *queries);
 
 /*
  * A grouped query becomes a grouping over a subquery that holds its FROM, its
  * WHERE and the subqueries in keys and in arguments of aggregates. NULL: it is
- * none, or has grouping sets and no subquery in a key; it may be changed.
+ * none, or has grouping sets and no subquery in a key or an argument; it may be changed.
  */
 extern Query *st_split_grouping(Query *query, BuildContext *context);
 
@@ -276,7 +323,11 @@ extern Query *st_slice(Query *query, StSliceDemand demand, BuildContext *context
 extern bool st_type_is_exact(Oid type, int32 typmod, Oid collation);
 extern bool st_key_is_exact(Node *key, List *rtable);
 
-/* An expression that tells images of equal values apart, NULL if they are all alike. */
+/*
+ * An expression that tells images of equal values apart; the other one is NULL
+ * if they are all alike. NULL itself may look as an empty value does.
+ */
+extern Node *st_make_image(Node *expr);
 extern Node *st_image_of(Node *expr, List *rtable);
 
 #endif							/* ST_QUERY_BUILD_H */

@@ -16,7 +16,8 @@
  *
  *	  Either way the columns become keys of everything that the subquery does
  *	  with its rows: of its grouping, of DISTINCT, of its windows, and of its
- *	  LIMIT, which becomes a DISTINCT ON or a row number. Set operations and
+ *	  LIMIT, which becomes a DISTINCT ON or a row number (top.c), as also one with
+ *	  columns from around the subquery can. Set operations and
  *	  recursions are taken apart in untie.c.
  *
  *-------------------------------------------------------------------------
@@ -41,6 +42,7 @@
 #include "query/domain.h"
 #include "query/source_facts.h"
 #include "query/untie.h"
+#include "util/fault.h"
 
 /* ----- references to what is around ----- */
 
@@ -78,6 +80,43 @@ st_is_correlated(Query *subquery)
 	Index		depth = 0;
 
 	return query_tree_walker(subquery, outer_var_walker, &depth, 0);
+}
+
+static bool
+outer_join_walker(Node *node, void *arg)
+{
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, JoinExpr) && ((JoinExpr *) node)->jointype != JOIN_INNER)
+		return outer_var_walker(node, arg);
+	return expression_tree_walker(node, outer_join_walker, arg);
+}
+
+static bool
+outer_joins_refer_outside(Query *query, Index depth)
+{
+	Node	   *from = (Node *) query->jointree;
+	bool		arguments = false;
+	ListCell   *lc;
+
+	check_stack_depth();
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind == RTE_SUBQUERY && outer_joins_refer_outside(rte->subquery, depth + 1))
+			return true;
+		arguments = arguments || outer_var_walker((Node *) st_entry_arguments(rte), &depth);
+	}
+	return outer_join_walker((Node *) query->jointree->fromlist, &depth) ||
+		(arguments && !bms_equal(st_entries_below(from, ST_REACH_INNER), st_entries_below(from, ST_REACH_ALL)));
+}
+
+bool
+st_outer_joins_refer_outside(Query *subquery)
+{
+	return outer_joins_refer_outside(subquery, 0);
 }
 
 bool
@@ -143,82 +182,94 @@ make_clauses(Query *query, List *columns)
 	return clauses;
 }
 
-/* At most so many rows for each combination of the columns. */
-static void
-limit_each(Query *query, List *columns, int64 limit)
+typedef struct MoveContext
 {
-	List	   *clauses = make_clauses(query, columns);
-	WindowClause *window;
-	WindowFunc *number;
-	TargetEntry *target;
-	Query	   *inner;
-	Query	   *outer;
-	List	   *targets = NIL;
-	Index		winref = 0;
+	List	   *exprs;			/* Vars of the present level */
+	List	   *resnos;			/* that are these columns of entry 1 above */
+	Index		depth;
+} MoveContext;
+
+static Node *
+move_mutator(Node *node, void *arg)
+{
+	MoveContext *context = arg;
+
+	if (node == NULL)
+		return NULL;
+	check_stack_depth();
+	if (IsA(node, Var) && ((Var *) node)->varlevelsup == context->depth)
+	{
+		Var		   *var = copyObject((Var *) node);
+
+		var->varlevelsup = 0;
+		return (Node *) makeVar(1, list_nth_int(context->resnos, st_position_in(&context->exprs, (Node *) var) - 1), var->vartype,
+								var->vartypmod, var->varcollid, context->depth);
+	}
+	if (IsA(node, Query))
+	{
+		Query	   *result;
+
+		context->depth++;
+		result = query_tree_mutator((Query *) node, move_mutator, arg, 0);
+		context->depth--;
+		return (Node *) result;
+	}
+	return expression_tree_mutator(node, move_mutator, arg);
+}
+
+/* Of columns by which rows are told apart: those that windows are partitioned by, since the image of a row is there as well. */
+static List *
+partitioning_columns(Query *query, List *resnos)
+{
+	List	   *result = NIL;
 	ListCell   *lc;
 
-	query->limitCount = NULL;
-	if (limit == 1 && query->distinctClause == NIL)
+	foreach(lc, resnos)
+		if (!type_is_rowtype(exprType((Node *) list_nth_node(TargetEntry, query->targetList, lfirst_int(lc) - 1)->expr)))
+			result = lappend_int(result, lfirst_int(lc));
+	return result;
+}
+
+/*
+ * The first rows for each combination of the columns "resnos", which are the
+ * values of "exprs". The result has the same columns. False: declined.
+ */
+static bool
+limit_each(Query *query, List *exprs, List *resnos, BuildContext *build)
+{
+	MoveContext moving = {exprs, resnos, 0};
+	StTop	   *top = st_read_limit(query, build);
+	List	   *columns = NIL;
+	Query	   *rows;
+	ListCell   *lc;
+
+	if (top == NULL)
+		return false;
+	if (top->limit < 0 && top->offset == 0)
 	{
-		query->distinctClause = clauses;
+		if (!query->hasDistinctOn)
+			query->sortClause = NIL;
+		return true;
+	}
+	if (top->limit == 1 && top->offset == 0 && !top->ties && query->distinctClause == NIL)
+	{
+		foreach(lc, resnos)
+			columns = lappend(columns, list_nth(query->targetList, lfirst_int(lc) - 1));
+		query->distinctClause = make_clauses(query, columns);
 		query->hasDistinctOn = true;
-		query->sortClause = list_concat(copyObject(clauses), query->sortClause);
-		return;
+		query->sortClause = list_concat(copyObject(query->distinctClause), query->sortClause);
+		return true;
 	}
-	if (query->distinctClause)
-	{
-		/* numbered are the rows that DISTINCT leaves */
-		inner = makeNode(Query);
-		memcpy(inner, query, sizeof(Query));
-		inner->sortClause = NIL;
-		outer = st_make_query(list_make1(st_make_subquery_entry(inner, "distinct", st_make_names(list_length(inner->targetList)))),
-							  NULL, NIL);
-		foreach(lc, inner->targetList)
-		{
-			TargetEntry *column = flatCopyTargetEntry(lfirst(lc));
-
-			column->expr = (Expr *) makeVarFromTargetEntry(1, lfirst(lc));
-			outer->targetList = lappend(outer->targetList, column);
-		}
-		outer->sortClause = query->sortClause;
-		memcpy(query, outer, sizeof(Query));
-	}
-	foreach(lc, query->windowClause)
-		winref = Max(winref, lfirst_node(WindowClause, lc)->winref);
-	window = makeNode(WindowClause);
-	window->partitionClause = clauses;
-	window->orderClause = query->sortClause;
-	window->frameOptions = FRAMEOPTION_DEFAULTS;
-	window->winref = winref + 1;
-	number = makeNode(WindowFunc);
-	number->winfnoid = F_ROW_NUMBER;
-	number->wintype = INT8OID;
-	number->winref = window->winref;
-	number->location = -1;
-	query->windowClause = lappend(query->windowClause, window);
-	query->hasWindowFuncs = true;
-	query->sortClause = NIL;
-	target = linitial(add_columns(query, list_make1(number)));
-
-	inner = makeNode(Query);
-	memcpy(inner, query, sizeof(Query));
-	foreach(lc, inner->targetList)
-	{
-		TargetEntry *column = lfirst_node(TargetEntry, lc);
-
-		if (!column->resjunk && column != target)
-			targets = lappend(targets, makeTargetEntry((Expr *) makeVarFromTargetEntry(1, column), column->resno,
-													   column->resname, false));
-	}
-	outer = st_make_query(list_make1(st_make_subquery_entry(inner, "numbered", st_make_names(target->resno))),
-						  (Node *) make_opclause(lookup_type_cache(INT8OID, TYPECACHE_LT_OPR)->lt_opr, BOOLOID, false,
-												 (Expr *) makeVarFromTargetEntry(1, target),
-												 (Expr *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64),
-																	Int64GetDatum(limit + 1), false, FLOAT8PASSBYVAL),
-												 InvalidOid, InvalidOid),
-						  targets);
-	set_opfuncid((OpExpr *) outer->jointree->quals);
-	memcpy(query, outer, sizeof(Query));
+	st_take_order(query, &top->order);
+	top->limit_expr = move_mutator(top->limit_expr, &moving);
+	top->offset_expr = move_mutator(top->offset_expr, &moving);
+	resnos = partitioning_columns(query, resnos);
+	rows = makeNode(Query);
+	memcpy(rows, query, sizeof(Query));
+	if (!rows->hasDistinctOn)
+		rows->sortClause = NIL;
+	memcpy(query, st_number_rows(rows, top, resnos), sizeof(Query));
+	return true;
 }
 
 /*
@@ -229,36 +280,25 @@ static List *
 evaluate_for_each(Query *query, List *exprs, BuildContext *build)
 {
 	List	   *columns;
+	List	   *partitions = NIL;
 	List	   *resnos = NIL;
-	int64		limit = -1;
 	ListCell   *lc;
 
-	if (query->groupingSets || query->rowMarks || query->hasTargetSRFs || query->cteList)
+	if (query->rowMarks || query->cteList)
 		return st_decline(build, "a correlated subquery of this form has no delta rule yet");
-	if (query->havingQual && query->groupClause == NIL)
-		return st_decline(build, "a correlated subquery of this form has no delta rule yet");
-	if (query->limitCount || query->limitOffset)
-	{
-		Const	   *count = (Const *) eval_const_expressions(NULL, query->limitCount);
-
-		if (query->limitOffset || query->hasDistinctOn || query->limitOption != LIMIT_OPTION_COUNT || !IsA(count, Const) ||
-			count->constisnull || DatumGetInt64(count->constvalue) < 1 || DatumGetInt64(count->constvalue) > 100000)
-			return st_decline(build, "a correlated subquery with this form of LIMIT has no delta rule yet");
-		limit = DatumGetInt64(count->constvalue);
-	}
 	columns = add_columns(query, exprs);
 	foreach(lc, columns)
 		resnos = lappend_int(resnos, lfirst_node(TargetEntry, lc)->resno);
 	if (query->hasAggs || query->groupClause)
 		query->groupClause = list_concat(query->groupClause, make_clauses(query, columns));
+	foreach(lc, partitioning_columns(query, resnos))
+		partitions = lappend(partitions, list_nth(query->targetList, lfirst_int(lc) - 1));
 	foreach(lc, query->windowClause)
 	{
 		WindowClause *window = lfirst_node(WindowClause, lc);
 
-		/* it is printed whole, not by the name of another */
-		window->refname = NULL;
-		window->copiedOrder = false;
-		window->partitionClause = list_concat(window->partitionClause, make_clauses(query, columns));
+		st_unname_window(window);
+		window->partitionClause = list_concat(window->partitionClause, make_clauses(query, partitions));
 	}
 	if (query->hasDistinctOn)
 	{
@@ -269,11 +309,50 @@ evaluate_for_each(Query *query, List *exprs, BuildContext *build)
 	}
 	else if (query->distinctClause)
 		query->distinctClause = list_concat(query->distinctClause, make_clauses(query, columns));
-	if (limit > 0)
-		limit_each(query, columns, limit);
-	else if (!query->hasDistinctOn)
+	if (query->limitCount || query->limitOffset)
+		return limit_each(query, exprs, resnos, build) ? resnos : NIL;
+	if (!query->hasDistinctOn)
 		query->sortClause = NIL;
 	return resnos;
+}
+
+/*
+ * Groupings that have rows where there is no input, if they do more with these
+ * than to show them: that is left to a query above. Grouping sets become the
+ * arms of a set operation, some of which may be such groupings.
+ */
+static bool
+take_groupings_apart(Query *query, BuildContext *build)
+{
+	bool		more = query->hasWindowFuncs || query->hasTargetSRFs || query->limitCount || query->limitOffset;
+	List	   *arms;
+	ListCell   *lc;
+
+	more = more || (query->groupingSets && (query->distinctClause || checkExprHasSubLink((Node *) query->targetList) ||
+											checkExprHasSubLink(query->havingQual)));
+	if (query->groupingSets ? more : query->groupClause == NIL && (query->havingQual || (query->hasAggs && more)) && !ST_FAULT("E11 row"))
+	{
+		if (!st_stand_on_groups(query))
+			return st_decline(build, "a correlated subquery of this form has no delta rule yet") != NULL;
+	}
+	else if (query->groupingSets)
+	{
+		arms = st_expand_grouping_sets(query, build);
+		foreach(lc, arms)
+		{
+			Query	   *arm = lfirst_node(Query, lc);
+
+			/* the empty set groups without saying so */
+			if (arm->groupClause == NIL && arm->havingQual == NULL)
+				arm->havingQual = makeBoolConst(true, false);
+			if (list_length(arms) > 1)
+				IncrementVarSublevelsUp((Node *) arm, 1, 1);
+		}
+		memcpy(query, st_union_all(arms), sizeof(Query));
+		if (list_length(arms) == 1)
+			return take_groupings_apart(query, build);
+	}
+	return true;
 }
 
 /* The subquery is evaluated over its domain, which becomes an entry of it. */
@@ -335,12 +414,14 @@ st_decorrelate(Query *outside, Node *from, int nentries, Query *subquery, int va
 
 	if (!st_inline_ctes(subquery, &askers, build))
 		return NULL;
+	/* entries are added behind that of a grouping (18) */
+	st_flatten_grouping(subquery);
+	if (!take_groupings_apart(subquery, build))
+		return NULL;
 	if (subquery->setOperations && (subquery->limitCount || subquery->limitOffset))
 		st_limit_above(subquery);
 	if (subquery->setOperations)
 		return evaluate_over_domain(&askers, subquery, varno, build);
-	/* entries are added behind that of a grouping (18) */
-	st_flatten_grouping(subquery);
 	quals = subquery->jointree->quals;
 	foreach(lc, make_ands_implicit((Expr *) quals))
 	{

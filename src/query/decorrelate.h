@@ -24,6 +24,13 @@ typedef struct StCorrelation
 /* Does an expression refer to a query around its own? */
 extern bool st_refers_outside(Node *expr);
 
+/*
+ * Do outer joins in a subquery need what is around it, in their conditions or as
+ * arguments of functions that they join? Then its items of FROM may not become
+ * a nullable side, or the one of a semi join that only filters.
+ */
+extern bool st_outer_joins_refer_outside(Query *subquery);
+
 /* "inner = outer" of a correlated subquery, by the equality that grouping by inner uses. */
 extern bool st_split_equality(Node *condition, Node **inner, Node **outer);
 

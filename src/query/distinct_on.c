@@ -62,8 +62,9 @@ st_first_rows(Query *query, StFirstRows *first, BuildContext *context)
 	{
 		int			position = st_ordered_position(&first->order, lfirst_node(SortGroupClause, lc));
 
-		/* it would be compared in another form */
-		if (st_is_record(st_ordered_var(query, position)->vartype))
+		/* it is compared in another form */
+		if (st_is_record(st_ordered_var(query, position)->vartype) &&
+			!st_records_are_exact(list_make1(list_nth_node(TargetEntry, query->targetList, position - 1)->expr), list_make1(query), NULL, context))
 			return st_decline(context, "a grouping key has no type that a table can hold");
 		columns = st_add_ordered_column(columns, query, position, psprintf("k%d", foreach_current_index(lc) + 1));
 	}

@@ -90,7 +90,7 @@ st_is_key_type(Oid type)
 	TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR | TYPECACHE_HASH_EXTENDED_PROC);
 
 	return OidIsValid(entry->eq_opr) && OidIsValid(entry->lt_opr) && OidIsValid(entry->hash_extended_proc) &&
-		!type_is_rowtype(type) && get_typtype(type) != TYPTYPE_PSEUDO;
+		get_typtype(type) != TYPTYPE_PSEUDO;
 }
 
 /* ----- who asks ----- */
@@ -182,7 +182,8 @@ make_askers(const StAskers *askers, List *parameters)
 		return query;
 	}
 	query = st_make_query(list_make1(copyObject(rte)), NULL, NIL);
-	foreach(lc, conditions_of((Node *) outside->jointree))
+	/* on a nullable side its rows ask before anything above asks of them */
+	foreach(lc, conditions_of(is_kept((Node *) outside->jointree, varno) || ST_FAULT("E11 nullable") ? (Node *) outside->jointree : from))
 	{
 		Bitmapset  *varnos = pull_varnos(NULL, lfirst(lc));
 
@@ -287,7 +288,7 @@ st_domain_column_plain(const StDomain *domain, int column)
 {
 	Node	   *expr = list_nth(domain->asked, column);
 
-	return column < list_length(domain->parameters) ? expr : (Node *) castNode(CoerceViaIO, expr)->arg;
+	return column < list_length(domain->parameters) ? expr : linitial(pull_var_clause(expr, 0));
 }
 
 /* ----- how a row outside finds its own ----- */

@@ -16,6 +16,11 @@
  *	  select list's own entry is the key, and arguments of aggregates are
  *	  evaluated below the grouping.
  *
+ *	  What is evaluated above a grouping and cannot be part of a state's columns,
+ *	  as subqueries above grouping sets, and whatever a correlated subquery does
+ *	  with the only row of an aggregate, becomes a query of its own that reads the
+ *	  grouping.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -82,6 +87,17 @@ set_mutator(Node *node, void *arg)
 	return expression_tree_mutator(node, set_mutator, arg);
 }
 
+static bool
+is_key(Query *query, TargetEntry *tle)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->groupClause)
+		if (tle->ressortgroupref == lfirst_node(SortGroupClause, lc)->tleSortGroupRef)
+			return true;
+	return false;
+}
+
 /* The query of one set. */
 static Query *
 query_of_set(Query *query, List *refs)
@@ -107,13 +123,8 @@ query_of_set(Query *query, List *refs)
 	foreach(lc, result->targetList)
 	{
 		TargetEntry *tle = lfirst_node(TargetEntry, lc);
-		bool		is_key = false;
-		ListCell   *lc2;
 
-		foreach(lc2, query->groupClause)
-			if (tle->ressortgroupref == lfirst_node(SortGroupClause, lc2)->tleSortGroupRef)
-				is_key = true;
-		if (!is_key)
+		if (!is_key(query, tle))
 			tle->expr = (Expr *) set_mutator((Node *) tle->expr, &context);
 		else if (!list_member_int(refs, tle->ressortgroupref))
 			tle->expr = (Expr *) typed_null((Node *) tle->expr);
@@ -140,34 +151,37 @@ st_expand_grouping_sets(Query *query, BuildContext *context)
 	return result;
 }
 
-/* ----- subqueries above ----- */
+/* ----- what stays above a grouping ----- */
 
 typedef struct AboveContext
 {
 	List	   *keys;			/* expressions that the level groups by */
 	List	   *columns;		/* of the grouping, which becomes a subquery */
 	Index		depth;			/* levels of subqueries around the expression */
-	bool		failed;
 } AboveContext;
 
 static Node *
 column_above(AboveContext *context, Node *expr)
 {
-	AttrNumber	column = 1;
-	ListCell   *lc;
-
-	foreach(lc, context->columns)
-	{
-		if (equal(lfirst(lc), expr))
-			break;
-		column++;
-	}
-	if (lc == NULL)
-		context->columns = lappend(context->columns, copyObject(expr));
-	return (Node *) makeVar(1, column, exprType(expr), exprTypmod(expr), exprCollation(expr), context->depth);
+	return (Node *) makeVar(1, st_position_in(&context->columns, copyObject(expr)), exprType(expr), exprTypmod(expr),
+							exprCollation(expr), context->depth);
 }
 
-/* Keys, aggregates and GROUPING() become columns; within subqueries only keys that are columns may be named. */
+/* Of which level below the present one an aggregate or GROUPING() is; -1: it is neither. */
+static int
+aggregate_level(Node *node)
+{
+	if (IsA(node, Aggref))
+		return ((Aggref *) node)->agglevelsup;
+	if (IsA(node, GroupingFunc))
+		return ((GroupingFunc *) node)->agglevelsup;
+	return -1;
+}
+
+/*
+ * Keys, aggregates and GROUPING() become columns. Within subqueries only keys
+ * that are columns can be named; what depends on these is a column as well.
+ */
 static Node *
 above_mutator(Node *node, void *arg)
 {
@@ -176,22 +190,15 @@ above_mutator(Node *node, void *arg)
 	if (node == NULL)
 		return NULL;
 	check_stack_depth();
-	if (context->depth == 0 &&
-		(IsA(node, Aggref) || IsA(node, GroupingFunc) ||
-		 (!IsA(node, List) && !IsA(node, Const) && list_member(context->keys, node))))
-		return column_above(context, node);
-	if ((IsA(node, Aggref) && ((Aggref *) node)->agglevelsup >= context->depth) ||
-		(IsA(node, GroupingFunc) && ((GroupingFunc *) node)->agglevelsup >= context->depth))
-		context->failed = true;
-	if (IsA(node, Var) && ((Var *) node)->varlevelsup >= context->depth)
+	if (aggregate_level(node) == (int) context->depth ||
+		(IsA(node, Var) && ((Var *) node)->varlevelsup == context->depth))
 	{
-		Var		   *var = copyObject((Var *) node);
-
-		var->varlevelsup -= context->depth;
-		if (var->varlevelsup > 0 || !list_member(context->keys, var))
-			context->failed = true;
-		return column_above(context, (Node *) var);
+		node = copyObject(node);
+		IncrementVarSublevelsUp(node, -(int) context->depth, context->depth);
+		return column_above(context, node);
 	}
+	if (context->depth == 0 && !IsA(node, List) && !IsA(node, Const) && list_member(context->keys, node))
+		return column_above(context, node);
 	if (IsA(node, Query))
 	{
 		Query	   *result;
@@ -204,41 +211,76 @@ above_mutator(Node *node, void *arg)
 	return expression_tree_mutator(node, above_mutator, arg);
 }
 
-bool
-st_split_grouping_sets(Query *query)
+/* The columns of a grouping; one at least, and one by which it groups if nothing else does. */
+static List *
+grouping_columns(Query *query, List *exprs)
 {
-	AboveContext context = {get_sortgrouplist_exprs(query->groupClause, query->targetList), NIL, 0, false};
-	List	   *targets = (List *) above_mutator((Node *) query->targetList, &context);
-	Node	   *having = above_mutator(query->havingQual, &context);
-	Query	   *below = makeNode(Query);
+	List	   *targets;
 	ListCell   *lc;
 
-	if (context.failed || context.columns == NIL || checkExprHasSubLink((Node *) context.columns))
-		return false;
-	memcpy(below, query, sizeof(Query));
-	below->targetList = st_make_targets(context.columns);
+	if (query->groupClause == NIL && query->groupingSets == NIL && !query->hasAggs)
+		exprs = lappend(exprs, st_make_count());
+	targets = st_make_targets(exprs);
 	/* grouping sets and GROUPING() name the keys by these numbers */
 	foreach(lc, query->groupClause)
 	{
 		SortGroupClause *clause = lfirst_node(SortGroupClause, lc);
 		Expr	   *key = (Expr *) get_sortgroupclause_expr(clause, query->targetList);
-		TargetEntry *target = tlist_member(key, below->targetList);
+		TargetEntry *target = tlist_member(key, targets);
 
 		if (target == NULL || target->ressortgroupref != 0)
 		{
-			target = makeTargetEntry(copyObject(key), list_length(below->targetList) + 1, "k", true);
-			below->targetList = lappend(below->targetList, target);
+			target = makeTargetEntry(copyObject(key), list_length(targets) + 1, "k", false);
+			targets = lappend(targets, target);
 		}
 		target->ressortgroupref = clause->tleSortGroupRef;
 	}
+	if (targets == NIL)
+		targets = list_make1(makeTargetEntry((Expr *) makeBoolConst(true, false), 1, "c1", false));
+	return targets;
+}
+
+bool
+st_stand_on_groups(Query *query)
+{
+	AboveContext context = {get_sortgrouplist_exprs(query->groupClause, query->targetList), NIL, 0};
+	List	   *targets = NIL;
+	Node	   *having;
+	Query	   *below = makeNode(Query);
+	ListCell   *lc;
+
+	foreach(lc, query->targetList)
+	{
+		TargetEntry *target = flatCopyTargetEntry(lfirst(lc));
+
+		/* of equal constants only the key's own entry is the key */
+		target->expr = (Expr *) (is_key(query, target) ? column_above(&context, (Node *) target->expr) :
+								 above_mutator((Node *) target->expr, &context));
+		targets = lappend(targets, target);
+	}
+	having = above_mutator(query->havingQual, &context);
+
+	if (query->groupingSets && checkExprHasSubLink((Node *) context.columns))
+		return false;
+	memcpy(below, query, sizeof(Query));
+	below->targetList = grouping_columns(query, context.columns);
+	below->hasAggs = contain_aggs_of_level((Node *) below->targetList, 0);
 	below->havingQual = NULL;
 	below->distinctClause = NIL;
 	below->hasDistinctOn = false;
 	below->sortClause = NIL;
-	below->hasSubLinks = checkExprHasSubLink((Node *) below->jointree);
+	below->windowClause = NIL;
+	below->hasWindowFuncs = false;
+	below->limitCount = below->limitOffset = NULL;
+	below->limitOption = LIMIT_OPTION_COUNT;
+	below->hasTargetSRFs = expression_returns_set((Node *) below->targetList);
+	below->hasSubLinks = checkExprHasSubLink((Node *) below->jointree) || checkExprHasSubLink((Node *) below->targetList);
+	IncrementVarSublevelsUp((Node *) below, 1, 1);
 
 	if (having && IsA(having, List))
 		having = (Node *) make_ands_explicit((List *) having);
-	st_stand_on(query, below, st_make_names(list_length(context.columns)), targets, having);
+	query->constraintDeps = NIL;
+	st_stand_on(query, below, st_make_names(list_length(below->targetList)), targets, having);
+	linitial_node(RangeTblEntry, query->rtable)->lateral = st_is_correlated(below);
 	return true;
 }

@@ -65,7 +65,7 @@ is_small(Oid relid)
 static List *
 advise(List *advice, Oid relid, AttrNumber attnum)
 {
-	StLookup *result;
+	StLookup   *result;
 	ListCell   *lc;
 
 	foreach(lc, advice)

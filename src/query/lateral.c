@@ -11,7 +11,8 @@
  *	  plain ones, since NULL is not what an expression of them is.
  *
  *	  A side of an outer join for which NULL may stand, and which joins such
- *	  items, becomes a subquery first, for the same reason.
+ *	  items, becomes a subquery first, for the same reason; so does one with
+ *	  outer joins of its own that refer to what is around it.
  *
  *-------------------------------------------------------------------------
  */
@@ -68,7 +69,9 @@ st_is_taken_apart(Query *subquery, bool nullable)
 	ListCell   *lc;
 
 	check_stack_depth();
-	if (!st_is_plain(subquery) || subquery->hasSubLinks || (nullable && subquery->jointree->fromlist == NIL))
+	if (!st_is_plain(subquery) || subquery->hasSubLinks)
+		return false;
+	if (nullable && (subquery->jointree->fromlist == NIL || st_outer_joins_refer_outside(subquery)))
 		return false;
 	foreach(lc, nullable ? subquery->targetList : NIL)
 		if (!IsA(lfirst_node(TargetEntry, lc)->expr, Var) || st_refers_outside((Node *) lfirst_node(TargetEntry, lc)->expr))
@@ -227,7 +230,7 @@ nest_side(UnnestContext *context, Node **place)
 	int			varno = list_length(query->rtable) + 1;
 	Query	   *nested;
 
-	if (IsA(*place, RangeTblRef) || !holds_lateral(query, nesting.inside))
+	if (IsA(*place, RangeTblRef) || (!holds_lateral(query, nesting.inside) && st_outer_joins_are_closed(query, *place)))
 		return;
 	nested = st_make_query(NIL, NULL, NIL);
 	nested->rtable = copyObject(query->rtable);
@@ -249,13 +252,14 @@ nest_side(UnnestContext *context, Node **place)
 /* ----- joins ----- */
 
 /*
- * Items of FROM to which LATERAL subqueries within a join behind them may refer
- * come in front of its first item. False: there are none, or it is nullable.
+ * Items of FROM to which LATERAL subqueries or conditions within a join behind
+ * them may refer come in front of its first item. False: there are none, or it is nullable.
  */
 static bool
 put_before(UnnestContext *context, List *before, Node **place)
 {
-	if (!IsA(*place, JoinExpr) || !holds_lateral(context->query, st_entries_below(*place, ST_REACH_ALL)))
+	if (!IsA(*place, JoinExpr) || (!holds_lateral(context->query, st_entries_below(*place, ST_REACH_ALL)) &&
+								   st_outer_joins_are_closed(context->query, *place)))
 		return false;
 	while (IsA(*place, JoinExpr) &&
 		   (((JoinExpr *) *place)->jointype == JOIN_INNER || ((JoinExpr *) *place)->jointype == JOIN_LEFT))
@@ -266,8 +270,37 @@ put_before(UnnestContext *context, List *before, Node **place)
 	return true;
 }
 
-void
-st_join_laterals(UnnestContext *context, Node **place)
+/*
+ * RIGHT becomes LEFT, since what the nullable side refers to can only come in
+ * front of the other one.
+ */
+static void
+turn_right_joins(Node *item)
+{
+	JoinExpr   *join = (JoinExpr *) item;
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (IsA(item, FromExpr))
+		foreach(lc, ((FromExpr *) item)->fromlist)
+			turn_right_joins(lfirst(lc));
+	if (!IsA(item, JoinExpr))
+		return;
+	if (join->jointype == JOIN_RIGHT)
+	{
+		Node	   *larg = join->larg;
+
+		join->larg = join->rarg;
+		join->rarg = larg;
+		join->jointype = JOIN_LEFT;
+	}
+	turn_right_joins(join->larg);
+	turn_right_joins(join->rarg);
+}
+
+/* Of one level of FROM, without RIGHT joins. */
+static void
+join_laterals(UnnestContext *context, Node **place)
 {
 	Node	   *item = *place;
 
@@ -281,7 +314,7 @@ st_join_laterals(UnnestContext *context, Node **place)
 		{
 			if (before && put_before(context, before, (Node **) &lfirst(lc)))
 				before = NIL;
-			st_join_laterals(context, (Node **) &lfirst(lc));
+			join_laterals(context, (Node **) &lfirst(lc));
 			if (before && is_lateral(context->query, lfirst(lc), true))
 			{
 				before = list_make1(join_lateral(context, (Node *) makeFromExpr(before, NULL), lfirst(lc)));
@@ -307,12 +340,12 @@ st_join_laterals(UnnestContext *context, Node **place)
 		 */
 		if (join->jointype == JOIN_LEFT || join->jointype == JOIN_FULL)
 			nest_side(context, &join->rarg);
-		if (join->jointype == JOIN_RIGHT || join->jointype == JOIN_FULL)
+		if (join->jointype == JOIN_FULL)
 			nest_side(context, &join->larg);
 		if (join->jointype == JOIN_INNER || join->jointype == JOIN_LEFT)
-			st_join_laterals(context, &join->larg);
-		if (join->jointype == JOIN_INNER || join->jointype == JOIN_RIGHT)
-			st_join_laterals(context, &join->rarg);
+			join_laterals(context, &join->larg);
+		if (join->jointype == JOIN_INNER)
+			join_laterals(context, &join->rarg);
 		if ((join->jointype == JOIN_INNER || join->jointype == JOIN_LEFT) && is_lateral(context->query, join->rarg, false))
 			join->quals = st_add_conditions(join->quals, tie_lateral(context, join->larg, join->rarg, join->jointype == JOIN_LEFT));
 		if (is_lateral(context->query, join->rarg, true) &&
@@ -320,4 +353,11 @@ st_join_laterals(UnnestContext *context, Node **place)
 			*place = (Node *) makeFromExpr(list_make1(join_lateral(context, join->larg, join->rarg)),
 										   unconditional ? NULL : join->quals);
 	}
+}
+
+void
+st_join_laterals(UnnestContext *context, Node **place)
+{
+	turn_right_joins(*place);
+	join_laterals(context, place);
 }

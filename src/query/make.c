@@ -70,6 +70,13 @@ st_make_targets(List *exprs)
 	return targets;
 }
 
+void
+st_unname_window(WindowClause *window)
+{
+	window->name = window->refname = NULL;
+	window->copiedOrder = false;
+}
+
 SortGroupClause *
 st_make_group_clause(TargetEntry *target, List *targets)
 {
@@ -202,6 +209,29 @@ st_entries_below(Node *item, StReach reach)
 	foreach(lc, castNode(FromExpr, item)->fromlist)
 		result = bms_join(result, st_entries_below(lfirst(lc), reach));
 	return result;
+}
+
+List *
+st_inner_conditions(Node *item)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (IsA(item, FromExpr))
+	{
+		foreach(lc, ((FromExpr *) item)->fromlist)
+			result = list_concat(result, st_inner_conditions(lfirst(lc)));
+		return list_concat_copy(result, make_ands_implicit((Expr *) ((FromExpr *) item)->quals));
+	}
+	if (IsA(item, JoinExpr) && ((JoinExpr *) item)->jointype == JOIN_INNER)
+	{
+		JoinExpr   *join = (JoinExpr *) item;
+
+		result = list_concat(st_inner_conditions(join->larg), st_inner_conditions(join->rarg));
+		return list_concat_copy(result, make_ands_implicit((Expr *) join->quals));
+	}
+	return NIL;
 }
 
 WindowClause *

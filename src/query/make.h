@@ -29,6 +29,9 @@ extern List *st_make_targets(List *exprs);
 /* "GROUP BY target" by its type's own equality, without which it is an error; the target is one of these. */
 extern SortGroupClause *st_make_group_clause(TargetEntry *target, List *targets);
 
+/* A window that is changed: from then on it is printed whole, not by the name of another. */
+extern void st_unname_window(WindowClause *window);
+
 /* A subquery in FROM with these column names, not LATERAL. */
 extern RangeTblEntry *st_make_subquery_entry(Query *subquery, const char *name, List *columns);
 
@@ -68,10 +71,14 @@ typedef enum StReach
 {
 	ST_REACH_ALL,
 	ST_REACH_INNER,				/* that no outer join comes upon */
-	ST_REACH_PRESERVED			/* whose rows an outer join keeps: of a full one, both sides */
+	ST_REACH_PRESERVED			/* whose rows an outer join keeps: of a full
+								 * one, both sides */
 } StReach;
 
 extern Bitmapset *st_entries_below(Node *item, StReach reach);
+
+/* What every row of a FROM clause fulfils: WHERE, and ON of joins that no outer join comes upon. */
+extern List *st_inner_conditions(Node *item);
 
 /* The window that a function is computed over. */
 extern WindowClause *st_window_of(Query *query, WindowFunc *function);

@@ -13,6 +13,12 @@
  *	  Conditions of WHERE on the preserved side alone go below the join, and so
  *	  do those of ON on the other side: fewer rows are looked up.
  *
+ *	  A LATERAL subquery that has been taken apart, or a domain that a subquery is
+ *	  evaluated over (decorrelate.c), leaves items of FROM to which conditions of
+ *	  ON in a join behind them refer. Such an item is joined with the side of
+ *	  that join that is preserved: d, (a LEFT JOIN b ON p(d, a, b)) has the rows
+ *	  of (d, a) LEFT JOIN b ON p(d, a, b).
+ *
  *	  The delta of such a join asks which rows of the preserved side are joined
  *	  with a changed row of the other side, and must tell equal rows apart (rule
  *	  E3). They are known by their place in storage; of what is not stored in the
@@ -128,6 +134,101 @@ is_closed(Query *query, Bitmapset *below)
 		if (!bms_is_subset(arguments_of(rt_fetch(varno, query->rtable)), below))
 			return false;
 	return true;
+}
+
+/* ----- items that go below ----- */
+
+/*
+ * Add the entries outside of an item that it cannot be read without: those that
+ * conditions and functions of outer, semi and anti joins in it refer to.
+ */
+static Bitmapset *
+add_needs(Query *query, Node *item, bool within, Bitmapset *needs)
+{
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (IsA(item, RangeTblRef))
+		return within ? bms_add_members(needs, arguments_of(rt_fetch(((RangeTblRef *) item)->rtindex, query->rtable))) : needs;
+	if (IsA(item, FromExpr))
+		foreach(lc, ((FromExpr *) item)->fromlist)
+			needs = add_needs(query, lfirst(lc), within, needs);
+	else
+	{
+		within = within || ((JoinExpr *) item)->jointype != JOIN_INNER;
+		needs = add_needs(query, ((JoinExpr *) item)->larg, within, needs);
+		needs = add_needs(query, ((JoinExpr *) item)->rarg, within, needs);
+	}
+	return within ? bms_add_members(needs, pull_varnos(NULL, IsA(item, FromExpr) ? ((FromExpr *) item)->quals : ((JoinExpr *) item)->quals)) : needs;
+}
+
+bool
+st_outer_joins_are_closed(Query *query, Node *item)
+{
+	return bms_is_subset(add_needs(query, item, false, NULL), st_entries_below(item, ST_REACH_ALL));
+}
+
+/* Of items of FROM those that are needed, and those that these need. */
+static List *
+take_needed(Query *query, List **items, Bitmapset *needs)
+{
+	List	   *rest = NIL;
+	List	   *taken = NIL;
+
+	/* an item only needs what stands before it */
+	for (int i = list_length(*items) - 1; i >= 0; i--)
+	{
+		Node	   *item = list_nth(*items, i);
+
+		if (bms_overlap(needs, st_entries_below(item, ST_REACH_ALL)))
+		{
+			taken = lcons(item, taken);
+			needs = add_needs(query, item, true, needs);
+		}
+		else
+			rest = lcons(item, rest);
+	}
+	*items = rest;
+	return taken;
+}
+
+static void
+join_needed(Query *query, Node **place)
+{
+	JoinExpr   *join = (JoinExpr *) *place;
+	List	   *before = NIL;
+	FromExpr   *from;
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (IsA(join, RangeTblRef))
+		return;
+	if (IsA(join, JoinExpr) && join->jointype != JOIN_INNER)
+	{
+		join_needed(query, &join->larg);
+		join_needed(query, &join->rarg);
+		return;
+	}
+	if (IsA(join, JoinExpr))
+		*place = (Node *) makeFromExpr(list_make2(join->larg, join->rarg), join->quals);
+	from = castNode(FromExpr, *place);
+	foreach(lc, from->fromlist)
+	{
+		JoinExpr   *item = lfirst(lc);
+		List	   *taken = NIL;
+
+		if (before && (IsA(item, FromExpr) || (IsA(item, JoinExpr) && item->jointype != JOIN_FULL)))
+			taken = take_needed(query, &before, add_needs(query, (Node *) item, false, NULL));
+		if (taken && IsA(item, JoinExpr) && item->jointype != JOIN_INNER)
+			item->larg = (Node *) makeFromExpr(lappend(taken, item->larg), NULL);
+		else if (taken && IsA(item, JoinExpr))
+			lfirst(lc) = makeFromExpr(lappend(lappend(taken, item->larg), item->rarg), item->quals);
+		else if (taken)
+			((FromExpr *) item)->fromlist = list_concat(taken, ((FromExpr *) item)->fromlist);
+		join_needed(query, (Node **) &lfirst(lc));
+		before = lappend(before, lfirst(lc));
+	}
+	from->fromlist = before;
 }
 
 /* ----- conditions that go below ----- */
@@ -287,6 +388,7 @@ enclose(Query *query, StJoinKind kind, List *varnos, List *quals, Node **place, 
 {
 	EncloseContext context = {.varno = list_length(query->rtable) + 1};
 	int		   *numbers = palloc0(sizeof(int) * (list_length(query->rtable) + 1));
+	Bitmapset  *needs = pull_varnos(NULL, (Node *) quals);
 	List	   *entries = NIL;
 	Query	   *flat;
 	ListCell   *lc;
@@ -299,8 +401,11 @@ enclose(Query *query, StJoinKind kind, List *varnos, List *quals, Node **place, 
 			return false;
 		entries = lappend(entries, rte);
 		context.inside = bms_add_member(context.inside, lfirst_int(lc));
+		needs = bms_add_members(needs, arguments_of(rte));
 		numbers[lfirst_int(lc)] = list_length(entries);
 	}
+	if (!bms_is_subset(needs, context.inside))
+		return st_decline(build, "an outer join that refers to other items of FROM has no delta rule yet") != NULL;
 	flat = st_make_query(entries, quals ? (Node *) make_ands_explicit(quals) : NULL, NIL);
 
 	*place = st_make_reference(context.varno);
@@ -555,6 +660,7 @@ build_joins(Query *query, Node **place, BuildContext *build)
 bool
 st_build_outer_joins(Query *query, BuildContext *build)
 {
+	join_needed(query, (Node **) &query->jointree);
 	(void) push_down(query, (Node **) &query->jointree, NIL);
 	return build_joins(query, (Node **) &query->jointree, build);
 }

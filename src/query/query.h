@@ -140,7 +140,8 @@ typedef struct StNode
 	List	   *windows;		/* of StWindow: no groups, but all rows of the
 								 * block with what window functions make of
 								 * them */
-	List	   *results;		/* of WindowFunc: what follows the shown
+	List	   *results;		/* of WindowFunc, or what is stored of the row
+								 * that one returns: what follows the shown
 								 * arguments */
 	List	   *kinds;			/* of StWindowKind, for each of these */
 	List	   *addends;		/* columns that they sum up or compare, or 0 */
@@ -148,6 +149,8 @@ typedef struct StNode
 								 * again at each change */
 	bool		monotone;		/* more rows of what the step reads never take
 								 * one of its rows away */
+	Bitmapset  *exact_records;	/* of a recursion: columns that hold records
+								 * which are equal if they are the same bytes */
 } StNode;
 
 typedef enum StJoinKind
@@ -182,7 +185,8 @@ typedef struct StSliceReference
 	Oid			relid;
 	AttrNumber	attnum;			/* the key's column */
 	int			number;			/* of the class whose keys these are */
-	Node	   *filter;			/* cannot raise: other rows (varno 1) change nothing; NULL: all may */
+	Node	   *filter;			/* cannot raise: other rows (varno 1) change
+								 * nothing; NULL: all may */
 	bool		required;		/* no row of the result is without one of it */
 	RangeTblEntry *rte;			/* private to the files of query/slice.h */
 } StSliceReference;
@@ -323,6 +327,9 @@ extern void st_tree_filter_sources(StTree *tree, List *sources);
  * condition on varno 1 that cannot raise; NULL: nothing.
  */
 extern Node *st_restriction_on(Node *quals, int varno);
+
+/* Is a condition on columns certain to raise no error, whatever they hold? */
+extern bool st_cannot_raise(Node *condition);
 
 /*
  * Is a condition true for every row of a source's delta, which was read under

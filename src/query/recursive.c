@@ -25,6 +25,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -33,6 +34,7 @@
 
 #include "query/build.h"
 #include "query/source_facts.h"
+#include "util/fault.h"
 
 /* beyond any number of states; recursions within a recursion count on from here */
 #define UNKNOWN_ORDINAL 1000000
@@ -108,9 +110,8 @@ count_leaves(Query *query, int ordinal)
 	return context.references;
 }
 
-/* One term of the set operation as a query. */
-static Query *
-make_term(Query *query, Node *arm)
+Query *
+st_set_operation_arm(Query *query, Node *arm)
 {
 	if (IsA(arm, RangeTblRef))
 		return copyObject(rt_fetch(((RangeTblRef *) arm)->rtindex, query->rtable)->subquery);
@@ -141,23 +142,46 @@ depth_mutator(Node *node, void *arg)
 	return expression_tree_mutator(node, depth_mutator, arg);
 }
 
-/* Both terms of a recursion as they are stored; false: one is no plain SELECT. */
-static bool
+/* The columns of which equal records are the same bytes once they are stored. */
+static Bitmapset *
+find_exact_records(StNode *node, CommonTableExpr *cte, BuildContext *context)
+{
+	Bitmapset  *result = NULL;
+
+	for (int i = 0; i < list_length(cte->ctecoltypes); i++)
+	{
+		List	   *terms = list_make2(node->block, node->step);
+		List	   *exprs = NIL;
+		ListCell   *lc;
+
+		if (!st_is_record(list_nth_oid(cte->ctecoltypes, i)))
+			continue;
+		foreach(lc, terms)
+			exprs = lappend(exprs, list_nth_node(TargetEntry, lfirst_node(Query, lc)->targetList, i)->expr);
+		if (st_records_are_exact(exprs, terms, cte->ctename, context))
+			result = bms_add_member(result, i + 1);
+	}
+	return result;
+}
+
+/* A term of a recursion as it is stored. */
+static Query *
 store_records(Query *term)
 {
 	ListCell   *lc;
 
+	if (!st_has_records(term))
+		return term;
+	if (term->setOperations || term->distinctClause || term->groupClause)
+		return st_store_records(term);
 	foreach(lc, term->targetList)
 	{
 		TargetEntry *tle = lfirst_node(TargetEntry, lc);
 
-		if (tle->resjunk || !st_is_record(exprType((Node *) tle->expr)))
-			continue;
-		if (term->setOperations || term->distinctClause || term->groupClause)
-			return false;
-		tle->expr = st_store_record(tle->expr);
+		if (!tle->resjunk)
+			tle->expr = st_store_record(tle->expr);
 	}
-	return true;
+	return term;
 }
 
 /* The term that recurses, with columns of the types that the other one has. */
@@ -183,6 +207,46 @@ coerce_term(Query *term, CommonTableExpr *cte)
 																	   list_nth_oid(cte->ctecolcollations, i)),
 													 i + 1, psprintf("c%d", i + 1), false));
 	return result;
+}
+
+/* Do equal rows look alike? Otherwise the query above can make different ones of them. */
+static bool
+rows_are_exact(Query *query)
+{
+	for (int i = 0; i < ExecCleanTargetListLength(query->targetList); i++)
+		if (!st_column_is_exact(query, i))
+			return false;
+	return true;
+}
+
+/*
+ * Of what UNION keeps one row of, a term may bring more: DISTINCT does nothing in
+ * it, nor in a subquery whose rows, of which equal ones look alike (rule A3), become rows of the
+ * term.
+ */
+static void
+drop_distinct(Query *term)
+{
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (term->hasDistinctOn || term->limitCount || term->limitOffset)
+		return;
+	if (term->setOperations)
+	{
+		SetOperationStmt *setop = castNode(SetOperationStmt, term->setOperations);
+
+		if (setop->op != SETOP_UNION || !IsA(setop->larg, RangeTblRef) || !IsA(setop->rarg, RangeTblRef))
+			return;
+		setop->all = true;
+	}
+	else if (term->hasAggs || term->groupClause || term->groupingSets || term->havingQual || term->hasWindowFuncs)
+		return;
+	term->distinctClause = NIL;
+	foreach(lc, term->rtable)
+		if (lfirst_node(RangeTblEntry, lc)->rtekind == RTE_SUBQUERY &&
+			(rows_are_exact(lfirst_node(RangeTblEntry, lc)->subquery) || ST_FAULT("A3 within")))
+			drop_distinct(lfirst_node(RangeTblEntry, lc)->subquery);
 }
 
 /* A query of the state's columns, as the recursion has them. */
@@ -248,11 +312,13 @@ st_recursion(CommonTableExpr *cte, int added, BuildContext *context)
 	if (cte->search_clause && cte->search_clause->search_breadth_first)
 		query = castNode(Query, depth_mutator((Node *) query, NULL));
 	setop = castNode(SetOperationStmt, query->setOperations);
-	node->block = make_term(query, setop->larg);
-	node->step = coerce_term(make_term(query, setop->rarg), cte);
-	if (!store_records(node->block) || !store_records(node->step))
-		return st_decline(context, "rows without a type in this form of WITH RECURSIVE have no delta rule yet");
-	node->block = st_linearize(node->block, context);
+	node->block = st_set_operation_arm(query, setop->larg);
+	node->step = coerce_term(st_set_operation_arm(query, setop->rarg), cte);
+	if (!node->all)
+		drop_distinct(node->step);
+	node->exact_records = find_exact_records(node, cte, context);
+	node->step = store_records(node->step);
+	node->block = st_linearize(store_records(node->block), context);
 	if (node->block == NULL)
 		return NULL;
 	/* columns have the types that the set operation gives them */
@@ -265,9 +331,13 @@ st_recursion(CommonTableExpr *cte, int added, BuildContext *context)
 		if (exprType(column) != (st_is_record(list_nth_oid(cte->ctecoltypes, i)) ? BYTEAOID : list_nth_oid(cte->ctecoltypes, i)) ||
 			get_typtype(exprType(column)) == TYPTYPE_PSEUDO)
 			return st_decline(context, "a column of WITH RECURSIVE has no type that a table can hold");
-		/* the rows that SEARCH and CYCLE add are of columns that are looked at here */
+
+		/*
+		 * the rows that SEARCH and CYCLE add are of columns that are looked
+		 * at here
+		 */
 		if (!node->all && i < node->nshown - added - (cte->search_clause ? 1 : 0) - (cte->cycle_clause ? 2 : 0) &&
-			st_is_record(list_nth_oid(cte->ctecoltypes, i)))
+			st_is_record(list_nth_oid(cte->ctecoltypes, i)) && !bms_is_member(i + 1, node->exact_records))
 			return st_decline(context, "UNION of a recursion over rows whose equal values can look different has no delta rule");
 		if (!node->all && (!st_column_is_exact(node->block, i) ||
 						   !st_type_is_exact(exprType(column), list_nth_int(cte->ctecoltypmods, i), exprCollation(column))))
@@ -282,8 +352,6 @@ st_recursion(CommonTableExpr *cte, int added, BuildContext *context)
 	(void) self_walker((Node *) node->step, &selves);
 	if (selves.references != 1)
 		return st_decline(context, "this form of WITH RECURSIVE has no delta rule yet");
-	if (!node->all)
-		node->step->distinctClause = node->step->hasDistinctOn ? node->step->distinctClause : NIL;
 	node->step = st_linearize(node->step, context);
 	if (node->step == NULL)
 		return NULL;

@@ -164,8 +164,8 @@ tag_arm(Query *arm, SetOperationStmt *setop, bool left)
 
 	forboth(type, setop->colTypes, collation, setop->colCollations)
 		targets = lappend(targets,
-						  makeTargetEntry(st_coerced_column(arm, list_length(targets), lfirst_oid(type),
-														 lfirst_oid(collation)),
+						  makeTargetEntry(st_store_record(st_coerced_column(arm, list_length(targets), lfirst_oid(type),
+																			lfirst_oid(collation))),
 										  list_length(targets) + 1,
 										  psprintf("k%d", list_length(targets) + 1), false));
 	for (int side = 1; side <= 2; side++)
@@ -294,6 +294,37 @@ show_counted(Query *query, SetOperationStmt *setop, StNode *node)
 	return result;
 }
 
+/*
+ * The arms have columns instead of the rows that all of them make, of which the
+ * result makes the rows (record.c). Returns what it shows; NIL: declined.
+ */
+static List *
+split_arms(Query *query, SetOperationStmt *setop, List *arms, BuildContext *context)
+{
+	Query	   *whole;
+	List	   *entries = NIL;
+	List	   *result;
+	ListCell   *lc;
+
+	foreach(lc, arms)
+		entries = lappend(entries, st_make_subquery_entry(lfirst_node(Query, lc), "a", NIL));
+	setop->larg = st_make_reference(1);
+	setop->rarg = st_make_reference(2);
+	whole = make_set_operation(entries, (Node *) setop, query->targetList);
+	foreach(lc, whole->targetList)
+		((Var *) lfirst_node(TargetEntry, lc)->expr)->varno = 1;
+	result = st_split_rows(whole);
+	query->targetList = whole->targetList;
+	foreach(lc, whole->targetList)
+	{
+		Expr	   *column = lfirst_node(TargetEntry, lc)->expr;
+
+		if (st_is_record(exprType((Node *) column)) && !st_records_are_exact(list_make1(column), list_make1(whole), NULL, context))
+			return st_decline(context, "a grouping key has no type that a table can hold");
+	}
+	return result;
+}
+
 /* INTERSECT or EXCEPT of two arms. */
 static Query *
 count_arms(Query *query, BuildContext *context)
@@ -302,6 +333,10 @@ count_arms(Query *query, BuildContext *context)
 	Node	   *places[] = {setop->larg, setop->rarg};
 	StNode	   *node = palloc0(sizeof(StNode));
 	List	   *arms = NIL;
+	List	   *tagged = NIL;
+	List	   *rows = NIL;
+	Query	   *result;
+	ListCell   *lc;
 
 	for (int side = 0; side < 2; side++)
 	{
@@ -311,16 +346,29 @@ count_arms(Query *query, BuildContext *context)
 
 		if (arm == NULL)
 			return NULL;
-		arms = lappend(arms, tag_arm(arm, setop, side == 0));
+		arms = lappend(arms, arm);
 	}
-	node->block = st_union_all(arms);
+	if (st_has_records(query))
+	{
+		rows = split_arms(query, setop, arms, context);
+		if (rows == NIL)
+			return NULL;
+	}
+	foreach(lc, arms)
+		tagged = lappend(tagged, tag_arm(lfirst_node(Query, lc), setop, lc == list_head(arms)));
+	node->block = st_union_all(tagged);
 	node->nkeys = list_length(setop->colTypes);
 	node->narguments = 2;
 	node->aggregates = list_make2(count_side(node->nkeys, 1), count_side(node->nkeys, 2));
 	node->shown_by_first = setop->op == SETOP_EXCEPT && setop->all && !ST_FAULT("A3 left");
 	if (!st_finish_node(node, context))
 		return NULL;
-	return show_counted(query, setop, node);
+	result = show_counted(query, setop, node);
+	if (rows == NIL)
+		return result;
+	result = st_make_query(list_make1(st_make_subquery_entry(result, "a", NIL)), NULL, rows);
+	st_replace_aliases(result);
+	return result;
 }
 
 /* ----- all of them ----- */
@@ -361,8 +409,11 @@ st_union_all(List *queries)
 	{
 		TargetEntry *tle = lfirst_node(TargetEntry, lc);
 		Node	   *expr = (Node *) tle->expr;
-		int32		typmod = common_typmod(queries, tle->resno - 1);
+		int32		typmod;
 
+		if (tle->resjunk)
+			continue;
+		typmod = common_typmod(queries, tle->resno - 1);
 		columns->colTypes = lappend_oid(columns->colTypes, exprType(expr));
 		columns->colTypmods = lappend_int(columns->colTypmods, typmod);
 		columns->colCollations = lappend_oid(columns->colCollations, exprCollation(expr));

@@ -134,6 +134,7 @@ filter_walker(Node *node, void *arg)
 	FilterContext *context = arg;
 	Query	   *query = (Query *) node;
 	Bitmapset  *inner;
+	Node	   *conditions;
 	ListCell   *lc;
 
 	if (node == NULL)
@@ -142,6 +143,7 @@ filter_walker(Node *node, void *arg)
 	if (!IsA(node, Query))
 		return expression_tree_walker(node, filter_walker, arg);
 	inner = st_entries_below((Node *) query->jointree, ST_REACH_INNER);
+	conditions = (Node *) st_inner_conditions((Node *) query->jointree);
 	foreach(lc, context->references)
 	{
 		StSliceReference *reference = lfirst(lc);
@@ -150,7 +152,7 @@ filter_walker(Node *node, void *arg)
 		while ((varno = bms_next_member(inner, varno)) >= 0)
 			if (rt_fetch(varno, query->rtable) == reference->rte)
 			{
-				reference->filter = st_restriction_on(query->jointree->quals, varno);
+				reference->filter = st_restriction_on(conditions, varno);
 				reference->required = (query == context->top && query->setOperations == NULL) || ST_FAULT("E5 required");
 			}
 	}
@@ -344,11 +346,9 @@ st_split_grouping(Query *query, BuildContext *build)
 	foreach(lc, get_sortgrouplist_exprs(query->groupClause, query->targetList))
 		if (checkExprHasSubLink(lfirst(lc)))
 			context.keys = lappend(context.keys, copyObject(lfirst(lc)));
-	if (query->groupingSets && context.keys == NIL)
-		return NULL;
 	query->targetList = (List *) split_mutator((Node *) query->targetList, &context);
 	query->havingQual = split_mutator(query->havingQual, &context);
-	if (context.failed)
+	if (context.failed || (query->groupingSets && !checkExprHasSubLink((Node *) context.columns)))
 		return NULL;
 	if (context.columns == NIL)
 		context.columns = list_make1(makeBoolConst(true, false));

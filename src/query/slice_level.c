@@ -52,8 +52,10 @@ typedef struct Level
 	struct Level *above;		/* of the query around it, or NULL */
 	List	   *members;		/* of Var */
 	List	   *links;			/* of Link */
-	Bitmapset  *solid;			/* references that no outer join makes nullable */
-	bool		correlated;		/* its rows are tied to the key of an outer row */
+	Bitmapset  *solid;			/* references that no outer join makes
+								 * nullable */
+	bool		correlated;		/* its rows are tied to the key of an outer
+								 * row */
 	bool		grown;
 } Level;
 

@@ -20,6 +20,7 @@
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/prep.h"
 #include "parser/parsetree.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
@@ -181,18 +182,10 @@ order_by(Query *query, Node *expr)
 static Node *
 tie_breaker(Node *expr, List *rtable)
 {
-	CoerceViaIO *text;
-
 	if (st_key_is_exact(expr, rtable) &&
 		OidIsValid(lookup_type_cache(exprType(expr), TYPECACHE_LT_OPR)->lt_opr))
 		return expr;
-	text = makeNode(CoerceViaIO);
-	text->arg = (Expr *) expr;
-	text->resulttype = TEXTOID;
-	text->resultcollid = C_COLLATION_OID;
-	text->coerceformat = COERCE_EXPLICIT_CAST;
-	text->location = -1;
-	return (Node *) text;
+	return st_make_image(expr);
 }
 
 /*
@@ -225,9 +218,7 @@ complete_walker(Node *node, void *arg)
 		if (clause == NULL || !depends_on_ties(function, clause))
 			return expression_tree_walker(node, complete_walker, arg);
 		complete = copyObject(clause);
-		complete->name = NULL;
-		complete->refname = NULL;
-		complete->copiedOrder = false;
+		st_unname_window(complete);
 		complete->winref = highest + 1;
 		if (query->groupClause)
 			foreach(lc, query->groupClause)
@@ -289,7 +280,10 @@ drop_using(Query *query, Node *item)
 	return join->rtindex;
 }
 
-/* Is an item of FROM as a user can write it? Not so one that rules have put together (sublink.c). */
+/*
+ * Is an item of FROM as a user can write it? Not so one that rules have put
+ * together (sublink.c), nor a join that refers to items beside it (decorrelate.c).
+ */
 static bool
 is_as_written(Node *item)
 {
@@ -297,6 +291,7 @@ is_as_written(Node *item)
 	if (IsA(item, RangeTblRef))
 		return true;
 	return IsA(item, JoinExpr) && ((JoinExpr *) item)->rtindex > 0 &&
+		bms_is_subset(pull_varnos(NULL, ((JoinExpr *) item)->quals), StRelidsInJointree(item)) &&
 		is_as_written(((JoinExpr *) item)->larg) && is_as_written(((JoinExpr *) item)->rarg);
 }
 

@@ -191,6 +191,14 @@ can_raise_walker(Node *node, void *arg)
 	return !is_column_or_constant(node);
 }
 
+bool
+st_cannot_raise(Node *condition)
+{
+	int			conditions = 0;
+
+	return !can_raise_walker(condition, &conditions);
+}
+
 /* What a condition demands of one entry, or NULL: it is true only if that is. */
 static Node *
 restriction_of(Node *condition, int varno)

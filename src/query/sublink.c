@@ -58,6 +58,7 @@
 #include "utils/array.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/typcache.h"
 
 #include "compat.h"
 #include "query/build.h"
@@ -79,12 +80,25 @@ st_is_plain(Query *query)
 		query->rowMarks == NIL;
 }
 
+/* The number of rows of a LIMIT that is a constant; PG_INT64_MAX: of all, -1: it is none. */
+static int64
+constant_limit(Query *query)
+{
+	Const	   *limit = (Const *) eval_const_expressions(NULL, query->limitCount);
+
+	if (limit == NULL)
+		return PG_INT64_MAX;
+	if (!IsA(limit, Const))
+		return -1;
+	return limit->constisnull ? PG_INT64_MAX : DatumGetInt64(limit->constvalue);
+}
+
 bool
 st_is_one_row(Query *query)
 {
 	return query->hasAggs && query->setOperations == NULL && !query->hasWindowFuncs &&
 		!query->hasTargetSRFs && query->groupClause == NIL && query->groupingSets == NIL &&
-		query->havingQual == NULL && query->limitCount == NULL && query->limitOffset == NULL;
+		query->havingQual == NULL && query->limitOffset == NULL && constant_limit(query) > 0;
 }
 
 /* A subquery as one more entry of the range table; its number. */
@@ -170,16 +184,29 @@ make_nonempty(Query *subquery, Node *quals)
 	return query;
 }
 
+/* Its rows are counted by the first column: EXISTS (SELECT FROM ..) has one all the same. */
+static void
+give_column(Query *query)
+{
+	ListCell   *lc;
+
+	query->targetList = lcons(makeTargetEntry((Expr *) makeBoolConst(true, false), 1, "m", false), query->targetList);
+	foreach(lc, query->targetList)
+		lfirst_node(TargetEntry, lc)->resno = foreach_current_index(lc) + 1;
+}
+
 /* What EXISTS does not ask for, as simplify_EXISTS_query in PostgreSQL's subselect.c. */
 static void
 simplify_exists(Query *query)
 {
-	Const	   *limit = (Const *) eval_const_expressions(NULL, query->limitCount);
-
+	if (query->setOperations == NULL && ExecCleanTargetListLength(query->targetList) == 0)
+		give_column(query);
 	query->sortClause = NIL;
-	if (limit && IsA(limit, Const) && !limit->constisnull && query->limitOffset == NULL &&
-		DatumGetInt64(limit->constvalue) > 0)
+	if (query->limitOffset == NULL && constant_limit(query) > 0)
+	{
 		query->limitCount = NULL;
+		query->limitOption = LIMIT_OPTION_COUNT;
+	}
 	if (query->setOperations || query->hasWindowFuncs || query->hasTargetSRFs ||
 		query->limitCount || query->limitOffset || query->groupingSets || query->hasAggs ||
 		query->havingQual)
@@ -301,7 +328,7 @@ join_on(UnnestContext *context, JoinType type, Query *subquery, Node *test)
 		return;
 	}
 	/* what is taken apart as LATERAL (from.c) stays correlated */
-	if (st_is_correlated(subquery) && !st_is_taken_apart(subquery, false))
+	if (st_is_correlated(subquery) && (!st_is_taken_apart(subquery, false) || st_outer_joins_refer_outside(subquery)))
 	{
 		Query	   *extracted = copyObject(subquery);
 
@@ -365,6 +392,22 @@ join_on_no_match(UnnestContext *context, Query *subquery, Node *test)
 				st_make_null_test(copyObject(left), IS_NULL));
 }
 
+static Node *scalar_mutator(Node *node, void *arg);
+
+/*
+ * Subqueries in what a subquery is compared with become columns; it is rows with
+ * these that ask, from then on.
+ */
+static void
+join_test(UnnestContext *context, SubLink *sublink)
+{
+	if (sublink->testexpr == NULL || !checkExprHasSubLink(sublink->testexpr))
+		return;
+	sublink->testexpr = scalar_mutator(sublink->testexpr, context);
+	context->asking = context->from;
+	context->nentries = list_length(context->query->rtable);
+}
+
 /* A conjunct that is nothing but a subquery asked about; false: it is something else. */
 static bool
 join_conjunct(UnnestContext *context, Node *node)
@@ -382,10 +425,11 @@ join_conjunct(UnnestContext *context, Node *node)
 	if (!IsA(node, SubLink))
 		return false;
 	sublink = (SubLink *) node;
+	join_test(context, sublink);
+	if (context->build->reason)
+		return false;
 	subquery = castNode(Query, sublink->subselect);
 	test = sublink->testexpr;
-	if (test && checkExprHasSubLink(test))
-		return false;
 	switch (sublink->subLinkType)
 	{
 		case EXISTS_SUBLINK:
@@ -523,11 +567,14 @@ st_join_groups(UnnestContext *context, Query *subquery)
 	foreach(lc, subquery->targetList)
 	{
 		TargetEntry *target = lfirst_node(TargetEntry, lc);
+		Node	   *none;
 
 		if (target->resjunk)
 			continue;
 		values = lappend(values, target);
-		empties = lappend(empties, eval_const_expressions(NULL, empty_mutator(copyObject((Node *) target->expr), &unknown)));
+		/* no text can be read as a record */
+		none = empty_mutator(copyObject((Node *) target->expr), &unknown);
+		empties = lappend(empties, st_is_record(exprType(none)) ? none : eval_const_expressions(NULL, none));
 	}
 	subquery->targetList = values;
 	foreach(lc, subquery->targetList)
@@ -535,6 +582,7 @@ st_join_groups(UnnestContext *context, Query *subquery)
 	values = list_copy(values);
 	subquery->sortClause = NIL;
 	subquery->distinctClause = NIL;
+	subquery->limitCount = NULL;
 	if (unknown)
 		return st_decline(context->build, "a correlated subquery of this form has no delta rule yet");
 	correlation = st_decorrelate(context->query, context->asking, context->nentries, subquery, varno, context->build);
@@ -559,11 +607,11 @@ st_join_groups(UnnestContext *context, Query *subquery)
 
 /*
  * A subquery's rows, grouped by the columns that tie it to what is around it:
- * its first column becomes "aggregate", which may read it as Var 1 of 1. The
- * tying columns keep their places.
+ * its first columns become "aggregates", which may read it as entry 1. The tying
+ * columns keep their places; "last", if there is one, is an aggregate behind all.
  */
 static Query *
-group_rows(Query *subquery, StCorrelation *correlation, Node *aggregate)
+group_rows(Query *subquery, StCorrelation *correlation, List *aggregates, Aggref *last)
 {
 	Query	   *query = st_make_wrapper(subquery, NULL);
 	ListCell   *lc;
@@ -571,34 +619,73 @@ group_rows(Query *subquery, StCorrelation *correlation, Node *aggregate)
 	foreach(lc, subquery->targetList)
 	{
 		TargetEntry *column = lfirst_node(TargetEntry, lc);
-		TargetEntry *target;
 		bool		tie = correlation && list_member_int(correlation->columns, column->resno);
+		Node	   *value;
+		TargetEntry *target;
 
 		if (column->resjunk)
 			continue;
-		target = makeTargetEntry((Expr *) (tie ? (Node *) makeVarFromTargetEntry(1, column) :
-										   column->resno == 1 ? aggregate : (Node *) st_make_count()),
-								 column->resno, "v", false);
+		if (tie)
+			value = (Node *) makeVarFromTargetEntry(1, column);
+		else if (column->resno <= list_length(aggregates))
+			value = list_nth(aggregates, column->resno - 1);
+		else
+			value = (Node *) st_make_count();
+		target = makeTargetEntry((Expr *) value, column->resno, "v", false);
 		query->targetList = lappend(query->targetList, target);
 		if (tie)
 			query->groupClause = lappend(query->groupClause, st_make_group_clause(target, query->targetList));
 	}
+	if (last)
+		query->targetList = lappend(query->targetList, makeTargetEntry((Expr *) last, list_length(query->targetList) + 1, "v", false));
 	query->hasAggs = true;
 	return query;
 }
 
-/* array_agg() of a column, in the order of the query's ORDER BY if there is one. NULL: there is none. */
+/*
+ * The subquery's rows become one for each value that asks, with "aggregates" of
+ * its columns and "last". The entry's number, and the "conditions" that tie it to what asks; 0: declined.
+ */
+static int
+join_grouped_rows(UnnestContext *context, Query *subquery, List *aggregates, Aggref *last, List **conditions)
+{
+	int			varno = list_length(context->query->rtable) + 1;
+	StCorrelation *correlation = NULL;
+
+	if (st_is_correlated(subquery))
+	{
+		correlation = st_decorrelate(context->query, context->asking, context->nentries, subquery, varno, context->build);
+		if (correlation == NULL)
+			return 0;
+	}
+	(void) add_entry(context, group_rows(subquery, correlation, aggregates, last));
+	if (correlation)
+		add_join(context, JOIN_LEFT, varno, (Node *) make_ands_explicit(correlation->conditions));
+	else
+		context->from = (Node *) makeFromExpr(list_make2(context->from, st_make_reference(varno)), NULL);
+	if (conditions)
+		*conditions = correlation ? correlation->conditions : NIL;
+	return varno;
+}
+
+/*
+ * array_agg() of a column that can be NULL or a value; of arrays, which have to
+ * fit one another, where "nest". In the order of the clauses of "order", by
+ * columns of "targets". NULL: there is none.
+ */
 static Aggref *
-make_array(Node *column, List *targets, List *order)
+make_array(Node *column, bool nest, List *targets, List *order)
 {
 	Oid			type = exprType(column);
+	Oid			array = nest && OidIsValid(get_element_type(type)) ? type : get_array_type(type);
 	Aggref	   *aggref = makeNode(Aggref);
 	ListCell   *lc;
 
-	if (get_typtype(type) == TYPTYPE_PSEUDO || OidIsValid(get_element_type(type)) || !OidIsValid(get_array_type(type)))
+	if ((get_typtype(type) == TYPTYPE_PSEUDO && type != RECORDOID) || (OidIsValid(get_element_type(type)) && !nest) ||
+		!OidIsValid(array))
 		return NULL;
-	aggref->aggfnoid = F_ARRAY_AGG_ANYNONARRAY;
-	aggref->aggtype = get_array_type(type);
+	aggref->aggfnoid = array == type ? F_ARRAY_AGG_ANYARRAY : F_ARRAY_AGG_ANYNONARRAY;
+	aggref->aggtype = array;
 	aggref->aggcollid = aggref->inputcollid = exprCollation(column);
 	aggref->aggargtypes = list_make1_oid(type);
 	aggref->args = list_make1(makeTargetEntry((Expr *) column, 1, NULL, false));
@@ -619,6 +706,32 @@ make_array(Node *column, List *targets, List *order)
 	return aggref;
 }
 
+/* ARRAY() of a subquery that does more than to filter: of its rows, which it shows with all that they are ordered by. */
+static Node *
+join_array_of_rows(UnnestContext *context, Query *subquery, Oid *type)
+{
+	List	   *columns = NIL;
+	Aggref	   *aggref;
+	int			varno;
+	ListCell   *lc;
+
+	foreach(lc, subquery->targetList)
+	{
+		TargetEntry *target = lfirst_node(TargetEntry, lc);
+		TargetEntry *column = flatCopyTargetEntry(target);
+
+		target->resjunk = false;
+		column->expr = (Expr *) makeVarFromTargetEntry(1, target);
+		columns = lappend(columns, column);
+	}
+	aggref = make_array((Node *) linitial_node(TargetEntry, columns)->expr, true, columns, subquery->sortClause);
+	if (aggref == NULL)
+		return st_decline(context->build, "an ARRAY of a subquery of this type has no delta rule yet");
+	*type = aggref->aggtype;
+	varno = join_grouped_rows(context, subquery, list_make1(aggref), NULL, NULL);
+	return varno ? (Node *) makeVar(varno, 1, aggref->aggtype, -1, aggref->aggcollid, 0) : NULL;
+}
+
 /* ARRAY(SELECT ..) is an aggregate that is empty instead of NULL. */
 static Node *
 join_array(UnnestContext *context, Query *subquery)
@@ -627,130 +740,253 @@ join_array(UnnestContext *context, Query *subquery)
 	Aggref	   *aggref;
 	CoalesceExpr *result;
 	Node	   *value;
+	Oid			type = InvalidOid;
 
-	if (!st_is_plain(subquery) || column->resjunk)
+	if (column->resjunk)
 		return st_decline(context->build, "an ARRAY of a subquery of this form has no delta rule yet");
-	aggref = make_array((Node *) column->expr, subquery->targetList, subquery->sortClause);
-	if (aggref == NULL)
-		return st_decline(context->build, "an ARRAY of a subquery of this type has no delta rule yet");
-	subquery->targetList = list_make1(makeTargetEntry((Expr *) aggref, 1, "v", false));
-	subquery->sortClause = NIL;
-	subquery->hasAggs = true;
-	value = st_join_scalar(context, subquery);
+	if (st_is_plain(subquery))
+	{
+		aggref = make_array((Node *) column->expr, true, subquery->targetList, subquery->sortClause);
+		if (aggref == NULL)
+			return st_decline(context->build, "an ARRAY of a subquery of this type has no delta rule yet");
+		type = aggref->aggtype;
+		subquery->targetList = list_make1(makeTargetEntry((Expr *) aggref, 1, "v", false));
+		subquery->sortClause = NIL;
+		subquery->hasAggs = true;
+		value = st_join_scalar(context, subquery);
+	}
+	else
+		value = join_array_of_rows(context, subquery, &type);
 	if (value == NULL)
 		return NULL;
 	result = makeNode(CoalesceExpr);
-	result->coalescetype = aggref->aggtype;
-	result->coalescecollid = aggref->aggcollid;
-	result->args = list_make2(value, makeConst(aggref->aggtype, -1, aggref->aggcollid, -1,
-											   PointerGetDatum(construct_empty_array(get_element_type(aggref->aggtype))),
+	result->coalescetype = type;
+	result->coalescecollid = exprCollation(value);
+	result->args = list_make2(value, makeConst(type, -1, exprCollation(value), -1,
+											   PointerGetDatum(construct_empty_array(get_element_type(type))),
 											   false, false));
 	result->location = -1;
 	return (Node *) result;
 }
 
-/* LIMIT 1 and the like: no second row can be an error. */
-static bool
-has_limit_one(Query *query)
+/* The columns of an entry that have "targets", which are not junk. */
+static List *
+shown_columns(int varno, List *targets)
 {
-	Const	   *limit = (Const *) eval_const_expressions(NULL, query->limitCount);
+	List	   *result = NIL;
+	ListCell   *lc;
 
-	return limit && IsA(limit, Const) && !limit->constisnull && query->limitOption == LIMIT_OPTION_COUNT &&
-		DatumGetInt64(limit->constvalue) == 1;
+	foreach(lc, targets)
+		if (!lfirst_node(TargetEntry, lc)->resjunk)
+			result = lappend(result, makeVarFromTargetEntry(varno, lfirst(lc)));
+	return result;
+}
+
+/* Is there an array of the values of each column? */
+static bool
+have_arrays(List *targets)
+{
+	ListCell   *lc;
+
+	foreach(lc, shown_columns(1, targets))
+		if (make_array(lfirst(lc), false, NIL, NIL) == NULL)
+			return false;
+	return true;
+}
+
+/* Aggregates of all rows together, of which HAVING may leave nothing. */
+static bool
+is_one_row_or_none(Query *query)
+{
+	Query		whole;
+
+	memcpy(&whole, query, sizeof(Query));
+	whole.havingQual = NULL;
+	return st_is_one_row(&whole);
+}
+
+/* The greatest of a column's arrays, of which there is none of arrays of all. NULL: they have no order. */
+static Aggref *
+make_greatest(Node *column)
+{
+	Oid			type = exprType(column);
+	Aggref	   *aggref;
+
+	if (!OidIsValid(get_element_type(type)) || !OidIsValid(lookup_type_cache(type, TYPECACHE_CMP_PROC)->cmp_proc))
+		return NULL;
+	aggref = make_array(column, true, NIL, NIL);
+	if (aggref)
+		aggref->aggfnoid = F_MAX_ANYARRAY;
+	return aggref;
+}
+
+/* pgtrickle.only_row() of an array with an element for each row */
+static Node *
+only_row(Var *rows, Oid type, Oid collation)
+{
+	Oid			anyarray = ANYARRAYOID;
+
+	return (Node *) makeFuncExpr(LookupFuncName(list_make2(makeString("pgtrickle"), makeString("only_row")), 1, &anyarray, false),
+								 type, list_make1(rows), collation, collation, COERCE_EXPLICIT_CALL);
+}
+
+/*
+ * "value" where the conditions hold, otherwise NULL. They tie the value's entry to
+ * what asks for it, and it may raise: of rows that nobody asks for the planner
+ * would evaluate it, where WHERE compares it, before it joins them.
+ */
+static Node *
+value_where(Node *value, List *conditions)
+{
+	CaseExpr   *choice;
+	CaseWhen   *when;
+
+	if (conditions == NIL)
+		return value;
+	choice = makeNode(CaseExpr);
+	when = makeNode(CaseWhen);
+	when->expr = (Expr *) make_ands_explicit(copyObject(conditions));
+	when->result = (Expr *) value;
+	when->location = -1;
+	choice->casetype = exprType(value);
+	choice->casecollid = exprCollation(value);
+	choice->args = list_make1(when);
+	choice->defresult = (Expr *) makeNullConst(exprType(value), exprTypmod(value), exprCollation(value));
+	choice->location = -1;
+	return (Node *) choice;
 }
 
 /*
  * A scalar subquery that may have several rows: they are kept together, since
- * that there are is an error only where the value is looked at.
+ * that there are is an error only where the value is looked at. There is no
+ * array of arrays: of those the greatest is kept, and how many rows there are.
  */
-static Node *
+static List *
+join_several_rows(UnnestContext *context, Query *subquery)
+{
+	int			varno = list_length(context->query->rtable) + 1;
+	List	   *values = shown_columns(varno, subquery->targetList);
+	List	   *aggregates = NIL;
+	List	   *results = NIL;
+	Aggref	   *rows = NULL;
+	Var		   *count = NULL;
+	List	   *conditions;
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, shown_columns(1, subquery->targetList))
+	{
+		Aggref	   *aggref = make_array(lfirst(lc), false, NIL, NIL);
+
+		if (aggref == NULL && (aggref = make_greatest(lfirst(lc))) != NULL)
+			rows = make_array(makeBoolConst(true, false), false, NIL, NIL);
+		if (aggref == NULL)
+			return st_decline(context->build, "a scalar subquery of this type that may have several rows has no delta rule yet");
+		aggregates = lappend(aggregates, aggref);
+	}
+	if (!subquery->limitCount && !subquery->hasDistinctOn)
+		subquery->sortClause = NIL;
+	if (join_grouped_rows(context, subquery, aggregates, rows, &conditions) == 0)
+		return NIL;
+	if (rows)
+		count = makeVar(varno, list_length(rt_fetch(varno, context->query->rtable)->subquery->targetList), rows->aggtype, -1, InvalidOid, 0);
+	forboth(lc, values, lc2, aggregates)
+	{
+		Node	   *value = lfirst(lc);
+		Aggref	   *aggref = lfirst_node(Aggref, lc2);
+		Var		   *kept = makeVar(varno, list_length(results) + 1, aggref->aggtype, -1, aggref->aggcollid, 0);
+
+		if (aggref->aggfnoid != F_MAX_ANYARRAY)
+			value = only_row(kept, exprType(value), exprCollation(value));
+		else
+		{
+			/* the greatest is that of the only row */
+			Node	   *is_one = st_make_null_test(only_row(copyObject(count), BOOLOID, InvalidOid), IS_NOT_NULL);
+
+			value = ST_FAULT("E11 several") ? (Node *) kept : value_where((Node *) kept, list_make1(is_one));
+		}
+		results = lappend(results, value_where(value, conditions));
+	}
+	return results;
+}
+
+/* A scalar subquery with LIMIT 1 has no other rows, which can also be said of one group. */
+static List *
 join_rows(UnnestContext *context, Query *subquery)
 {
 	int			varno = list_length(context->query->rtable) + 1;
-	bool		correlated = st_is_correlated(subquery);
-	bool		single = has_limit_one(subquery);
+	List	   *values = shown_columns(varno, subquery->targetList);
 	StCorrelation *correlation = NULL;
-	TargetEntry *value = linitial_node(TargetEntry, subquery->targetList);
-	Oid			type = exprType((Node *) value->expr);
-	Oid			anyarray = ANYARRAYOID;
-	Aggref	   *aggref = NULL;
 
-	if (value->resjunk)
+	if (linitial_node(TargetEntry, subquery->targetList)->resjunk)
 		return st_decline(context->build, "a scalar subquery of this form has no delta rule yet");
-	if (!single)
-	{
-		aggref = make_array((Node *) makeVarFromTargetEntry(1, value), NIL, NIL);
-		if (aggref == NULL)
-			return st_decline(context->build, "a scalar subquery of this type that may have several rows has no delta rule yet");
-		if (!subquery->limitCount && !subquery->hasDistinctOn)
-			subquery->sortClause = NIL;
-	}
-	if (correlated)
+	if (is_one_row_or_none(subquery) && !have_arrays(subquery->targetList))
+		subquery->limitCount = (Node *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(1), false, FLOAT8PASSBYVAL);
+	if (subquery->limitOption != LIMIT_OPTION_COUNT || constant_limit(subquery) != 1)
+		return join_several_rows(context, subquery);
+	if (st_is_correlated(subquery))
 	{
 		correlation = st_decorrelate(context->query, context->asking, context->nentries, subquery, varno, context->build);
 		if (correlation == NULL)
-			return NULL;
+			return NIL;
 	}
-	if (!single)
-		subquery = group_rows(subquery, correlation, (Node *) aggref);
 	(void) add_entry(context, subquery);
-	if (correlation)
-		add_join(context, JOIN_LEFT, varno, (Node *) make_ands_explicit(correlation->conditions));
-	else if (single)
-		add_join(context, JOIN_LEFT, varno, NULL);
-	else
-		context->from = (Node *) makeFromExpr(list_make2(context->from, st_make_reference(varno)), NULL);
-	value = linitial_node(TargetEntry, subquery->targetList);
-	if (single)
-		return (Node *) makeVarFromTargetEntry(varno, value);
-	return (Node *) makeFuncExpr(LookupFuncName(list_make2(makeString("pgtrickle"), makeString("only_row")), 1, &anyarray, false),
-								 type, list_make1(makeVarFromTargetEntry(varno, value)),
-								 exprCollation((Node *) value->expr), exprCollation((Node *) value->expr), COERCE_EXPLICIT_CALL);
+	add_join(context, JOIN_LEFT, varno, correlation ? (Node *) make_ands_explicit(correlation->conditions) : NULL);
+	return values;
 }
 
-Node *
-st_join_scalar(UnnestContext *context, Query *subquery)
+/* What the columns of a subquery that has one row or none are outside. NIL: declined. */
+static List *
+join_columns(UnnestContext *context, Query *subquery)
 {
-	bool		correlated = st_is_correlated(subquery);
-	TargetEntry *value = linitial_node(TargetEntry, subquery->targetList);
 	int			varno;
 
 	if (st_is_one_row(subquery))
 	{
-		if (correlated)
-		{
-			List	   *results = st_join_groups(context, subquery);
-
-			return results ? linitial(results) : NULL;
-		}
+		if (st_is_correlated(subquery))
+			return st_join_groups(context, subquery);
 		varno = add_entry(context, subquery);
 		context->from = (Node *) makeFromExpr(list_make2(context->from, st_make_reference(varno)), NULL);
-		return (Node *) makeVarFromTargetEntry(varno, value);
+		return shown_columns(varno, subquery->targetList);
 	}
 	if (st_is_plain(subquery) && !subquery->hasSubLinks && st_query_has_one_row(subquery))
 	{
 		subquery->sortClause = NIL;
 		varno = add_entry(context, subquery);
 		add_join(context, JOIN_LEFT, varno, NULL);
-		return (Node *) makeVarFromTargetEntry(varno, value);
+		return shown_columns(varno, subquery->targetList);
 	}
 	return join_rows(context, subquery);
+}
+
+Node *
+st_join_scalar(UnnestContext *context, Query *subquery)
+{
+	List	   *results = join_columns(context, subquery);
+
+	return results ? linitial(results) : NULL;
+}
+
+/* A row compared with that of a subquery, which is NULL in all columns if there is none. */
+static Node *
+join_row_comparison(UnnestContext *context, SubLink *sublink)
+{
+	List	   *columns = join_columns(context, castNode(Query, sublink->subselect));
+
+	return columns ? st_replace_params(sublink->testexpr, columns) : NULL;
 }
 
 /* Whether a correlated subquery has rows: by how many there are for each value. */
 static Node *
 count_rows(UnnestContext *context, Query *subquery)
 {
-	int			varno = list_length(context->query->rtable) + 1;
-	StCorrelation *correlation = st_decorrelate(context->query, context->asking, context->nentries, subquery, varno,
-												context->build);
+	int			varno;
 
-	if (correlation == NULL)
-		return NULL;
-	subquery = group_rows(subquery, correlation, (Node *) st_make_count());
-	(void) add_entry(context, subquery);
-	add_join(context, JOIN_LEFT, varno, (Node *) make_ands_explicit(correlation->conditions));
-	return st_make_null_test((Node *) makeVarFromTargetEntry(varno, linitial(subquery->targetList)), IS_NOT_NULL);
+	/* a set operation of rows without columns */
+	if (ExecCleanTargetListLength(subquery->targetList) == 0)
+		return st_decline(context->build, "a correlated subquery of this form has no delta rule yet");
+	varno = join_grouped_rows(context, subquery, list_make1(st_make_count()), NULL, NULL);
+	return varno ? st_make_null_test((Node *) makeVar(varno, 1, INT8OID, -1, InvalidOid, 0), IS_NOT_NULL) : NULL;
 }
 
 Node *
@@ -774,6 +1010,22 @@ st_join_exists(UnnestContext *context, Query *subquery)
 	subquery->targetList = list_make1(makeTargetEntry((Expr *) st_make_count(), 1, "n", false));
 	count = st_join_scalar(context, subquery);
 	return count ? st_make_positive(count) : NULL;
+}
+
+/* What a subquery is compared with, or asked about, and that subquery become columns. */
+static Node *
+join_comparison(UnnestContext *context, SubLink *sublink)
+{
+	UnnestContext before = *context;
+	Node	   *value = NULL;
+
+	join_test(context, sublink);
+	if (context->build->reason == NULL)
+		value = sublink->subLinkType == ROWCOMPARE_SUBLINK ? join_row_comparison(context, sublink) :
+			st_join_comparison(context, sublink);
+	context->asking = before.asking;
+	context->nentries = before.nentries;
+	return value;
 }
 
 /* Subqueries within an expression become columns. */
@@ -802,7 +1054,8 @@ scalar_mutator(Node *node, void *arg)
 				break;
 			case ANY_SUBLINK:
 			case ALL_SUBLINK:
-				value = st_join_comparison(context, sublink);
+			case ROWCOMPARE_SUBLINK:
+				value = join_comparison(context, sublink);
 				break;
 			case ARRAY_SUBLINK:
 				value = join_array(context, subquery);
@@ -942,7 +1195,8 @@ st_unnest_sublinks(Query *query, bool grouped, BuildContext *build)
 
 		while (is_notclause(bare))
 			bare = (Node *) get_notclausearg((Expr *) bare);
-		if (IsA(bare, SubLink) && ((SubLink *) bare)->subLinkType != EXPR_SUBLINK)
+		if (IsA(bare, SubLink) && ((SubLink *) bare)->subLinkType != EXPR_SUBLINK &&
+			((SubLink *) bare)->subLinkType != ROWCOMPARE_SUBLINK)
 			asked = lappend(asked, condition);
 		else
 			compared = lappend(compared, scalar_mutator(condition, &context));
@@ -952,8 +1206,14 @@ st_unnest_sublinks(Query *query, bool grouped, BuildContext *build)
 	if (compared)
 		context.from = (Node *) makeFromExpr(list_make1(context.from), (Node *) make_ands_explicit(compared));
 	foreach(lc, asked)
+	{
+		UnnestContext before = context;
+
 		if (!join_conjunct(&context, lfirst(lc)))
 			return st_decline(build, "this form of a subquery in an expression has no delta rule yet") != NULL;
+		context.asking = before.asking;
+		context.nentries = before.nentries;
+	}
 	/* above a grouping they are of the query that reads its state */
 	if (!grouped)
 		query->targetList = (List *) scalar_mutator((Node *) query->targetList, &context);

@@ -65,6 +65,9 @@ extern Node *st_join_exists(UnnestContext *context, Query *subquery);
 /* The truth value of x op ANY or ALL (subquery), likewise (rule E4). NULL: declined. */
 extern Node *st_join_comparison(UnnestContext *context, SubLink *sublink);
 
+/* A comparison with a subquery, whose Params become what its columns are. */
+extern Node *st_replace_params(Node *test, List *columns);
+
 /* Both of what is true and what follows, as a list in WHERE. */
 extern Node *st_add_conditions(Node *quals, List *more);
 

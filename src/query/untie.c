@@ -174,9 +174,8 @@ st_limit_above(Query *query)
 
 /* ----- recursions ----- */
 
-/* The entry of FROM that is the recursion itself, or holds it; 0: none, or not where rows are taken as they are. */
-static int
-find_self(Query *query, const char *name, bool *inside)
+int
+st_find_self(Query *query, const char *name, bool *inside)
 {
 	int			varno = 0;
 	ListCell   *lc;
@@ -194,7 +193,7 @@ find_self(Query *query, const char *name, bool *inside)
 			*inside = false;
 			return varno;
 		}
-		if (rte->rtekind == RTE_SUBQUERY && !rte->lateral && find_self(rte->subquery, name, inside) > 0)
+		if (rte->rtekind == RTE_SUBQUERY && !rte->lateral && st_find_self(rte->subquery, name, inside) > 0)
 		{
 			*inside = true;
 			return varno;
@@ -212,7 +211,7 @@ static bool
 hand_values_on(Query *query, const CommonTableExpr *cte, const StDomain *domain, Index depth)
 {
 	bool		inside = false;
-	int			varno = find_self(query, cte->ctename, &inside);
+	int			varno = st_find_self(query, cte->ctename, &inside);
 	AttrNumber	before;
 	ListCell   *lc;
 
@@ -288,7 +287,10 @@ st_tie_recursion(const StAskers *askers, const StDomain *domain, Query *read)
 		Var		   *column = (Var *) list_nth_node(TargetEntry, read->targetList, columns + i)->expr;
 		Node	   *expr = copyObject(list_nth(domain->asked, i));
 
-		/* the query that reads is within one directly within that of the askers */
+		/*
+		 * the query that reads is within one directly within that of the
+		 * askers
+		 */
 		IncrementVarSublevelsUp(expr, 2, 0);
 		quals = lappend(quals, st_make_domain_tie(expr, column, st_query_expr_not_null(askers->query, st_domain_column_plain(domain, i))));
 	}

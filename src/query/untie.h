@@ -28,4 +28,10 @@ extern void st_limit_above(Query *query);
 extern StDomain *st_untie_recursion(const StAskers *askers, CommonTableExpr *cte, BuildContext *build);
 extern void st_tie_recursion(const StAskers *askers, const StDomain *domain, Query *read);
 
+/*
+ * The entry of FROM that is the recursion of this name itself, or holds it ("inside"); 0:
+ * none, or not where rows are taken as they are.
+ */
+extern int	st_find_self(Query *query, const char *name, bool *inside);
+
 #endif							/* ST_QUERY_UNTIE_H */

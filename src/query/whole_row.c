@@ -21,6 +21,10 @@
  *
  *		(SELECT x FROM (SELECT t.c1 AS a, t.c2 AS b) x)
  *
+ *	  Records are compared as wholes: NULL equals NULL. SQL says so of all but
+ *	  ROW(a) = ROW(b), which is a = b. Where ROW() has come into a comparison of
+ *	  records by taking a subquery apart, COALESCE(ROW(a)) keeps it one.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -46,7 +50,8 @@
 typedef struct Level
 {
 	Query	   *query;
-	Bitmapset  *nullable;		/* entries for which an outer join may put NULL */
+	Bitmapset  *nullable;		/* entries for which an outer join may put
+								 * NULL */
 	Bitmapset  *asked;			/* of them, those that must say whether there
 								 * is a row */
 	bool	   *failed;
@@ -102,7 +107,10 @@ write_out(Level *level, const Var *row)
 	CaseWhen   *when;
 	ListCell   *lc;
 
-	/* the row of a domain over a composite type is checked, which ROW() is not */
+	/*
+	 * the row of a domain over a composite type is checked, which ROW() is
+	 * not
+	 */
 	if (row->vartype != RECORDOID && get_typtype(row->vartype) != TYPTYPE_COMPOSITE)
 	{
 		*level->failed = true;
@@ -223,6 +231,22 @@ has_names(const RowExpr *row)
 	return false;
 }
 
+/* A comparison's left side stays a record. */
+static void
+keep_comparison(OpExpr *comparison)
+{
+	Node	   *left = comparison->args ? linitial(comparison->args) : NULL;
+	CoalesceExpr *record;
+
+	if (left == NULL || !IsA(left, RowExpr) || ((RowExpr *) left)->row_typeid != RECORDOID || ST_FAULT("F3 record"))
+		return;
+	record = makeNode(CoalesceExpr);
+	record->coalescetype = RECORDOID;
+	record->args = list_make1(left);
+	record->location = -1;
+	linitial(comparison->args) = record;
+}
+
 static Node *
 print_mutator(Node *node, void *arg)
 {
@@ -252,6 +276,8 @@ print_mutator(Node *node, void *arg)
 		return (Node *) query;
 	}
 	node = expression_tree_mutator(node, print_mutator, arg);
+	if (IsA(node, OpExpr) || IsA(node, DistinctExpr))
+		keep_comparison((OpExpr *) node);
 	if (!IsA(node, RowExpr) || !has_names(row))
 		return node;
 	row = (RowExpr *) node;

@@ -31,10 +31,12 @@
 #include "parser/parse_clause.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
 #include "query/build.h"
+#include "query/decorrelate.h"
 #include "query/source_facts.h"
 #include "query/window.h"
 
@@ -47,6 +49,40 @@ typedef struct CutContext
 	bool		failed;
 } CutContext;
 
+/* Does it return one of its arguments as it is? */
+static bool
+returns_argument(Oid function)
+{
+	switch (function)
+	{
+		case F_LAG_ANYELEMENT:
+		case F_LAG_ANYELEMENT_INT4:
+		case F_LAG_ANYCOMPATIBLE_INT4_ANYCOMPATIBLE:
+		case F_LEAD_ANYELEMENT:
+		case F_LEAD_ANYELEMENT_INT4:
+		case F_LEAD_ANYCOMPATIBLE_INT4_ANYCOMPATIBLE:
+		case F_FIRST_VALUE:
+		case F_LAST_VALUE:
+		case F_NTH_VALUE:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* A function that returns one of its records is one that returns what is stored of it. */
+static WindowFunc *
+return_stored(WindowFunc *function)
+{
+	WindowFunc *result = copyObject(function);
+	ListCell   *lc;
+
+	foreach(lc, result->args)
+		lfirst(lc) = st_store_record(lfirst(lc));
+	result->wintype = BYTEAOID;
+	return result;
+}
+
 static Node *
 cut_mutator(Node *node, void *arg)
 {
@@ -55,17 +91,26 @@ cut_mutator(Node *node, void *arg)
 	if (node == NULL)
 		return NULL;
 	check_stack_depth();
-	if (IsA(node, SubLink))
+	if (IsA(node, WindowFunc) && st_is_record(((WindowFunc *) node)->wintype) && returns_argument(((WindowFunc *) node)->winfnoid))
+		return (Node *) st_stored_record((Expr *) cut_mutator((Node *) return_stored((WindowFunc *) node), arg), ((WindowFunc *) node)->wintype);
+
+	/*
+	 * a subquery is a column of what is below, unless it is asked about a
+	 * window function's result
+	 */
+	if (IsA(node, SubLink) && (contain_windowfuncs(node) || st_refers_outside(node)))
 		context->failed = true;
-	if ((!IsA(node, List) && !IsA(node, Const) && list_member(context->keys, node)) ||
+	if (IsA(node, SubLink) || (!IsA(node, List) && !IsA(node, Const) && list_member(context->keys, node)) ||
 		IsA(node, Aggref) || IsA(node, GroupingFunc) || IsA(node, Var))
 	{
-		AttrNumber	column;
+		Node	   *column = (Node *) st_store_record(copyObject((Expr *) node));
+		AttrNumber	position;
 
 		if (IsA(node, Var) && (((Var *) node)->varlevelsup > 0 || ((Var *) node)->varattno <= 0))
 			context->failed = true;
-		column = st_position_in(&context->columns, copyObject(node));
-		return (Node *) makeVar(1, column, exprType(node), exprTypmod(node), exprCollation(node), 0);
+		position = st_position_in(&context->columns, column);
+		return (Node *) st_stored_record((Expr *) makeVar(1, position, exprType(column), exprTypmod(column), exprCollation(column), 0),
+										 exprType(node));
 	}
 	return expression_tree_mutator(node, cut_mutator, arg);
 }
@@ -79,7 +124,7 @@ cut(Query *query)
 	List	   *targets = NIL;
 	ListCell   *lc;
 
-	if (query->groupingSets || query->hasTargetSRFs)
+	if (query->hasTargetSRFs || (query->groupingSets && !st_stand_on_groups(query)))
 		return NULL;
 	context.keys = get_sortgrouplist_exprs(query->groupClause, query->targetList);
 	foreach(lc, query->windowClause)
@@ -406,33 +451,29 @@ make_whole(Query *upper, Query *below, BuildContext *context)
 {
 	StNode	   *node = palloc0(sizeof(StNode));
 	List	   *targets = NIL;
-	List	   *hidden = NIL;
 	ListCell   *lc;
 
 	linitial_node(RangeTblEntry, upper->rtable)->subquery = below;
 	linitial_node(RangeTblEntry, upper->rtable)->eref->colnames = st_make_names(list_length(below->targetList));
 	st_replace_aliases(upper);
 	foreach(lc, upper->windowClause)
-	{
-		/* it is printed whole, not by the name of another */
-		lfirst_node(WindowClause, lc)->name = NULL;
-		lfirst_node(WindowClause, lc)->refname = NULL;
-		lfirst_node(WindowClause, lc)->copiedOrder = false;
-	}
+		st_unname_window(lfirst_node(WindowClause, lc));
 	foreach(lc, upper->targetList)
 	{
 		TargetEntry *target = lfirst_node(TargetEntry, lc);
-		Node	   *column = (Node *) target->expr;
+		Oid			type = exprType((Node *) target->expr);
+		Node	   *column;
 
 		if (target->resjunk)
-		{
-			hidden = lappend(hidden, target);
 			continue;
-		}
+		if (target->ressortgroupref == 0)
+			target->expr = st_store_record(target->expr);
+		column = (Node *) target->expr;
 		if (get_typtype(exprType(column)) == TYPTYPE_PSEUDO)
 			return st_decline(context, "a column of a window has no type that a table can hold");
 		node->nshown++;
-		targets = lappend(targets, makeTargetEntry((Expr *) makeVar(1, node->nshown, exprType(column), exprTypmod(column), exprCollation(column), 0),
+		targets = lappend(targets, makeTargetEntry(st_stored_record((Expr *) makeVar(1, node->nshown, exprType(column), exprTypmod(column), exprCollation(column), 0),
+																	type),
 												   node->nshown, target->resname ? pstrdup(target->resname) : "c", false));
 	}
 	node->narguments = node->nshown;

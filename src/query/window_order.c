@@ -69,7 +69,8 @@ typedef struct Function
 	bool		values;			/* reach counts values, not rows */
 	int64		preceding;
 	int64		following;
-	Const	   *range_preceding;	/* or so far in the order's column, or NULL */
+	Const	   *range_preceding;	/* or so far in the order's column, or
+									 * NULL */
 	Const	   *range_following;
 } Function;
 
@@ -158,7 +159,11 @@ near_range(Query *upper, Function *result)
 
 	if ((window->startOffset && start == NULL) || (window->endOffset && end == NULL))
 		return false;
-	/* of two distances to one side the further one decides, or the frame is empty */
+
+	/*
+	 * of two distances to one side the further one decides, or the frame is
+	 * empty
+	 */
 	result->range_preceding = (options & FRAMEOPTION_START_OFFSET_PRECEDING) ? start : (options & FRAMEOPTION_END_OFFSET_PRECEDING) ? end : NULL;
 	result->range_following = (options & FRAMEOPTION_END_OFFSET_FOLLOWING) ? end : (options & FRAMEOPTION_START_OFFSET_FOLLOWING) ? start : NULL;
 	return true;
@@ -282,7 +287,11 @@ classify_running(Function *result)
 		return false;
 	if (result->function->winagg)
 	{
-		result->kind = running_kind(function);
+		/*
+		 * of a record there is what is stored, which does not compare as it
+		 * does
+		 */
+		result->kind = st_is_record(result->function->wintype) ? ST_WINDOW_WHOLE : running_kind(function);
 		if (result->kind == ST_WINDOW_WHOLE || !(from_first || to_last))
 			return false;
 		result->reversed = to_last;
@@ -467,7 +476,7 @@ function_walker(Node *node, void *arg)
 		foreach(lc, context->functions)
 			if (equal(((Function *) lfirst(lc))->original, node))
 				return false;
-		if (get_typtype(((WindowFunc *) node)->wintype) == TYPTYPE_PSEUDO)
+		if (get_typtype(((WindowFunc *) node)->wintype) == TYPTYPE_PSEUDO && !st_is_record(((WindowFunc *) node)->wintype))
 			context->reason = "a window function has no type that a table can hold";
 		context->functions = lappend(context->functions, classify(context, (WindowFunc *) node));
 		add_to_window(context, llast(context->functions));
@@ -514,7 +523,10 @@ result_mutator(Node *node, void *arg)
 
 		while (!equal(((Function *) list_nth(context->functions, position))->original, function))
 			position++;
-		return (Node *) makeVar(1, list_length(context->columns) + position + 1, function->wintype, -1, function->wincollid, 0);
+		return (Node *) st_stored_record((Expr *) makeVar(1, list_length(context->columns) + position + 1,
+														  st_is_record(function->wintype) ? BYTEAOID : function->wintype, -1,
+														  function->wincollid, 0),
+										 function->wintype);
 	}
 	if (IsA(node, Var))
 		return (Node *) makeVar(1, column_position(context, node), exprType(node), exprTypmod(node), exprCollation(node), 0);
@@ -577,11 +589,9 @@ make_window_query(OrderContext *context, StWindow *window, List *members)
 		WindowClause *clause = member->clause;
 		ListCell   *lc2;
 
-		/* it is printed whole, not by the name of another */
-		clause->name = clause->refname = NULL;
-		clause->copiedOrder = false;
+		st_unname_window(clause);
 		clause->winref = function->winref = foreach_current_index(lc) + 1;
-		clause->partitionClause = window->partition ? list_make1(st_make_group_clause(part, targets)) : NIL;
+		clause->partitionClause = list_make1(st_make_group_clause(part, targets));
 		if (member->by_place)
 			clause->orderClause = list_make1(st_make_group_clause(place, targets));
 		else
@@ -596,7 +606,7 @@ make_window_query(OrderContext *context, StWindow *window, List *members)
 			}
 		window->placed |= member->by_place;
 		windows = lappend(windows, clause);
-		targets = lappend(targets, makeTargetEntry((Expr *) function, list_length(targets) + 1,
+		targets = lappend(targets, makeTargetEntry(st_store_record((Expr *) function), list_length(targets) + 1,
 												   psprintf("w%d", lfirst_int(lc) + 1), false));
 	}
 	query = st_make_query(NIL, NULL, targets);
@@ -805,7 +815,8 @@ st_window_order(Query *upper, Query *below, BuildContext *build)
 		window->query = make_window_query(&context, window, window->functions);
 	}
 	foreach(lc, context.functions)
-		node->results = lappend(node->results, column_mutator((Node *) ((Function *) lfirst(lc))->function, &context));
+		node->results = lappend(node->results,
+								st_store_record((Expr *) column_mutator((Node *) ((Function *) lfirst(lc))->function, &context)));
 	foreach(lc, upper->targetList)
 	{
 		TargetEntry *target = flatCopyTargetEntry(lfirst_node(TargetEntry, lc));

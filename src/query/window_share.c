@@ -55,8 +55,7 @@ add_window(Query *query, WindowClause *like)
 	WindowClause *result = like ? copyObject(like) : makeNode(WindowClause);
 	ListCell   *lc;
 
-	result->name = result->refname = NULL;
-	result->copiedOrder = false;
+	st_unname_window(result);
 	result->frameOptions = FRAMEOPTION_DEFAULTS;
 	result->startOffset = result->endOffset = NULL;
 	result->winref = 1;
@@ -102,6 +101,16 @@ if_then_else(Node *condition, Node *then, Node *otherwise)
 	return (Node *) result;
 }
 
+/*
+ * Terms of a delta put the results of before beside the number of rows of after:
+ * what is divided by must not be zero there either (rule E1).
+ */
+static Node *
+at_least_one(Node *rows)
+{
+	return if_then_else(call(F_INT8LE, BOOLOID, rows, int8_constant(0)), int8_constant(1), copyObject(rows));
+}
+
 /* As PostgreSQL divides them. */
 static Node *
 share(Node *part, Node *whole)
@@ -136,7 +145,7 @@ ntile(ShareContext *context, Index winref, int64 buckets)
 	Node	   *in_larger = call(F_INT8MUL, INT8OID, larger, larger_size);
 	Node	   *tile = if_then_else(call(F_INT8LT, BOOLOID, before, in_larger),
 									call(F_INT8DIV, INT8OID, before, larger_size),
-									call(F_INT8PL, INT8OID, larger, call(F_INT8DIV, INT8OID, call(F_INT8MI, INT8OID, before, in_larger), size)));
+									call(F_INT8PL, INT8OID, larger, call(F_INT8DIV, INT8OID, call(F_INT8MI, INT8OID, before, in_larger), at_least_one(size))));
 
 	return call(F_INT4_INT8, INT4OID, call(F_INT8PL, INT8OID, tile, one), NULL);
 }
@@ -151,7 +160,8 @@ by_others(ShareContext *context, WindowFunc *function, WindowClause *window)
 		return percent_rank(context, window->winref);
 	/* rows up to the last peer, whatever frame the window has */
 	if (strcmp(name, "cume_dist") == 0)
-		return share((Node *) make_function(F_COUNT_, INT8OID, add_window(context->query, window)->winref), count_all(context));
+		return share((Node *) make_function(F_COUNT_, INT8OID, add_window(context->query, window)->winref),
+					 at_least_one(count_all(context)));
 	if (strcmp(name, "ntile") == 0)
 	{
 		Const	   *buckets = (Const *) eval_const_expressions(NULL, linitial(function->args));

@@ -80,6 +80,13 @@ compute(StMember *member, Snapshot snapshot, StRefreshOutcome *outcome)
 	st_owner_leave(&scope);
 }
 
+/* What is computed anew follows its own rounds meanwhile. */
+static void
+show_phase(const Component *component, StProgressPhase phase)
+{
+	st_progress_phase(component->growing ? phase : ST_PHASE_RECOMPUTING);
+}
+
 /* ----- following ----- */
 
 static bool
@@ -107,6 +114,7 @@ read_member(Component *component, StMember *member, Snapshot snapshot, StRefresh
 	const char *reason;
 
 	*rows = 0;
+	show_phase(component, ST_PHASE_READING);
 	for (int i = 0; i < member->nsources; i++)
 	{
 		StSourceDelta *source = &member->sources[i];
@@ -118,6 +126,7 @@ read_member(Component *component, StMember *member, Snapshot snapshot, StRefresh
 			return "rows have gone that others of the cycle may rest on";
 		*rows += source->count;
 	}
+	st_progress_rows(outcome->delta_rows);
 	if (component->fused && *rows > 0)
 	{
 		member->hold = st_hold_fuse(member->entry->table, outcome->delta_rows, snapshot);
@@ -139,8 +148,10 @@ follow_member(Component *component, StMember *member, int64 *rows)
 	const char *reason = NULL;
 	StOwnerScope scope;
 
+	st_progress_member(member->entry->relid);
 	if (member->entry->program == NULL)
 	{
+		show_phase(component, ST_PHASE_FOLLOWING);
 		compute(member, snapshot, outcome);
 		*rows = outcome->applied.inserted + outcome->applied.updated + outcome->applied.deleted;
 	}
@@ -153,6 +164,7 @@ follow_member(Component *component, StMember *member, int64 *rows)
 		};
 		if (reason == NULL && *rows > 0)
 		{
+			show_phase(component, ST_PHASE_FOLLOWING);
 			st_owner_enter(&scope, member->entry->owner, member->entry->table->settings);
 			st_statement_check_permissions(member->entry->original);
 			reason = st_run_differential(member->entry, member->nsources, member->sources, snapshot, outcome);
@@ -232,7 +244,6 @@ try_following(Component *component)
 	Following	following = {component};
 	ErrorData  *error;
 
-	st_progress_phase(ST_PHASE_FOLLOWING);
 	component->growing = true;
 	error = st_attempt(attempt_to_follow, &following);
 	if (error == NULL)
@@ -356,7 +367,8 @@ run_anew(Component *component)
 	ErrorData  *error;
 	ListCell   *lc;
 
-	st_progress_phase(ST_PHASE_RECOMPUTING);
+	component->growing = false;
+	show_phase(component, ST_PHASE_RECOMPUTING);
 	foreach(lc, component->members)
 	{
 		/* what was moved or read before was undone */
@@ -367,7 +379,6 @@ run_anew(Component *component)
 		};
 		contents[foreach_current_index(lc)] = tuplestore_begin_heap(false, false, work_mem);
 	}
-	component->growing = false;
 	error = st_attempt(begin_anew, &anew);
 	if (error)
 		ReThrowError(error);
@@ -375,6 +386,8 @@ run_anew(Component *component)
 	{
 		StMember   *member = lfirst(lc);
 
+		st_progress_member(member->entry->relid);
+		show_phase(component, ST_PHASE_RECOMPUTING);
 		/* its frontier begins as it was */
 		st_member_probe(member);
 		member->outcome.applied = apply_contents(component, member, contents[foreach_current_index(lc)]);
@@ -416,7 +429,7 @@ describe(const Component *component, StMember *member, const char *reason, doubl
 	outcome->reason = reason;
 	if (reason)
 	{
-		outcome->action = member->entry->table->needs_reinit || member->adapted ? "REINITIALIZE" : "FULL";
+		outcome->action = st_member_recompute_action(member);
 		outcome->full_ms = ms;
 	}
 	else

@@ -410,6 +410,12 @@ st_costs_choose(StEntry *entry, int64 rows, double ratio)
 }
 
 bool
+st_costs_compared(const StEntry *entry)
+{
+	return entry->table->automatic && entry->program && st_guc_refresh_strategy != ST_STRATEGY_DIFFERENTIAL;
+}
+
+bool
 st_costs_measured(StEntry *entry)
 {
 	return !is_decided_by_user(entry) && entry->costs->full_measured && st_guc_min_delta_budget_ms > 0;

@@ -33,6 +33,9 @@ extern int64 st_costs_foresee(StEntry *entry, int64 pages, double *ratio);
 /* Reading so many rows of what is on so many pages has taken longer than the budget. */
 extern void st_costs_note_unread(StEntry *entry, int64 rows, int64 pages, double ms);
 
+/* Is it to be recomputed where that is cheaper, and not its user's choice? */
+extern bool st_costs_compared(const StEntry *entry);
+
 /* Was a recompute measured, and does that count? */
 extern bool st_costs_measured(StEntry *entry);
 

@@ -52,6 +52,7 @@
 #include "refresh/poll.h"
 #include "refresh/refresh.h"
 #include "refresh/relation_mark.h"
+#include "util/attempt.h"
 #include "util/counters.h"
 #include "util/fault.h"
 
@@ -91,6 +92,8 @@ relation_changed(Datum arg, Oid relid)
 	HASH_SEQ_STATUS status;
 	EntrySlot  *slot;
 
+	if (ST_FAULT("J26 generation"))
+		return;
 	invalidations++;
 	hash_seq_init(&status, entries);
 	while ((slot = hash_seq_search(&status)) != NULL)
@@ -638,19 +641,23 @@ st_stored_query(StStreamTable *table)
 	return query;
 }
 
-/* Lock all that can be had without waiting; were it all? */
-static bool
-lock_nowait(List *relations, List **locked)
+/* Lock the first that can be had without waiting, up to one that cannot; how many they are. */
+static int
+lock_nowait(List *relations, LOCKMODE mode)
 {
 	ListCell   *lc;
 
 	foreach(lc, relations)
-	{
-		if (!ConditionalLockRelationOid(lfirst_oid(lc), AccessShareLock))
-			return false;
-		*locked = lappend_oid(*locked, lfirst_oid(lc));
-	}
-	return true;
+		if (!ConditionalLockRelationOid(lfirst_oid(lc), mode))
+			return foreach_current_index(lc);
+	return list_length(relations);
+}
+
+static void
+unlock_first(List *relations, int n, LOCKMODE mode)
+{
+	for (int i = 0; i < n; i++)
+		UnlockRelationOid(list_nth_oid(relations, i), mode);
 }
 
 /* Would it recompute each time because its states are not those that it needs? As dear as making half an entry. */
@@ -692,44 +699,63 @@ is_up_to_date(StEntry *entry)
 	return entry->valid;
 }
 
-const char *
-st_entry_outdated(StStreamTable *table, bool *retyped)
+typedef struct Look
 {
-	EntrySlot  *slot = entries ? hash_search(entries, &table->relid, HASH_FIND, NULL) : NULL;
-	List	   *locked = NIL;
+	StStreamTable *table;
+	StEntry    *entry;			/* NULL: none, or not a good one */
+	const char *reason;
+	bool		retyped;
+} Look;
+
+static bool
+look_at_definition(void *arg)
+{
+	Look	   *look = arg;
+	List	   *relations;
 	Query	   *query;
-	const char *reason = NULL;
-	ListCell   *lc;
 
-	*retyped = false;
-	AcceptInvalidationMessages();
-	if (slot && slot->entry->valid && !slot->entry->needs_states)
+	if (look->entry)
 	{
-		bool		usable = !slot->entry->doubtful ||
-			(lock_nowait(slot->entry->relations, &locked) && is_up_to_date(slot->entry));
-
-		foreach(lc, locked)
-			UnlockRelationOid(lfirst_oid(lc), AccessShareLock);
-		if (usable)
-			return NULL;
-		locked = NIL;
+		relations = look->entry->relations;
+		if (lock_nowait(relations, AccessShareLock) == list_length(relations) && is_up_to_date(look->entry))
+			return false;
 	}
-	query = read_query(table);
+	query = read_query(look->table);
 
 	/*
 	 * Nodes are locked before sources (st_refresh_nodes): who drops or alters
 	 * a source now may be waiting for what this transaction has read.
 	 */
-	if (lock_nowait(st_query_sources(query), &locked))
+	relations = st_query_sources(query);
+	if (lock_nowait(relations, AccessShareLock) < list_length(relations))
+		return false;
+	look->reason = why_outdated(look->table, query, &look->retyped);
+	if (look->reason == NULL && lacks_states(look->table, query))
+		look->reason = other_states;
+	/* of relations, and of their indexes, no lock stays */
+	return false;
+}
+
+const char *
+st_entry_outdated(StStreamTable *table, bool *retyped)
+{
+	EntrySlot  *slot = entries ? hash_search(entries, &table->relid, HASH_FIND, NULL) : NULL;
+	Look		look = {.table = table};
+	ErrorData  *error;
+
+	AcceptInvalidationMessages();
+	if (slot && slot->entry->valid && !slot->entry->needs_states)
 	{
-		reason = why_outdated(table, query, retyped);
-		if (reason == NULL && lacks_states(table, query))
-			reason = other_states;
+		*retyped = false;
+		if (!slot->entry->doubtful)
+			return NULL;
+		look.entry = slot->entry;
 	}
-	/* who adapts it locks in another order; what has looked at them keeps no locks of its own */
-	foreach(lc, locked)
-		UnlockRelationOid(lfirst_oid(lc), AccessShareLock);
-	return reason;
+	error = st_attempt(look_at_definition, &look);
+	if (error)
+		ReThrowError(error);
+	*retyped = look.retyped;
+	return look.reason;
 }
 
 /* Nobody asks for it again; who has it may still use it. */
@@ -749,10 +775,11 @@ discard(StEntry *entry)
 
 /*
  * With locks on its states, to the end of the transaction. Whoever gives it
- * others lets others read the stream table meanwhile.
+ * others lets others read the stream table meanwhile, and then locks them out:
+ * NULL, without any of these locks, if he has one of them, which is "busy".
  */
 static StStreamTable *
-get_with_states(Oid relid)
+get_with_states(Oid relid, Oid *busy)
 {
 	Oid			missing = InvalidOid;
 
@@ -764,7 +791,15 @@ get_with_states(Oid relid)
 		missing = InvalidOid;
 		for (int i = 0; i < table->nstates && !OidIsValid(missing); i++)
 		{
-			LockRelationOid(table->states[i], AccessShareLock);
+			if (ST_FAULT("J9 states"))
+				LockRelationOid(table->states[i], AccessShareLock);
+			else if (!ConditionalLockRelationOid(table->states[i], AccessShareLock))
+			{
+				*busy = table->states[i];
+				while (--i >= 0)
+					UnlockRelationOid(table->states[i], AccessShareLock);
+				return NULL;
+			}
 			if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(table->states[i])))
 				missing = table->states[i];
 		}
@@ -774,11 +809,107 @@ get_with_states(Oid relid)
 	}
 }
 
-StEntry *
-st_entry_get(Oid relid)
+/* What a stream table reads, as far as is known without reading its query, and then itself. */
+static List *
+known_relations(Oid relid)
 {
+	EntrySlot  *slot = entries ? hash_search(entries, &relid, HASH_FIND, NULL) : NULL;
+	StStreamTable *table;
+
+	if (slot && slot->entry->valid)
+		return lappend_oid(list_copy(slot->entry->relations), relid);
+	table = st_stream_table_get_if_exists(relid);
+	return lappend_oid(table ? st_sources_of(table->pgt_id) : NIL, relid);
+}
+
+/*
+ * What is read comes before what reads it, as in a DROP that cascades, and
+ * tables before views. Stream tables among those that are read come last: their
+ * own sources may be among the others. Returns them all.
+ */
+static List *
+lock_relations(Oid relid)
+{
+	List	   *relations = known_relations(relid);
+	int			locked = lock_nowait(relations, AccessShareLock);
+	List	   *later = NIL;
+	ListCell   *lc;
+
+	if (locked == list_length(relations))
+		return relations;
+	unlock_first(relations, locked, AccessShareLock);
+	relations = list_truncate(relations, list_length(relations) - 1);
+	list_sort(relations, list_oid_cmp);
+	foreach(lc, relations)
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_VIEW || st_is_stream_table(lfirst_oid(lc)))
+			later = lappend_oid(later, lfirst_oid(lc));
+		else
+			LockRelationOid(lfirst_oid(lc), AccessShareLock);
+	foreach(lc, later)
+		LockRelationOid(lfirst_oid(lc), AccessShareLock);
+	LockRelationOid(relid, AccessShareLock);
+	return lappend_oid(relations, relid);
+}
+
+/* What is locked to write a stream table: its partitions as well. */
+static List *
+written_relations(List *relids)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, relids)
+	{
+		EntrySlot  *slot = entries ? hash_search(entries, &lfirst_oid(lc), HASH_FIND, NULL) : NULL;
+
+		result = list_concat(result, slot && slot->entry->valid ? slot->entry->members : st_table_members(lfirst_oid(lc)));
+	}
+	return result;
+}
+
+Oid
+st_entries_lock_nowait(List *relids, List *remade, LOCKMODE *mode)
+{
+	List	   *relations[3] = {NIL, written_relations(relids), written_relations(remade)};
+	const LOCKMODE modes[] = {AccessShareLock, RowExclusiveLock, AccessExclusiveLock};
+	int			wanted = ST_FAULT("J9 written") ? 1 : lengthof(modes);
+	ListCell   *lc;
+
+	foreach(lc, relids)
+		relations[0] = list_concat(relations[0], known_relations(lfirst_oid(lc)));
+	for (int i = 0; i < wanted; i++)
+	{
+		int			locked = lock_nowait(relations[i], modes[i]);
+
+		if (locked == list_length(relations[i]))
+			continue;
+		unlock_first(relations[i], locked, modes[i]);
+		*mode = modes[i];
+		for (int j = 0; j < i; j++)
+			unlock_first(relations[j], list_length(relations[j]), modes[j]);
+		return list_nth_oid(relations[i], locked);
+	}
+	return InvalidOid;
+}
+
+/* The one that is there, if it is as good as another. */
+static StEntry *
+find_entry(Oid relid)
+{
+	EntrySlot  *slot = hash_search(entries, &relid, HASH_FIND, NULL);
+
+	if (slot == NULL || !slot->entry->valid)
+		return NULL;
+	slot->entry->last_used = ++uses;
+	return is_up_to_date(slot->entry) ? slot->entry : NULL;
+}
+
+/* With its relations locked. NULL: somebody has a state, "busy", and may want the stream table. */
+static StEntry *
+get_locked(Oid relid, Oid *busy)
+{
+	StEntry    *entry = find_entry(relid);
 	EntrySlot  *slot;
-	StEntry    *entry;
 	MemoryContext old;
 	Query	   *query;
 	StStreamTable *table;
@@ -786,24 +917,11 @@ st_entry_get(Oid relid)
 	uint64		before;
 	ListCell   *lc;
 
-	if (entries == NULL)
-		make_cache();
-	/* from now on nobody drops it: that takes its lock before anything else of it */
-	LockRelationOid(relid, AccessShareLock);
-	slot = hash_search(entries, &relid, HASH_FIND, NULL);
-	if (slot && slot->entry->valid)
+	if (entry)
 	{
-		entry = slot->entry;
-		foreach(lc, entry->relations)
-			LockRelationOid(lfirst_oid(lc), AccessShareLock);
-		entry->last_used = ++uses;
-		if (is_up_to_date(entry))
-		{
-			st_count(ST_COUNT_ENTRY_FOUND, 1);
-			return entry;
-		}
+		st_count(ST_COUNT_ENTRY_FOUND, 1);
+		return entry;
 	}
-	st_count(ST_COUNT_ENTRY_MADE, 1);
 
 	/*
 	 * small blocks: there are many entries, and each is kept as large as it
@@ -812,7 +930,14 @@ st_entry_get(Oid relid)
 	context = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle stream table",
 									ALLOCSET_DEFAULT_MINSIZE, ALLOCSET_DEFAULT_INITSIZE, 64 * 1024);
 	old = MemoryContextSwitchTo(context);
-	table = get_with_states(relid);
+	table = get_with_states(relid, busy);
+	if (table == NULL)
+	{
+		MemoryContextSwitchTo(old);
+		MemoryContextDelete(context);
+		return NULL;
+	}
+	st_count(ST_COUNT_ENTRY_MADE, 1);
 	query = st_stored_query(table);
 
 	before = invalidations;
@@ -848,6 +973,67 @@ st_entry_get(Oid relid)
 	entry->last_used = ++uses;
 	MemoryContextSetParent(context, CacheMemoryContext);
 	return entry;
+}
+
+StEntry *
+st_entry_get(Oid relid)
+{
+	if (entries == NULL)
+		make_cache();
+	for (;;)
+	{
+		List	   *locked = lock_relations(relid);
+		Oid			busy = InvalidOid;
+		StEntry    *entry = get_locked(relid, &busy);
+
+		if (entry)
+			return entry;
+		unlock_first(locked, list_length(locked), AccessShareLock);
+		LockRelationOid(busy, AccessShareLock);
+		UnlockRelationOid(busy, AccessShareLock);
+	}
+}
+
+typedef struct IdentityLook
+{
+	Oid			relid;
+	bool		changed;
+} IdentityLook;
+
+static bool
+look_at_identity(void *arg)
+{
+	IdentityLook *look = arg;
+	List	   *relations = known_relations(look->relid);
+	Oid			busy;
+	StEntry    *entry;
+
+	if (lock_nowait(relations, AccessShareLock) < list_length(relations))
+		return false;
+	entry = get_locked(look->relid, &busy);
+	look->changed = entry && entry->identity_changed;
+	return false;
+}
+
+bool
+st_entry_changes_identity(Oid relid)
+{
+	IdentityLook look = {.relid = relid};
+	EntrySlot  *slot;
+	ErrorData  *error;
+
+	if (entries == NULL)
+		make_cache();
+	slot = hash_search(entries, &relid, HASH_FIND, NULL);
+	if (slot && slot->entry->valid && !slot->entry->doubtful)
+		return slot->entry->identity_changed;
+	/* it may have been dropped */
+	if (!st_is_stream_table(relid))
+		return false;
+	error = st_attempt(look_at_identity, &look);
+	if (error)
+		ReThrowError(error);
+	return look.changed;
 }
 
 List *

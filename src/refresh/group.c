@@ -9,6 +9,11 @@
  *	  in one order, and before any lock on a relation that another member of the
  *	  group writes: who has a node may need it for himself (rule C10).
  *
+ *	  That order is by pgt_id, the greatest first. It is not by rank: what a
+ *	  stream table reads, and whether that is suspended, is another thing for a
+ *	  session that looks a moment later. src/README.md has the order of all
+ *	  locks.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -20,11 +25,10 @@
 
 #include "catalog/component.h"
 #include "catalog/stream_table.h"
+#include "refresh/progress.h"
 #include "refresh/refresh.h"
 #include "store/store.h"
-
-/* tells our lock tags from the users' advisory locks (1 and 2) */
-#define NODE_LOCK_FIELD4 7712
+#include "util/lock_tag.h"
 
 typedef struct RankedNode
 {
@@ -35,7 +39,7 @@ typedef struct RankedNode
 static void
 node_tag(LOCKTAG *tag, int64 pgt_id)
 {
-	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, (uint32) (pgt_id >> 32), (uint32) pgt_id, NODE_LOCK_FIELD4);
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, (uint32) (pgt_id >> 32), (uint32) pgt_id, ST_LOCK_NODE);
 }
 
 bool
@@ -45,6 +49,15 @@ st_refresh_lock(int64 pgt_id, bool wait)
 
 	node_tag(&tag, pgt_id);
 	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+char *
+st_refresh_lock_holders(int64 pgt_id)
+{
+	LOCKTAG		tag;
+
+	node_tag(&tag, pgt_id);
+	return st_tag_holders_text(&tag, ExclusiveLock);
 }
 
 void
@@ -165,28 +178,31 @@ st_refresh_nodes(StStreamTable *table)
 	return tables;
 }
 
+static int
+by_pgt_id(const ListCell *a, const ListCell *b)
+{
+	int64		x = ((const StStreamTable *) lfirst(a))->pgt_id;
+	int64		y = ((const StStreamTable *) lfirst(b))->pgt_id;
+
+	return x > y ? -1 : (x < y ? 1 : 0);
+}
+
 List *
 st_refresh_lock_order(List *tables)
 {
-	List	   *nodes = NIL;
+	List	   *sorted = list_copy(tables);
 	List	   *result = NIL;
+	int64		last = 0;
 	ListCell   *lc;
-	ListCell   *lc2;
 
-	foreach(lc, tables)
-		if (find_rank(nodes, lfirst(lc)) == 0)
-			(void) add_nodes(&nodes, members_of(lfirst(lc)));
-	list_sort(nodes, by_rank);
-	foreach(lc, nodes)
+	list_sort(sorted, by_pgt_id);
+	foreach(lc, sorted)
 	{
-		StStreamTable *node = ((RankedNode *) lfirst(lc))->table;
+		StStreamTable *table = lfirst(lc);
 
-		foreach(lc2, tables)
-			if (((StStreamTable *) lfirst(lc2))->pgt_id == node->pgt_id)
-			{
-				result = lappend(result, lfirst(lc2));
-				break;
-			}
+		if (result == NIL || table->pgt_id != last)
+			result = lappend(result, table);
+		last = table->pgt_id;
 	}
 	return result;
 }
@@ -208,4 +224,5 @@ void
 st_refresh_init(void)
 {
 	st_store_hooks.lock_consumer = lock_consumer;
+	st_progress_init();
 }

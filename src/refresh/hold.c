@@ -31,6 +31,7 @@
 #include "refresh/refresh.h"
 #include "util/attempt.h"
 #include "util/fault.h"
+#include "util/lock_tag.h"
 
 /* Add what a stream table reads, and what its upstreams do. */
 static List *
@@ -156,13 +157,10 @@ st_hold_fuse(StStreamTable *table, int64 pending, Snapshot snapshot)
 
 /* ----- draining ----- */
 
-/* beside the locks of nodes and of the scheduler */
-#define DRAIN_LOCK_FIELD4 7714
-
 static void
 make_drain_lock_tag(LOCKTAG *tag)
 {
-	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, 0, 0, DRAIN_LOCK_FIELD4);
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, 0, 0, ST_LOCK_DRAIN);
 }
 
 bool

@@ -59,9 +59,14 @@ st_identity_change(StEntry *entry)
 }
 
 void
-st_identity_settle(StEntry *entry, const char *initiated_by)
+st_identity_settle(StEntry *entry)
 {
-	if (entry->identity_waits &&
-		(strcmp(initiated_by, "SCHEDULER") != 0 || ConditionalLockRelationOid(entry->relid, AccessExclusiveLock)))
-		replace_identity(entry);
+	ListCell   *lc;
+
+	if (!entry->identity_waits)
+		return;
+	foreach(lc, entry->members)
+		if (!ConditionalLockRelationOid(lfirst_oid(lc), AccessExclusiveLock))
+			return;
+	replace_identity(entry);
 }

@@ -20,9 +20,9 @@ extern void st_identity_change(StEntry *entry);
 
 /*
  * The stream table was recomputed: its rows are those of its query, and can be
- * found as that says. Readers that keep the scheduler from it keep it for
- * another recompute.
+ * found as that says. Readers keep it for another recompute: waited for, with
+ * the sources locked, they might want one of those.
  */
-extern void st_identity_settle(StEntry *entry, const char *initiated_by);
+extern void st_identity_settle(StEntry *entry);
 
 #endif							/* ST_REFRESH_IDENTITY_H */

@@ -7,7 +7,11 @@
  *	  Input: an entry, the netted deltas of its sources, a snapshot. The states
  *	  are taken in order, each one's delta computed from its inputs' deltas,
  *	  applied to its table and handed to the next in memory (rule L11); the
- *	  final block's delta goes to the stream table.
+ *	  final block's delta goes to the stream table. Another stream table that reads
+ *	  it takes it from its log, which there is only while somebody reads it, also
+ *	  in the same group: a second way in would have to say once more what a
+ *	  frontier says of transactions and commands (rule C2), and the pages were
+ *	  written a moment ago.
  *
  *	  Memory: everything is allocated in CurrentMemoryContext, which the caller
  *	  throws away; tuplestores and Z-sets spill beyond work_mem.
@@ -21,14 +25,11 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/xact.h"
-#include "catalog/heap.h"
-#include "catalog/index.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/relcache.h"
 
 #include "compat.h"
 #include "refresh/budget.h"
@@ -38,6 +39,7 @@
 #include "refresh/slice_run.h"
 #include "refresh/window_run.h"
 #include "util/fault.h"
+#include "util/sqlbuf.h"
 
 double
 st_elapsed_ms(instr_time since)
@@ -427,15 +429,54 @@ run_join(StRun *run, int ordinal, NetRows *result)
 typedef struct StateDelta
 {
 	StNodeProgram *node;
-	StZset	   *changes;
-	Tuplestorestate *groups;	/* keys to compute again */
+	StWork	   *work;			/* groups whose rows are where the statement
+								 * found them */
+	StApplyCallback report;		/* told of their rows */
+	void	   *report_arg;
+	MemoryContext context;		/* in which what follows is begun */
+	StZset	   *changes;		/* rows that are to be looked for, NULL: none */
+	Tuplestorestate *groups;	/* keys to compute again, NULL: none */
 	int64		ngroups;
 	bool		inconsistent;
 	TupleTableSlot *slot;		/* a state row */
-	TupleTableSlot *key_slot;
+	TupleTableSlot *new_slot;	/* what it becomes */
 } StateDelta;
 
-/* A touched group: (present, recompute, old state, new state). */
+static AttrNumber *
+first_columns(int n)
+{
+	AttrNumber *columns = palloc(sizeof(AttrNumber) * Max(n, 1));
+
+	for (int i = 0; i < n; i++)
+		columns[i] = i + 1;
+	return columns;
+}
+
+static StZset *
+begin_changes(StNodeProgram *node)
+{
+	return st_zset_begin(node->desc, node->node->nkeys, first_columns(node->node->nkeys));
+}
+
+/* A group that is to be computed again: its old row leaves, its keys (in "slot" from "keys" on) are kept. */
+static void
+add_group(StateDelta *delta, bool present, TupleTableSlot *slot, int keys)
+{
+	MemoryContext caller = MemoryContextSwitchTo(delta->context);
+
+	if (delta->changes == NULL)
+		delta->changes = begin_changes(delta->node);
+	if (delta->groups == NULL && delta->node->node->nkeys > 0)
+		delta->groups = tuplestore_begin_heap(false, false, work_mem);
+	MemoryContextSwitchTo(caller);
+	if (present)
+		st_zset_add(delta->changes, delta->slot, -1);
+	if (delta->groups)
+		tuplestore_putvalues(delta->groups, delta->node->key_desc, slot->tts_values + keys, slot->tts_isnull + keys);
+	delta->ngroups++;
+}
+
+/* A touched group: (present, recompute, old state, new state, place of the old one). */
 static void
 receive_group(TupleTableSlot *slot, void *arg)
 {
@@ -443,6 +484,7 @@ receive_group(TupleTableSlot *slot, void *arg)
 	int			natts = delta->node->desc->natts;
 	int			nkeys = delta->node->node->nkeys;
 	bool		present;
+	bool		remains;
 	int64		count;
 
 	slot_getallattrs(slot);
@@ -454,25 +496,26 @@ receive_group(TupleTableSlot *slot, void *arg)
 		return;
 	}
 	if (present)
-	{
 		copy_columns(delta->slot, slot, 2, natts);
-		st_zset_add(delta->changes, delta->slot, -1);
-	}
-	/* the last row has left; without keys there is always one group */
-	if (count == 0 && nkeys > 0)
-		return;
-	if (DatumGetBool(slot->tts_values[1]))
+	/* when the last row has left; without keys there is always one group */
+	remains = count > 0 || nkeys == 0;
+	if (remains && DatumGetBool(slot->tts_values[1]))
 	{
-		if (nkeys > 0)
-		{
-			copy_columns(delta->key_slot, slot, 2 + natts, nkeys);
-			tuplestore_puttupleslot(delta->groups, delta->key_slot);
-		}
-		delta->ngroups++;
+		add_group(delta, present, slot, 2 + natts);
 		return;
 	}
-	copy_columns(delta->slot, slot, 2 + natts, natts);
-	st_zset_add(delta->changes, delta->slot, 1);
+	if (remains)
+		copy_columns(delta->new_slot, slot, 2 + natts, natts);
+	else if (!present)
+		return;
+	if (present && remains && st_image_equal(delta->slot, delta->new_slot, 0, NULL))
+		return;
+	st_places_change(delta->work, present ? (ItemPointer) DatumGetPointer(slot->tts_values[2 + 2 * natts]) : NULL,
+					 remains ? delta->new_slot : NULL);
+	if (present)
+		delta->report(delta->slot, -1, delta->report_arg);
+	if (remains)
+		delta->report(delta->new_slot, 1, delta->report_arg);
 }
 
 /* ----- the first rows of an order ----- */
@@ -535,16 +578,6 @@ run_top(StRun *run, StNodeProgram *node, StInput *inputs, StateDelta *delta)
 	tuplestore_end(top.rows);
 }
 
-static AttrNumber *
-first_columns(int n)
-{
-	AttrNumber *columns = palloc(sizeof(AttrNumber) * Max(n, 1));
-
-	for (int i = 0; i < n; i++)
-		columns[i] = i + 1;
-	return columns;
-}
-
 /* Compute a state again from the states that it reads, if they changed, and apply the difference. */
 static bool
 run_whole(StRun *run, int ordinal, StWeightedStore *result)
@@ -571,26 +604,80 @@ run_whole(StRun *run, int ordinal, StWeightedStore *result)
 	return !applied.inconsistent && run->failure == NULL;
 }
 
+/* Find what changes in the groups that are touched. Returns their number. */
+static uint64
+run_groups(StRun *run, StNodeProgram *node, StInput *inputs, StateDelta *delta)
+{
+	uint64		touched;
+
+	delta->new_slot = MakeSingleTupleTableSlot(node->desc, &TTSOpsVirtual);
+	touched = st_statement_run(node->block.delta, list_length(node->block.leaves), inputs, run->snapshot,
+							   receive_group, delta);
+	ExecDropSingleTupleTableSlot(delta->new_slot);
+	if (delta->ngroups > 0 && !delta->inconsistent)
+	{
+		StInput		groups = {
+			.name = ST_GROUPS_INPUT, .desc = node->key_desc,
+			.rows = delta->groups, .count = delta->ngroups
+		};
+
+		(void) st_statement_run(node->recompute, delta->groups ? 1 : 0, &groups, run->snapshot, add_row, delta->changes);
+	}
+	if (delta->groups)
+		tuplestore_end(delta->groups);
+	return touched;
+}
+
+/* Write the changes; those by place are written first, no row is in both. */
+static StApplyResult
+apply_state(StRun *run, StApplier *applier, StateDelta *delta)
+{
+	StApplyResult result = {0};
+	StApplyResult looked_for = {0};
+
+	if (delta->work)
+		result = st_places_end(delta->work, delta->inconsistent, run->snapshot);
+	if (delta->changes && !delta->inconsistent)
+		looked_for = st_apply(applier, delta->changes, false, run->snapshot, delta->report, delta->report_arg);
+	if (delta->changes)
+		st_zset_end(delta->changes);
+	result.inserted += looked_for.inserted;
+	result.updated += looked_for.updated;
+	result.deleted += looked_for.deleted;
+	result.inconsistent |= looked_for.inconsistent || delta->inconsistent;
+	return result;
+}
+
+/* The delta of a state with the weight as last column, without rows. */
+static void
+begin_result(StNodeProgram *node, StWeightedStore *result)
+{
+	TupleDesc	desc = CreateTemplateTupleDesc(node->desc->natts + 1);
+
+	for (AttrNumber i = 1; i <= node->desc->natts; i++)
+		TupleDescCopyEntry(desc, i, node->desc, i);
+	TupleDescInitEntry(desc, desc->natts, ST_WEIGHT_COLUMN, INT8OID, -1, 0);
+	st_begin_store(result, desc);
+}
+
 /* Bring one state up to date; its delta is left in "result". */
 static bool
 run_state(StRun *run, int ordinal)
 {
 	StNodeProgram *node = &run->entry->program->nodes[ordinal];
 	StWeightedStore *result = &run->states[ordinal];
+	StApplier  *applier = run->entry->state_appliers[ordinal];
 	StRefreshOutcome *outcome = run->outcome;
-	StateDelta	delta = {.node = node};
+	DistinctStore distinct = {result, NULL, node->node->nkeys, first_columns(node->node->nkeys)};
+	StateDelta	delta = {.node = node, .report = store_applied, .report_arg = result, .context = CurrentMemoryContext};
 	StInput    *inputs;
 	bool		empty;
 	instr_time	start;
 	StApplyResult applied;
-	uint64		groups_touched;
+	uint64		touched = 1;
 
 	INSTR_TIME_SET_CURRENT(start);
-	result->desc = CreateTemplateTupleDesc(node->desc->natts + 1);
-	for (AttrNumber i = 1; i <= node->desc->natts; i++)
-		TupleDescCopyEntry(result->desc, i, node->desc, i);
-	TupleDescInitEntry(result->desc, result->desc->natts, ST_WEIGHT_COLUMN, INT8OID, -1, 0);
-	result->rows = tuplestore_begin_heap(false, false, work_mem);
+	begin_result(node, result);
 	if (node->recursion)
 		return st_run_recursion(run, ordinal, result);
 	if (node->node->whole)
@@ -605,59 +692,43 @@ run_state(StRun *run, int ordinal)
 		return run->failure == NULL;
 	}
 
-	delta.changes = st_zset_begin(node->desc, node->node->nkeys, first_columns(node->node->nkeys));
-	delta.groups = tuplestore_begin_heap(false, false, work_mem);
 	delta.slot = MakeSingleTupleTableSlot(node->desc, &TTSOpsVirtual);
-	if (node->node->nkeys > 0)
-		delta.key_slot = MakeSingleTupleTableSlot(node->key_desc, &TTSOpsVirtual);
+	if (node->node->distinct && node->node->nkeys > 0)
+	{
+		distinct.left = MakeSingleTupleTableSlot(node->desc, &TTSOpsMinimalTuple);
+		delta.report = store_distinct;
+		delta.report_arg = &distinct;
+	}
 	if (node->node->top)
 	{
+		delta.changes = begin_changes(node);
 		run_top(run, node, inputs, &delta);
-		groups_touched = 1;
 	}
 	else
-		groups_touched = st_statement_run(node->block.delta, list_length(node->block.leaves), inputs, run->snapshot,
-										  receive_group, &delta);
-	if (delta.ngroups > 0 && !delta.inconsistent && !node->node->top)
 	{
-		StInput		groups = {
-			.name = ST_GROUPS_INPUT, .desc = node->key_desc,
-			.rows = delta.groups, .count = delta.ngroups
-		};
-
-		(void) st_statement_run(node->recompute, node->node->nkeys > 0 ? 1 : 0, &groups, run->snapshot,
-								add_row, delta.changes);
+		delta.work = st_places_begin(applier);
+		touched = run_groups(run, node, inputs, &delta);
 	}
 	ExecDropSingleTupleTableSlot(delta.slot);
-	if (delta.key_slot)
-		ExecDropSingleTupleTableSlot(delta.key_slot);
-	tuplestore_end(delta.groups);
 	outcome->delta_ms += st_elapsed_ms(start);
 	st_note_step(outcome, "state %d delta: " UINT64_FORMAT " groups, " INT64_FORMAT " computed again, %.3f ms",
-				 ordinal, groups_touched, delta.ngroups, st_elapsed_ms(start));
+				 ordinal, touched, delta.ngroups, st_elapsed_ms(start));
 
 	INSTR_TIME_SET_CURRENT(start);
-	if (!delta.inconsistent)
+	applied = apply_state(run, applier, &delta);
+	if (distinct.left)
 	{
-		DistinctStore distinct = {result, NULL, node->node->nkeys, first_columns(node->node->nkeys)};
-
-		if (node->node->distinct && node->node->nkeys > 0)
-			distinct.left = MakeSingleTupleTableSlot(node->desc, &TTSOpsMinimalTuple);
-		applied = st_apply(run->entry->state_appliers[ordinal], delta.changes, false, run->snapshot,
-						   distinct.left ? store_distinct : store_applied, distinct.left ? (void *) &distinct : result);
-		if (distinct.left)
-		{
-			store_row_that_left(&distinct);
-			ExecDropSingleTupleTableSlot(distinct.left);
-		}
-		delta.inconsistent = applied.inconsistent;
+		store_row_that_left(&distinct);
+		ExecDropSingleTupleTableSlot(distinct.left);
+	}
+	if (!applied.inconsistent)
+	{
 		st_note_step(outcome, "state %d apply: " INT64_FORMAT " inserted, " INT64_FORMAT " updated, " INT64_FORMAT " deleted, %.3f ms",
 					 ordinal, applied.inserted, applied.updated, applied.deleted, st_elapsed_ms(start));
 		ST_STOP_POINT("state applied");
 	}
-	st_zset_end(delta.changes);
 	outcome->apply_ms += st_elapsed_ms(start);
-	return !delta.inconsistent;
+	return !applied.inconsistent;
 }
 
 /* ----- the stream table ----- */
@@ -738,24 +809,22 @@ st_run_differential(StEntry *entry, int nsources, StSourceDelta *sources, Snapsh
 	return finish_final(entry, &delta, false, snapshot, outcome) ? NULL : "inconsistent";
 }
 
-/* Forget a state's rows: a new file, so that a rollback brings them back. */
+/* Apply the difference between what is to be in the stream table, which this ends, and what is. */
 static void
-truncate_state(Oid relid)
+replace_contents(StEntry *entry, NetRows *wanted, bool empty, Snapshot snapshot, StRefreshOutcome *outcome)
 {
-	Relation	rel = table_open(relid, AccessExclusiveLock);
-	Oid			toast = rel->rd_rel->reltoastrelid;
-	ReindexParams params = {0};
+	instr_time	start;
 
-	RelationSetNewRelfilenumber(rel, rel->rd_rel->relpersistence);
-	table_close(rel, NoLock);
-	if (OidIsValid(toast))
-	{
-		Relation	toast_rel = relation_open(toast, AccessExclusiveLock);
-
-		RelationSetNewRelfilenumber(toast_rel, toast_rel->rd_rel->relpersistence);
-		table_close(toast_rel, NoLock);
-	}
-	(void) StReindexRelationParts(relid, REINDEX_REL_SUPPRESS_INDEX_USE, &params);
+	INSTR_TIME_SET_CURRENT(start);
+	if (!empty)
+		st_applier_subtract_contents(entry->applier, wanted->changes, snapshot);
+	outcome->apply_ms += st_elapsed_ms(start);
+	st_note_step(outcome, "compare: %.3f ms", st_elapsed_ms(start));
+	if (!finish_final(entry, wanted, empty, snapshot, outcome))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("the rows of \"%s.%s\" changed while they were compared",
+						entry->table->schema, entry->table->name)));
 }
 
 void
@@ -770,15 +839,11 @@ st_run_full(StEntry *entry, bool empty, Snapshot snapshot, StRefreshOutcome *out
 		for (int i = 0; i < entry->program->nnodes; i++)
 		{
 			StNodeProgram *node = &entry->program->nodes[i];
-			StZset	   *rows;
+			StFill	   *rows = st_fill_begin(entry->state_appliers[i]);
 
-			if (!empty)
-				truncate_state(node->state);
 			ST_STOP_POINT("state emptied");
-			rows = st_zset_begin(node->desc, 0, NULL);
-			count = st_statement_run(node->block.fill, 0, NULL, snapshot, add_row, rows);
-			(void) st_apply(entry->state_appliers[i], rows, true, snapshot, NULL, NULL);
-			st_zset_end(rows);
+			count = st_statement_run(node->block.fill, 0, NULL, snapshot, st_fill_add, rows);
+			st_fill_end(rows);
 			st_note_step(outcome, "state %d fill: " UINT64_FORMAT " rows, %.3f ms since the start", i, count, st_elapsed_ms(start));
 		}
 
@@ -788,14 +853,28 @@ st_run_full(StEntry *entry, bool empty, Snapshot snapshot, StRefreshOutcome *out
 	outcome->delta_ms += st_elapsed_ms(start);
 	st_note_step(outcome, "recompute: " UINT64_FORMAT " rows, %.3f ms since the start", count, st_elapsed_ms(start));
 
-	INSTR_TIME_SET_CURRENT(start);
-	if (!empty)
-		st_applier_subtract_contents(entry->applier, delta.changes, snapshot);
-	outcome->apply_ms += st_elapsed_ms(start);
-	st_note_step(outcome, "compare: %.3f ms", st_elapsed_ms(start));
-	if (!finish_final(entry, &delta, empty, snapshot, outcome))
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("the rows of \"%s.%s\" changed while they were compared",
-						entry->table->schema, entry->table->name)));
+	replace_contents(entry, &delta, empty, snapshot, outcome);
+}
+
+void
+st_run_take_over(StEntry *entry, Oid from, bool empty, Snapshot snapshot, StRefreshOutcome *outcome)
+{
+	NetRows		delta;
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	st_sql_text(&sql, "SELECT ");
+	for (int i = 0; i < entry->desc->natts; i++)
+	{
+		if (i > 0)
+			st_sql_text(&sql, ", ");
+		st_sql_column(&sql, "t", NameStr(TupleDescAttr(entry->desc, i)->attname));
+	}
+	st_sql_text(&sql, " FROM ");
+	st_sql_relation(&sql, from);
+	st_sql_text(&sql, " t");
+	begin_net(&delta, entry->desc, entry->table->nkeys, entry->keys);
+	(void) st_statement_run(st_statement_create(CurrentMemoryContext, sql.data, 0, NULL), 0, NULL, snapshot,
+							receive_result_row, &delta);
+	replace_contents(entry, &delta, empty, snapshot, outcome);
 }

@@ -35,6 +35,9 @@ extern const char *st_run_differential(StEntry *entry, int nsources, StSourceDel
 /* Compute everything and apply the difference; "empty": the table has no rows. */
 extern void st_run_full(StEntry *entry, bool empty, Snapshot snapshot, StRefreshOutcome *outcome);
 
+/* The rows of another relation with the same columns, instead of the query's. */
+extern void st_run_take_over(StEntry *entry, Oid from, bool empty, Snapshot snapshot, StRefreshOutcome *outcome);
+
 /* Note a step of the run for the log, if it is wanted: what, rows, milliseconds. */
 extern void st_note_step(StRefreshOutcome *outcome, const char *format,...) __attribute__((format(printf, 2, 3)));
 

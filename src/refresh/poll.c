@@ -61,12 +61,10 @@
 #include "refresh/refresh.h"
 #include "store/store.h"
 #include "util/fault.h"
+#include "util/lock_tag.h"
 #include "util/sqlbuf.h"
 #include "util/statement.h"
 #include "util/zset.h"
-
-/* tells our lock tags from nodes' (7712), names' (7714) and the users' advisory locks */
-#define COPY_LOCK_FIELD4 7716
 
 /* ----- in a query ----- */
 
@@ -300,7 +298,7 @@ st_poll_lock(List *copies, bool wait)
 	{
 		LOCKTAG		tag;
 
-		SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, lfirst_oid(lc), COPY_LOCK_FIELD4);
+		SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, lfirst_oid(lc), ST_LOCK_COPY);
 		if (LockAcquire(&tag, ExclusiveLock, false, !wait) == LOCKACQUIRE_NOT_AVAIL)
 			return false;
 	}

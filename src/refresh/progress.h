@@ -22,7 +22,8 @@ typedef enum StProgressParam
 	ST_PROGRESS_PHASE,
 	ST_PROGRESS_INITIATOR,
 	ST_PROGRESS_STARTED,		/* clock time */
-	ST_PROGRESS_MEMBERS,		/* stream tables of the group, and done of them */
+	ST_PROGRESS_MEMBERS,		/* stream tables of the group, and done of
+								 * them */
 	ST_PROGRESS_DONE,
 	ST_PROGRESS_CURRENT,		/* relation */
 	ST_PROGRESS_ROWS_READ		/* of the present stream table's sources */
@@ -37,11 +38,15 @@ typedef enum StProgressPhase
 	ST_PHASE_FINISHING			/* frontiers, history, space */
 } StProgressPhase;
 
-/* A refresh of a group, the last of which is "relid"; one inside another is not told. */
+/* A refresh of a group, the last of which is "relid"; while one inside another runs, it is shown instead. */
 extern void st_progress_begin(Oid relid, const char *initiated_by, int members);
-extern void st_progress_member(Oid relid, int done);
+extern void st_progress_member(Oid relid);
+extern void st_progress_done(int done);
 extern void st_progress_phase(StProgressPhase phase);
 extern void st_progress_rows(int64 rows);
 extern void st_progress_end(void);
+
+/* Called once from st_refresh_init. */
+extern void st_progress_init(void);
 
 #endif							/* ST_REFRESH_PROGRESS_H */

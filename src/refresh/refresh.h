@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 #include "lib/stringinfo.h"
+#include "storage/lockdefs.h"
 
 #include "apply/apply.h"
 #include "catalog/stream_table.h"
@@ -24,8 +25,8 @@ typedef struct StRefreshOutcome
 	bool		fallback;		/* planned differential, recomputed */
 	int64		delta_rows;
 	int64		minus_rows;		/* of these, rows that were deleted or updated */
-	bool		netted;			/* changes of a source cancelled each other, or
-								 * were the same */
+	bool		netted;			/* changes of a source cancelled each other,
+								 * or were the same */
 	bool		reverted;		/* it is not append_only any more */
 	int64		clock_rows;		/* changes of rows that are compared with
 								 * now() */
@@ -36,8 +37,8 @@ typedef struct StRefreshOutcome
 	double		apply_ms;
 	double		full_ms;		/* of the recompute alone */
 	int			budget;			/* level of the delta's, see st_budget_begin */
-	int			iterations;		/* of its component, in which it had
-								 * something to do; 0: it is in none */
+	int			iterations;		/* of its component, in which it had something
+								 * to do; 0: it is in none */
 	double		change_ratio;	/* changed rows by those of their source, the
 								 * greatest */
 	double		read_budget_ms; /* that reading a log may take; 0: without
@@ -46,8 +47,8 @@ typedef struct StRefreshOutcome
 	StringInfo	steps;			/* a line per step, for the log; NULL: not
 								 * wanted */
 	bool		undo;			/* one that is refreshed together with others
-								 * was found to be held after some of them: the
-								 * caller rolls back */
+								 * was found to be held after some of them:
+								 * the caller rolls back */
 	List	   *nodes;			/* of StNodeRun, of all that the group has;
 								 * st_refresh_scheduled only */
 } StRefreshOutcome;
@@ -109,11 +110,27 @@ typedef struct StEntry
 
 /*
  * The session's entry for a stream table, made or made anew if something that
- * it depends on has changed. Takes AccessShareLock on its sources. Raises
- * 42P01 if the relation is no stream table. Valid until entries are got again
- * or held; one that was got while they are held, until they are released.
+ * it depends on has changed. Takes AccessShareLock on its sources, then on
+ * itself. Raises 42P01 if the relation is no stream table. Valid until entries
+ * are got again or held; one that was got while they are held, until they are
+ * released.
  */
 extern StEntry *st_entry_get(Oid relid);
+
+/*
+ * Are its rows to be found otherwise at its next refresh, which keeps readers out?
+ * Does not wait for a lock, and leaves none: false where that does not tell.
+ */
+extern bool st_entry_changes_identity(Oid relid);
+
+/*
+ * What st_entry_get() locks, for all of "relids", and those as who writes them,
+ * or, those that are "remade" too, as who keeps readers out, unless one of those
+ * relations is not to be had without waiting: then nothing, and that one is
+ * returned, with the mode that it is wanted in. A lock that grew stronger while
+ * sources are locked would be waited for with them.
+ */
+extern Oid	st_entries_lock_nowait(List *relids, List *remade, LOCKMODE *mode);
 
 /* The relations it reads, views too, without a lock on them. */
 extern List *st_entry_sources(StStreamTable *table);
@@ -137,9 +154,11 @@ extern const char *st_entry_outdated(StStreamTable *table, bool *retyped);
 /*
  * Set by the room above: makes the definition of a stream table anew if it is
  * out of date, and returns why that was, or NULL. Takes the locks of lifecycle
- * calls, so the caller has none. The next refresh recomputes.
+ * calls, so the caller has none, and the nodes of "group" (of StStreamTable), of
+ * which it is one and which the caller is going to lock. The next refresh
+ * recomputes.
  */
-extern const char *(*st_refresh_adapt) (Oid relid);
+extern const char *(*st_refresh_adapt) (Oid relid, List *group);
 
 /* How the rows of a tree's result are found again. */
 extern void st_identity_of_tree(StTree *tree, StIdentity *identity);
@@ -198,18 +217,20 @@ extern Oid	st_refresh_failed_relation(void);
  */
 extern bool st_refresh_lock(int64 pgt_id, bool wait);
 
+/* Whose transactions keep it from being had: process ids and names of prepared ones; NULL: nobody's. */
+extern char *st_refresh_lock_holders(int64 pgt_id);
+
 /* Let go what one st_refresh_lock of this transaction has taken, before anything was done under it. */
 extern void st_refresh_unlock(int64 pgt_id);
 
 /*
- * What a refresh of the stream table takes along (of StStreamTable), in the
- * order in which everybody locks nodes: what reads before what is read, then by
- * pgt_id. Takes no lock on a source: who waits for a node with one could keep
- * the holder of the node from the source.
+ * What a refresh of the stream table takes along (of StStreamTable): what reads
+ * before what is read. Takes no lock on a source: who waits for a node with one
+ * could keep the holder of the node from the source.
  */
 extern List *st_refresh_nodes(StStreamTable *table);
 
-/* Any stream tables (of StStreamTable) in that order, each once. */
+/* Any stream tables (of StStreamTable), each once, in the order in which everybody locks nodes. */
 extern List *st_refresh_lock_order(List *tables);
 
 /*
@@ -220,6 +241,13 @@ extern bool st_refresh_skip(Oid relid);
 
 /* First fill of a stream table that this transaction has created. */
 extern void st_refresh_initial(Oid relid, StRefreshOutcome *outcome);
+
+/*
+ * Give a stream table the rows of another relation with its columns, which a
+ * refresh has filled in this transaction; "empty": it has none itself. The caller
+ * has the node, and has the table locked.
+ */
+extern void st_refresh_take_over(Oid relid, Oid from, bool empty);
 
 /*
  * Compare with the query at the frontier (rules A1, by row image): how many

@@ -14,6 +14,8 @@
  */
 #include "postgres.h"
 
+#include <float.h>
+
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/lsyscache.h"
@@ -28,6 +30,14 @@
  */
 #define COST_SLACK 1000.0
 #define COST_FACTOR 8.0
+
+/* slices from which it is looked which of them can have rows in the result */
+#define CORE_KEYS 100
+/* it is looked seldom, once in so many runs, after more than this share of them could */
+#define CORE_SHARE 0.5
+#define CORE_EVERY 16
+/* how much more fetching the rows must have cost */
+#define CORE_FACTOR 4.0
 
 /* how many times what they are searches in order are taken for */
 #define LOOKUP_FACTOR 4.0
@@ -204,8 +214,9 @@ find_delta(SliceRun *run, const StSliceFetch *fetch, StInput *delta)
 	delta->count = st_statement_fill(fetch->changed, lengthof(inputs), inputs, run->snapshot, delta->rows);
 }
 
+/* The rows of the keys as they are; "before" is as "present" until find_before(). */
 static void
-fetch_rows(SliceRun *run, int i)
+fetch_present(SliceRun *run, int i)
 {
 	StSliceFetch *fetch = &run->slice->fetches[i];
 	StInput    *present = &run->present[i];
@@ -213,15 +224,7 @@ fetch_rows(SliceRun *run, int i)
 	StInput    *keys = &run->keys[fetch->number];
 	StStatement *statement = fetch->fetch;
 	double		cost;
-	StInput		delta;
 
-	if (fetch->same_as < i)
-	{
-		*present = run->present[fetch->same_as];
-		*before = run->before[fetch->same_as];
-		present->name = before->name = fetch->input;
-		return;
-	}
 	cost = st_statement_cost(statement, 1, keys);
 	if (fetch->lookup)
 	{
@@ -242,13 +245,38 @@ fetch_rows(SliceRun *run, int i)
 	present->rows = tuplestore_begin_heap(false, false, work_mem);
 	present->count = st_statement_fill(statement, 1, keys, run->snapshot, present->rows);
 	*before = *present;
+}
+
+static void
+find_before(SliceRun *run, int i)
+{
+	StSliceFetch *fetch = &run->slice->fetches[i];
+	StInput		delta;
+
 	if (ST_FAULT("E5"))
 		return;
 	find_delta(run, fetch, &delta);
 	if (delta.count > 0)
-		find_rows_before(run, fetch, present, &delta, before);
+		find_rows_before(run, fetch, &run->present[i], &delta, &run->before[i]);
 	if (delta.rows != run->inputs[fetch->leaf].rows)
 		tuplestore_end(delta.rows);
+}
+
+static void
+fetch_rows(SliceRun *run, int i)
+{
+	StSliceFetch *fetch = &run->slice->fetches[i];
+
+	if (fetch->same_as < i)
+	{
+		run->present[i] = run->present[fetch->same_as];
+		run->before[i] = run->before[fetch->same_as];
+		run->present[i].name = run->before[i].name = fetch->input;
+		return;
+	}
+	fetch_present(run, i);
+	if (run->failure == NULL)
+		find_before(run, i);
 }
 
 /* Only keys of which these rows are there, or were, can have a result. */
@@ -266,15 +294,86 @@ reduce_keys(SliceRun *run, int i)
 	run->reduced = true;
 }
 
-/* Fetch the rows of the slices, of all classes or of their own only; those first that may spare others. */
-static void
-fetch_slices(SliceRun *run, bool linked)
-{
-	int			class = 0;
+/* ----- slices that have no row in the result ----- */
 
-	for (int i = 0; i < run->slice->nfetches; i++)
+/*
+ * Does it pay to look for them? Not for few, nor where it looks dear beside
+ * fetching the rows, nor where most were left when it was done last.
+ */
+static bool
+core_pays(SliceRun *run, const StInput *inputs)
+{
+	StSliceProgram *slice = run->slice;
+
+	if (slice->core && ST_FAULT("E5 core at once"))
+		return true;
+	if (slice->core == NULL || run->keys[0].count < CORE_KEYS)
+		return false;
+	if (slice->core_left > CORE_SHARE && ++slice->core_spared < CORE_EVERY)
+		return false;
+	return CORE_FACTOR * st_statement_cost(slice->core, list_length(slice->key_leaves) + slice->nfetches, inputs) < run->cost;
+}
+
+static void
+keep_rows(SliceRun *run, const StSliceFetch *fetch, StInput *rows)
+{
+	StInput		inputs[2] = {*rows, run->keys[0]};
+
+	inputs[0].name = ST_PRESENT_INPUT;
+	rows->rows = tuplestore_begin_heap(false, false, work_mem);
+	rows->count = st_statement_fill(fetch->keep, lengthof(inputs), inputs, run->snapshot, rows->rows);
+	tuplestore_end(inputs[0].rows);
+}
+
+/* Drop keys and rows of which the result has none, and had none. */
+static void
+reduce_to_core(SliceRun *run)
+{
+	StSliceProgram *slice = run->slice;
+	int			nleaves = list_length(slice->key_leaves);
+	int			ninputs = nleaves + slice->nfetches;
+	StInput    *inputs = palloc(sizeof(StInput) * ninputs);
+	int64		touched = run->keys[0].count;
+
+	memcpy(inputs, run->inputs, sizeof(StInput) * nleaves);
+	memcpy(inputs + nleaves, run->present, sizeof(StInput) * slice->nfetches);
+	if (!core_pays(run, inputs))
+		return;
+	tuplestore_end(run->keys[0].rows);
+	begin_keys(run, 0);
+	run->keys[0].count = st_statement_fill(slice->core, ninputs, inputs, run->snapshot, run->keys[0].rows);
+	run->reduced = true;
+	slice->core_left = Max((double) run->keys[0].count / touched, DBL_MIN);
+	slice->core_spared = 0;
+	for (int i = 0; i < slice->nfetches; i++)
 	{
-		StSliceFetch *fetch = &run->slice->fetches[i];
+		StSliceFetch *fetch = &slice->fetches[i];
+		StInput    *present = &run->present[i];
+		StInput    *before = &run->before[i];
+		bool		same = before->rows == present->rows;
+
+		if (fetch->keep == NULL)
+			continue;
+		keep_rows(run, fetch, present);
+		if (same)
+			*before = *present;
+		else
+			keep_rows(run, fetch, before);
+	}
+}
+
+/*
+ * Fetch the rows of the slices' own class, those first that may spare others;
+ * what they were before when it is known of which slices that is of interest.
+ */
+static void
+fetch_own(SliceRun *run)
+{
+	StSliceProgram *slice = run->slice;
+
+	for (int i = 0; i < slice->nfetches; i++)
+	{
+		StSliceFetch *fetch = &slice->fetches[i];
 
 		run->present[i].name = run->before[i].name = fetch->input;
 		run->present[i].desc = run->before[i].desc = fetch->desc;
@@ -285,11 +384,37 @@ fetch_slices(SliceRun *run, bool linked)
 				reduce_keys(run, i);
 		}
 	}
+	for (int i = 0; i < slice->nfetches && run->failure == NULL; i++)
+		if (slice->fetches[i].number == 0 && slice->fetches[i].reduce == NULL && slice->fetches[i].same_as == i)
+			fetch_present(run, i);
+	if (run->failure)
+		return;
+	reduce_to_core(run);
+	for (int i = 0; i < slice->nfetches && run->failure == NULL; i++)
+	{
+		StSliceFetch *fetch = &slice->fetches[i];
+
+		if (fetch->number > 0)
+			continue;
+		if (fetch->same_as < i)
+			fetch_rows(run, i);
+		else if (fetch->reduce == NULL)
+			find_before(run, i);
+	}
+}
+
+/* Fetch the rows of the slices, of all classes or of their own only. */
+static void
+fetch_slices(SliceRun *run, bool linked)
+{
+	int			class = 0;
+
+	fetch_own(run);
 	for (int i = 0; i < run->slice->nfetches && run->failure == NULL; i++)
 	{
 		StSliceFetch *fetch = &run->slice->fetches[i];
 
-		if (fetch->reduce || (fetch->number > 0 && !linked))
+		if (fetch->number == 0 || !linked)
 			continue;
 		/* origins come first, so that all keys up to this class can be found */
 		while (class < fetch->number)

@@ -9,15 +9,36 @@
  *	  Nothing is netted on the way: a row is changed once, and whoever reads the
  *	  delta nets what he makes of it.
  *
+ *	  What a change costs depends on where it is, which the number of changes does
+ *	  not tell: of a running sum all rows behind it are computed again, in the state and
+ *	  then in the stream table. So the delta counts the rows that it has found, before it computes anything,
+ *	  and gives up where a recompute is cheaper. That runs the state's query, of which the planner
+ *	  knows the cost, and writes each row of the state; what it finds different it
+ *	  writes into the stream table, as the delta does.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "miscadmin.h"
+#include "optimizer/plancat.h"
 
 #include "delta/window.h"
+#include "refresh/cost.h"
 #include "refresh/window_run.h"
 #include "util/fault.h"
+
+/* fewer are always computed again */
+#define LEAST_LIMIT 10000
+
+/*
+ * In the planner's units, per row: of a state that a recompute writes and
+ * compares, and what computing one again takes more than that. Measured,
+ * see bench/README.md.
+ */
+#define COST_OF_FILLING 0.3
+#define COST_OF_FOLLOWING 0.9
 
 typedef struct WindowDelta
 {
@@ -27,7 +48,48 @@ typedef struct WindowDelta
 	TupleTableSlot *old_row;	/* state rows */
 	TupleTableSlot *new_row;
 	bool		inconsistent;
+	bool		many;			/* a recompute is cheaper */
 } WindowDelta;
+
+int64
+st_windows_limit(StEntry *entry, int ordinal)
+{
+	StNodeProgram *node = &entry->program->nodes[ordinal];
+	Relation	state;
+	BlockNumber pages;
+	double		rows;
+	double		visible;
+
+	if (node->node->windows == NIL || !st_costs_compared(entry))
+		return 0;
+	state = table_open(node->state, AccessShareLock);
+	estimate_rel_size(state, NULL, &pages, &rows, &visible);
+	table_close(state, NoLock);
+	if (rows < LEAST_LIMIT)
+		return 0;
+	rows = (st_statement_cost(node->block.fill, 0, NULL) + COST_OF_FILLING * rows) / COST_OF_FOLLOWING;
+	return Max((int64) rows, LEAST_LIMIT);
+}
+
+/* The inputs of the delta: the leaves', and the limit. */
+static StInput *
+add_limit(StRun *run, int ordinal, StInput *inputs, int nleaves)
+{
+	int64		limit = st_windows_limit(run->entry, ordinal);
+	Datum		value = Int64GetDatum(limit);
+	bool		isnull = limit == 0;
+	StInput    *result = palloc0(sizeof(StInput) * (nleaves + 1));
+	StWeightedStore store;
+
+	memcpy(result, inputs, sizeof(StInput) * nleaves);
+	st_begin_store(&store, st_window_limit_desc());
+	tuplestore_putvalues(store.rows, store.desc, &value, &isnull);
+	result[nleaves] = (StInput)
+	{
+		.name = ST_WINDOW_LIMIT_INPUT, .desc = store.desc, .rows = store.rows, .count = 1
+	};
+	return result;
+}
 
 /* The row's columns, with the results that begin at column "results" (0-based) of the slot. */
 static TupleTableSlot *
@@ -71,6 +133,9 @@ receive_row(TupleTableSlot *slot, void *arg)
 			st_places_change(delta->work, tid, delta->new_row);
 			st_store_row(delta->new_row, 1, delta->result);
 			break;
+		case ST_WINDOW_MANY:
+			delta->many = true;
+			break;
 		default:
 			delta->inconsistent = !ST_FAULT("A4");
 	}
@@ -84,6 +149,7 @@ st_run_windows(StRun *run, int ordinal, StWeightedStore *result)
 	WindowDelta delta = {.node = node->node, .result = result};
 	StApplyResult applied;
 	StInput    *inputs;
+	int			nleaves = list_length(node->block.leaves);
 	bool		empty;
 	uint64		rows;
 	instr_time	start;
@@ -98,14 +164,19 @@ st_run_windows(StRun *run, int ordinal, StWeightedStore *result)
 	delta.work = st_places_begin(run->entry->state_appliers[ordinal]);
 	delta.old_row = MakeSingleTupleTableSlot(node->desc, &TTSOpsVirtual);
 	delta.new_row = MakeSingleTupleTableSlot(node->desc, &TTSOpsVirtual);
-	rows = st_statement_run(node->block.delta, list_length(node->block.leaves), inputs, run->snapshot, receive_row, &delta);
+	inputs = add_limit(run, ordinal, inputs, nleaves);
+	rows = st_statement_run(node->block.delta, nleaves + 1, inputs, run->snapshot, receive_row, &delta);
+	tuplestore_end(inputs[nleaves].rows);
 	ExecDropSingleTupleTableSlot(delta.old_row);
 	ExecDropSingleTupleTableSlot(delta.new_row);
 	outcome->delta_ms += st_elapsed_ms(start);
 	st_note_step(outcome, "state %d delta: " UINT64_FORMAT " rows of windows, %.3f ms", ordinal, rows, st_elapsed_ms(start));
 
+	if (delta.many)
+		run->failure = "most of a window would be computed again: a recompute is cheaper";
+
 	INSTR_TIME_SET_CURRENT(start);
-	applied = st_places_end(delta.work, delta.inconsistent, run->snapshot);
+	applied = st_places_end(delta.work, delta.inconsistent || delta.many, run->snapshot);
 	if (!applied.inconsistent)
 	{
 		st_note_step(outcome, "state %d apply: " INT64_FORMAT " inserted, " INT64_FORMAT " updated, " INT64_FORMAT " deleted, %.3f ms",

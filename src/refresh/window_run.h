@@ -17,4 +17,11 @@
  */
 extern bool st_run_windows(StRun *run, int ordinal, StWeightedStore *result);
 
+/*
+ * So many rows of one of its windows that a recompute is cheaper than computing
+ * them again; 0: the state is none of windows, or small, or the stream table's
+ * user has chosen. May plan the state's query, in the owner's scope.
+ */
+extern int64 st_windows_limit(StEntry *entry, int ordinal);
+
 #endif							/* ST_REFRESH_WINDOW_RUN_H */

@@ -40,22 +40,31 @@ st_failure_kind(int sqlstate)
 	{
 		case MAKE_SQLSTATE('H', 'V', '0', '0', '0'):	/* foreign data */
 		case MAKE_SQLSTATE('0', '8', '0', '0', '0'):	/* connection */
-		case MAKE_SQLSTATE('4', '0', '0', '0', '0'):	/* serialization, deadlock */
-		case MAKE_SQLSTATE('5', '3', '0', '0', '0'):	/* insufficient resources */
-		case MAKE_SQLSTATE('5', '5', '0', '0', '0'):	/* in use, lock not available */
+		case MAKE_SQLSTATE('4', '0', '0', '0', '0'):	/* serialization,
+														 * deadlock */
+		case MAKE_SQLSTATE('5', '3', '0', '0', '0'):	/* insufficient
+														 * resources */
+		case MAKE_SQLSTATE('5', '5', '0', '0', '0'):	/* in use, lock not
+														 * available */
 		case MAKE_SQLSTATE('5', '7', '0', '0', '0'):	/* operator intervention */
 		case MAKE_SQLSTATE('5', '8', '0', '0', '0'):	/* system */
 			return ST_FAULT("K2") ? ST_FAILURE_COUNTED : ST_FAILURE_PASSING;
-		case MAKE_SQLSTATE('2', '5', '0', '0', '0'):	/* timeouts of transactions */
+		case MAKE_SQLSTATE('2', '5', '0', '0', '0'):	/* timeouts of
+														 * transactions */
 			return sqlstate == MAKE_SQLSTATE('2', '5', '0', '0', '6') ? ST_FAILURE_PERMANENT : ST_FAILURE_PASSING;
 		case MAKE_SQLSTATE('0', 'A', '0', '0', '0'):	/* not supported */
 		case MAKE_SQLSTATE('2', '2', '0', '0', '0'):	/* data */
 		case MAKE_SQLSTATE('2', '3', '0', '0', '0'):	/* constraints */
 		case MAKE_SQLSTATE('2', '8', '0', '0', '0'):	/* authorization */
-		case MAKE_SQLSTATE('4', '2', '0', '0', '0'):	/* names, rights, definitions */
+		case MAKE_SQLSTATE('4', '2', '0', '0', '0'):	/* names, rights,
+														 * definitions */
 			return ST_FAILURE_PERMANENT;
 		default:
-			/* what does not end, or asks for more stack than there is, does so the next time */
+
+			/*
+			 * what does not end, or asks for more stack than there is, does
+			 * so the next time
+			 */
 			return sqlstate == ERRCODE_STATEMENT_TOO_COMPLEX ? ST_FAILURE_PERMANENT : ST_FAILURE_COUNTED;
 	}
 }
@@ -90,16 +99,15 @@ send_alerts(StScheduled *node, const StJobResult *error, const char *status, int
 }
 
 static void
-write_history(StScheduled *node, const char *message, int sqlstate)
+write_history(StScheduled *node, const StJobResult *error)
 {
-	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, TEXTOID};
+	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID};
 	Datum		values[] = {Int64GetDatum(node->pgt_id), CStringGetTextDatum(node->captured ? "DIFFERENTIAL" : "FULL"),
-	CStringGetTextDatum(message), CStringGetTextDatum(unpack_sql_state(sqlstate))};
+	CStringGetTextDatum(error->message), CStringGetTextDatum(unpack_sql_state(error->sqlstate)), TimestampTzGetDatum(error->begun)};
 
 	(void) st_catalog_execute("INSERT INTO pgtrickle.pgt_refresh_history"
 							  " (pgt_id, data_timestamp, start_time, end_time, action, status, initiated_by, error_message, error_code)"
-							  " VALUES ($1, clock_timestamp(), clock_timestamp(), clock_timestamp(), $2, 'FAILED', 'SCHEDULER', $3, $4)",
-							  4, types, values, NULL);
+							  " VALUES ($1, $5, $5, clock_timestamp(), $2, 'FAILED', 'SCHEDULER', $3, $4)", 5, types, values, NULL);
 }
 
 /* Returns the stream table's status, and in *consecutive how often it has failed. */
@@ -134,7 +142,7 @@ record(StScheduled *node, const StJobResult *error, StFailureKind kind)
 	/* one row and one alert for what passes, however often it is tried */
 	if (kind != ST_FAILURE_PASSING || !node->alerted)
 	{
-		write_history(node, error->message, error->sqlstate);
+		write_history(node, error);
 		send_alerts(node, error, status, consecutive);
 	}
 	if (status && (strcmp(status, "SUSPENDED") == 0 || strcmp(status, "ERROR") == 0))

@@ -6,9 +6,10 @@
  * NOTES
  *	  The launcher is connected to no database, so it is in nobody's way who
  *	  drops or copies one (rule K15). It starts a scheduler once in each
- *	  database; one that finds nothing to do ends, and is started again when a
- *	  commit asks for it in shared memory. One that has died comes back after a
- *	  while.
+ *	  database; one that finds nothing to do ends, and so does one to which
+ *	  nothing has happened for a while (rule K17): it is started again when a
+ *	  commit asks for it in shared memory, or at the time that it has left there.
+ *	  One that has died comes back after a while.
  *
  *	  It starts with the server if the library is in shared_preload_libraries;
  *	  otherwise with the first stream table that is created, and then it does
@@ -43,6 +44,7 @@
 #include "schedule/schedule.h"
 #include "store/wake.h"
 #include "util/fault.h"
+#include "util/wait_event.h"
 
 /* how often databases are looked for that nobody told of */
 #define LOOK_INTERVAL_MS 10000
@@ -57,6 +59,9 @@
 #define RESTART_DELAY (1 * USECS_PER_SEC)
 #define LONGEST_RESTART_DELAY (60 * USECS_PER_SEC)
 
+/* so long a lack of processes may pass by itself */
+#define ROOM_PATIENCE (10 * USECS_PER_SEC)
+
 typedef struct LaunchedDatabase
 {
 	Oid			database;		/* key */
@@ -66,7 +71,7 @@ typedef struct LaunchedDatabase
 	int			deaths;			/* in a row */
 	int64		started;
 	int64		ended;			/* 0: not yet */
-	bool		resting;		/* it had nothing to do */
+	StWakeRest	resting;
 } LaunchedDatabase;
 
 void
@@ -188,14 +193,18 @@ st_is_database_wanted(Oid database)
 static void
 note_end(LaunchedDatabase *database)
 {
+	int64		next;
+
 	pfree(database->handle);
 	database->handle = NULL;
 	database->ended = st_now();
-	database->resting = st_wake_take_empty(database->database) || st_wake_is_resting(database->database);
-	if (database->resting)
+	database->resting = st_wake_resting(database->database, &next);
+	if (st_wake_take_empty(database->database))
+		database->resting = ST_REST_NOTHING;
+	if (database->resting != ST_REST_NOT)
 	{
 		database->deaths = 0;
-		database->not_before = ST_NEVER;
+		database->not_before = database->resting == ST_REST_IDLE ? next : ST_NEVER;
 		return;
 	}
 	/* one that lived long does not count */
@@ -214,8 +223,8 @@ heed_requests(LaunchedDatabase *database)
 
 	if (requests == 0)
 		return;
-	if (database->resting)
-		delay = (requests & ST_WAKE_GRAPH) ? 0 : REST;
+	if (database->resting != ST_REST_NOT)
+		delay = (requests & ST_WAKE_GRAPH) || database->resting == ST_REST_IDLE ? 0 : REST;
 	database->not_before = Min(database->not_before, database->ended == 0 ? st_now() : database->ended + delay);
 }
 
@@ -248,16 +257,51 @@ needs_attention(HTAB *databases)
 	return result;
 }
 
-/* Start what is to be started; returns when to look again. */
+static int
+by_time(const ListCell *a, const ListCell *b)
+{
+	const LaunchedDatabase *x = lfirst(a);
+	const LaunchedDatabase *y = lfirst(b);
+
+	return x->not_before < y->not_before ? -1 : x->not_before > y->not_before;
+}
+
+/* Those who have nothing to do make room; whoever runs the server is told if they do not. */
+static void
+note_room(bool full)
+{
+	static bool complained = false;
+	static int64 full_since = 0;
+
+	st_wake_note_crowded(full);
+	if (!full)
+	{
+		full_since = 0;
+		complained = false;
+		return;
+	}
+	if (full_since == 0)
+		full_since = st_now();
+	if (complained || st_now() - full_since < ROOM_PATIENCE)
+		return;
+	complained = true;
+	ereport(WARNING,
+			(errmsg("no background worker is free for a pg_trickle scheduler"),
+			 errdetail("Stream tables of a database are not refreshed until one is."),
+			 errhint("Increase max_worker_processes.")));
+}
+
+/* Start what is to be started, who waits for longest first; returns when to look again. */
 static int64
 attend(HTAB *databases)
 {
-	static bool complained = false;
 	HASH_SEQ_STATUS sequence;
 	LaunchedDatabase *database;
+	List	   *wanted = NIL;
 	int64		next = ST_NEVER;
 	bool		full = false;
 	bool		homeless = st_wake_take_homeless();
+	ListCell   *lc;
 
 	hash_seq_init(&sequence, databases);
 	while ((database = hash_seq_search(&sequence)))
@@ -270,22 +314,19 @@ attend(HTAB *databases)
 		heed_requests(database);
 		if (homeless && !st_wake_has_place(database->database))
 			database->not_before = Min(database->not_before, Max(st_now(), database->ended + RESTART_DELAY));
-		if (full)
-			continue;
 		if (database->not_before <= st_now() && st_is_database_wanted(database->database))
 			database->not_before = st_now() + RESTART_DELAY;
 		if (database->not_before <= st_now())
-			full = !start_scheduler(database);
+			wanted = lappend(wanted, database);
 		else
 			next = Min(next, database->not_before);
 	}
-	if (full && !complained)
-		ereport(WARNING,
-				(errmsg("no background worker is free for a pg_trickle scheduler"),
-				 errdetail("Stream tables of a database are not refreshed until one is."),
-				 errhint("Increase max_worker_processes.")));
-	complained = full;
-	return next;
+	list_sort(wanted, by_time);
+	foreach(lc, wanted)
+		full = full || !start_scheduler(lfirst(lc));
+	list_free(wanted);
+	note_room(full);
+	return full ? Min(next, st_now() + RESTART_DELAY) : next;
 }
 
 void
@@ -325,6 +366,6 @@ st_launcher_main(Datum argument)
 		timeout = LOOK_INTERVAL_MS;
 		if (next != ST_NEVER)
 			timeout = Min(timeout, Max(next - st_now(), 0) / 1000 + 1);
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout, PG_WAIT_EXTENSION);
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout, st_wait_event(ST_WAIT_LAUNCHER));
 	}
 }

@@ -12,6 +12,14 @@
  *	  tells of, is always pending, and what compares with now() is due when its
  *	  schedule says so, pending or not.
  *
+ *	  When the graph has changed all of it is read, by one statement, and not what
+ *	  a list in shared memory would say has changed (rule H3): a call changes more
+ *	  than the row that it names, such as whom circles, diamonds and groups tie
+ *	  together and how often 'calculated' is, and what such a list forgot would
+ *	  never be refreshed again. 10,000 take about 0.3 seconds, at most a tenth of
+ *	  the time while they are being created; the first change after a rest, and
+ *	  any change of fewer than 500, is read at once.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -28,9 +36,9 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "catalog/alert.h"
 #include "catalog/stream_table.h"
 #include "guc.h"
+#include "schedule/check.h"
 #include "schedule/node.h"
 #include "schedule/queue.h"
 #include "schedule/spacing.h"
@@ -38,6 +46,12 @@
 #include "store/store.h"
 #include "store/wake.h"
 #include "util/fault.h"
+
+/*
+ * Of what may not have changed at all a scheduler that begins looks at so many a
+ * second (rule H2).
+ */
+#define TURN_INTERVAL (ST_FAULT("H2 slow") ? 5 * USECS_PER_SEC : USECS_PER_SEC / 200)
 
 int64
 st_now(void)
@@ -139,7 +153,8 @@ read_node(int row)
 	node->pending = true;
 	node->stretch = 1;
 	node->pending_since = st_now();
-	node->last_fire = node->last_refresh;
+	value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 22, &isnull);
+	node->last_fire = isnull ? DT_NOBEGIN : DatumGetTimestampTz(value);
 	if (node->failed_before)
 		node->not_before = st_now() + ST_PROBE_DELAY;
 	return node;
@@ -152,12 +167,15 @@ keep_state(StScheduled *node, StScheduled *old)
 
 	node->pending = old->pending || revived;
 	node->pending_since = old->pending ? old->pending_since : node->pending_since;
+	node->turn = old->turn;
 	node->last_start = old->last_start;
 	node->last_end = old->last_end;
 	node->last_fire = Max(old->last_fire, node->last_fire);
 	node->running = old->running;
 	node->worker = old->worker;
 	node->cancels = old->cancels;
+	node->locked_since = old->locked_since;
+	node->told_locked = old->told_locked;
 	node->stretch = old->stretch;
 	node->reminded = old->reminded;
 	node->warned_sla = old->warned_sla;
@@ -205,6 +223,14 @@ typedef struct SourcePosition
 	Oid			relid;			/* key */
 	int			position;
 } SourcePosition;
+
+int
+st_schedule_source(StSchedule *schedule, Oid relid)
+{
+	SourcePosition *position = hash_search(schedule->positions, &relid, HASH_FIND, NULL);
+
+	return position ? position->position : -1;
+}
 
 static HTAB *
 make_map(const char *name, Size entry_size)
@@ -456,24 +482,17 @@ read_groups(HTAB *by_relation, MemoryContext context)
 }
 
 /*
- * What sources look like that nobody has looked at yet. Their readers are
- * pending, and the first refresh of each comes later: what changes from here on
- * is found by comparing with this.
+ * Everything is pending when a scheduler begins, one after the other: what others
+ * read first, which would go along with them otherwise.
  */
 static void
-look_at_added(StSchedule *schedule)
+give_turns(StSchedule *schedule)
 {
+	int64		now = st_now();
 	ListCell   *lc;
 
-	foreach(lc, schedule->sources)
-	{
-		int			source = foreach_current_index(lc);
-
-		CHECK_FOR_INTERRUPTS();
-		if (schedule->generations[source] == NULL && bms_is_member(source, schedule->captured) &&
-			get_rel_relkind(lfirst_oid(lc)) != '\0' && !ST_FAULT("H6 first"))
-			schedule->generations[source] = MemoryContextStrdup(schedule->context, st_store_hooks.generation(lfirst_oid(lc)));
-	}
+	foreach(lc, schedule->nodes)
+		((StScheduled *) lfirst(lc))->turn = now + foreach_current_index(lc) * TURN_INTERVAL;
 }
 
 StSchedule *
@@ -495,18 +514,21 @@ st_schedule_read(StSchedule *old)
 							   " t.refresh_tier, t.last_refresh_at,"
 							   " t.status IN ('SUSPENDED', 'ERROR') AND t.last_error_message IS NOT NULL AND t.fuse_state <> 'blown',"
 							   " t.pooler_compatibility_mode,"
-							   " (SELECT pg_catalog.array_agg(d.source_relid) FROM pgtrickle.pgt_dependencies AS d"
-							   "   WHERE d.pgt_id = t.pgt_id AND d.source_type <> 'VIEW'),"
-							   " i.paused_at IS NOT NULL, t.freshness_deadline_ms, i.copies <> '{}', i.clock IS NOT NULL,"
+							   " d.relids,"
+							   " coalesce(t.pgt_id <= p.up_to, false), t.freshness_deadline_ms, i.copies <> '{}', i.clock IS NOT NULL,"
 							   " t.fuse_state = 'blown', (1000000 * extract(epoch FROM clock_timestamp() - t.blown_at))::bigint,"
-							   " t.diamond_consistency = 'atomic', t.diamond_schedule_policy = 'slowest', t.scc_id"
-							   " FROM pgtrickle.pgt_stream_tables AS t JOIN pgtrickle.stream_table_internals AS i USING (pgt_id)",
+							   " t.diamond_consistency = 'atomic', t.diamond_schedule_policy = 'slowest', t.scc_id, t.data_timestamp"
+							   " FROM pgtrickle.pgt_stream_tables AS t JOIN pgtrickle.stream_table_internals AS i USING (pgt_id)"
+							   " LEFT JOIN (SELECT pgt_id, pg_catalog.array_agg(source_relid) AS relids FROM pgtrickle.pgt_dependencies"
+							   "             WHERE source_type <> 'VIEW' GROUP BY pgt_id) AS d USING (pgt_id)"
+							   " LEFT JOIN pgtrickle.scheduler_pause AS p ON true",
 							   0, NULL, NULL, NULL);
 	ST_STOP_POINT("scheduler has read");
 	caller = MemoryContextSwitchTo(context);
 	by_relation = make_map("pg_trickle nodes by relation", sizeof(NodeByRelation));
 	schedule->by_relation = by_relation;
 	positions = make_map("pg_trickle positions of sources", sizeof(SourcePosition));
+	schedule->positions = positions;
 	for (uint64 row = 0; row < count; row++)
 	{
 		StScheduled *node = read_node(row);
@@ -531,6 +553,7 @@ st_schedule_read(StSchedule *old)
 	calculate_intervals(schedule);
 	st_units_find(schedule, read_groups(by_relation, context));
 	schedule->generations = palloc0(sizeof(char *) * Max(list_length(schedule->sources), 1));
+	schedule->left = list_length(schedule->sources);
 	if (old)
 	{
 		foreach(lc, old->sources)
@@ -550,14 +573,17 @@ st_schedule_read(StSchedule *old)
 			if (entry && entry->node->pgt_id == before->pgt_id)
 				keep_state(entry->node, before);
 		}
-		schedule->check_after = old->check_after;
+		schedule->checked = old->checked;
+		schedule->next = old->next;
+		schedule->left = old->left > 0 ? list_length(schedule->sources) : 0;
 		MemoryContextDelete(old->context);
 	}
+	else
+		give_turns(schedule);
 	if (ST_FAULT("H3"))
 		schedule->generation = st_wake_generation();
-	hash_destroy(positions);
 	MemoryContextSwitchTo(caller);
-	look_at_added(schedule);
+	st_check_prepare(schedule);
 	SPI_finish();
 	return schedule;
 }
@@ -567,6 +593,9 @@ st_schedule_read(StSchedule *old)
 static void
 mark(StScheduled *node)
 {
+	if (node->turn > 0)
+		st_queue_touch(node);
+	node->turn = 0;
 	if (node->pending)
 		return;
 	node->pending = true;
@@ -574,11 +603,13 @@ mark(StScheduled *node)
 	st_queue_touch(node);
 }
 
-/* Mark what reads this source, however far up. "walk": each node once, whatever it reads. */
+static uint64 walks = 0;
+
+/* Mark these, and what reads them, however far up. "walk": each node once, whatever it reads. */
 static void
-mark_readers(StSchedule *schedule, int source, uint64 walk)
+mark_upwards(const List *nodes, uint64 walk)
 {
-	List	   *found = list_copy(schedule->readers[source]);
+	List	   *found = list_copy(nodes);
 	ListCell   *lc;
 
 	/* grows as it is walked */
@@ -595,7 +626,14 @@ mark_readers(StSchedule *schedule, int source, uint64 walk)
 	list_free(found);
 }
 
-static uint64 walks = 0;
+void
+st_schedule_mark_node(StScheduled *node)
+{
+	List	   *nodes = list_make1(node);
+
+	mark_upwards(nodes, ++walks);
+	list_free(nodes);
+}
 
 void
 st_schedule_mark_touched(StSchedule *schedule)
@@ -609,7 +647,7 @@ st_schedule_mark_touched(StSchedule *schedule)
 		ListCell   *lc;
 
 		foreach(lc, entry ? entry->sources : NIL)
-			mark_readers(schedule, lfirst_int(lc), walks);
+			mark_upwards(schedule->readers[lfirst_int(lc)], walks);
 	}
 }
 
@@ -622,62 +660,10 @@ st_schedule_mark_all(StSchedule *schedule)
 		mark(lfirst(lc));
 }
 
-/* Somebody has disabled capture triggers, or they are missing. */
-static void
-tell_disabled(Oid source)
-{
-	StAlert		alert;
-
-	st_alert_begin(&alert, "cdc_trigger_disabled", NULL, NULL);
-	st_alert_add_number(&alert, "source_oid", source);
-	st_alert_send(&alert);
-}
-
 void
-st_schedule_check_sources(StSchedule *schedule)
+st_schedule_mark_readers(StSchedule *schedule, int source)
 {
-	MemoryContext context = CurrentMemoryContext;
-	uint64		counter = st_watch_counter();
-	int64		start = st_now();
-	ListCell   *lc;
-
-	/*
-	 * while stream tables are created one after another, relations change all
-	 * the time
-	 */
-	if (counter == schedule->checked || st_now() < schedule->check_after || ST_FAULT("H6"))
-		return;
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	foreach(lc, schedule->sources)
-	{
-		int			source = foreach_current_index(lc);
-		Oid			relid = lfirst_oid(lc);
-		char	   *before = schedule->generations[source];
-		char	   *now;
-
-		CHECK_FOR_INTERRUPTS();
-		if (!bms_is_member(source, schedule->captured) || get_rel_relkind(relid) == '\0')
-			continue;
-		now = st_store_hooks.generation(relid);
-		if (before && strcmp(before, now) == 0)
-			continue;
-		schedule->generations[source] = MemoryContextStrdup(schedule->context, now);
-
-		/*
-		 * incomplete: the next refresh of what reads it puts that right,
-		 * which may be in an hour
-		 */
-		if (now[0] == '!' && (before == NULL || before[0] != '!'))
-			tell_disabled(relid);
-		if (before)
-			mark_readers(schedule, source, ++walks);
-	}
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-	MemoryContextSwitchTo(context);
-	schedule->checked = counter;
-	schedule->check_after = st_now() + ST_LEISURE * (st_now() - start);
+	mark_upwards(schedule->readers[source], ++walks);
 }
 
 /* Can it rest until a commit makes it pending? */
@@ -802,5 +788,5 @@ st_scheduled_due(StScheduled *node)
 		due = due_by_time(node);
 	else
 		due = due_by_schedule(node);
-	return Max(due, node->not_before);
+	return Max(due, Max(node->not_before, node->turn));
 }

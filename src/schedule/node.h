@@ -34,49 +34,68 @@ typedef struct StScheduled
 	char	   *schema;
 	char	   *name;
 	StTiming	timing;
-	int64		interval;		/* effective: microseconds, tier included; 0 for cron */
+	int64		interval;		/* effective: microseconds, tier included; 0
+								 * for cron */
 	int64		longest;		/* interval that the service level allows */
 	bool		captured;		/* it reads change logs */
 	bool		polls;			/* and something of which no commit tells */
 	bool		clocked;		/* its rows come and go with time */
 	bool		quiet;			/* no NOTIFY: pooler compatibility */
-	bool		runnable;		/* neither suspended nor in error nor frozen nor paused */
+	bool		runnable;		/* neither suspended nor in error nor frozen
+								 * nor paused */
 	bool		failed_before;	/* suspended or in error, by its own error */
 	List	   *reads;			/* OIDs of what it reads */
-	List	   *upstream;		/* of StScheduled: those of them that are stream tables */
+	List	   *upstream;		/* of StScheduled: those of them that are
+								 * stream tables */
 	List	   *readers;		/* of StScheduled: those that read it */
-	int			component;		/* of those that read each other: its number; 0: none */
+	int			component;		/* of those that read each other: its number;
+								 * 0: none */
 	List	   *circle;			/* of StScheduled: its members, this one too */
-	int			unranked;		/* upstreams without a rank, while ranks are given */
+	int			unranked;		/* upstreams without a rank, while ranks are
+								 * given */
 	int			least_rank;		/* after those that have one, likewise */
 	uint64		visited;		/* by the walk of this number, see graph.c */
-	uint64		blocked;		/* in the round of this number: something above it is refreshed */
-	Bitmapset  *sources;		/* positions in StSchedule.sources, of what all of its upstreams read too */
+	uint64		blocked;		/* in the round of this number: something
+								 * above it is refreshed */
+	Bitmapset  *sources;		/* positions in StSchedule.sources, of what
+								 * all of its upstreams read too */
 	int			rank;			/* greater than that of any upstream */
-	bool		atomic;			/* a diamond that ends here is refreshed as a whole */
+	bool		atomic;			/* a diamond that ends here is refreshed as a
+								 * whole */
 	bool		slowest;		/* and when all of it is due */
 	bool		joint;			/* one does */
 	int			position;		/* in StSchedule.sources */
 	int			number;			/* while units are looked for */
-	int			order;			/* of its unit: greater than that of any it reads from */
-	struct StUnit *unit;		/* what it is refreshed together with; NULL: nothing */
+	int			order;			/* of its unit: greater than that of any it
+								 * reads from */
+	struct StUnit *unit;		/* what it is refreshed together with; NULL:
+								 * nothing */
 
 	/* kept when the catalog is read again */
-	bool		pending;		/* something may have changed since its last refresh began */
+	bool		pending;		/* something may have changed since its last
+								 * refresh began */
 	int64		pending_since;
+	int64		turn;			/* it is pending because the scheduler has
+								 * begun, and not due before this; 0:
+								 * something has happened since */
 	int64		last_start;		/* 0: none since the scheduler began */
 	int64		last_end;
 	TimestampTz last_fire;		/* of a cron expression, that was followed */
-	TimestampTz fire_after;		/* "next_fire" is the first after this time: finding it is dear */
+	TimestampTz fire_after;		/* "next_fire" is the first after this time:
+								 * finding it is dear */
 	TimestampTz next_fire;
 	TimestampTz last_refresh;	/* as the catalog says */
 	int			failures;		/* in a row, of any kind */
 	bool		alerted;		/* of the present row of failures */
 	int64		not_before;		/* backing off */
 	int			stretch;		/* factor of auto_backoff: 1, 2, 4, 8 */
-	bool		running;		/* in a worker, as its own job or along with one */
+	bool		running;		/* in a worker, as its own job or along with
+								 * one */
 	int			worker;			/* that has refreshed it last */
 	int			cancels;		/* in a row, for those who waited */
+	int64		locked_since;	/* others refresh it, or what it reads; 0:
+								 * they do not */
+	bool		told_locked;	/* those who watch know of it */
 	TimestampTz due_since;		/* it waits for a worker; 0: it does not */
 	bool		blown;			/* its fuse has suspended it */
 	bool		frozen;			/* its tier is */
@@ -87,7 +106,8 @@ typedef struct StScheduled
 	bool		told_slow;
 	bool		held;			/* until the graph's generation changes */
 	char	   *hold_reason;	/* as recorded; NULL: it was refreshed since */
-	double		took;			/* milliseconds of its last refresh that did something */
+	double		took;			/* milliseconds of its last refresh that did
+								 * something */
 	uint64		marked;			/* by the walk of this number, see node.c */
 
 	/* of queue.c */
@@ -96,7 +116,9 @@ typedef struct StScheduled
 	bool		queued;
 	bool		touched;
 	bool		waiting;		/* it is due */
-	int64		cut;			/* since then it waits for others that are refreshed before it; 0: it does not */
+	bool		listed;			/* among those that are, or were */
+	int64		cut;			/* since then it waits for others that are
+								 * refreshed before it; 0: it does not */
 } StScheduled;
 
 typedef struct StSchedule
@@ -105,13 +127,21 @@ typedef struct StSchedule
 	List	   *nodes;			/* of StScheduled, by rank */
 	HTAB	   *by_relation;	/* the same by their OIDs */
 	List	   *sources;		/* OIDs of all that is read */
-	List	  **readers;		/* of StScheduled, parallel: those that read it themselves */
+	List	  **readers;		/* of StScheduled, parallel: those that read
+								 * it themselves */
+	HTAB	   *positions;		/* in the list, by their OIDs */
 	HTAB	   *by_bit;			/* the same by what commits tell of them */
-	Bitmapset  *captured;		/* positions of those that a captured node reads, however far up */
-	char	  **generations;	/* of each source's capture, at the last look; NULL: none yet */
-	uint64		checked;		/* counter of changes of relations at the last look */
-	int64		check_after;	/* no other look before this time */
+	Bitmapset  *captured;		/* positions of those that a captured node
+								 * reads, however far up */
 	uint64		generation;		/* of what was read */
+
+	/* of check.c */
+	char	  **generations;	/* of each source's capture, at the last look;
+								 * NULL: none yet */
+	uint64		checked;		/* counter of changes of relations when all
+								 * sources were begun to be looked at */
+	int			left;			/* of those, how many are still to be */
+	int			next;			/* after this one */
 } StSchedule;
 
 /* What takes long is done again after so many times as long. */
@@ -130,12 +160,14 @@ extern StSchedule *st_schedule_read(StSchedule *old);
 extern void st_schedule_mark_touched(StSchedule *schedule);
 extern void st_schedule_mark_all(StSchedule *schedule);
 
-/*
- * Mark what reads a source whose capture, storage or partitions have changed
- * since the last call, which no commit tells (rule H6). Outside of any
- * transaction.
- */
-extern void st_schedule_check_sources(StSchedule *schedule);
+/* Something has changed that this one reads: mark it, and what reads it, however far up. */
+extern void st_schedule_mark_node(StScheduled *node);
+
+/* The same for all that read the source at this position. */
+extern void st_schedule_mark_readers(StSchedule *schedule, int source);
+
+/* The position of a source; -1: nothing reads it. */
+extern int	st_schedule_source(StSchedule *schedule, Oid relid);
 
 /* When the node is to be refreshed; ST_NEVER: when a commit says so. */
 extern int64 st_scheduled_due(StScheduled *node);

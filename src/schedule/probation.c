@@ -17,7 +17,6 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -73,17 +72,56 @@ note_run(bool clean)
 	return !was_clean && incarnation != st_wake_incarnation();
 }
 
-/* Suspend what was announced too often. */
-static void
-suspend(void)
+/*
+ * Each stream table in a transaction of its own: a refresh writes the rows of its
+ * group in an order that nobody else knows.
+ */
+static List *
+announced(int least, MemoryContext context)
 {
 	Oid			types[] = {INT4OID};
-	Datum		values[] = {Int32GetDatum(MAX_ATTEMPTS)};
+	Datum		values[] = {Int32GetDatum(least)};
+	List	   *found = st_catalog_oids("SELECT t.pgt_relid FROM pgtrickle.stream_table_internals AS i"
+										" JOIN pgtrickle.pgt_stream_tables AS t USING (pgt_id) WHERE i.attempts >= $1"
+										" ORDER BY t.pgt_id", 1, types, values);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	List	   *result = list_copy(found);
+
+	MemoryContextSwitchTo(old);
+	return result;
+}
+
+static void
+set_attempts(List *relids, const char *sql)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ListCell   *lc;
+
+	foreach(lc, relids)
+	{
+		Oid			types[] = {OIDOID};
+		Datum		values[] = {ObjectIdGetDatum(lfirst_oid(lc))};
+
+		begin_flushed();
+		(void) st_catalog_execute(sql, 1, types, values, NULL);
+		end_flushed(context);
+	}
+}
+
+/* It was announced too often. */
+static void
+suspend(Oid relid)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Oid			types[] = {OIDOID};
+	Datum		values[] = {ObjectIdGetDatum(relid)};
 	uint64		count;
 
+	begin_flushed();
+	st_stream_table_lock_rows(relid, true);
 	count = st_catalog_execute("UPDATE pgtrickle.pgt_stream_tables AS t SET status = 'SUSPENDED',"
 							   " last_error_message = 'crashed the server', last_error_at = clock_timestamp()"
-							   " FROM pgtrickle.stream_table_internals AS i WHERE i.pgt_id = t.pgt_id AND i.attempts >= $1"
+							   " FROM pgtrickle.stream_table_internals AS i WHERE i.pgt_id = t.pgt_id AND t.pgt_relid = $1"
 							   " AND t.status IN ('ACTIVE', 'INITIALIZING')"
 							   " RETURNING t.pgt_schema, t.pgt_name, i.attempts", 1, types, values, NULL);
 	for (uint64 i = 0; i < count; i++)
@@ -103,25 +141,31 @@ suspend(void)
 				 errdetail("Its last refreshes ended in a crash of the server."),
 				 errhint("Once the reason is gone, call pgtrickle.resume_stream_table().")));
 	}
-	(void) st_catalog_execute("UPDATE pgtrickle.stream_table_internals SET attempts = 0 WHERE attempts >= $1",
-							  1, types, values, NULL);
+	end_flushed(context);
 }
 
 bool
 st_probation_begin(void)
 {
 	MemoryContext context = CurrentMemoryContext;
+	List	   *relids;
 	bool		crashed;
+	ListCell   *lc;
 
 	begin_flushed();
 	crashed = note_run(false);
-	if (crashed && !ST_FAULT("K1"))
-		suspend();
-	/* a scheduler that was terminated says nothing of what it had announced */
-	if (!crashed)
-		(void) st_catalog_execute("UPDATE pgtrickle.stream_table_internals SET attempts = 0 WHERE attempts > 0",
-								  0, NULL, NULL, NULL);
+	relids = announced(crashed ? MAX_ATTEMPTS : 1, context);
 	end_flushed(context);
+	if (crashed && ST_FAULT("K1"))
+		return true;
+	foreach(lc, crashed ? relids : NIL)
+		suspend(lfirst_oid(lc));
+
+	/*
+	 * of others, a scheduler that was terminated says nothing of what it had
+	 * announced
+	 */
+	st_probation_revoke(relids);
 	return crashed;
 }
 
@@ -136,33 +180,16 @@ st_probation_end(void)
 	end_flushed(context);
 }
 
-static void
-set_attempts(List *relids, const char *sql)
-{
-	MemoryContext context = CurrentMemoryContext;
-	Datum	   *elements = palloc(sizeof(Datum) * list_length(relids));
-	Oid			types[] = {OIDARRAYOID};
-	Datum		values[1];
-	ListCell   *lc;
-
-	foreach(lc, relids)
-		elements[foreach_current_index(lc)] = ObjectIdGetDatum(lfirst_oid(lc));
-	values[0] = PointerGetDatum(construct_array(elements, list_length(relids), OIDOID, sizeof(Oid), true, TYPALIGN_INT));
-	begin_flushed();
-	(void) st_catalog_execute(sql, 1, types, values, NULL);
-	end_flushed(context);
-}
-
 void
 st_probation_announce(List *relids)
 {
 	set_attempts(relids, "UPDATE pgtrickle.stream_table_internals AS i SET attempts = attempts + 1"
-				 " FROM pgtrickle.pgt_stream_tables AS t WHERE t.pgt_id = i.pgt_id AND t.pgt_relid = ANY ($1)");
+				 " FROM pgtrickle.pgt_stream_tables AS t WHERE t.pgt_id = i.pgt_id AND t.pgt_relid = $1");
 }
 
 void
 st_probation_revoke(List *relids)
 {
 	set_attempts(relids, "UPDATE pgtrickle.stream_table_internals AS i SET attempts = 0"
-				 " FROM pgtrickle.pgt_stream_tables AS t WHERE t.pgt_id = i.pgt_id AND t.pgt_relid = ANY ($1)");
+				 " FROM pgtrickle.pgt_stream_tables AS t WHERE t.pgt_id = i.pgt_id AND t.pgt_relid = $1");
 }

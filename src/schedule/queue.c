@@ -7,7 +7,8 @@
  *	  There may be ten thousand of them, and hundreds of commits a second that
  *	  concern one: a round must cost what has changed, not what there is. So
  *	  whatever changes something about a stream table says so, and it is looked at in
- *	  the next round; one that is not due waits in a heap until it is. Times
+ *	  the next round; one that is not due waits in a heap until it is, one that is
+ *	  due stays so until something happens to it. Times
  *	  in the heap may be too early, for then it is looked at in vain, but never too
  *	  late. What goes by a clock that somebody may set is looked at once a minute
  *	  (rule K24).
@@ -69,7 +70,7 @@ st_queue_reset(StSchedule *schedule)
 		StScheduled *node = lfirst(lc);
 
 		node->touched = true;
-		node->queued = node->waiting = false;
+		node->queued = node->waiting = node->listed = false;
 	}
 	MemoryContextSwitchTo(old);
 }
@@ -140,17 +141,18 @@ look_at(StScheduled *node)
 
 	if (node->queued)
 		pairingheap_remove(heap, &node->place);
-	node->queued = false;
-	/* what is due is looked at in each round, and what is at work when it ends */
-	if (node->waiting || node->running)
+	node->queued = node->waiting = false;
+	/* what is at work is looked at when it ends */
+	if (node->running)
 		return;
 	at = st_unit_due(node);
 	if (at <= round_start)
 	{
 		MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(node));
 
-		due = lappend(due, node);
-		node->waiting = true;
+		if (!node->listed)
+			due = lappend(due, node);
+		node->waiting = node->listed = true;
 		MemoryContextSwitchTo(old);
 		return;
 	}
@@ -168,7 +170,7 @@ look_at(StScheduled *node)
 static bool
 is_followed(StScheduled *node)
 {
-	return !node->pending && node->runnable && !node->held && st_scheduled_follows_commits(node);
+	return (!node->pending || node->turn > 0) && node->runnable && !node->held && st_scheduled_follows_commits(node);
 }
 
 static void
@@ -190,12 +192,37 @@ look_at_touched(void)
 	touched = NIL;
 }
 
+/* Leave out what is not due any more; the others keep their order. */
+static void
+tidy_due(TimestampTz time)
+{
+	int			left = 0;
+	ListCell   *lc;
+
+	foreach(lc, due)
+	{
+		StScheduled *node = lfirst(lc);
+
+		node->listed = node->waiting;
+		if (!node->waiting)
+			continue;
+		if (node->due_since == 0)
+			node->due_since = time;
+		lfirst(list_nth_cell(due, left++)) = node;
+	}
+	if (left > 0)
+		due = list_truncate(due, left);
+	else
+	{
+		/* which would keep the memory of an empty one */
+		list_free(due);
+		due = NIL;
+	}
+}
+
 List *
 st_queue_due(int64 now, TimestampTz time)
 {
-	List	   *before;
-	ListCell   *lc;
-
 	round_start = now;
 	look_at_touched();
 	while (!pairingheap_is_empty(heap))
@@ -206,18 +233,7 @@ st_queue_due(int64 now, TimestampTz time)
 			break;
 		look_at(node);
 	}
-	before = due;
-	due = NIL;
-	foreach(lc, before)
-	{
-		StScheduled *node = lfirst(lc);
-
-		node->waiting = false;
-		look_at(node);
-		if (node->waiting && node->due_since == 0)
-			node->due_since = time;
-	}
-	list_free(before);
+	tidy_due(time);
 	return due;
 }
 

@@ -20,7 +20,8 @@ extern void st_queue_reset(StSchedule *schedule);
 
 /*
  * Something about it has changed by which it may be due earlier, or be woken by
- * commits again. What makes it due later need not be told.
+ * commits again. What makes it due later need not be told: who is about to refresh it
+ * asks when it is due.
  */
 extern void st_queue_touch(StScheduled *node);
 

@@ -44,11 +44,13 @@
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
+#include "catalog/alert.h"
 #include "catalog/extension.h"
 #include "catalog/saved.h"
 #include "catalog/stream_table.h"
 #include "guc.h"
 #include "refresh/refresh.h"
+#include "schedule/check.h"
 #include "schedule/failure.h"
 #include "schedule/graph.h"
 #include "schedule/held.h"
@@ -64,9 +66,8 @@
 #include "store/store.h"
 #include "store/wake.h"
 #include "util/fault.h"
-
-/* with the node locks of the room refresh: the one scheduler of a database */
-#define SCHEDULER_LOCK_FIELD4 7713
+#include "util/lock_tag.h"
+#include "util/wait_event.h"
 
 /* what no commit tells of is looked at so often */
 #define HOUSEKEEPING_INTERVAL (1 * USECS_PER_SEC)
@@ -87,6 +88,15 @@
 
 /* after a crash of the server, refreshes are watched for so long */
 #define PROBATION (10 * 60 * USECS_PER_SEC)
+
+/*
+ * one to which nothing has happened for so long leaves its process to others,
+ * sooner where there are too few; but the next one looks at everything once, so
+ * where there are enough it must not be much
+ */
+#define IDLE_PATIENCE (ST_FAULT("K17 soon") ? USECS_PER_SEC : 5 * 60 * USECS_PER_SEC)
+#define CROWDED_PATIENCE USECS_PER_SEC
+#define IDLE_STREAM_TABLES 200
 
 #define SCHEDULER_NAME "pg_trickle scheduler"
 
@@ -116,7 +126,7 @@ be_the_only_one(void)
 {
 	LOCKTAG		tag;
 
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 0, SCHEDULER_LOCK_FIELD4);
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 0, ST_LOCK_SCHEDULER);
 	return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
@@ -172,6 +182,7 @@ typedef struct Dispatched
 	int64		start;
 	uint64		generation;		/* of the graph, before it began */
 	bool		cancelled;
+	bool		told;			/* that it is not cancelled */
 } Dispatched;
 
 static Dispatched dispatched[ST_MAX_WORKERS];
@@ -205,6 +216,7 @@ note_begun(StScheduled *node, int worker)
 {
 	/* commits from here on are seen by the next refresh */
 	node->pending = false;
+	node->turn = 0;
 	node->due_since = 0;
 	node->running = true;
 	node->worker = worker;
@@ -218,8 +230,11 @@ note_done(StScheduled *node, int64 start)
 	node->running = false;
 	node->last_start = start;
 	node->last_end = st_now();
-	node->last_fire = GetCurrentTimestamp();
+	/* what was committed since it began is for the next time (rule K24) */
+	node->last_fire = GetCurrentTimestamp() - (node->last_end - start);
 	node->cancels = 0;
+	node->locked_since = 0;
+	node->told_locked = false;
 	node->cut = 0;
 	st_failure_forget(node);
 	st_held_forget(node);
@@ -294,7 +309,11 @@ fail(StSchedule *schedule, StScheduled *node, const StJobResult *error)
 		return;
 	culprit->pending = true;
 	st_queue_touch(culprit);
-	/* what reads it waits with it, or goes on without it once it is stopped, or at once */
+
+	/*
+	 * what reads it waits with it, or goes on without it once it is stopped,
+	 * or at once
+	 */
 	node->not_before = culprit->runnable && (node->atomic || node->unit) ? culprit->not_before : 0;
 }
 
@@ -374,8 +393,34 @@ finish(StSchedule *schedule, StScheduled *node, int64 start, uint64 generation, 
 		return;
 	}
 	/* rule K25: another session refreshes it, and may roll back */
+	if (node->locked_since == 0 && !result->put_off)
+		node->locked_since = st_now();
 	node->not_before = st_now() + Min(LOCKED_DELAY << Min(node->failures, 10), LONGEST_LOCKED_DELAY);
 	node->failures++;
+}
+
+/*
+ * What a job has appended to the log of a stream table was consumed by those of
+ * its readers that came after it in the same job; the others have it to do (rule H2).
+ * Those that read each other come before and after one another.
+ */
+static void
+tell_readers(StSchedule *schedule, const StJobResult *result)
+{
+	for (int i = 0; i < result->nnodes; i++)
+	{
+		StScheduled *node = result->nodes[i].touched ? st_schedule_find(schedule, result->nodes[i].relid) : NULL;
+		ListCell   *lc;
+
+		foreach(lc, node && !ST_FAULT("H2 readers") ? node->readers : NIL)
+		{
+			StScheduled *reader = lfirst(lc);
+			const StJobNode *run = st_job_node(result, reader->relid);
+
+			if (run == NULL || run->hold != ST_HOLD_NONE || st_scheduled_same_component(node, reader))
+				st_schedule_mark_node(reader);
+		}
+	}
 }
 
 /* What workers have ended. */
@@ -390,6 +435,7 @@ collect_results(StSchedule *schedule)
 		Dispatched *job = &dispatched[worker];
 		StScheduled *node = st_schedule_find(schedule, job->relid);
 		List	   *along = NIL;
+		ListCell   *lc;
 
 		for (int i = 0; i < job->nalong; i++)
 		{
@@ -408,6 +454,14 @@ collect_results(StSchedule *schedule)
 				node->cancels++;
 			finish(schedule, node, job->start, job->generation, &result);
 		}
+		tell_readers(schedule, &result);
+		if (!result.lost)
+			continue;
+		/* it may have committed */
+		foreach(lc, along)
+			st_schedule_mark_node(lfirst(lc));
+		if (node)
+			st_schedule_mark_node(node);
 	}
 }
 
@@ -422,8 +476,21 @@ typedef enum Outcome
 {
 	BEGUN,						/* and maybe ended */
 	NOT_NOW,					/* something else is in the way */
-	NO_WORKER					/* all are busy: nor is there one for any other node */
+	NO_WORKER					/* all are busy: nor is there one for any
+								 * other node */
 } Outcome;
+
+/* A refresh in the scheduler itself, which is nobody's to cancel otherwise. */
+static void
+run_here(const StJobOrder *order, int budget_ms, StJobResult *result)
+{
+	pqsignal(SIGTERM, die);
+	pqsignal(SIGINT, StatementCancelHandler);
+	st_job_run(order, budget_ms, result);
+	revoke_announcement();
+	pqsignal(SIGINT, handle_cancel);
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+}
 
 /* Refresh a node in a worker, or here if there can be none. */
 static Outcome
@@ -464,7 +531,7 @@ refresh(StSchedule *schedule, StScheduled *node)
 	}
 	worker = st_workers_dispatch(&order, node->worker,
 								 node->due_since ? node->due_since : GetCurrentTimestamp(), node->failures + 1);
-	if (worker == -1)
+	if (worker == ST_WORKERS_BUSY)
 	{
 		revoke_announcement();
 		return NO_WORKER;
@@ -479,7 +546,7 @@ refresh(StSchedule *schedule, StScheduled *node)
 		job->relid = node->relid;
 		job->start = start;
 		job->generation = generation;
-		job->cancelled = false;
+		job->cancelled = job->told = false;
 		job->nalong = 0;
 		foreach(lc, order.along)
 			job->along[job->nalong++] = lfirst_oid(lc);
@@ -488,16 +555,47 @@ refresh(StSchedule *schedule, StScheduled *node)
 	{
 		StJobResult result;
 
-		pqsignal(SIGTERM, die);
-		pqsignal(SIGINT, StatementCancelHandler);
-		st_job_run(&order, &result);
-		revoke_announcement();
-		pqsignal(SIGINT, handle_cancel);
-		pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+		run_here(&order, worker == ST_WORKERS_NO_SLOT ? ST_INLINE_BUDGET_MS : 0, &result);
 		finish_along(stale, start, generation, &result);
 		finish(schedule, node, start, generation, &result);
+		tell_readers(schedule, &result);
 	}
 	return BEGUN;
+}
+
+/*
+ * Does a refresh by this process keep somebody waiting for a lock on a relation?
+ * Those who watch are told so of one that runs through.
+ */
+static bool
+is_in_the_way(StScheduled *node, int pid, bool tell)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Oid			types[] = {INT4OID};
+	Datum		values[] = {Int32GetDatum(pid)};
+	char	   *waiting;
+
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	SPI_connect();
+	(void) st_catalog_execute("SELECT pg_catalog.string_agg(DISTINCT 'process ' || l.pid, ', ') FROM pg_catalog.pg_locks AS l"
+							  " WHERE NOT l.granted AND l.locktype = 'relation' AND $1 = ANY (pg_catalog.pg_blocking_pids(l.pid))",
+							  1, types, values, NULL);
+	waiting = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	if (waiting && tell && !node->quiet && !ST_FAULT("K12"))
+	{
+		StAlert		alert;
+
+		st_alert_begin(&alert, "refresh_blocks", node->schema, node->name);
+		st_alert_add_number(&alert, "pid", pid);
+		st_alert_add_text(&alert, "waiting", waiting);
+		st_alert_send(&alert);
+	}
+	SPI_finish();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(context);
+	return waiting != NULL;
 }
 
 /*
@@ -508,32 +606,22 @@ refresh(StSchedule *schedule, StScheduled *node)
 static void
 give_way(StSchedule *schedule)
 {
-	MemoryContext context = CurrentMemoryContext;
-
 	for (int i = 0; i < ST_MAX_WORKERS; i++)
 	{
 		Dispatched *job = &dispatched[i];
 		StScheduled *node;
-		Oid			types[] = {INT4OID};
-		Datum		values[1];
-		uint64		waiting;
+		bool		through;
 
-		if (!OidIsValid(job->relid) || job->cancelled || st_now() - job->start < USECS_PER_SEC)
+		if (!OidIsValid(job->relid) || job->cancelled || job->told || st_now() - job->start < USECS_PER_SEC)
 			continue;
 		node = st_schedule_find(schedule, job->relid);
-		if (node == NULL || node->cancels >= MAX_CANCELS || st_workers_pid(i) == 0)
+		if (node == NULL || st_workers_pid(i) == 0)
 			continue;
-		values[0] = Int32GetDatum(st_workers_pid(i));
-		StartTransactionCommand();
-		PushActiveSnapshot(GetTransactionSnapshot());
-		SPI_connect();
-		waiting = st_catalog_execute("SELECT FROM pg_catalog.pg_locks AS l WHERE NOT l.granted AND l.locktype = 'relation'"
-									 " AND $1 = ANY (pg_catalog.pg_blocking_pids(l.pid)) LIMIT 1", 1, types, values, NULL);
-		SPI_finish();
-		PopActiveSnapshot();
-		CommitTransactionCommand();
-		MemoryContextSwitchTo(context);
-		if (waiting == 0)
+		through = node->cancels >= MAX_CANCELS;
+		if (!is_in_the_way(node, st_workers_pid(i), through))
+			continue;
+		job->told = through;
+		if (through)
 			continue;
 		ereport(LOG,
 				(errmsg("refresh of stream table \"%s.%s\" gives way to a session that waits for a lock",
@@ -544,6 +632,38 @@ give_way(StSchedule *schedule)
 }
 
 /* ----- the loop ----- */
+
+/*
+ * Tables and functions are of another version than this library: nothing is looked
+ * at until they are of the same (rule J28). One that gets to know it later ends,
+ * and its successor, which may load another library, comes here.
+ */
+static void
+wait_for_update(void)
+{
+	bool		told = false;
+
+	for (;;)
+	{
+		bool		other;
+
+		StartTransactionCommand();
+		other = st_extension_is_other_version();
+		CommitTransactionCommand();
+		if (!other)
+			return;
+		if (!told)
+			ereport(LOG,
+					(errmsg("refreshes wait for ALTER EXTENSION pg_trickle UPDATE"),
+					 errdetail("The library is version %s, its objects in this database are of another one.", ST_VERSION)));
+		told = true;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, HOUSEKEEPING_INTERVAL / 1000, st_wait_event(ST_WAIT_SCHEDULER));
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		if (st_is_database_wanted(MyDatabaseId))
+			proc_exit(1);
+	}
+}
 
 /* Read the catalog; NULL: the extension is gone. */
 static StSchedule *
@@ -558,6 +678,11 @@ reload(StSchedule *old)
 	if (st_wake_attach() && !st_wake_become_scheduler())
 		proc_exit(1);
 	catalog_changed = false;
+	if (st_extension_is_other_version())
+	{
+		st_workers_stop();
+		proc_exit(1);
+	}
 	if (st_extension_exists())
 	{
 		link_restored();
@@ -641,18 +766,19 @@ prepared_transactions(void)
 	return result;
 }
 
+/* Those that were there at the last look; enough to notice a change: more are told by their length. */
+static char known_prepared[256];
+
 static void
 watch_prepared(StSchedule *schedule)
 {
 	static bool looked = false; /* there may be some of before the server's
 								 * start */
-	static char known[256];		/* enough to notice a change; more are told by
-								 * their length */
 	bool		prepared = st_wake_take_prepared();
 	char	   *present;
 	char		digest[256];
 
-	if (!prepared && looked && known[0] == '\0')
+	if (!prepared && looked && known_prepared[0] == '\0')
 		return;
 	looked = true;
 	present = prepared_transactions();
@@ -660,9 +786,9 @@ watch_prepared(StSchedule *schedule)
 	if (present == NULL)
 		digest[0] = '\0';
 	/* one that was prepared since may have ended already */
-	if (prepared || strcmp(digest, known) != 0)
+	if (prepared || strcmp(digest, known_prepared) != 0)
 		st_schedule_mark_all(schedule);
-	strcpy(known, digest);
+	strcpy(known_prepared, digest);
 }
 
 /* What no commit tells. False: the process is to end. */
@@ -681,7 +807,7 @@ keep_house(StSchedule *schedule)
 		catalog_changed = true;
 	if (creating)
 		remove_abandoned();
-	st_schedule_check_sources(schedule);
+	st_check_sources(schedule);
 	/* without a place in shared memory nobody tells */
 	if (st_wake_generation() == 0)
 		catalog_changed = true;
@@ -699,27 +825,28 @@ static void
 publish_waiting(void)
 {
 	static bool published = false;
-	List	   *nodes = NIL;
-	StWaiting  *waiting;
+	List	   *nodes = st_queue_waiting();
+	StWaiting  *waiting = palloc(sizeof(StWaiting) * Max(Min(list_length(nodes), ST_WAITING_TOLD), 1));
+	int			count = 0;
 	ListCell   *lc;
 
-	foreach(lc, st_queue_waiting())
-		if (!((StScheduled *) lfirst(lc))->running)
-			nodes = lappend(nodes, lfirst(lc));
-	if (nodes == NIL && !published)
-		return;
-	waiting = palloc(sizeof(StWaiting) * Max(list_length(nodes), 1));
 	foreach(lc, nodes)
 	{
 		StScheduled *node = lfirst(lc);
 
-		waiting[foreach_current_index(lc)] = (StWaiting)
+		if (node->running)
+			continue;
+		if (count < ST_WAITING_TOLD)
+			waiting[count] = (StWaiting)
 		{
 			node->relid, node->failures + 1, node->due_since
 		};
+		count++;
 	}
-	st_workers_publish_waiting(list_length(nodes), waiting);
-	published = nodes != NIL;
+	if (count > 0 || published)
+		st_workers_publish_waiting(count, waiting);
+	published = count > 0;
+	pfree(waiting);
 }
 
 /*
@@ -770,14 +897,22 @@ run_due(StSchedule *schedule, MemoryContext context)
 
 		CHECK_FOR_INTERRUPTS();
 		/* it may have gone with one before it in this round */
-		if (node->running || (ran && st_unit_due(node) > st_now()))
+		if (node->running)
 			continue;
+		if (st_unit_due(node) > round_start)
+		{
+			st_queue_touch(node);
+			continue;
+		}
 		MemoryContextSwitchTo(one);
 		outcome = refresh(schedule, node);
 		MemoryContextSwitchTo(context);
 		MemoryContextReset(one);
 		ran |= outcome == BEGUN;
 		if (outcome == NO_WORKER)
+			break;
+		/* where it refreshes by itself there is other work meanwhile */
+		if (outcome == BEGUN && !node->running && st_now() - round_start >= HOUSEKEEPING_INTERVAL)
 			break;
 	}
 	publish_waiting();
@@ -794,6 +929,52 @@ write_the_rest(StSchedule *schedule)
 		st_tally_write(schedule, true);
 }
 
+/* Nobody needs it until "next", unless a commit asks: its process can be somebody else's (rule K17). */
+static bool
+is_idle(StSchedule *schedule, int64 active, int64 *next)
+{
+	bool		crowded = st_wake_is_crowded();
+	int64		patience = crowded ? CROWDED_PATIENCE : IDLE_PATIENCE;
+	ListCell   *lc;
+
+	/*
+	 * the end of a prepared transaction asks for nobody, nor does who alters
+	 * a server's setting
+	 */
+	if (st_now() - active < patience || is_busy() || !st_guc_enabled || restoring || creating || known_prepared[0] != '\0' ||
+		schedule->left > 0 || !st_wake_has_place(MyDatabaseId) ||
+		(!crowded && list_length(schedule->nodes) > IDLE_STREAM_TABLES))
+		return false;
+	foreach(lc, schedule->nodes)
+	{
+		StScheduled *node = lfirst(lc);
+
+		if (node->failed_before || node->blown)
+			return false;
+	}
+	*next = st_queue_prepare_sleep(schedule);
+	return *next - st_now() >= patience;
+}
+
+/* End because there is nothing to do; false: there is. */
+static bool
+leave(StSchedule *schedule, int64 active)
+{
+	int64		next = ST_NEVER;
+	bool		nothing = !has_work(schedule) && !is_busy();
+
+	if (!nothing && !is_idle(schedule, active, &next))
+		return false;
+	st_probation_end();
+	st_tally_write(schedule, true);
+	if (nothing ? st_wake_rest(schedule->generation) : st_wake_go_idle(schedule->generation, next))
+		return true;
+	if (!st_wake_become_scheduler())
+		return true;
+	(void) st_probation_begin();
+	return false;
+}
+
 /* Until it is time to end; false if the catalog is not there any more. */
 static bool
 run_loop(StSchedule *schedule)
@@ -801,6 +982,7 @@ run_loop(StSchedule *schedule)
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "pg_trickle tick", ALLOCSET_DEFAULT_SIZES);
 	int64		kept = 0;
 	int64		read = st_now();
+	int64		active = read;
 
 	for (;;)
 	{
@@ -847,22 +1029,18 @@ run_loop(StSchedule *schedule)
 			schedule = reload(schedule);
 			if (schedule == NULL)
 				return false;
-			read = st_now();
+			read = active = st_now();
 			reload_interval = Max((read - start) * ST_LEISURE, RELOAD_INTERVAL);
 		}
 		if (touched)
 			st_schedule_mark_touched(schedule);
 		collect_results(schedule);
+		if (touched || is_busy())
+			active = st_now();
 		if (st_guc_enabled && run_due(schedule, context))
 			continue;
-		if (!has_work(schedule) && !is_busy())
-		{
-			st_probation_end();
-			st_tally_write(schedule, true);
-			if (st_wake_rest(schedule->generation) || !st_wake_become_scheduler())
-				return false;
-			(void) st_probation_begin();
-		}
+		if (leave(schedule, active))
+			return false;
 		wake = Min(st_guc_enabled ? st_queue_prepare_sleep(schedule) : ST_NEVER,
 				   kept + Min(HOUSEKEEPING_INTERVAL, st_guc_scheduler_interval_ms * INT64CONST(1000)));
 		is_old = catalog_changed || st_wake_generation() != schedule->generation;
@@ -874,7 +1052,7 @@ run_loop(StSchedule *schedule)
 		if (st_guc_enabled && st_wake_is_due())
 			continue;
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 Max(wake - st_now(), 0) / 1000 + 1, PG_WAIT_EXTENSION);
+						 Max(wake - st_now(), 0) / 1000 + 1, st_wait_event(ST_WAIT_SCHEDULER));
 	}
 }
 
@@ -897,6 +1075,7 @@ st_scheduler_main(Datum argument)
 		st_wake_note_empty();
 		proc_exit(0);
 	}
+	wait_for_update();
 	do
 	{
 		if (!st_wake_become_scheduler())

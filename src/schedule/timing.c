@@ -29,22 +29,37 @@ bad_schedule(const char *schedule, const char *detail)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid argument: schedule \"%s\" is neither a duration, nor a cron expression, nor 'calculated'",
+			 errmsg("invalid argument: schedule \"%s\" is neither a duration nor a cron expression, nor 'on commit' or 'calculated'",
 					schedule),
 			 errdetail("%s", detail),
-			 errhint("Use a duration such as 30s or 1h30m, a cron expression of 5 or 6 fields, or 'calculated'.")));
+			 errhint("Use a duration such as 30s or 1h30m, a cron expression of 5 or 6 fields, 'on commit' or 'calculated'.")));
 }
 
 /* ----- durations ----- */
 
-/* Seconds of concatenated number and unit pairs. */
-static int64
-parse_duration(const char *schedule)
+/* "After each commit" is what the shortest duration means as well (st_scheduled_follows_commits()). */
+#define ON_COMMIT "on commit"
+#define ON_COMMIT_SECONDS 1
+
+static bool
+is_on_commit(const char *schedule)
+{
+	return pg_strcasecmp(schedule, ON_COMMIT) == 0;
+}
+
+const char *
+st_timing_duration(const char *schedule, int64 *seconds)
 {
 	const char *p = schedule;
 	int64		total = 0;
 	bool		first = true;
 
+	*seconds = 0;
+	if (is_on_commit(schedule))
+	{
+		*seconds = ON_COMMIT_SECONDS;
+		return NULL;
+	}
 	while (*p)
 	{
 		int64		number = 0;
@@ -55,10 +70,10 @@ parse_duration(const char *schedule)
 		{
 			number = number * 10 + (*p - '0');
 			if (number > INT64CONST(1000000000))
-				bad_schedule(schedule, "A number is too large.");
+				return "A number is too large.";
 		}
 		if (digits == 0)
-			bad_schedule(schedule, "A duration is made of numbers, each followed by s, m, h, d or w.");
+			return "A duration is made of numbers, each followed by s, m, h, d or w.";
 		switch (*p)
 		{
 			case 's':
@@ -78,19 +93,20 @@ parse_duration(const char *schedule)
 				break;
 			case '\0':
 				if (!first)
-					bad_schedule(schedule, "The last number has no unit.");
-				return number;
+					return "The last number has no unit.";
+				*seconds = number;
+				return NULL;
 			default:
-				bad_schedule(schedule, "Units are s, m, h, d and w.");
-				return 0;
+				return "Units are s, m, h, d and w.";
 		}
 		p++;
 		first = false;
 		total += number * unit;
 		if (total > INT64CONST(1000000000))
-			bad_schedule(schedule, "It is too long.");
+			return "It is too long.";
 	}
-	return total;
+	*seconds = total;
+	return NULL;
 }
 
 /* ----- cron ----- */
@@ -299,12 +315,15 @@ st_timing_parse(const char *schedule, StTiming *timing)
 	memset(timing, 0, sizeof(StTiming));
 	if (schedule == NULL)
 		timing->kind = ST_TIMING_CALCULATED;
-	else if (*schedule == '@' || strpbrk(schedule, " \t"))
+	else if (*schedule == '@' || (strpbrk(schedule, " \t") && !is_on_commit(schedule)))
 		parse_cron(schedule, timing);
 	else
 	{
+		const char *fault = st_timing_duration(schedule, &timing->every);
+
 		timing->kind = ST_TIMING_EVERY;
-		timing->every = parse_duration(schedule);
+		if (fault)
+			bad_schedule(schedule, fault);
 	}
 }
 
@@ -319,6 +338,9 @@ st_parse_schedule(const char *schedule)
 		copy[--length] = '\0';
 	if (pg_strcasecmp(copy, "calculated") == 0)
 		return NULL;
+	/* no duration that somebody could have chosen too short */
+	if (is_on_commit(copy))
+		return pstrdup(ON_COMMIT);
 	if (length == 0)
 		bad_schedule(schedule, "It is empty.");
 	st_timing_parse(copy, &timing);

@@ -43,6 +43,12 @@ typedef struct StTiming
  */
 extern char *st_parse_schedule(const char *schedule);
 
+/*
+ * Seconds of concatenated number and unit pairs, without blanks, or of
+ * "on commit", which is 1; else returns what is wrong with them.
+ */
+extern const char *st_timing_duration(const char *schedule, int64 *seconds);
+
 /* Read a stored schedule. */
 extern void st_timing_parse(const char *schedule, StTiming *timing);
 

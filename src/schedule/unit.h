@@ -16,7 +16,8 @@
 /* Of a diamond, of a refresh group, or of several that have a member in common. */
 typedef struct StUnit
 {
-	List	   *members;		/* of StScheduled, by rank; the last one stands for all */
+	List	   *members;		/* of StScheduled, by rank; the last one
+								 * stands for all */
 	bool		slowest;		/* due when all are, not when the first is */
 } StUnit;
 

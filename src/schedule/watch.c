@@ -26,10 +26,16 @@
 #include "catalog/alert.h"
 #include "catalog/stream_table.h"
 #include "guc.h"
+#include "refresh/refresh.h"
 #include "schedule/failure.h"
 #include "schedule/watch.h"
+#include "store/store.h"
+#include "util/fault.h"
 
-#define LOOK_INTERVAL (10 * USECS_PER_SEC)
+#define LOOK_INTERVAL (ST_FAULT("K25 soon") ? 0 : 10 * USECS_PER_SEC)
+
+/* who keeps a stream table from being refreshed for so long is named */
+#define LONG_LOCKED (ST_FAULT("K25 soon") ? 0 : 60 * USECS_PER_SEC)
 
 /* and this costs something for each source */
 #define AUDIT_INTERVAL (60 * USECS_PER_SEC)
@@ -120,11 +126,13 @@ remind(StScheduled *node)
 /* A refresh that somebody wants to know of, until the next look. */
 typedef struct Told
 {
-	const char *event;			/* NULL: of every refresh, as the contract has it */
+	const char *event;			/* NULL: of every refresh, as the contract has
+								 * it */
 	char	   *schema;
 	char	   *name;
 	StJobNode	run;
-	int64		took;			/* milliseconds, and what they are compared with */
+	int64		took;			/* milliseconds, and what they are compared
+								 * with */
 	int64		allowed;
 } Told;
 
@@ -301,6 +309,32 @@ find_stale(StScheduled *node)
 	node->told_stale = true;
 }
 
+/* Rule K25: another session refreshes it, or something that it reads, and does not come to an end. */
+static void
+find_locked(StScheduled *node)
+{
+	List	   *nodes;
+	char	   *holders = NULL;
+	StAlert		alert;
+	ListCell   *lc;
+
+	if (node->locked_since == 0 || node->told_locked || node->quiet || st_now() - node->locked_since < LONG_LOCKED ||
+		ST_FAULT("K25"))
+		return;
+	nodes = list_concat(list_make1(node), list_concat_copy(node->upstream, node->circle));
+	foreach(lc, nodes)
+		if ((holders = st_refresh_lock_holders(((StScheduled *) lfirst(lc))->pgt_id)) != NULL)
+			break;
+	/* it has just ended, or is further up */
+	if (holders == NULL)
+		return;
+	st_alert_begin(&alert, "refresh_blocked", node->schema, node->name);
+	st_alert_add_text(&alert, "held_by", holders);
+	st_alert_add_number(&alert, "blocked_seconds", (st_now() - node->locked_since) / USECS_PER_SEC);
+	st_alert_send(&alert);
+	node->told_locked = true;
+}
+
 /* Change logs that have grown to half of what they may, and who holds them (rules B15, K21). */
 static void
 find_growth(void)
@@ -316,18 +350,19 @@ find_growth(void)
 		return;
 	count = st_catalog_execute("SELECT l.source::bigint, l.bytes, coalesce((SELECT pg_catalog.string_agg(t.pgt_schema || '.' || t.pgt_name || ' ('"
 							   " || CASE WHEN t.fuse_state = 'blown' THEN 'fuse blown' WHEN t.status IN ('SUSPENDED', 'ERROR') THEN lower(t.status)"
-							   "         WHEN i.paused_at IS NOT NULL THEN 'paused' WHEN t.refresh_tier = 'frozen' THEN 'frozen'"
+							   "         WHEN t.pgt_id <= p.up_to THEN 'paused' WHEN t.refresh_tier = 'frozen' THEN 'frozen'"
 							   "         WHEN g.gated THEN 'gated' WHEN n.only_row THEN 'drained' ELSE 'behind' END || ')', ', ' ORDER BY t.pgt_id)"
 							   " FROM pgtrickle.source_frontier AS f JOIN pgtrickle.pgt_stream_tables AS t USING (pgt_id)"
-							   " JOIN pgtrickle.stream_table_internals AS i USING (pgt_id)"
 							   " LEFT JOIN pgtrickle.pgt_source_gates AS g ON g.source_relid = f.source_relid"
-							   " LEFT JOIN pgtrickle.scheduler_drain AS n ON true WHERE f.source_relid = l.source), ''),"
+							   " LEFT JOIN pgtrickle.scheduler_drain AS n ON true"
+							   " LEFT JOIN pgtrickle.scheduler_pause AS p ON true WHERE f.source_relid = l.source), ''),"
 							   " coalesce((SELECT slot_name FROM pgtrickle.pgt_change_tracking AS k WHERE k.source_relid = l.source), '')"
 							   " FROM (SELECT source, pgtrickle.change_log_bytes(source) AS bytes"
 							   "       FROM pgtrickle.change_log_segment GROUP BY source) AS l WHERE l.bytes > $1", 1, types, values, NULL);
 	for (uint64 row = 0; row < count; row++)
 	{
 		StAlert		alert;
+		char	   *writers;
 
 		large = lappend_oid(large, (Oid) number_column(row, 1));
 		if (list_member_oid(known, (Oid) number_column(row, 1)))
@@ -337,6 +372,8 @@ find_growth(void)
 		st_alert_add_number(&alert, "source_oid", number_column(row, 1));
 		st_alert_add_number(&alert, "pending_bytes", number_column(row, 2));
 		st_alert_add_text(&alert, "held_by", SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 3));
+		writers = st_source_writers_text((Oid) number_column(row, 1));
+		st_alert_add_text(&alert, "open_writers", writers ? writers : "");
 		st_alert_send(&alert);
 	}
 	list_free(known);
@@ -367,6 +404,7 @@ look(StSchedule *schedule, bool all)
 		{
 			remind(lfirst(lc));
 			find_stale(lfirst(lc));
+			find_locked(lfirst(lc));
 		}
 	}
 	SPI_finish();

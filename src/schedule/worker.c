@@ -8,7 +8,8 @@
  *	  worker that it may have. A job goes from free to queued (by the
  *	  scheduler), running, ended (by the worker), free (by the scheduler). A worker
  *	  that has had nothing to do for a while goes from free to gone, and ends;
- *	  so nobody queues a job for it.
+ *	  so nobody queues a job for it. One that has become large or old ends with its
+ *	  job: what PostgreSQL keeps of relations is given back by nobody else.
  *
  *	  A worker that dies leaves its job queued or running; the scheduler notices by
  *	  the state of the process. What the worker had not committed is undone, and
@@ -36,6 +37,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/timeout.h"
 
 #include "compat.h"
 #include "guc.h"
@@ -46,10 +48,18 @@
 #include "store/wake.h"
 #include "util/fault.h"
 #include "util/shared_area.h"
+#include "util/wait_event.h"
 
 /* a worker ends when it has had nothing to do for so long; the first one is kept for longer */
 #define IDLE_MS 10000
 #define FIRST_IDLE_MS 60000
+
+/* it also ends after so many jobs, or with so much memory beside that of session_memory_limit */
+#define MAX_JOBS (ST_FAULT("K17 jobs") ? 3 : 100000)
+#define MAX_MEMORY ((Size) 256 * 1024 * 1024)
+
+/* at which it looks so often */
+#define MEMORY_JOBS (ST_FAULT("K17 memory") ? 3 : 100)
 
 typedef enum JobState
 {
@@ -57,6 +67,7 @@ typedef enum JobState
 	JOB_QUEUED,
 	JOB_RUNNING,
 	JOB_ENDED,
+	JOB_LAST,					/* ended as well, and so does the worker */
 	JOB_GONE					/* the worker ends */
 } JobState;
 
@@ -77,15 +88,13 @@ typedef struct Job
 	StJobResult result;
 } Job;
 
-/* refreshes that are due and wait for a worker: so many of them can be told */
-#define MAX_WAITING 256
-
 typedef struct JobArea
 {
 	pg_atomic_uint32 scheduler; /* process number + 1 */
 	pg_atomic_uint32 nwaiting;	/* of all, also of those that are not told */
-	StWaiting	waiting[MAX_WAITING];
+	StWaiting	waiting[ST_WAITING_TOLD];
 	pg_atomic_uint32 spacing_ms;
+	pg_atomic_uint32 no_slot;	/* no worker could be started */
 	Job			jobs[ST_MAX_WORKERS];
 } JobArea;
 
@@ -121,6 +130,8 @@ st_worker_pin_session(const char *application_name)
 		{"idle_in_transaction_session_timeout", "0"},
 		{"transaction_timeout", "0"},
 		{"stats_fetch_consistency", "none"},
+		/* small statements, whatever their cost is taken to be */
+		{"jit", "off"},
 		/* exact: frontier and rows are in one record (rule K19) */
 		{"synchronous_commit", "off"},
 		{"search_path", "pg_catalog, pg_temp"}
@@ -180,22 +191,31 @@ forget_cancel(void)
 }
 
 void
-st_job_run(const StJobOrder *order, StJobResult *result)
+st_job_run(const StJobOrder *order, int budget_ms, StJobResult *result)
 {
 	MemoryContext context = CurrentMemoryContext;
+	int64		begun = st_now();
 	StRefreshOutcome outcome;
 
 	memset(result, 0, offsetof(StJobResult, message) + 1);
 	result->nnodes = 0;
+	result->begun = GetCurrentTimestamp();
 	forget_cancel();
+	st_wake_begin_job(lappend_oid(list_copy(order->along), order->relid), own_job ? &area->scheduler : NULL);
 	PG_TRY();
 	{
+		if (budget_ms > 0)
+			enable_timeout_after(STATEMENT_TIMEOUT, budget_ms);
 		/* what now() is in the queries */
 		SetCurrentStatementStartTimestamp();
 		StartTransactionCommand();
 		PushActiveSnapshot(GetTransactionSnapshot());
 		report_activity(order->relid);
-		/* who drains is waiting, or has just written so: what is there to do is tried again */
+
+		/*
+		 * who drains is waiting, or has just written so: what is there to do
+		 * is tried again
+		 */
 		result->done = st_drain_share() && st_refresh_scheduled(order->relid, order->along, order->units, order->probe, order->record, &outcome);
 		if (result->done)
 			keep_nodes(outcome.nodes, result);
@@ -215,20 +235,31 @@ st_job_run(const StJobOrder *order, StJobResult *result)
 		HOLD_INTERRUPTS();
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
-		result->failed = true;
+		result->put_off = budget_ms > 0 && error->sqlerrcode == ERRCODE_QUERY_CANCELED &&
+			st_now() - begun >= budget_ms * INT64CONST(1000);
+		result->failed = !result->put_off;
 		result->done = false;
 		result->nnodes = 0;
 		result->sqlstate = error->sqlerrcode;
 		result->culprit = st_refresh_failed_relation();
 		st_shared_text(result->message, error->message, sizeof(result->message));
 		errcontext("scheduled refresh of stream table with OID %u", order->relid);
-		EmitErrorReport();
+		if (result->failed)
+			EmitErrorReport();
 		FlushErrorState();
 		AbortCurrentTransaction();
 		RESUME_INTERRUPTS();
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
+	if (budget_ms > 0)
+	{
+		disable_timeout(STATEMENT_TIMEOUT, false);
+		forget_cancel();
+	}
+	for (int i = 0; i < result->nnodes; i++)
+		result->nodes[i].touched = st_wake_job_touched(result->nodes[i].relid);
+	st_wake_end_job();
 	pgstat_report_stat(false);
 	pgstat_report_activity(STATE_IDLE, NULL);
 }
@@ -268,6 +299,7 @@ st_workers_init(void)
 	}
 	pg_atomic_init_u32(&area->nwaiting, 0);
 	pg_atomic_init_u32(&area->spacing_ms, 0);
+	pg_atomic_init_u32(&area->no_slot, 0);
 	before_shmem_exit(forget_jobs, (Datum) 0);
 	st_wake_publish_jobs((uint32) segment_handle);
 }
@@ -360,6 +392,19 @@ find_worker(int preferred)
 	return found >= 0 ? found : place;
 }
 
+/* Is there a worker for what is due? Said once. */
+static void
+note_slot(bool found)
+{
+	if (pg_atomic_exchange_u32(&area->no_slot, !found) == !found)
+		return;
+	if (!found)
+		ereport(LOG,
+				(errmsg("no worker slot"),
+				 errdetail("The scheduler refreshes by itself what takes up to %d ms; all else waits for a worker.", ST_INLINE_BUDGET_MS),
+				 errhint("Increase max_worker_processes.")));
+}
+
 int
 st_workers_dispatch(const StJobOrder *order, int preferred, TimestampTz enqueued, int attempt)
 {
@@ -370,26 +415,30 @@ st_workers_dispatch(const StJobOrder *order, int preferred, TimestampTz enqueued
 
 	if (list_length(order->along) > ST_JOB_ALONG)
 		elog(ERROR, "%d stream tables do not fit into a job", list_length(order->along));
-	if (area == NULL || st_guc_parallel_refresh_mode == ST_PARALLEL_OFF)
-		return -2;
+	if (st_guc_parallel_refresh_mode == ST_PARALLEL_OFF)
+		return ST_WORKERS_UNWANTED;
+	if (area == NULL)
+		return ST_WORKERS_NO_SLOT;
 	if (st_guc_parallel_refresh_mode == ST_PARALLEL_DRY_RUN)
 	{
 		ereport(LOG,
 				(errmsg("pg_trickle would refresh relation %u and %d others in a worker", order->relid, list_length(order->along)),
 				 errdetail("It may have %d workers. The setting \"pg_trickle.parallel_refresh_mode\" is dry_run.", worker_limit())));
-		return -2;
+		return ST_WORKERS_UNWANTED;
 	}
 	ST_STOP_POINT("scheduler dispatches");
 	number = find_worker(preferred);
 	if (number < 0)
-		return -1;
+		return ST_WORKERS_BUSY;
 	if (handles[number] == NULL && !start_worker(number))
 	{
 		for (int i = 0; i < ST_MAX_WORKERS; i++)
 			if (handles[i])
-				return -1;
-		return -2;
+				return ST_WORKERS_BUSY;
+		note_slot(false);
+		return ST_WORKERS_NO_SLOT;
 	}
+	note_slot(true);
 	job = &area->jobs[number];
 	job->relid = order->relid;
 	job->probe = order->probe;
@@ -405,7 +454,7 @@ st_workers_dispatch(const StJobOrder *order, int preferred, TimestampTz enqueued
 	pg_write_barrier();
 	/* it has just gone: there will be another */
 	if (!pg_atomic_compare_exchange_u32(&job->state, &expected, JOB_QUEUED))
-		return -1;
+		return ST_WORKERS_BUSY;
 	if (pg_atomic_read_u32(&job->worker) > 0)
 		SetLatch(&GetPGProcByNumber(pg_atomic_read_u32(&job->worker) - 1)->procLatch);
 	return number;
@@ -421,11 +470,11 @@ st_workers_collect(StJobResult *result)
 
 		if (handles[i] == NULL)
 			continue;
-		if (state == JOB_ENDED)
+		if (state == JOB_ENDED || state == JOB_LAST)
 		{
 			pg_read_barrier();
 			*result = job->result;
-			pg_atomic_write_u32(&job->state, JOB_FREE);
+			pg_atomic_write_u32(&job->state, state == JOB_LAST ? JOB_GONE : JOB_FREE);
 			return i;
 		}
 		if (is_running(i))
@@ -436,7 +485,8 @@ st_workers_collect(StJobResult *result)
 		{
 			memset(result, 0, offsetof(StJobResult, message));
 			result->nnodes = 0;
-			result->failed = state == JOB_RUNNING;
+			result->failed = result->lost = state == JOB_RUNNING;
+			result->begun = job->started;
 			result->sqlstate = ERRCODE_ADMIN_SHUTDOWN;
 			result->culprit = job->relid;
 			strlcpy(result->message, "the worker that refreshed it has ended", sizeof(result->message));
@@ -465,7 +515,7 @@ st_workers_publish_waiting(int count, const StWaiting *waiting)
 {
 	if (area == NULL)
 		return;
-	memcpy(area->waiting, waiting, sizeof(StWaiting) * Min(count, MAX_WAITING));
+	memcpy(area->waiting, waiting, sizeof(StWaiting) * Min(count, ST_WAITING_TOLD));
 	pg_write_barrier();
 	pg_atomic_write_u32(&area->nwaiting, count);
 }
@@ -482,7 +532,7 @@ st_workers_publish_spacing(uint32 spacing_ms)
 static List *
 list_waiting(JobArea *jobs, List *result)
 {
-	int			count = Min(pg_atomic_read_u32(&jobs->nwaiting), MAX_WAITING);
+	int			count = Min(pg_atomic_read_u32(&jobs->nwaiting), ST_WAITING_TOLD);
 
 	pg_read_barrier();
 	for (int i = 0; i < count; i++)
@@ -559,6 +609,12 @@ st_jobs_spacing(void)
 	return published(offsetof(JobArea, spacing_ms));
 }
 
+int
+st_jobs_no_slot(void)
+{
+	return published(offsetof(JobArea, no_slot));
+}
+
 /* ----- the worker's side ----- */
 
 static void
@@ -569,9 +625,27 @@ leave_job(int code, Datum arg)
 		SetLatch(&GetPGProcByNumber(pg_atomic_read_u32(&area->scheduler) - 1)->procLatch);
 }
 
-static void
+/* Is it better to begin anew, after so many jobs? */
+static bool
+is_worn(int jobs)
+{
+	Size		limit = MAX_MEMORY + st_guc_session_memory_limit * (Size) 1024;
+
+	if (ST_FAULT("K17 memory"))
+		limit = 0;
+	if (jobs >= MAX_JOBS)
+		return true;
+	/* who sets no limit to the one has none for the other */
+	return jobs % MEMORY_JOBS == 0 && st_guc_session_memory_limit > 0 &&
+		MemoryContextMemAllocated(TopMemoryContext, true) > limit;
+}
+
+/* False: the worker is to end. */
+static bool
 run_job(MemoryContext context)
 {
+	static int	jobs = 0;
+	bool		last;
 	MemoryContext old = MemoryContextSwitchTo(context);
 	StJobOrder	order = {0};
 	uint32		scheduler;
@@ -586,14 +660,16 @@ run_job(MemoryContext context)
 		order.along = lappend_oid(order.along, own_job->along[i]);
 	for (int i = 0; i <= own_job->nalong; i++)
 		order.units = lappend_int(order.units, own_job->units[i]);
-	st_job_run(&order, &own_job->result);
+	st_job_run(&order, 0, &own_job->result);
+	last = is_worn(++jobs);
 	pg_write_barrier();
-	pg_atomic_write_u32(&own_job->state, JOB_ENDED);
+	pg_atomic_write_u32(&own_job->state, last ? JOB_LAST : JOB_ENDED);
 	scheduler = pg_atomic_read_u32(&area->scheduler);
 	if (scheduler > 0)
 		SetLatch(&GetPGProcByNumber(scheduler - 1)->procLatch);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(context);
+	return !last;
 }
 
 void
@@ -630,7 +706,7 @@ st_worker_main(Datum argument)
 	idle_since = st_now();
 	for (;;)
 	{
-		int64		patience = (start.number == 0 ? FIRST_IDLE_MS : IDLE_MS) * INT64CONST(1000);
+		int64		patience = (start.number > 0 || st_wake_is_crowded() ? IDLE_MS : FIRST_IDLE_MS) * INT64CONST(1000);
 		uint32		expected = JOB_FREE;
 
 		ResetLatch(MyLatch);
@@ -647,7 +723,8 @@ st_worker_main(Datum argument)
 			break;
 		if (pg_atomic_read_u32(&own_job->state) == JOB_QUEUED)
 		{
-			run_job(context);
+			if (!run_job(context))
+				break;
 			idle_since = st_now();
 			continue;
 		}
@@ -655,7 +732,7 @@ st_worker_main(Datum argument)
 			pg_atomic_compare_exchange_u32(&own_job->state, &expected, JOB_GONE))
 			break;
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 Max(patience - (st_now() - idle_since), 0) / 1000 + 1, PG_WAIT_EXTENSION);
+						 Max(patience - (st_now() - idle_since), 0) / 1000 + 1, st_wait_event(ST_WAIT_WORKER));
 	}
 	proc_exit(0);
 }

@@ -650,14 +650,16 @@ st_log_ensure(Oid source, const Bitmapset *attnums)
 	{
 		if (attnum < 1 || attnum > RelationGetNumberOfAttributes(rel) ||
 			TupleDescAttr(RelationGetDescr(rel), attnum - 1)->attisdropped)
-			elog(ERROR, "attribute %d of relation %u cannot be captured", attnum, source);
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("column %d of \"%s\" does not exist", attnum, RelationGetRelationName(rel))));
 		wanted = bms_add_member(wanted, attnum);
 	}
 	segments = st_segments_load(source);
 	current = find_current(segments);
 	foreach(lc, segments)
 		number = Max(number, ((StSegment *) lfirst(lc))->segment + 1);
-	if (current && segment_fits(rel, current, st_guc_unlogged_buffers))
+	if (current && segment_fits(rel, current, st_guc_logs_are_unlogged()))
 	{
 		Bitmapset  *have = NULL;
 
@@ -686,7 +688,7 @@ st_log_ensure(Oid source, const Bitmapset *attnums)
 	attnum = -1;
 	while ((attnum = bms_next_member(wanted, attnum)) >= 0)
 		array[natts++] = attnum;
-	create_segment(rel, number, st_guc_unlogged_buffers, natts, array);
+	create_segment(rel, number, st_guc_logs_are_unlogged(), natts, array);
 	if (segments == NIL)
 	{
 		insert_tracking(rel);
@@ -968,6 +970,23 @@ warn_of_writers(Oid source, const StSegment *segment, int64 log_bytes)
 			(errmsg("the change log of \"%s\" cannot be given back: transactions that wrote it are open", get_rel_name(source)),
 			 errdetail("%s; the log has " INT64_FORMAT " MB.", writers, log_bytes / (1024 * 1024)),
 			 errhint("End the transactions, or COMMIT PREPARED or ROLLBACK PREPARED them.")));
+}
+
+char *
+st_source_writers_text(Oid source)
+{
+	StringInfoData buf;
+	ListCell   *lc;
+
+	initStringInfo(&buf);
+	foreach(lc, st_segments_load(source))
+	{
+		char	   *writers = st_log_writers_text(((StSegment *) lfirst(lc))->log);
+
+		if (writers)
+			appendStringInfo(&buf, "%s%s", buf.len > 0 ? ", " : "", writers);
+	}
+	return buf.len > 0 ? buf.data : NULL;
 }
 
 static bool

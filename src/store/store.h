@@ -80,6 +80,13 @@ extern void st_log_hold(Oid source);
  */
 extern char *st_lock_holders_text(Oid relid, LOCKMODE wanted);
 
+/* The same for any lock. */
+struct LOCKTAG;
+extern char *st_tag_holders_text(const struct LOCKTAG *tag, LOCKMODE wanted);
+
+/* The same: whose transactions have written the source's log. */
+extern char *st_source_writers_text(Oid source);
+
 /*
  * Sources whose log has no consumer and was not made for one to come: what a
  * creation that failed has left behind.
@@ -112,18 +119,17 @@ extern bool st_log_is_unlogged(Oid source);
 /*
  * Append rows to the source's log on behalf of the current transaction.
  * begin opens the log with RowExclusiveLock, kept to the end of transaction
- * (rule B2); the slot has the source's row type. NULL when there is no log.
+ * (rule B2); the slot has the row type "layout", in which map[attnum of the
+ * source] is the attribute number, 0 if it has none; map may be NULL. Without a
+ * layout there are no rows to come. NULL when there is no log.
  */
 typedef struct StLogWriter StLogWriter;
-extern StLogWriter *st_log_write_begin(Relation source);
+extern StLogWriter *st_log_write_begin(Oid source, TupleDesc layout, const AttrNumber *map);
 extern void st_log_write(StLogWriter *writer, TupleTableSlot *slot, int weight);
 extern void st_log_write_end(StLogWriter *writer);
 
-/*
- * The same for rows of another layout: map[attnum of the source] is the
- * attribute number in "layout", 0 if it has none; map may be NULL.
- */
-extern StLogWriter *st_log_write_begin_mapped(Oid source, TupleDesc layout, const AttrNumber *map);
+/* Was the source's column dropped? With layout and map as above. */
+extern bool st_log_column_is_gone(Oid source, AttrNumber attnum, TupleDesc layout, const AttrNumber *map);
 
 /*
  * The attribute numbers of the source that its log stores, NULL-terminated by
@@ -221,6 +227,8 @@ typedef struct StStoreHooks
 {
 	/* rule B7: fingerprint of capture; starts with '!' if it is incomplete */
 	char	   *(*generation) (Oid source);
+	/* the same, roughly, of all triggers in the database, without any cache */
+	uint64		(*triggers) (void);
 	/* why a consumer of the old generation must recompute; NULL if equal */
 	const char *(*difference) (const char *old, const char *new);
 	/* rule B18: an entry of the book is open; *running: its statement runs */
@@ -255,11 +263,15 @@ extern StStoreHooks st_store_hooks;
 extern void st_watch_relation(Oid relid);
 extern uint64 st_watch_counter(void);
 
+/* Something has changed of which no invalidation tells: the counter moves. */
+extern void st_watch_forget(void);
+
 /* What an entry of a cache by relation begins with. */
 typedef struct StWatched
 {
 	Oid			relid;			/* hash key */
-	uint64		counter;		/* as it was before the entry was filled; 0: it holds nothing */
+	uint64		counter;		/* as it was before the entry was filled; 0:
+								 * it holds nothing */
 	uint64		begun;			/* the counter to which it is being filled */
 } StWatched;
 

@@ -42,10 +42,13 @@
 #include "util/fault.h"
 #include "util/shared_area.h"
 
-#define AREA_NAME "pg_trickle wake 2"
+#define AREA_NAME "pg_trickle wake 4"
 
-/* preloaded, and from the reserve (of which 16 kB are used) */
-#define LARGE_SLOTS 256
+/*
+ * Preloaded, and from the reserve (of which 16 kB are used). Of the large ones
+ * only those that are taken are ever written to, so the others cost no memory.
+ */
+#define LARGE_SLOTS 1024
 #define LARGE_BITS 65536
 #define SMALL_SLOTS 14
 #define SMALL_BITS 4096
@@ -55,18 +58,18 @@
 
 typedef struct WakeSlot
 {
-	pg_atomic_uint32 database;	/* its OID; 0: free */
 	pg_atomic_uint32 scheduler; /* process number + 1; 0: none */
 	pg_atomic_uint32 scheduler_pid;
 	pg_atomic_uint32 requested; /* a scheduler is wanted, and why:
 								 * StWakeReason */
-	pg_atomic_uint32 resting;	/* the last one ended because there was
-								 * nothing to do */
+	pg_atomic_uint32 resting;	/* StWakeRest: how the last one ended */
 	pg_atomic_uint32 prepared;	/* a transaction that touched a source was
 								 * prepared */
 	pg_atomic_uint32 any_dirty;
 	pg_atomic_uint32 jobs;		/* handle of the scheduler's jobs; 0: none */
 	pg_atomic_uint64 generation;
+	pg_atomic_uint64 next;		/* after ST_REST_IDLE: when there will be
+								 * something to do without a commit */
 	/* dirty, then armed */
 	pg_atomic_uint32 words[FLEXIBLE_ARRAY_MEMBER];
 } WakeSlot;
@@ -82,7 +85,10 @@ typedef struct WakeArea
 	pg_atomic_uint32 homeless;	/* the graph of some database that has no slot
 								 * has changed */
 	pg_atomic_uint32 workers;	/* of all databases */
+	pg_atomic_uint32 crowded;	/* there is no process for some database */
 	pg_atomic_uint32 empty[EMPTY_DATABASES];	/* OIDs; 0: free */
+	/* whose each slot is: OIDs; 0: free */
+	pg_atomic_uint32 databases[FLEXIBLE_ARRAY_MEMBER];
 } WakeArea;
 
 static WakeArea *area = NULL;
@@ -93,6 +99,16 @@ static Oid *touched = NULL;
 static int	ntouched = 0;
 static int	maxtouched = 0;
 static bool graph_changed = false;
+
+/*
+ * What the scheduler's job refreshes that this process runs, and what of that it
+ * has appended to. NULL: there is none.
+ */
+static Oid *job_members = NULL;
+static int	njob_members = 0;
+static Oid *job_touched = NULL;
+static int	njob_touched = 0;
+static pg_atomic_uint32 *job_scheduler = NULL;	/* 0: it has gone */
 
 /* those of them that were altered, in TopMemoryContext */
 static Oid *altered = NULL;
@@ -113,16 +129,23 @@ slot_size(uint32 nbits)
 	return MAXALIGN(offsetof(WakeSlot, words) + sizeof(pg_atomic_uint32) * 2 * (nbits / 32));
 }
 
+/* Of what comes before the slots. */
+static Size
+head_size(uint32 nslots)
+{
+	return MAXALIGN(offsetof(WakeArea, databases) + sizeof(pg_atomic_uint32) * nslots);
+}
+
 static Size
 area_size(uint32 nslots, uint32 nbits)
 {
-	return add_size(MAXALIGN(sizeof(WakeArea)), mul_size(nslots, slot_size(nbits)));
+	return add_size(head_size(nslots), mul_size(nslots, slot_size(nbits)));
 }
 
 static WakeSlot *
 slot_at(uint32 i)
 {
-	return (WakeSlot *) ((char *) area + MAXALIGN(sizeof(WakeArea)) + i * slot_size(area->nbits));
+	return (WakeSlot *) ((char *) area + head_size(area->nslots) + i * slot_size(area->nbits));
 }
 
 static void
@@ -140,93 +163,93 @@ init_area(void *memory, bool found, bool is_large)
 	pg_atomic_init_u32(&area->requested, 0);
 	pg_atomic_init_u32(&area->homeless, 0);
 	pg_atomic_init_u32(&area->workers, 0);
+	pg_atomic_init_u32(&area->crowded, 0);
 	for (int i = 0; i < EMPTY_DATABASES; i++)
 		pg_atomic_init_u32(&area->empty[i], 0);
 	for (uint32 i = 0; i < area->nslots; i++)
-	{
-		WakeSlot   *new = slot_at(i);
+		pg_atomic_init_u32(&area->databases[i], 0);
+}
 
-		pg_atomic_init_u32(&new->database, 0);
-		pg_atomic_init_u32(&new->scheduler, 0);
-		pg_atomic_init_u32(&new->scheduler_pid, 0);
-		pg_atomic_init_u32(&new->requested, 0);
-		pg_atomic_init_u32(&new->resting, 0);
-		pg_atomic_init_u32(&new->prepared, 0);
-		pg_atomic_init_u32(&new->any_dirty, 0);
-		pg_atomic_init_u32(&new->jobs, 0);
-		pg_atomic_init_u64(&new->generation, 1);
-		for (uint32 word = 0; word < 2 * (area->nbits / 32); word++)
-			pg_atomic_init_u32(&new->words[word], 0);
-	}
+/* Which slot is the database's; -1: none. */
+static int
+find_place(Oid database)
+{
+	for (uint32 i = 0; i < area->nslots; i++)
+		if (pg_atomic_read_u32(&area->databases[i]) == database)
+			return (int) i;
+	return -1;
 }
 
 static WakeSlot *
 find_slot(Oid database)
 {
-	for (uint32 i = 0; i < area->nslots; i++)
-		if (pg_atomic_read_u32(&slot_at(i)->database) == database)
-			return slot_at(i);
-	return NULL;
+	int			place = find_place(database);
+
+	return place < 0 ? NULL : slot_at(place);
 }
 
 /* Nothing has happened in the slot's database. */
 static void
-clear_slot(WakeSlot *target)
+init_slot(WakeSlot *target)
 {
-	pg_atomic_write_u32(&target->scheduler, 0);
-	pg_atomic_write_u32(&target->scheduler_pid, 0);
-	pg_atomic_write_u32(&target->requested, 0);
-	pg_atomic_write_u32(&target->resting, 0);
-	pg_atomic_write_u32(&target->prepared, 0);
-	pg_atomic_write_u32(&target->any_dirty, 0);
-	pg_atomic_write_u32(&target->jobs, 0);
+	pg_atomic_init_u32(&target->scheduler, 0);
+	pg_atomic_init_u32(&target->scheduler_pid, 0);
+	pg_atomic_init_u32(&target->requested, 0);
+	pg_atomic_init_u32(&target->resting, ST_REST_NOT);
+	pg_atomic_init_u32(&target->prepared, 0);
+	pg_atomic_init_u32(&target->any_dirty, 0);
+	pg_atomic_init_u32(&target->jobs, 0);
+	pg_atomic_init_u64(&target->generation, 1);
+	pg_atomic_init_u64(&target->next, 0);
 	for (uint32 word = 0; word < 2 * (area->nbits / 32); word++)
-		pg_atomic_write_u32(&target->words[word], 0);
+		pg_atomic_init_u32(&target->words[word], 0);
 }
 
-/* A slot whose database was dropped, and so is used by nobody; NULL: none. */
-static WakeSlot *
+/* The place of a database that was dropped, and so is used by nobody; -1: none. */
+static int
 find_orphan(Oid *database)
 {
 	if (!IsTransactionState())
-		return NULL;
+		return -1;
 	for (uint32 i = 0; i < area->nslots; i++)
 	{
-		*database = pg_atomic_read_u32(&slot_at(i)->database);
+		*database = pg_atomic_read_u32(&area->databases[i]);
 		if (OidIsValid(*database) && !SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(*database)))
-			return slot_at(i);
+			return (int) i;
 	}
-	return NULL;
+	return -1;
 }
 
 /* The database's slot; made if there is none, NULL if all are taken. */
 static WakeSlot *
 claim_slot(Oid database)
 {
-	WakeSlot   *result = find_slot(database);
-	WakeSlot   *orphan = NULL;
+	int			place = find_place(database);
+	int			orphan = -1;
 	Oid			dropped = InvalidOid;
 
-	if (result)
-		return result;
-	if (find_slot(InvalidOid) == NULL)
+	if (place >= 0)
+		return slot_at(place);
+	if (find_place(InvalidOid) < 0)
 		orphan = find_orphan(&dropped);
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	result = find_slot(database);
-	if (result == NULL)
+	place = find_place(database);
+	if (place < 0)
 	{
-		result = find_slot(InvalidOid);
+		place = find_place(InvalidOid);
 		/* nobody else may have taken it meanwhile */
-		if (result == NULL && orphan && pg_atomic_read_u32(&orphan->database) == dropped)
-			result = orphan;
-		if (result)
+		if (place < 0 && orphan >= 0 && pg_atomic_read_u32(&area->databases[orphan]) == dropped)
+			place = orphan;
+		if (place >= 0)
 		{
-			clear_slot(result);
-			pg_atomic_write_u32(&result->database, database);
+			init_slot(slot_at(place));
+			/* whoever finds it by its database finds it empty */
+			pg_write_barrier();
+			pg_atomic_write_u32(&area->databases[place], database);
 		}
 	}
 	LWLockRelease(AddinShmemInitLock);
-	return result;
+	return place < 0 ? NULL : slot_at(place);
 }
 
 /* A writer must not fail because there is no room (rule H7): then there is no slot. */
@@ -250,16 +273,28 @@ st_wake_attach(void)
 
 /* ----- writers ----- */
 
+static bool
+contains(const Oid *oids, int count, Oid oid)
+{
+	for (int i = 0; i < count; i++)
+		if (oids[i] == oid)
+			return true;
+	return false;
+}
+
 void
 st_wake_note_source(Oid source)
 {
 	if (ntouched > 0 && touched[ntouched - 1] == source)
 		return;
-	if (!attach())
+	if (contains(job_members, njob_members, source))
+	{
+		if (!contains(job_touched, njob_touched, source))
+			job_touched[njob_touched++] = source;
 		return;
-	for (int i = 0; i < ntouched; i++)
-		if (touched[i] == source)
-			return;
+	}
+	if (!attach() || contains(touched, ntouched, source))
+		return;
 	if (ntouched == maxtouched)
 	{
 		maxtouched = Max(8, maxtouched * 2);
@@ -274,9 +309,9 @@ void
 st_wake_note_altered(Oid source)
 {
 	st_wake_note_source(source);
-	for (int i = 0; i < naltered; i++)
-		if (altered[i] == source)
-			return;
+	ST_STOP_POINT("source altered");
+	if (contains(altered, naltered, source))
+		return;
 	if (naltered == maxaltered)
 	{
 		maxaltered = Max(8, maxaltered * 2);
@@ -332,7 +367,7 @@ request(StWakeReason reason)
 }
 
 static void
-tell_scheduler(void)
+tell_scheduler(const Oid *sources, int count)
 {
 	bool		wake = graph_changed;
 
@@ -344,21 +379,21 @@ tell_scheduler(void)
 		set_latch_of(&area->launcher);
 		return;
 	}
-	for (int i = 0; i < ntouched; i++)
+	for (int i = 0; i < count; i++)
 	{
-		uint32		bit = bit_of(touched[i]);
+		uint32		bit = bit_of(sources[i]);
 
 		pg_atomic_fetch_or_u32(dirty_word(bit), (uint32) 1 << (bit % 32));
 	}
-	if (ntouched > 0)
+	if (count > 0)
 		pg_atomic_write_u32(&slot->any_dirty, 1);
 	if (graph_changed)
 		pg_atomic_fetch_add_u64(&slot->generation, 1);
 	/* what is set above is seen by whoever does not see what is read below */
 	pg_memory_barrier();
-	for (int i = 0; i < ntouched; i++)
+	for (int i = 0; i < count; i++)
 	{
-		uint32		bit = bit_of(touched[i]);
+		uint32		bit = bit_of(sources[i]);
 		uint32		mask = (uint32) 1 << (bit % 32);
 
 		if ((pg_atomic_read_u32(armed_word(bit)) & mask) &&
@@ -378,7 +413,10 @@ at_transaction(XactEvent event, void *arg)
 	{
 		case XACT_EVENT_COMMIT:
 			if (ntouched > 0 || graph_changed)
-				tell_scheduler();
+				tell_scheduler(touched, ntouched);
+			/* one that begins from here on finds what is committed */
+			if (njob_touched > 0 && job_scheduler && pg_atomic_read_u32(job_scheduler) == 0)
+				tell_scheduler(job_touched, njob_touched);
 			break;
 		case XACT_EVENT_PREPARE:
 
@@ -391,6 +429,7 @@ at_transaction(XactEvent event, void *arg)
 				pg_atomic_write_u32(&slot->prepared, 1);
 			break;
 		case XACT_EVENT_ABORT:
+			njob_touched = 0;
 			break;
 		default:
 			return;
@@ -411,14 +450,42 @@ at_release(ResourceReleasePhase phase, bool is_commit, bool is_top_level, void *
 	if (naltered == 0 || !is_top_level || phase != RESOURCE_RELEASE_AFTER_LOCKS)
 		return;
 	if (is_commit && area != NULL && !ST_FAULT("H3 altered"))
-	{
-		touched = altered;
-		ntouched = naltered;
-		tell_scheduler();
-		touched = NULL;
-		ntouched = 0;
-	}
+		tell_scheduler(altered, naltered);
 	naltered = 0;
+}
+
+/* ----- jobs ----- */
+
+void
+st_wake_begin_job(List *members, pg_atomic_uint32 *scheduler)
+{
+	Size		size = sizeof(Oid) * list_length(members);
+	ListCell   *lc;
+
+	job_members = MemoryContextAlloc(TopMemoryContext, size);
+	job_touched = MemoryContextAlloc(TopMemoryContext, size);
+	job_scheduler = scheduler;
+	njob_touched = 0;
+	foreach(lc, members)
+		job_members[njob_members++] = lfirst_oid(lc);
+}
+
+bool
+st_wake_job_touched(Oid member)
+{
+	return contains(job_touched, njob_touched, member);
+}
+
+void
+st_wake_end_job(void)
+{
+	if (job_members == NULL)
+		return;
+	pfree(job_members);
+	pfree(job_touched);
+	job_members = job_touched = NULL;
+	njob_members = njob_touched = 0;
+	job_scheduler = NULL;
 }
 
 /* ----- the scheduler ----- */
@@ -460,7 +527,21 @@ st_wake_rest(uint64 generation)
 	 * who changes the graph from here on asks the launcher, whatever this
 	 * says
 	 */
-	pg_atomic_write_u32(&slot->resting, 1);
+	pg_atomic_write_u32(&slot->resting, ST_REST_NOTHING);
+	return true;
+}
+
+bool
+st_wake_go_idle(uint64 generation, int64 next)
+{
+	pg_atomic_write_u64(&slot->next, (uint64) next);
+	ST_STOP_POINT("scheduler goes idle");
+	resign(&slot->scheduler, &slot->scheduler_pid);
+	/* commits from here on ask the launcher */
+	if ((pg_atomic_read_u64(&slot->generation) != generation || pg_atomic_read_u32(&slot->any_dirty) != 0 ||
+		 pg_atomic_read_u32(&slot->prepared) != 0) && !ST_FAULT("K17 told"))
+		return false;
+	pg_atomic_write_u32(&slot->resting, ST_REST_IDLE);
 	return true;
 }
 
@@ -494,7 +575,7 @@ st_wake_become_scheduler(void)
 		return true;			/* nobody can be asked; a lock tells */
 	if (!become(&slot->scheduler, &slot->scheduler_pid))
 		return false;
-	pg_atomic_write_u32(&slot->resting, 0);
+	pg_atomic_write_u32(&slot->resting, ST_REST_NOT);
 	pg_atomic_write_u32(&slot->requested, 0);
 	pg_memory_barrier();
 	if (collected == NULL)
@@ -686,7 +767,7 @@ st_wake_take_any_request(void)
 bool
 st_wake_has_place(Oid database)
 {
-	return find_slot(database) != NULL;
+	return area && find_slot(database) != NULL;
 }
 
 bool
@@ -695,12 +776,27 @@ st_wake_take_homeless(void)
 	return pg_atomic_exchange_u32(&area->homeless, 0) != 0;
 }
 
-bool
-st_wake_is_resting(Oid database)
+StWakeRest
+st_wake_resting(Oid database, int64 *next)
 {
-	WakeSlot   *other = find_slot(database);
+	WakeSlot   *other;
 
-	return other && pg_atomic_read_u32(&other->resting) != 0;
+	(void) attach();
+	other = area ? find_slot(database) : NULL;
+	*next = other ? (int64) pg_atomic_read_u64(&other->next) : 0;
+	return other ? pg_atomic_read_u32(&other->resting) : ST_REST_NOT;
+}
+
+void
+st_wake_note_crowded(bool crowded)
+{
+	pg_atomic_write_u32(&area->crowded, crowded);
+}
+
+bool
+st_wake_is_crowded(void)
+{
+	return area && pg_atomic_read_u32(&area->crowded) != 0;
 }
 
 void

@@ -10,6 +10,9 @@
 
 #include "postgres.h"
 
+#include "nodes/pg_list.h"
+#include "port/atomics.h"
+
 /*
  * --- writers; none of these raises, waits or does anything without the area ---
  */
@@ -51,6 +54,13 @@ extern bool st_wake_become_scheduler(void);
  */
 extern bool st_wake_rest(uint64 generation);
 
+/*
+ * Stop being it because nothing has happened for a while: the launcher starts
+ * another when a commit asks for one, or at "next", a time of st_now(). Only with
+ * a place in the area. False if something has been told that was not collected.
+ */
+extern bool st_wake_go_idle(uint64 generation, int64 next);
+
 /* The process that commits of this database wake, or 0. */
 extern int	st_wake_scheduler_pid(Oid database);
 
@@ -81,6 +91,19 @@ extern bool st_wake_take_prepared(void);
 /*
  * --- workers ---
  */
+
+/*
+ * This process refreshes these stream tables in a job of the scheduler, which is
+ * told by the job's result what was appended to their logs: most of it was
+ * consumed in the same transaction, and wakes nobody (rule H2). *scheduler is 0
+ * once it has gone, and then the commit tells as others do; NULL: it is this
+ * process. Until st_wake_end_job().
+ */
+extern void st_wake_begin_job(List *members, pg_atomic_uint32 *scheduler);
+extern void st_wake_end_job(void);
+
+/* Has the job appended to this one's log, and not rolled that back? */
+extern bool st_wake_job_touched(Oid member);
 
 /* How many there are, of all databases. */
 extern int	st_wake_count_workers(void);
@@ -122,8 +145,20 @@ extern bool st_wake_has_place(Oid database);
 /* Has the graph of some database changed for which nobody can ask? Said once. */
 extern bool st_wake_take_homeless(void);
 
-/* Has the last scheduler of the database ended because there was nothing to do? */
-extern bool st_wake_is_resting(Oid database);
+/* Why the last scheduler of a database has ended, if there is none. */
+typedef enum StWakeRest
+{
+	ST_REST_NOT,				/* it has died, or there was none yet */
+	ST_REST_NOTHING,			/* nothing may be refreshed */
+	ST_REST_IDLE				/* nothing has happened for a while */
+} StWakeRest;
+
+/* "next" is what st_wake_go_idle() was told. */
+extern StWakeRest st_wake_resting(Oid database, int64 *next);
+
+/* Is there no room for the process that some database needs? The launcher says so. */
+extern void st_wake_note_crowded(bool crowded);
+extern bool st_wake_is_crowded(void);
 
 /*
  * The database of this process does not have the extension, and needs no place

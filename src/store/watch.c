@@ -67,6 +67,12 @@ st_watch_counter(void)
 	return counter;
 }
 
+void
+st_watch_forget(void)
+{
+	counter++;
+}
+
 void *
 st_watched_entry(HTAB **cache, const char *name, Size size, Oid relid, bool *filled)
 {
@@ -81,7 +87,6 @@ st_watched_entry(HTAB **cache, const char *name, Size size, Oid relid, bool *fil
 		ctl.entrysize = size;
 		*cache = hash_create(name, 32, &ctl, HASH_ELEM | HASH_BLOBS);
 	}
-	st_watch_relation(relid);
 	entry = hash_search(*cache, &relid, HASH_ENTER, &found);
 	if (!found)
 	{
@@ -91,6 +96,8 @@ st_watched_entry(HTAB **cache, const char *name, Size size, Oid relid, bool *fil
 	*filled = entry->counter == counter;
 	if (!*filled)
 	{
+		/* one that is filled has been watched since */
+		st_watch_relation(relid);
 		entry->counter = 0;		/* nothing, should filling it fail */
 		entry->begun = counter;
 	}

@@ -17,10 +17,7 @@
  */
 #include "postgres.h"
 
-#include "access/heapam.h"
-#include "access/htup_details.h"
 #include "access/relation.h"
-#include "access/tableam.h"
 #include "access/xact.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
@@ -35,29 +32,20 @@
 #include "store/store.h"
 #include "store/wake.h"
 #include "util/fault.h"
-
-/* rows per table_multi_insert(); from the second batch on, use a ring (B14) */
-#define BATCH_ROWS	1000
-#define BATCH_BYTES	(256 * 1024)
+#include "util/row_batch.h"
 
 struct StLogWriter
 {
 	Oid			source;
 	Relation	log;
 	MemoryContext context;		/* lives as long as the writer */
-	MemoryContext batch_context;	/* the rows of a batch */
+	StRowBatch *batch;
 	int			natts;			/* of the log */
 	AttrNumber *from;			/* per log column, attribute of the layout */
 	AttrNumber	last_from;
 	bool		altered;		/* a column's type is not the log's */
 	Datum	   *values;
 	bool	   *nulls;
-	TupleTableSlot **slots;
-	int			nslots;			/* made so far */
-	int			nrows;
-	Size		bytes;
-	int64		batches;
-	BulkInsertState bulk;
 };
 
 /* Open the current segment, also if it changes while we wait for it. */
@@ -90,8 +78,17 @@ open_current(Oid source, const StSegment **segment)
 	}
 }
 
+bool
+st_log_column_is_gone(Oid source, AttrNumber attnum, TupleDesc layout, const AttrNumber *map)
+{
+	/* without a map the layout is the source's own, which needs no look-up */
+	if (map == NULL && attnum <= layout->natts)
+		return TupleDescAttr(layout, attnum - 1)->attisdropped;
+	return !OidIsValid(get_atttype(source, attnum));
+}
+
 StLogWriter *
-st_log_write_begin_mapped(Oid source, TupleDesc layout, const AttrNumber *map)
+st_log_write_begin(Oid source, TupleDesc layout, const AttrNumber *map)
 {
 	const StSegment *segment;
 	Relation	log = open_current(source, &segment);
@@ -107,7 +104,7 @@ st_log_write_begin_mapped(Oid source, TupleDesc layout, const AttrNumber *map)
 	writer->source = source;
 	writer->log = log;
 	writer->context = context;
-	writer->batch_context = AllocSetContextCreate(context, "pg_trickle log batch", ALLOCSET_DEFAULT_SIZES);
+	writer->batch = st_row_batch_begin(log, false);
 	writer->natts = RelationGetNumberOfAttributes(log);
 	writer->from = palloc0(sizeof(AttrNumber) * (writer->natts + 1));
 	writer->values = palloc0(sizeof(Datum) * writer->natts);
@@ -119,7 +116,7 @@ st_log_write_begin_mapped(Oid source, TupleDesc layout, const AttrNumber *map)
 		int			column = ST_LOG_FIRST_COLUMN + i;
 
 		/* gone: nobody can ask for its values any more */
-		if (!OidIsValid(get_atttype(source, attnum)))
+		if (st_log_column_is_gone(source, attnum, layout, map))
 			continue;
 		writer->from[column] = from;
 		writer->last_from = Max(writer->last_from, from);
@@ -128,7 +125,6 @@ st_log_write_begin_mapped(Oid source, TupleDesc layout, const AttrNumber *map)
 			TupleDescAttr(layout, from - 1)->atttypid != TupleDescAttr(RelationGetDescr(log), column - 1)->atttypid)
 			writer->altered = true;
 	}
-	writer->slots = palloc0(sizeof(TupleTableSlot *) * BATCH_ROWS);
 	MemoryContextSwitchTo(old);
 
 	/* rule B1 */
@@ -137,34 +133,9 @@ st_log_write_begin_mapped(Oid source, TupleDesc layout, const AttrNumber *map)
 	return writer;
 }
 
-StLogWriter *
-st_log_write_begin(Relation source)
-{
-	return st_log_write_begin_mapped(RelationGetRelid(source), RelationGetDescr(source), NULL);
-}
-
 static void
-flush(StLogWriter *writer)
+tell_of_rows(StLogWriter *writer)
 {
-	MemoryContext old;
-
-	if (writer->nrows == 0)
-		return;
-	old = MemoryContextSwitchTo(writer->batch_context);
-	if (++writer->batches == 2)
-	{
-		MemoryContextSwitchTo(writer->context);
-		writer->bulk = GetBulkInsertState();
-		MemoryContextSwitchTo(writer->batch_context);
-	}
-	table_multi_insert(writer->log, writer->slots, writer->nrows,
-					   GetCurrentCommandId(true), HEAP_INSERT_SKIP_FSM, writer->bulk);
-	for (int i = 0; i < writer->nrows; i++)
-		ExecClearTuple(writer->slots[i]);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(writer->batch_context);
-	writer->nrows = 0;
-	writer->bytes = 0;
 	st_wake_note_source(writer->source);
 	st_commit_time_note();
 }
@@ -173,25 +144,15 @@ flush(StLogWriter *writer)
 static void
 add_row(StLogWriter *writer, int weight, const char *marker)
 {
-	MemoryContext old = MemoryContextSwitchTo(writer->batch_context);
-	HeapTuple	tuple;
+	MemoryContext old = MemoryContextSwitchTo(st_row_batch_context(writer->batch));
 
 	writer->values[ST_LOG_XID - 1] = FullTransactionIdGetDatum(GetTopFullTransactionId());
 	writer->values[ST_LOG_WEIGHT - 1] = Int16GetDatum(weight);
 	writer->nulls[ST_LOG_MARKER - 1] = marker == NULL;
 	writer->values[ST_LOG_MARKER - 1] = marker ? CStringGetTextDatum(marker) : (Datum) 0;
-	tuple = heap_form_tuple(RelationGetDescr(writer->log), writer->values, writer->nulls);
-	if (writer->nrows == writer->nslots)
-	{
-		MemoryContextSwitchTo(writer->context);
-		writer->slots[writer->nslots++] = MakeSingleTupleTableSlot(RelationGetDescr(writer->log), &TTSOpsHeapTuple);
-	}
-	ExecStoreHeapTuple(tuple, writer->slots[writer->nrows], false);
 	MemoryContextSwitchTo(old);
-	writer->nrows++;
-	writer->bytes += tuple->t_len;
-	if (writer->nrows >= BATCH_ROWS || writer->bytes >= BATCH_BYTES)
-		flush(writer);
+	if (st_row_batch_add(writer->batch, writer->values, writer->nulls))
+		tell_of_rows(writer);
 }
 
 static void
@@ -210,7 +171,7 @@ st_log_write(StLogWriter *writer, TupleTableSlot *slot, int weight)
 	if (writer->altered)
 	{
 		/* one marker says it all, whatever else comes */
-		if (writer->nrows == 0 && writer->batches == 0)
+		if (!st_row_batch_is_used(writer->batch))
 			add_marker(writer, "altered");
 		return;
 	}
@@ -226,15 +187,9 @@ st_log_write(StLogWriter *writer, TupleTableSlot *slot, int weight)
 void
 st_log_write_end(StLogWriter *writer)
 {
-	flush(writer);
+	if (st_row_batch_end(writer->batch))
+		tell_of_rows(writer);
 	ST_STOP_POINT("changes captured");
-	for (int i = 0; i < writer->nslots; i++)
-		ExecDropSingleTupleTableSlot(writer->slots[i]);
-	if (writer->bulk)
-	{
-		FreeBulkInsertState(writer->bulk);
-		table_finish_bulk_insert(writer->log, HEAP_INSERT_SKIP_FSM);
-	}
 	relation_close(writer->log, NoLock);	/* the lock stays (B2) */
 	MemoryContextDelete(writer->context);
 }
@@ -242,7 +197,7 @@ st_log_write_end(StLogWriter *writer)
 void
 st_log_mark_recompute(Oid source, const char *reason)
 {
-	StLogWriter *writer = st_log_write_begin_mapped(source, NULL, NULL);
+	StLogWriter *writer = st_log_write_begin(source, NULL, NULL);
 
 	if (writer == NULL)
 		return;

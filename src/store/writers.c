@@ -32,15 +32,6 @@
 #include "compat.h"
 #include "store/segment.h"
 
-static VirtualTransactionId *
-lock_holders(Oid relid, LOCKMODE wanted, int *n)
-{
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
-	return GetLockConflicts(&tag, wanted, n);
-}
-
 /* The transaction id of a writer, invalid if it has none; *pid 0: prepared. */
 static TransactionId
 writer_xid(VirtualTransactionId vxid, int *pid)
@@ -68,9 +59,12 @@ writer_xid(VirtualTransactionId vxid, int *pid)
 bool
 st_log_writers(Oid log, int *n, FullTransactionId **xids)
 {
+	LOCKTAG		tag;
 	int			nholders;
-	VirtualTransactionId *holders = lock_holders(log, ShareLock, &nholders);
+	VirtualTransactionId *holders;
 
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, log);
+	holders = GetLockConflicts(&tag, ShareLock, &nholders);
 	*n = 0;
 	*xids = palloc(sizeof(FullTransactionId) * Max(nholders, 1));
 	for (int i = 0; i < nholders; i++)
@@ -102,10 +96,10 @@ prepared_name(TransactionId xid)
 }
 
 char *
-st_lock_holders_text(Oid relid, LOCKMODE wanted)
+st_tag_holders_text(const LOCKTAG *tag, LOCKMODE wanted)
 {
 	int			nholders;
-	VirtualTransactionId *holders = lock_holders(relid, wanted, &nholders);
+	VirtualTransactionId *holders = GetLockConflicts(tag, wanted, &nholders);
 	StringInfoData buf;
 
 	initStringInfo(&buf);
@@ -125,6 +119,15 @@ st_lock_holders_text(Oid relid, LOCKMODE wanted)
 			appendStringInfo(&buf, "process %d", pid);
 	}
 	return buf.len > 0 ? buf.data : NULL;
+}
+
+char *
+st_lock_holders_text(Oid relid, LOCKMODE wanted)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
+	return st_tag_holders_text(&tag, wanted);
 }
 
 char *

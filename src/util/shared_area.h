@@ -12,9 +12,11 @@
 
 typedef struct StSharedArea
 {
-	const char *name;			/* holds the layout's version: libraries of others do not meet in it */
+	const char *name;			/* holds the layout's version: libraries of
+								 * others do not meet in it */
 	Size		large;			/* bytes if the library is preloaded */
-	Size		small;			/* and from what PostgreSQL keeps in reserve, which is little */
+	Size		small;			/* and from what PostgreSQL keeps in reserve,
+								 * which is little */
 
 	/*
 	 * Called once in a process, or in the postmaster for all, with

@@ -43,8 +43,10 @@
 #include "executor/execdesc.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
+#include "optimizer/plancat.h"
 #include "optimizer/planmain.h"
 #include "optimizer/planner.h"
 #include "parser/parsetree.h"
@@ -74,6 +76,8 @@
 #define PLAN_SIZE_FACTOR 8.0
 /* plans kept per statement: a delta that alternates between sizes must not replan */
 #define PLANS_KEPT 4
+/* rows of a table for each row of the inputs from which looking up is cheaper than hashing it */
+#define LOOK_UP_FROM 4
 /* range table entries, joins included, from which PostgreSQL's default limits hold */
 #define MANY_RELATIONS 128
 /* items of one FROM from which it is planned in parts, of so many */
@@ -101,6 +105,7 @@ struct StStatement
 	uint64		uses;
 	bool		check_permissions;	/* the user's own query, not a generated
 									 * one */
+	bool		looks_up;		/* st_statement_look_up() */
 };
 
 typedef struct StCallbackReceiver
@@ -217,6 +222,12 @@ st_statement_from_query(MemoryContext context, Query *query, const char *text)
 	statement->check_permissions = true;
 	MemoryContextSwitchTo(old);
 	return statement;
+}
+
+void
+st_statement_look_up(StStatement *statement)
+{
+	statement->looks_up = true;
 }
 
 /* ----- planning ----- */
@@ -340,9 +351,63 @@ hash_index_stats(PlannerInfo *root, Oid index, AttrNumber column, VariableStatDa
 	return true;
 }
 
+/* is a statement being planned that is to look up rows of tables? */
+static bool looking_up = false;
+
+/* its WITH queries are taken to have as many rows as its inputs; 0: it is another statement */
+static double least_rows = 0;
+static set_rel_pathlist_hook_type previous_pathlist_hook = NULL;
+
+/* The planner knows little of what a WITH query returns, and for one row it would compare all with all. */
+static void
+raise_rows(RelOptInfo *rel)
+{
+	ListCell   *lc;
+
+	if (rel->rows >= least_rows)
+		return;
+	foreach(lc, rel->pathlist)
+	{
+		Path	   *path = lfirst(lc);
+
+		path->total_cost += 2 * cpu_tuple_cost * (least_rows - rel->rows);
+		path->rows = least_rows;
+	}
+	rel->rows = least_rows;
+}
+
+/*
+ * A table whose rows can be looked up for those of others is not read whole, not for a
+ * hash or merge join either; what is joined without a table is left to the planner.
+ */
+static void
+prefer_look_ups(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
+{
+	bool		found = false;
+	ListCell   *lc;
+
+	if (previous_pathlist_hook)
+		previous_pathlist_hook(root, rel, rti, rte);
+	if (rte->rtekind == RTE_CTE)
+		raise_rows(rel);
+	if (!looking_up || rte->rtekind != RTE_RELATION)
+		return;
+	foreach(lc, rel->pathlist)
+		found |= ((Path *) lfirst(lc))->param_info != NULL;
+	foreach(lc, found ? rel->pathlist : NIL)
+	{
+		Path	   *path = lfirst(lc);
+
+		if (path->pathtype == T_SeqScan || (IsA(path, IndexPath) && ((IndexPath *) path)->indexclauses == NIL))
+			StDisablePath(path);
+	}
+}
+
 void
 st_statement_init(void)
 {
+	previous_pathlist_hook = set_rel_pathlist_hook;
+	set_rel_pathlist_hook = prefer_look_ups;
 	previous_stats_hook = get_relation_stats_hook;
 	get_relation_stats_hook = input_stats;
 	previous_index_stats_hook = get_index_stats_hook;
@@ -517,6 +582,37 @@ divide_from_walker(Node *node, void *arg)
 	return false;
 }
 
+static double
+count_rows(int ninputs, const StInput *inputs)
+{
+	double		rows = 0;
+
+	for (int i = 0; i < ninputs; i++)
+		rows += inputs[i].count;
+	return rows;
+}
+
+/* Do the inputs have few rows for what the statement reads? */
+static bool
+has_few_inputs(StStatement *statement, int ninputs, const StInput *inputs)
+{
+	double		stored = 0;
+	ListCell   *lc;
+
+	foreach(lc, st_statement_relations(statement))
+	{
+		Relation	rel = relation_open(lfirst_oid(lc), AccessShareLock);
+		BlockNumber pages;
+		double		tuples;
+		double		visible;
+
+		estimate_rel_size(rel, NULL, &pages, &tuples, &visible);
+		stored += tuples;
+		relation_close(rel, NoLock);
+	}
+	return count_rows(ninputs, inputs) * LOOK_UP_FROM <= stored;
+}
+
 /*
  * Plan a copy of the statement's query. What the planner leaves behind is
  * freed; a query with very many relations is planned in smaller parts, since
@@ -531,6 +627,8 @@ plan_query(StStatement *statement, int ninputs, const StInput *inputs)
 	const SizeContext *outer = planned_inputs;
 	int			join_limit = join_collapse_limit;
 	int			from_limit = from_collapse_limit;
+	bool		outer_looking = looking_up;
+	double		outer_rows = least_rows;
 	PlannedStmt *planned;
 	bool		in_parts = false;
 	Query	   *query;
@@ -548,6 +646,8 @@ plan_query(StStatement *statement, int ninputs, const StInput *inputs)
 			join_collapse_limit = Min(join_collapse_limit, PART_ITEMS);
 			from_collapse_limit = Min(from_collapse_limit, PART_ITEMS);
 		}
+		least_rows = statement->looks_up ? count_rows(ninputs, inputs) : 0;
+		looking_up = statement->looks_up && has_few_inputs(statement, ninputs, inputs);
 		planned_inputs = &sizes;
 		planned = planner(query, statement->text, 0, NULL);
 	}
@@ -556,6 +656,8 @@ plan_query(StStatement *statement, int ninputs, const StInput *inputs)
 		planned_inputs = outer;
 		join_collapse_limit = join_limit;
 		from_collapse_limit = from_limit;
+		looking_up = outer_looking;
+		least_rows = outer_rows;
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(target);

@@ -57,6 +57,14 @@ extern StStatement *st_statement_create(MemoryContext context, const char *text,
  */
 extern StStatement *st_statement_from_query(MemoryContext context, struct Query *query, const char *text);
 
+/*
+ * Rows of tables are looked up by index as long as the inputs have few for what
+ * the statement reads. The planner takes an expression to cost nothing, and hashing
+ * that of all rows for cheaper than it is. WITH queries are taken to return as
+ * many rows as the inputs have, so that they are not compared row by row.
+ */
+extern void st_statement_look_up(StStatement *statement);
+
 /* Check the permissions of such a statement without running it; raises 42501. */
 extern void st_statement_check_permissions(StStatement *statement);
 

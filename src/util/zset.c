@@ -322,7 +322,11 @@ spill(StZset *zset)
 	zset->table.count = 0;
 	zset->used = 0;
 	MemoryContextReset(zset->tuples);
-	/* the first limit is higher than the next: the empty table must not reach that by itself */
+
+	/*
+	 * the first limit is higher than the next: the empty table must not reach
+	 * that by itself
+	 */
 	if (table_size(zset) > zset->limit / 2)
 		shrink_table(zset);
 	else

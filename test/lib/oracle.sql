@@ -189,3 +189,25 @@ CREATE FUNCTION test.restart_numbers() RETURNS void LANGUAGE sql AS $$
     SELECT setval('pgtrickle.pgt_stream_tables_pgt_id_seq', 1, false)
      WHERE NOT EXISTS (SELECT FROM pgtrickle.pgt_stream_tables)
 $$;
+
+/*
+ * Does the server lack something that not every build has: icu, xml, or an
+ * extension by its name? A test of it ends there. The setting test.lacks, a list
+ * separated by commas, plays such a server.
+ */
+CREATE FUNCTION test.lacks(feature text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    IF feature = ANY (string_to_array(current_setting('test.lacks', true), ',')) THEN
+        RETURN true;
+    ELSIF feature = 'icu' THEN
+        CREATE COLLATION test.icu (provider = icu, locale = 'und');
+        DROP COLLATION test.icu;
+        RETURN false;
+    ELSIF feature = 'xml' THEN
+        PERFORM xmlparse(content '<a/>');
+        RETURN false;
+    END IF;
+    RETURN NOT EXISTS (SELECT FROM pg_available_extensions WHERE name = feature);
+EXCEPTION WHEN feature_not_supported THEN
+    RETURN true;
+END $$;

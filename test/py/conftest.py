@@ -376,8 +376,8 @@ def _compare(conn, name):
 
 # -- fixtures
 
-def _finish(server, request):
-    if request.session.testsfailed:
+def _finish(server, failed):
+    if failed:
         if server.running():
             server.stop("fast")
         _kept.append(server.dir)
@@ -385,13 +385,18 @@ def _finish(server, request):
         server.remove()
 
 
-@pytest.fixture(scope="session")
-def server(request):
-    server = Server(preload=os.environ.get("ST_PRELOAD", ""),
-                    conf=os.environ.get("ST_SERVER_CONF", ""))
+def serve(request, **options):
+    """The body of a fixture: a server, which stays when a test fails while it is there."""
+    failed_before = request.session.testsfailed
+    server = Server(**options)
     server.start()
     yield server
-    _finish(server, request)
+    _finish(server, request.session.testsfailed > failed_before)
+
+
+@pytest.fixture(scope="session")
+def server(request):
+    yield from serve(request, preload=os.environ.get("ST_PRELOAD", ""), conf=os.environ.get("ST_SERVER_CONF", ""))
 
 
 @pytest.fixture(autouse=True)
@@ -419,12 +424,7 @@ def make_server(request):
     failed_before = request.session.testsfailed
     yield make
     for server in servers:
-        if request.session.testsfailed > failed_before:
-            if server.running():
-                server.stop("fast")
-            _kept.append(server.dir)
-        else:
-            server.remove()
+        _finish(server, request.session.testsfailed > failed_before)
 
 
 @pytest.fixture

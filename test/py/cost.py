@@ -28,10 +28,16 @@ class Statement:
         self.plan = plan["Plan"]
         self.nodes = list(self._walk(self.plan))
         self.rows = sum(n["Actual Rows"] * n["Actual Loops"] for n in self.nodes)
-        self.removed = sum(n.get(k, 0) * n["Actual Loops"] for n in self.nodes
-                           for k in ("Rows Removed by Filter", "Rows Removed by Index Recheck", "Rows Removed by Join Filter"))
+        self.removed = sum(map(self._removed, self.nodes))
+        # what the node has seen that returns and removes most
+        self.widest = max(n["Actual Rows"] * n["Actual Loops"] + self._removed(n) for n in self.nodes)
         self.pages = sum(self.plan[k] for k in ("Shared Hit Blocks", "Shared Read Blocks"))
         self.scanned = {n["Relation Name"] for n in self.nodes if n["Node Type"] == "Seq Scan"}
+
+    @staticmethod
+    def _removed(node):
+        return sum(node.get(k, 0) for k in ("Rows Removed by Filter", "Rows Removed by Index Recheck", "Rows Removed by Join Filter")) * \
+            node["Actual Loops"]
 
     def _walk(self, node):
         yield node

@@ -434,6 +434,14 @@ def window_that_numbers_rows(db):
     db.fresh()
 
 
+@mutant("E10 apart")
+def window_with_changes_side_by_side(db):
+    grouped(db, "(1, 1, 1), (2, 1, 1), (3, 1, 1), (4, 1, 1)", "SELECT id, lag(n) OVER (ORDER BY id) AS l, lead(n) OVER (ORDER BY id) AS m FROM t")
+    db.run("UPDATE t SET n = id WHERE id IN (2, 3)")
+    db.refresh()
+    db.fresh()
+
+
 @mutant("E10 windows")
 def several_windows(db):
     grouped(db, "(1, 1, 1), (2, 1, 1), (3, 1, 1)", "SELECT id, lead(n) OVER (ORDER BY id) AS l, count(*) OVER (PARTITION BY id) AS c FROM t")
@@ -447,6 +455,96 @@ def equal_values_that_ask(db):
     db.run("CREATE TABLE t (id int, n numeric)", "CREATE TABLE u (n int)", "INSERT INTO t VALUES (1, 1.0), (2, 1.00)", "INSERT INTO u VALUES (1), (2)")
     db.create("s", "SELECT id, (SELECT max(t.n::text || u.n) FROM u WHERE u.n >= t.n) AS m FROM t")
     db.run("INSERT INTO u VALUES (3)")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("A3 collation")
+def equal_texts_that_ask(db):
+    db.run("CREATE COLLATION fold (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+           "CREATE TABLE t (id int, s text COLLATE fold)", "CREATE TABLE u (n int)", "INSERT INTO t VALUES (1, 'a'), (2, 'A')", "INSERT INTO u VALUES (1), (2)")
+    db.create("s", "SELECT id, (SELECT max(t.s || u.n) FROM u WHERE u.n::text < t.s) AS m FROM t")
+    db.run("INSERT INTO u VALUES (3)")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("A3 record")
+def equal_rows_that_group(db):
+    db.run("CREATE TABLE t (id int, n numeric)", "INSERT INTO t VALUES (1, 1.0), (2, 1.00)")
+    # it is recomputed
+    db.run("SELECT pgtrickle.create_stream_table('s', 'SELECT count(*) AS c FROM (SELECT array_agg(ROW(n)) AS r FROM t GROUP BY id) AS x GROUP BY r')")
+    db.run("INSERT INTO t VALUES (3, 1.000)")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("E11 row")
+def the_only_row_of_an_aggregate(db):
+    db.run("CREATE TABLE t (id int)", "CREATE TABLE u (id int)", "INSERT INTO t VALUES (1)")
+    db.create("s", "SELECT t.id, x.c FROM t, LATERAL (SELECT count(*) AS c FROM u WHERE u.id = t.id OFFSET 0 LIMIT 2) AS x")
+    db.run("INSERT INTO t VALUES (2)")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("E11 several")
+def one_of_several_arrays(db):
+    db.run("CREATE TABLE t (id int)", "CREATE TABLE u (id int, n int[])", "INSERT INTO t VALUES (1)", "INSERT INTO u VALUES (1, '{1}')")
+    db.create("s", "SELECT t.id, (SELECT u.n FROM u WHERE u.id = t.id GROUP BY u.n) AS n FROM t")
+    db.run("INSERT INTO u VALUES (1, '{2}')")
+    try:
+        db.refresh()
+    except psycopg.errors.CardinalityViolation:
+        return
+    db.fresh()
+
+
+@mutant("E11 nullable")
+def rows_below_that_ask(db):
+    """What WHERE leaves out above a nullable side has to be asked for below it."""
+    db.run("CREATE TABLE t (id int)", "CREATE TABLE u (id int, n int)", "CREATE TABLE w (n int)", "INSERT INTO t VALUES (1)", "INSERT INTO w VALUES (1)")
+    db.create("s", "SELECT t.id, u.n FROM t LEFT JOIN u ON u.id = t.id AND (SELECT count(*) FROM w WHERE w.n > u.n) > 0 WHERE coalesce(u.n, 1) > 0")
+    db.run("INSERT INTO u VALUES (1, 0)")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("A5 row")
+def rows_in_order(db):
+    """NULL is the greatest of the values that a row can have in a column."""
+    db.run("CREATE TABLE t (id int, n int)", "INSERT INTO t VALUES (1, NULL), (2, 5)")
+    db.create("s", "SELECT id FROM t ORDER BY ROW(n, id) LIMIT 1")
+    db.run("INSERT INTO t VALUES (3, 7), (4, NULL)")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("F3 hoisted")
+def rows_that_an_outer_join_makes_up(db):
+    """They are NULL, and no rows of NULLs."""
+    db.run("CREATE TABLE t (id int)", "CREATE TABLE u (id int, n int)", "INSERT INTO t VALUES (1)", "INSERT INTO u VALUES (1, 1)")
+    db.create("s", "SELECT t.id, x.r IS NOT DISTINCT FROM NULL AS none FROM t LEFT JOIN (SELECT id, ROW(n) AS r FROM u) AS x ON x.id = t.id")
+    db.run("INSERT INTO t VALUES (2)")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("A5 no row")
+def no_row_in_order(db):
+    """What an outer join makes up is NULL, which is greater than a row of NULLs."""
+    db.run("CREATE TABLE t (id int)", "CREATE TABLE u (id int, n int)", "INSERT INTO t VALUES (1), (2)", "INSERT INTO u VALUES (1, NULL)")
+    db.create("s", "SELECT t.id, rank() OVER (ORDER BY x.r) AS n FROM t LEFT JOIN (SELECT id, ROW(n) AS r FROM u) AS x ON x.id = t.id")
+    db.run("INSERT INTO t VALUES (3)", "INSERT INTO u VALUES (3, 5)")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("E13 none")
+def ties_of_no_rows(db):
+    db.run("CREATE TABLE t (id int)", "CREATE TABLE u (id int, n int)", "INSERT INTO t VALUES (1)", "INSERT INTO u VALUES (1, 1)")
+    db.create("s", "SELECT t.id, x.n FROM t, LATERAL (SELECT n FROM u WHERE u.id = t.id ORDER BY n OFFSET 1 FETCH FIRST 0 ROWS WITH TIES) AS x")
+    db.run("INSERT INTO u VALUES (1, 1)")
     db.refresh()
     db.fresh()
 
@@ -610,13 +708,22 @@ def null_group(db):
 @mutant("E13")
 def rows_behind_the_last(db):
     """What comes behind the last row that is kept may come behind others that
-    were never read."""
-    db.run("CREATE TABLE t (id int)", "INSERT INTO t SELECT generate_series(1, 1000)")
-    db.create("s", "SELECT id FROM t ORDER BY id LIMIT 5")
-    db.run("DELETE FROM t WHERE id <= 50", "INSERT INTO t SELECT generate_series(5000, 5010)")
+    were never read; the order's first column does not tell."""
+    db.run("CREATE TABLE t (id int, g int)", "INSERT INTO t SELECT x, 1 FROM generate_series(1, 1000) AS x")
+    db.create("s", "SELECT id FROM t ORDER BY g, id LIMIT 5")
+    db.run("DELETE FROM t WHERE id <= 50", "INSERT INTO t SELECT x, 1 FROM generate_series(5000, 5010) AS x")
     db.refresh()
     db.fresh()
     db.run("DELETE FROM t WHERE id <= 103")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("E13 behind")
+def rows_equal_to_the_last_by_the_first_column(db):
+    db.run("CREATE TABLE t (id int, g int)", "INSERT INTO t SELECT x, 1 FROM generate_series(1, 1000) AS x")
+    db.create("s", "SELECT id FROM t ORDER BY g, id LIMIT 5")
+    db.run("INSERT INTO t VALUES (0, 1), (2000, 1)")
     db.refresh()
     db.fresh()
 
@@ -695,6 +802,7 @@ def time_of_the_last_refresh(db):
 @mutant("E15 slices")
 def slices_are_of_one_time(db):
     expiring(db)
+    db.run("CREATE INDEX ON t (id)")
     db.create("s2", "SELECT id, rank() OVER (PARTITION BY id ORDER BY w) + (SELECT count(*) FROM t AS u WHERE u.id = t.id) AS r"
                     " FROM t WHERE w > now()", "AUTO")
     db.run("DO $$ BEGIN UPDATE t SET w = now() + '1 microsecond' WHERE id = 2;"
@@ -705,7 +813,8 @@ def slices_are_of_one_time(db):
 
 @mutant("E5")
 def slices(db):
-    db.run("CREATE TABLE t (id int, k int, v int)", "INSERT INTO t VALUES (1, 1, 5), (2, 1, 7), (3, 2, 9)", "CREATE TABLE u (v int)")
+    db.run("CREATE TABLE t (id int, k int, v int)", "INSERT INTO t VALUES (1, 1, 5), (2, 1, 7), (3, 2, 9)", "CREATE TABLE u (v int)",
+           "CREATE INDEX ON t (k)", "CREATE INDEX ON t (v)", "CREATE INDEX ON u (v)")
     db.create("s", "SELECT id, rank() OVER (PARTITION BY k ORDER BY v) + (SELECT count(*) FROM u WHERE u.v = t.v) AS r FROM t")
     db.run("INSERT INTO t VALUES (4, 1, 6)", "DELETE FROM t WHERE id = 3")
     db.refresh()
@@ -715,7 +824,8 @@ def slices(db):
 def linked(db):
     """A slice is cut by k; what it reads of u is linked to it by another column."""
     db.run("CREATE TABLE t (id int, k int, g int)", "CREATE TABLE u (g int, n int)",
-           "INSERT INTO t VALUES (1, 1, 1), (2, 1, 2), (3, 2, 2), (4, 3, 3)", "INSERT INTO u VALUES (1, 1), (2, 2), (3, 3)")
+           "INSERT INTO t VALUES (1, 1, 1), (2, 1, 2), (3, 2, 2), (4, 3, 3)", "INSERT INTO u VALUES (1, 1), (2, 2), (3, 3)",
+           "CREATE INDEX ON t (k)", "CREATE INDEX ON t (g)", "CREATE INDEX ON u (g)")
     db.create("s", "SELECT id, rank() OVER (PARTITION BY k ORDER BY id) + (SELECT sum(n) FROM u WHERE u.g = t.g) AS r FROM t")
     db.run("UPDATE u SET n = 5 WHERE g = 1", "INSERT INTO u VALUES (7, 7)")
     db.refresh()
@@ -732,6 +842,20 @@ def keys_of_which_a_subquery_finds_nothing(db):
     db.create("s", "SELECT id, rank() OVER (PARTITION BY k ORDER BY v) AS r FROM t"
                    " WHERE NOT EXISTS (SELECT FROM u WHERE u.k = t.k AND u.b = 'y')")
     db.run("INSERT INTO t VALUES (4, 1, 6)", "DELETE FROM t WHERE id = 3")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("E5 core")
+def slices_that_had_a_row(db):
+    """What is left of a slice can have no row in the result; what has left it had one."""
+    db.also("E5 core at once")
+    db.run("CREATE TABLE t (id int PRIMARY KEY, k int, g int, v int)", "CREATE TABLE u (g int PRIMARY KEY, b text)", "CREATE INDEX ON t (k)",
+           "INSERT INTO t SELECT i, i % 30, i % 7, i FROM generate_series(1, 200) AS i",
+           "INSERT INTO u SELECT i, CASE i WHEN 3 THEN 'x' ELSE 'y' END FROM generate_series(0, 6) AS i")
+    db.create("s", "SELECT t.id, rank() OVER (PARTITION BY t.k ORDER BY t.v) + (SELECT count(*) FROM t AS o WHERE o.k = t.k AND o.v < t.v) AS r"
+                   " FROM t, u WHERE u.g = t.g AND u.b = 'x' AND t.v > 3")
+    db.run("DELETE FROM t WHERE g = 3 AND k < 20")
     db.refresh()
     db.fresh()
 
@@ -795,6 +919,27 @@ def rows_that_come_about_otherwise(db):
     db.run("DELETE FROM e WHERE dst = 2 AND src = 1")
     db.refresh()
     db.fresh()
+
+
+@mutant("E12 round")
+def rows_that_come_again_in_other_rounds(db):
+    db.run("CREATE TABLE e (src int, dst int)", "INSERT INTO e VALUES (1, 2), (1, 3), (2, 3)")
+    db.create("s", "WITH RECURSIVE r (x) AS (SELECT 1 UNION ALL SELECT DISTINCT dst FROM r JOIN e ON src = x) SELECT x FROM r")
+    db.run("INSERT INTO e VALUES (3, 4), (2, 4)")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("A3 within")
+def equal_rows_within_a_term(db):
+    """DISTINCT below a term of UNION keeps one of two images, which the term shows."""
+    db.run("CREATE TABLE t (id int, n numeric)", "INSERT INTO t VALUES (1, 0.5)", "CREATE TABLE e (src int, dst int)", "INSERT INTO e VALUES (1, 2)")
+    db.create("s", "WITH RECURSIVE r AS (SELECT id, n, '' AS s FROM t UNION SELECT id, n * 1.0, 'b' FROM t"
+                   " UNION SELECT dst, 7.0, d.n::text FROM (SELECT DISTINCT id, n FROM r) AS d JOIN e ON src = id AND n < 7)"
+                   " SELECT id, length(s) < 9 AS short FROM r WHERE n = 7", "AUTO")
+    db.run("INSERT INTO e VALUES (1, 3)")
+    db.refresh()
+    db.fresh(fallback=True)
 
 
 @mutant("E15 stable")
@@ -911,6 +1056,27 @@ def a_function_that_reads_more(db):
     db.fresh(fallback=True)
 
 
+@mutant("J7 detach")
+def a_partition_half_detached(db):
+    """It is read no more, but its triggers write to the same log as before."""
+    db.run("CREATE TABLE p (id int, k int) PARTITION BY RANGE (k)", "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10)",
+           "CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (10) TO (20)", "INSERT INTO p SELECT i, i FROM generate_series(0, 19) AS i")
+    db.create("s", "SELECT id, k FROM p")
+    reader = db.session()
+    with reader.transaction():
+        reader.execute("SELECT count(*) FROM p")
+        other = db.session()
+        other.execute("SET statement_timeout = '500ms'")
+        try:
+            other.execute("ALTER TABLE p DETACH PARTITION p1 CONCURRENTLY")
+        except psycopg.errors.QueryCanceled:
+            pass
+    db.refresh()
+    db.run("INSERT INTO p1 VALUES (100, 5)", "INSERT INTO p2 VALUES (101, 15)")
+    db.refresh()
+    db.fresh(fallback=True)
+
+
 @mutant("J14")
 def triggers_of_users_fire(db):
     db.run("CREATE TABLE t (id int)", "CREATE TABLE told (n bigint)")
@@ -956,6 +1122,80 @@ def a_key_that_is_none_any_more(db):
     db.fresh(fallback=True)
 
 
+PAUSE = ("CREATE FUNCTION pause(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS"
+         " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(4711); RETURN $1; END $$")
+
+
+def waiting(db, conn):
+    return db.server.admin.execute("SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = %s", (conn.info.backend_pid,)).fetchone()[0]
+
+
+@mutant("J26")
+def readers_of_a_query_that_is_altered(db):
+    """They go on while what the other query shows is computed, though it has other columns."""
+    db.run(PAUSE, "CREATE TABLE t (id int, n int)", "INSERT INTO t VALUES (1, 1)")
+    db.create("s", "SELECT id, n FROM t")
+    holder, reader = db.session(), db.session()
+    holder.execute("SELECT pg_advisory_lock(4711)")
+    reader.execute("SET lock_timeout = '1s'")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        altered = pool.submit(db.run, "SELECT pgtrickle.alter_stream_table('s', query => 'SELECT id, pause(n) AS n, n AS m FROM t')")
+        try:
+            wait_for(lambda: waiting(db, db.conn), "the computation")
+            assert reader.execute("SELECT count(*) FROM s").fetchone()[0] == 1
+        finally:
+            holder.execute("SELECT pg_advisory_unlock(4711)")
+            altered.result()
+    db.fresh(fallback=True)
+
+
+@mutant("J26 generation")
+def definition_that_another_session_knew(db):
+    """The result has the same columns and the same sources as before."""
+    db.run("CREATE TABLE t (id int, n int)", "INSERT INTO t VALUES (1, 1)")
+    db.create("s", "SELECT id, n FROM t")
+    other = db.session()
+    db.run("INSERT INTO t VALUES (2, 2)")
+    db.refresh(conn=other)
+    db.run("SELECT pgtrickle.alter_stream_table('s', query => 'SELECT id, n * 10 AS n FROM t')", "INSERT INTO t VALUES (3, 3)")
+    db.refresh(conn=other)
+    db.fresh(fallback=True)
+
+
+@mutant("J26 name")
+def two_replace_the_same_name(db):
+    """The second one waits for the first, and replaces what that has made."""
+    db.run(PAUSE, "CREATE TABLE t (id int, n int)", "INSERT INTO t VALUES (1, 1)")
+    other, holder = db.session(), db.session()
+    holder.execute("SELECT pg_advisory_lock(4711)")
+    replace = "SELECT pgtrickle.create_or_replace_stream_table('s', 'SELECT id, pause(n) {} AS n FROM t')"
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        first = pool.submit(db.run, replace.format(""))
+        wait_for(lambda: waiting(db, db.conn), "the first to compute")
+        second = pool.submit(other.execute, replace.format("* 10"))
+        wait_for(lambda: waiting(db, other), "the second one")
+        holder.execute("SELECT pg_advisory_unlock(4711)")
+        first.result()
+        second.result()
+    assert db.value("SELECT n FROM s") == 10
+    db.fresh(fallback=True)
+
+
+@mutant("J27")
+def query_over_what_depends_on_it(db):
+    """Else a dump has no order for the two of them."""
+    db.run("CREATE TABLE t (id int, n int)", "INSERT INTO t VALUES (1, 1)")
+    db.create("s", "SELECT id, n FROM t")
+    db.run("CREATE MATERIALIZED VIEW m AS SELECT id, n FROM s")
+    try:
+        db.run("SELECT pgtrickle.alter_stream_table('s', query => 'SELECT id, n FROM m', refresh_mode => 'FULL')")
+    except psycopg.errors.InvalidSchemaDefinition:
+        pass
+    db.run("DROP MATERIALIZED VIEW m")
+    assert db.value("SELECT to_regclass('s') IS NOT NULL"), "the stream table went with what reads it"
+    db.fresh(fallback=True)
+
+
 def under_policy(db):
     """A source with a policy, and a session of a user who is under it."""
     db.run("DO $$ BEGIN CREATE ROLE mutant_reader LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$",
@@ -985,11 +1225,132 @@ def plain_drop_locks_in_order(db):
         # s is written, over is free: whoever drops it waits for the sources first
         db.refresh("s")
         dropped = pool.submit(other.execute, "DROP TABLE over")
-        wait_for(lambda: db.server.admin.execute("SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'",
-                                                 (other.info.backend_pid,)).fetchone()[0], "the session that drops")
+        wait_for(lambda: waiting(db, other), "the session that drops")
         db.refresh("over")
     dropped.result()
     db.fresh("s")
+
+
+@mutant("J9 written")
+def refresh_locks_what_it_writes_at_once(db):
+    db.run("CREATE TABLE t (id int)", "CREATE SCHEMA gone", "CREATE TABLE gone.other (id int)")
+    db.create("s", "SELECT id FROM t")
+    db.create("gone.reader", "SELECT id FROM s")
+    db.run("INSERT INTO t VALUES (1)")
+    dropping, refreshing = db.session(), db.session()
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        with db.conn.transaction():
+            db.run("SET LOCAL deadlock_timeout = '100ms'", "SELECT FROM gone.other")
+            dropped = pool.submit(dropping.execute, "DROP SCHEMA gone CASCADE")
+            wait_for(lambda: waiting(db, dropping), "the session that drops")
+            refreshed = pool.submit(refreshing.execute, "SELECT pgtrickle.refresh_stream_table('s')")
+            wait_for(lambda: waiting(db, refreshing), "the session that refreshes")
+            db.run("LOCK TABLE t")
+        dropped.result()
+        refreshed.result()
+    db.fresh("s")
+
+
+@mutant("J9 remade")
+def refresh_that_keeps_readers_out_waits_with_nothing(db):
+    db.run("CREATE TABLE t (id int PRIMARY KEY, n int)", "INSERT INTO t VALUES (1, 1)")
+    db.create("s", "SELECT id, n FROM t")
+    db.run("ALTER TABLE t DROP CONSTRAINT t_pkey", "INSERT INTO t VALUES (1, 1)")
+    refreshing = db.session()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with db.conn.transaction():
+            db.run("SET LOCAL deadlock_timeout = '100ms'", "SELECT FROM s")
+            refreshed = pool.submit(refreshing.execute, "SELECT pgtrickle.refresh_stream_table('s')")
+            wait_for(lambda: waiting(db, refreshing), "the session that refreshes")
+            db.run("LOCK TABLE t")
+        refreshed.result()
+    db.fresh("s")
+
+
+@mutant("J9 states")
+def states_of_a_query_that_is_altered(db):
+    """Who explains it waits for those that it had with nothing, and does not keep the other from locking readers out."""
+    db.run(PAUSE, "CREATE TABLE t (id int, n int)", "INSERT INTO t VALUES (1, 1)")
+    db.create("s", "SELECT n, count(*) AS c FROM t GROUP BY n")
+    holder, altering, explaining = db.session(), db.session(), db.session()
+    holder.execute("SELECT pg_advisory_lock(4711)")
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        altered = pool.submit(altering.execute, "SELECT pgtrickle.alter_stream_table('s', query => 'SELECT pause(n) AS n, count(*) AS c, sum(id) AS d FROM t GROUP BY 1')")
+        wait_for(lambda: waiting(db, altering), "the session that alters")
+        explained = pool.submit(explaining.execute, "SELECT pgtrickle.explain_stream_table('s')")
+        wait_for(lambda: waiting(db, explaining), "the session that explains")
+        holder.execute("SELECT pg_advisory_unlock(4711)")
+        altered.result()
+        explained.result()
+    db.fresh("s")
+
+
+@mutant("J9 analysed")
+def creation_that_finds_another_source(db):
+    """Of an analysis that was in vain it has no lock when it lets that source be captured."""
+    db.run("CREATE TABLE t (id int)", "CREATE TABLE u (id int)", "CREATE TABLE other (id int)", "CREATE VIEW v AS SELECT id FROM t")
+    db.create("up", "SELECT id FROM t")
+    captured = db.value("SELECT 'u'::regclass::oid")
+    naming, creating = db.session(), db.session()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with naming.transaction():
+            naming.execute("INSERT INTO other VALUES (1)")
+            naming.execute("SELECT pgtrickle.create_stream_table('s', 'SELECT id FROM other')")
+            created = pool.submit(creating.execute, "SELECT pgtrickle.create_stream_table('s', 'SELECT v.id FROM up JOIN v USING (id)')")
+            wait_for(lambda: db.server.admin.execute("SELECT %s = ANY (pg_blocking_pids(%s))", (naming.info.backend_pid, creating.info.backend_pid)).fetchone()[0],
+                     "the session that creates")
+            db.run("CREATE OR REPLACE VIEW v AS SELECT id FROM t UNION ALL SELECT id FROM u")
+            db.run("BEGIN", "SET LOCAL deadlock_timeout = '100ms'", "INSERT INTO u VALUES (1)")
+            raise psycopg.Rollback
+        wait_for(lambda: db.server.admin.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE relation = %s AND NOT granted)", (captured,)).fetchone()[0],
+                 "the one that installs capture")
+        db.run("LOCK TABLE up", "COMMIT")
+        created.result()
+    db.fresh("s")
+
+
+@mutant("J9 going")
+def drop_waits_for_views_with_nothing(db):
+    db.run("CREATE TABLE t (id int)")
+    db.create("s", "SELECT id FROM t")
+    db.run("CREATE VIEW v AS SELECT id FROM s")
+    other = db.session()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with db.conn.transaction():
+            db.run("SET LOCAL deadlock_timeout = '100ms'", "ALTER VIEW v OWNER TO CURRENT_USER")
+            dropped = pool.submit(other.execute, "SELECT pgtrickle.drop_stream_table('s', true)")
+            wait_for(lambda: waiting(db, other), "the session that drops")
+            db.run("ALTER TABLE t OWNER TO CURRENT_USER")
+        dropped.result()
+
+
+@mutant("J9 views")
+def alter_locks_no_view_that_forbids_it(db):
+    db.run("CREATE TABLE t (id int, n int)")
+    db.create("s", "SELECT id, n FROM t")
+    db.run("CREATE VIEW v AS SELECT n FROM s")
+    other = db.session()
+    other.execute("SET lock_timeout = '1s'")
+    with db.conn.transaction():
+        db.run("COMMENT ON VIEW v IS 'locked'")
+        try:
+            other.execute("SELECT pgtrickle.alter_stream_table('s', query => 'SELECT id FROM t')")
+        except psycopg.errors.DependentObjectsStillExist:
+            pass
+
+
+@mutant("J9 rows")
+def drop_locks_rows_as_who_alters(db):
+    db.run("CREATE TABLE t (id int)")
+    db.create("s", "SELECT id FROM t")
+    other = db.session()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with db.conn.transaction():
+            db.run("SELECT FROM pgtrickle.stream_table_internals FOR NO KEY UPDATE")
+            dropped = pool.submit(other.execute, "SELECT pgtrickle.drop_stream_table('s')")
+            wait_for(lambda: waiting(db, other), "the session that drops")
+            db.run("SELECT pgtrickle.alter_stream_table('s', status => 'ACTIVE')")
+        dropped.result()
 
 
 # -- F: trees, printing
@@ -1014,6 +1375,15 @@ def whole_row_of_polled_source(db):
            "CREATE FOREIGN TABLE f (a int) SERVER loop OPTIONS (table_name 'far')", "SET pg_trickle.foreign_table_polling = on")
     db.create("s", "SELECT to_jsonb(f) AS j FROM f")
     db.run("ALTER FOREIGN TABLE f ADD COLUMN b int", "INSERT INTO far VALUES (3, 4)")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("F3 record")
+def rows_that_are_compared(db):
+    db.run("CREATE TABLE t (id int, a int)", "INSERT INTO t VALUES (1, 1)")
+    db.create("s", "SELECT id FROM (SELECT id, ROW(a) AS r FROM t) AS x WHERE r <> ROW(1)")
+    db.run("INSERT INTO t VALUES (2, NULL)")
     db.refresh()
     db.fresh()
 
@@ -1050,6 +1420,19 @@ def text_follows_names(db):
     db.run("ALTER TABLE t RENAME a TO x", "ALTER TABLE t RENAME TO u", "INSERT INTO u VALUES (1, 2)")
     db.refresh()
     db.fresh()
+
+
+@mutant("F6 schema")
+def schema_renamed_while_a_query_is_stored(db):
+    db.run("CREATE SCHEMA was", "CREATE TABLE was.t (id int)")
+    other = db.session()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with db.conn.transaction():
+            db.create("s", "SELECT id FROM was.t")
+            renamed = pool.submit(other.execute, "ALTER SCHEMA was RENAME TO is_now")
+            wait_for(lambda: renamed.done() or waiting(db, other), "the session that renames")
+        renamed.result()
+    assert "is_now" in db.value("SELECT defining_query FROM pgtrickle.pgt_stream_tables")
 
 
 @mutant("F7")

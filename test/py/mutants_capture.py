@@ -220,6 +220,23 @@ def consumer_of_the_day_before_yesterday(db):
     assert reason == "detached: its unread changes were older than pg_trickle.max_log_age", reason
 
 
+@mutant("B15 stale")
+def recomputed_consumer(db):
+    """Capture goes on for what recomputes each time only because row security applies: it must not hold what it has seen."""
+    role = f"owner_{db.name}"
+    db.run("CREATE TABLE t (id int, pad text)", f"CREATE ROLE {role}", f"GRANT ALL ON t TO {role}", f"GRANT CREATE ON SCHEMA public TO {role}",
+           f"SET ROLE {role}")
+    db.create("s", "SELECT id, pad FROM t WHERE id >= 0")
+    db.run("RESET ROLE", "CREATE POLICY p ON t USING (id >= 0)", "ALTER TABLE t ENABLE ROW LEVEL SECURITY")
+    db.also("small segments")
+    for i in range(12):
+        db.run(MANY.format(100 * i, 100 * i + 40))
+        db.refresh()
+        db.fresh(fallback=True)
+    held = db.value("SELECT sum(pg_relation_size(log::oid)) FROM pgtrickle.change_log_segment")
+    assert 0 < held < 400_000, f"the log has {held} bytes"
+
+
 @mutant("B15 alert")
 def open_writers_are_named(db):
     wide(db)

@@ -2,6 +2,8 @@
 
 test/py/mutants.py runs them, see there.
 """
+import concurrent.futures
+import json
 import os
 import signal
 import time
@@ -38,6 +40,18 @@ def patience(db, seconds):
 def follow(db, expected, name="s"):
     """Is the stream table's only value this, before long?"""
     wait_for(lambda: db.value(f"SELECT n FROM {name}") == expected, f"{name} to hold {expected}", patience(db, 10))
+
+
+def follow_three(db):
+    """It holds three rows and nothing is on its way that would find more: what its creation has asked for neither."""
+    for i in range(1, 4):
+        db.run(f"INSERT INTO t VALUES ({i}, 1)")
+        follow(db, i)
+        rest(db)
+
+
+def rest(db):
+    wait_for(lambda: db.value("SELECT count(*) FROM pgtrickle.scheduler_jobs()") == 0, "the scheduler to rest")
 
 
 def stop_at(db, place, then):
@@ -99,6 +113,18 @@ def pending_until_it_is_done(db):
     follow(db, 2)
 
 
+@mutant("H2 readers")
+def readers_of_a_recompute(db):
+    """No commit tells of it: only its refresh does."""
+    db.schedule()
+    db.run("CREATE TABLE t (id int PRIMARY KEY, n int)")
+    db.run("SELECT pgtrickle.create_stream_table('recomputed', 'SELECT count(*) AS n FROM t', '1s', 'FULL')",
+           "SELECT pgtrickle.create_stream_table('s', 'SELECT n FROM recomputed', '1s')")
+    for i in range(1, 4):
+        db.run(f"INSERT INTO t VALUES ({i}, 1)")
+        follow(db, i)
+
+
 @mutant("H3")
 def created_while_the_catalog_is_read(db):
     scheduled(db)
@@ -118,14 +144,43 @@ def created_while_the_catalog_is_read(db):
     follow(db, 5, "s2")
 
 
+@mutant("H3 altered")
+def looked_at_before_the_invalidations(db):
+    """A commit tells the scheduler first, and all others later that a function is another one."""
+    db.run("CREATE FUNCTION f(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1'")
+    scheduled(db, "SELECT sum(public.f(n)) AS n FROM t")
+    db.run("CREATE TABLE u (n int)", "SELECT pgtrickle.create_stream_table('later', 'SELECT count(*) AS n FROM u, s', '1s')")
+    # who refreshes it next knows the function
+    follow_three(db)
+    other = db.session()
+    number = other.info.backend_pid
+    other.execute("SELECT set_config('pg_trickle.fault', %s, false)", (f"{db.fault};stop committed",))
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        done = pool.submit(other.execute, "CREATE OR REPLACE FUNCTION f(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 10 * $1'")
+        try:
+            wait_for(lambda: open(f"/proc/{number}/stat").read().rsplit(")", 1)[1].split()[0] == "T", "the commit")
+            # what is refreshed after another commit looks at what it reads first, which was told before
+            db.run("INSERT INTO u VALUES (1)")
+            follow(db, 1, "later")
+            rest(db)
+        finally:
+            os.kill(number, signal.SIGCONT)
+        done.result(60)
+    follow(db, 30)
+
+
+def another_scheduler(db, faults):
+    """One that has these faults from its start."""
+    first = wait_for(lambda: pid(db), "the scheduler")
+    db.server.admin.execute(f"ALTER DATABASE {db.name} SET pg_trickle.fault = '{db.fault};{faults}'")
+    db.run(f"SELECT pg_terminate_backend({first})")
+    wait_for(lambda: pid(db) not in (None, first), "another scheduler")
+
+
 @mutant("H4")
 def created_while_it_goes_to_rest(db):
     scheduled(db)
-    wait_for(lambda: pid(db), "the scheduler")
-    first = pid(db)
-    db.server.admin.execute(f"ALTER DATABASE {db.name} SET pg_trickle.fault = '{db.fault};once;stop scheduler rests'")
-    db.run(f"SELECT pg_terminate_backend({first})")
-    wait_for(lambda: pid(db) not in (None, first), "another scheduler")
+    another_scheduler(db, "once;stop scheduler rests")
 
     def create():
         db.run("SELECT pgtrickle.create_stream_table('s', 'SELECT count(*) AS n FROM t', '1s')",
@@ -136,18 +191,26 @@ def created_while_it_goes_to_rest(db):
     follow(db, 1)
 
 
+@mutant("K17 told")
+def commit_while_it_goes_idle(db):
+    scheduled(db)
+    # by then it has looked at everything once
+    another_scheduler(db, "K17 soon;once;stop scheduler goes idle")
+    stop_at(db, "scheduler goes idle", lambda: db.run("INSERT INTO t VALUES (1, 1)"))
+    follow(db, 1)
+
+
 @mutant("H5")
 def prepared_transaction(db):
     scheduled(db)
     # by then it has looked at those of before its start
-    db.run("INSERT INTO t VALUES (1, 1)")
-    follow(db, 1)
+    follow_three(db)
     with db.session() as writer:
-        writer.execute("BEGIN; INSERT INTO t VALUES (2, 1)")
+        writer.execute("BEGIN; INSERT INTO t VALUES (4, 1)")
         writer.execute("PREPARE TRANSACTION 'p'")
     with db.server.connect(db.name) as other:
         other.execute("COMMIT PREPARED 'p'")
-    follow(db, 2)
+    follow(db, 4)
 
 
 @mutant("H6")
@@ -156,13 +219,34 @@ def attached_partition(db):
     db.run("CREATE TABLE t (id int, n int) PARTITION BY RANGE (id)", "CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (10)",
            "CREATE TABLE t2 (id int, n int)", "INSERT INTO t2 VALUES (11, 1)")
     scheduled(db)
-    # a refresh that is on its way, because of the creation too, would find it
-    for i in range(3):
-        db.run(f"INSERT INTO t VALUES ({i}, 1)")
-        follow(db, i + 1)
-        wait_for(lambda: db.value("SELECT count(*) FROM pgtrickle.scheduler_jobs()") == 0, "the scheduler to rest")
+    follow_three(db)
     db.run("SET session_replication_role = replica", "ALTER TABLE t ATTACH PARTITION t2 FOR VALUES FROM (10) TO (20)",
            "RESET session_replication_role")
+    follow(db, 4)
+
+
+@mutant("H6 first")
+def dropped_partition_before_the_first_look(db):
+    """The scheduler looks at the table for the first time only when all is refreshed and the partition is gone since."""
+    db.server.admin.execute(f"ALTER DATABASE {db.name} SET pg_trickle.fault = '{db.fault};H6 late;once;stop scheduler looks'")
+    db.schedule()
+    db.run("CREATE TABLE q (id int, k int) PARTITION BY LIST (k)", "CREATE TABLE q1 PARTITION OF q FOR VALUES IN (1)",
+           "INSERT INTO q VALUES (1, 1), (2, 1)",
+           "SELECT pgtrickle.create_stream_table('s', 'SELECT count(*) AS n FROM q', '1s')")
+    wait_for(lambda: pid(db), "the scheduler")
+    follow(db, 2)
+    stop_at(db, "scheduler looks", lambda: db.run("DROP TABLE q1"))
+    follow(db, 0)
+
+
+@mutant("H6 triggers")
+def trigger_disabled_behind_our_back(db):
+    """UPDATE of the catalog sends no invalidation, and what is inserted then wakes nobody."""
+    db.server.admin.execute(f"ALTER DATABASE {db.name} SET pg_trickle.fault = '{db.fault};H6 soon'")
+    scheduled(db)
+    follow_three(db)
+    db.run("UPDATE pg_trigger SET tgenabled = 'D' WHERE tgrelid = 't'::regclass")
+    db.session().execute("INSERT INTO t VALUES (4, 1)")
     follow(db, 4)
 
 
@@ -321,8 +405,10 @@ def drained(db):
     follow(db, 1)
     assert db.value("SELECT pgtrickle.drain(30)")
     # over the end of the scheduler, too
-    db.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type LIKE 'pg_trickle %' AND datname = current_database()",
-           "INSERT INTO t VALUES (2, 1)")
+    before = db.value("SELECT array_agg(pid) FROM pg_stat_activity"
+                      " WHERE backend_type LIKE 'pg_trickle %' AND datname = current_database() AND pg_terminate_backend(pid)")
+    wait_for(lambda: db.value(f"SELECT count(*) FROM pg_stat_activity WHERE pid = ANY ('{{{','.join(map(str, before))}}}')") == 0, "their end")
+    db.run("INSERT INTO t VALUES (2, 1)")
     wait_for(lambda: pid(db) and db.value("SELECT count(*) FROM pgtrickle.scheduler_jobs()") == 0 and
              db.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle worker' AND datname = current_database()"),
              "a worker that finds out")
@@ -454,6 +540,57 @@ def turns(db):
             db.run(f"INSERT INTO t{i} VALUES (1)")
         if count == 20:
             db.run("INSERT INTO t VALUES (1, 1), (2, 1)")
+
+
+def told(listener, event, key, value):
+    """Whether an alert has come that says this."""
+    alerts = [json.loads(n.payload) for n in listener.notifies(timeout=0.2)]
+    return any(a["event"] == event and a["st"] == "public.s" and a[key] == value for a in alerts)
+
+
+@mutant("K12")
+def refresh_that_runs_through(db):
+    """One that was cancelled three times for others is not again, and whom it keeps waiting is told."""
+    scheduled(db)
+    follow(db, 0)
+    db.run("CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS"
+           " $$ BEGIN WHILE NOT pg_try_advisory_xact_lock_shared(4711) LOOP PERFORM pg_sleep(0.01); END LOOP; RETURN NULL; END $$",
+           "CREATE TRIGGER wait AFTER INSERT OR UPDATE ON s FOR EACH STATEMENT EXECUTE FUNCTION wait()")
+    listener, holder, other = db.session(), db.session(autocommit=False), db.session(autocommit=False)
+    listener.execute("LISTEN pg_trickle_alert")
+    holder.execute("SELECT pg_advisory_xact_lock(4711)")
+    db.run("INSERT INTO t VALUES (1, 1)")
+    running = "SELECT count(*) FROM pgtrickle.refresh_progress WHERE elapsed > '0.5 seconds'"
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        for i in range(4):
+            wait_for(lambda: db.value(running), "the refresh")
+            waiting = pool.submit(other.execute, "LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
+            if i < 3:
+                waiting.result(60)
+                other.rollback()
+        try:
+            wait_for(lambda: told(listener, "refresh_blocks", "waiting", f"process {other.info.backend_pid}"), "the alert", patience(db, 10))
+            assert not waiting.done(), "it was cancelled once more"
+        finally:
+            holder.rollback()
+            waiting.result(60)
+            other.rollback()
+    follow(db, 1)
+
+
+@mutant("K25")
+def session_that_keeps_a_stream_table_is_named(db):
+    db.server.admin.execute(f"ALTER DATABASE {db.name} SET pg_trickle.fault = '{db.fault};K25 soon'")
+    scheduled(db)
+    follow(db, 0)
+    listener, holder = db.session(), db.session(autocommit=False)
+    listener.execute("LISTEN pg_trickle_alert")
+    holder.execute("INSERT INTO t VALUES (1, 1)")
+    holder.execute("SELECT pgtrickle.refresh_stream_table('s')")
+    db.run("INSERT INTO t VALUES (2, 1)")
+    wait_for(lambda: told(listener, "refresh_blocked", "held_by", f"process {holder.info.backend_pid}"), "the alert", patience(db, 10))
+    holder.rollback()
+    follow(db, 1)
 
 
 @mutant("K20 place")

@@ -26,7 +26,7 @@ import conftest  # noqa: E402
 # What makes queries of one kind: the module with its Queries.
 KINDS = {"random": "test_random", "outer": "test_random_outer", "setops": "test_random_setops",
          "subqueries": "test_random_subqueries", "windows": "test_random_windows", "recursive": "test_random_recursive",
-         "slices": "test_random_slices"}
+         "slices": "test_random_slices", "composed": "test_random_composed"}
 
 # What one session does.  A text of None refreshes the stream table `name` and
 # compares it with its query; session 0 is the one that creates it.

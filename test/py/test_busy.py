@@ -3,9 +3,10 @@
 Writers deadlock, roll back and prepare transactions, a user refreshes by hand.
 A few times they rest, and every stream table must become what its query says.
 Memory of the processes that refresh, and the size of the database, are at the
-end what they were when half of the time was over.
+end what they were when half of the time was over; logs and history, which fill
+before they are used again, stay within their bounds.
 
-PGT_BUSY_SECONDS   how long (default 120; ./dev check-long takes 1200)
+PGT_BUSY_SECONDS   how long (default 90; ./dev check-long takes 1200)
 PGT_BUSY_SEED      which run; every other one is with mode AUTO as it is by default;
                    ./dev check-long takes another one each time
 """
@@ -17,7 +18,7 @@ from busy import QUERIES, SOURCES, Busy, follows_all
 from test_scheduler import LIBRARY, Scheduled
 from test_soak import resident_kb
 
-SECONDS = float(os.environ.get("PGT_BUSY_SECONDS", "120"))
+SECONDS = float(os.environ.get("PGT_BUSY_SECONDS", "90"))
 SEED = int(os.environ.get("PGT_BUSY_SEED", "1"))
 WRITERS = 50
 # Time between two looks: writers rest, all is compared
@@ -26,6 +27,12 @@ ROUND = max(SECONDS / 10, 15)
 SETTLED = SECONDS >= 600
 GROWTH = 1.1 if SETTLED else 2
 MB = 1024 * 1024
+# A log begins another segment after so much (store/segment.c); while one is read the next is written.
+LOG_BYTES = 2 * 8 * MB
+# The newest so many runs of a stream table stay in the history, whatever their age; pruning takes a thousand at a time.
+HISTORY_ROWS = 1000 * len(QUERIES) + 5000
+LOG = "pgtrickle_changes.log_N_N"
+HISTORY = "pgtrickle.pgt_refresh_history"
 
 
 def memory_kb(database):
@@ -43,6 +50,11 @@ def sizes(database):
     """Of relations in bytes; logs and states, of which there are many, together."""
     return dict(database.rows("SELECT regexp_replace(oid::regclass::text, '\\d+', 'N', 'g'), sum(pg_relation_size(oid))::bigint"
                               "  FROM pg_class WHERE relkind IN ('r', 'i', 't', 'm', 'S') GROUP BY 1"))
+
+
+def bounded_bytes(parts):
+    """Of what sizes() has told, the bytes that fill up to a bound."""
+    return sum(size for name, size in parts.items() if name == LOG or name.startswith((HISTORY, "pgtrickle.idx_hist")))
 
 
 def stuck(database):
@@ -75,9 +87,10 @@ def test_busy(make_server):
                 busy.over.wait(1)
             busy.rest()
             follows_all(database, [name for name in QUERIES if name != "by_minute"])
-            disk.append(database.value("SELECT pg_database_size(current_database())"))
             parts.append(sizes(database))
-            print(f"{passed:.0f} s: {busy.transactions} transactions, {memory[-1]} kB, {disk[-1] // 1024} kB", flush=True)
+            disk.append(database.value("SELECT pg_database_size(current_database())") - bounded_bytes(parts[-1]))
+            print(f"{passed:.0f} s: {busy.transactions} transactions, {memory[-1]} kB,"
+                  f" {disk[-1] // 1024} kB beside {bounded_bytes(parts[-1]) // 1024} kB of logs and history", flush=True)
             busy.resume()
     finally:
         busy.end(threads)
@@ -94,4 +107,8 @@ def test_busy(make_server):
     half = len(disk) // 2
     grown = sorted(((parts[-1][name] - parts[half - 1].get(name, 0), name) for name in parts[-1]), reverse=True)[:10]
     assert max(disk[half:]) < max(disk[:half] or disk) * GROWTH + 8 * MB, f"seed {SEED}: {disk}, most of it {grown}"
+    logs = database.rows("SELECT substring(relname FROM 'log_(\\d+)_') AS source, sum(pg_relation_size(oid))::bigint FROM pg_class"
+                         " WHERE relnamespace = 'pgtrickle_changes'::regnamespace AND relkind = 'r' AND relname LIKE 'log%' GROUP BY 1")
+    assert logs and not (large := [log for log in logs if log[1] > LOG_BYTES]), f"seed {SEED}: {large}"
+    assert database.value(f"SELECT count(*) FROM {HISTORY}") < HISTORY_ROWS, f"seed {SEED}"
     database.close()

@@ -5,6 +5,9 @@ The regress tests obs_* drive everything that needs none.
 import threading
 import time
 
+import psycopg
+import pytest
+
 from conftest import wait_for
 from test_scheduler import LIBRARY, Scheduled, running, scheduled  # noqa: F401
 
@@ -135,6 +138,30 @@ def test_errors_are_diagnosed(scheduled):
     assert health(scheduled)["error_tables"] == ("ERROR", "1 in status ERROR or SUSPENDED: public.s")
 
 
+def test_failed_run_began_when_it_began(scheduled):
+    scheduled.source()
+    scheduled.execute("CREATE FUNCTION fails(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS"
+                      " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN 10 / $1; END $$")
+    scheduled.create("s", "SELECT fails(n) AS n FROM t")
+    wait_for(scheduled.pid, "the scheduler")
+    holder = scheduled.connect(autocommit=False)
+    holder.execute("SELECT pg_advisory_xact_lock(7)")
+    scheduled.execute("INSERT INTO t VALUES (50, 0)")
+    started = wait_for(lambda: scheduled.value("SELECT max(started_at) FROM pgtrickle.refresh_progress"), "the refresh")
+    seen = scheduled.value("SELECT clock_timestamp()")
+    holder.rollback()
+    wait_for(lambda: scheduled.status("s") == "ERROR", "the error")
+    ((start, end, data, action, initiated_by, milliseconds),) = scheduled.rows(
+        "SELECT start_time, end_time, data_timestamp, action, initiated_by, duration_ms FROM pgtrickle.refresh_runs WHERE status = 'FAILED'")
+    assert data == start <= started <= seen < end and (action, initiated_by) == ("DIFFERENTIAL", "SCHEDULER")
+    assert abs(milliseconds - 1000 * (end - start).total_seconds()) < 0.01
+    assert scheduled.rows("SELECT duration_ms, start_time FROM pgtrickle.refresh_timeline() WHERE status = 'FAILED'") == [(milliseconds, start)]
+    assert scheduled.rows("SELECT event_time, error_type FROM pgtrickle.diagnose_errors('s')") == [(end, "user")]
+    assert scheduled.rows("SELECT status, started_at, finished_at FROM pgtrickle.pgt_scheduler_jobs WHERE retryable IS NOT NULL") == \
+        [("PERMANENT_FAILED", start, end)]
+    assert seen < scheduled.value("SELECT last_error_at FROM pgtrickle.stream_tables_info") <= scheduled.value("SELECT clock_timestamp()")
+
+
 def test_active_workers(scheduled):
     scheduled.source()
     scheduled.execute("CREATE FUNCTION waits(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS"
@@ -208,6 +235,14 @@ def test_no_room_for_a_scheduler(make_server):
     assert database.value("SELECT pgtrickle.scheduler_status()") == "STARTING"
     assert health(database)["scheduler_running"] == ("WARN", "the launcher runs, but no scheduler in this database")
     assert database.conn.execute("SELECT scheduler_running, status FROM pgtrickle.quick_health").fetchone()[0] is False
+
+
+def test_no_room_for_a_launcher(make_server):
+    """The library is not preloaded, and what could start a launcher is taken by others."""
+    server = make_server(conf={"pg_trickle.enabled": "on", "max_worker_processes": "0"})
+    database = Scheduled(server)
+    with pytest.raises(psycopg.errors.InsufficientResources, match="no background worker is free for the pg_trickle launcher"):
+        database.execute("SELECT pgtrickle.start_scheduler()")
 
 
 def test_commit_times_of_many_writers(scheduled):

@@ -1,5 +1,6 @@
 """Stream tables made while their sources are being written (src/api/online.c)."""
 import threading
+import time
 
 import psycopg
 import pytest
@@ -167,11 +168,79 @@ def test_gives_up_and_names_who_is_in_the_way(table):
     table.assert_fresh("s")
 
 
+class Concurrently(threading.Thread):
+    """CREATE INDEX CONCURRENTLY on the table."""
+
+    def __init__(self, db):
+        super().__init__()
+        self.db, self.error = db, None
+        self.conn = db.connect()
+        self.start()
+
+    def run(self):
+        try:
+            self.conn.execute("CREATE INDEX CONCURRENTLY t_n ON t (n)")
+        except psycopg.Error as error:
+            self.error = error
+
+    def waits(self):
+        wait_for(lambda: self.db.value("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = %s", (self.conn.info.backend_pid,)),
+                 "CREATE INDEX CONCURRENTLY to wait")
+
+
+def test_index_that_is_being_made(table):
+    """CREATE INDEX CONCURRENTLY has begun before, and waits for somebody else: the creation waits for it."""
+    holder = table.connect()
+    holder.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class")
+    index = Concurrently(table)
+    index.waits()
+    creation = Creation(table, query="SELECT n, count(*) AS c FROM t GROUP BY n")
+    wait_for(lambda: table.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle installer'"
+                                 " AND query LIKE %s", (f"waiting for process {index.conn.info.backend_pid} %",)), "the installer")
+    table.execute("INSERT INTO t VALUES (100, 1)")
+    holder.execute("COMMIT")
+    index.join()
+    assert index.error is None
+    creation.end()
+    table.execute("INSERT INTO t VALUES (101, 1)")
+    table.execute("SELECT pgtrickle.refresh_stream_table('s')")
+    table.assert_fresh("s")
+
+
+def test_index_that_waits_for_the_creation(table):
+    """
+    CREATE INDEX CONCURRENTLY waits for the snapshot of the creation, which waits for the lock that the former has: the
+    creation gives up and names it, long before PostgreSQL would find a victim (rule K29).
+    """
+    writer = table.connect()
+    writer.execute("BEGIN; INSERT INTO t VALUES (100, 1)")
+    creation = Creation(table, query="SELECT n, count(*) AS c FROM t GROUP BY n")
+    wait_for(lambda: table.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle installer'"
+                                 " AND query LIKE %s", (f"waiting for process {writer.info.backend_pid} %",)), "the installer")
+    index = Concurrently(table)
+    index.waits()
+    began = time.monotonic()
+    writer.execute("COMMIT")
+    creation.join()
+    index.join()
+    assert time.monotonic() - began < 30
+    assert index.error is None
+    assert isinstance(creation.error, psycopg.errors.LockNotAvailable), creation.error
+    assert creation.error.diag.message_primary == 'could not lock table "t" against writers to install change capture'
+    assert creation.error.diag.message_detail == f"It is locked by process {index.conn.info.backend_pid}."
+    assert captured(table) == (0, 0)
+    table.execute("SELECT pgtrickle.create_stream_table('s', 'SELECT n, count(*) AS c FROM t GROUP BY n')")
+    table.execute("UPDATE t SET n = 5 WHERE id < 5")
+    table.execute("SELECT pgtrickle.refresh_stream_table('s')")
+    table.assert_fresh("s")
+
+
 def test_cancelled_while_it_waits(table):
     writer = table.connect()
     writer.execute("BEGIN; INSERT INTO t VALUES (100, 1)")
     creation = Creation(table, query="SELECT id FROM t")
-    wait_for(lambda: installers(table), "the installer")
+    wait_for(lambda: table.value("SELECT query FROM pg_stat_activity WHERE backend_type = 'pg_trickle installer' AND state = 'active'"), "the installer")
+    assert table.value("SELECT active_workers FROM pgtrickle.metrics_summary()") == 0, "it refreshes nothing"
     table.execute("SELECT pg_cancel_backend(%s)", (creation.conn.info.backend_pid,))
     with pytest.raises(psycopg.errors.QueryCanceled):
         creation.end()

@@ -744,7 +744,11 @@ def failing(db, query):
     except (psycopg.errors.DataError, psycopg.errors.QueryCanceled):
         return True
     finally:
-        db.execute("ROLLBACK")
+        try:
+            db.execute("ROLLBACK")
+        except psycopg.errors.QueryCanceled:
+            # the time was over when the query had just ended
+            db.execute("ROLLBACK")
 
 
 def prepare(db):

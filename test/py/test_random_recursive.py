@@ -50,11 +50,14 @@ class Queries(machinery.Queries):
         conditions = [bound]
         if " AS e" in step and "LEFT" not in step and r.random() < 0.4:
             conditions.append(self.filter("e"))
+        distinct = counted and r.random() < 0.3
+        if distinct:
+            step = step.replace("SELECT", "SELECT DISTINCT", 1)
         step += (" AND " if " WHERE " in step else " WHERE ") + " AND ".join(conditions)
         # paths are as many as there are ways: only where their length is bounded
         self.paths = []
         clauses = ""
-        if depth != "r.d" and r.random() < 0.5:
+        if depth != "r.d" and not distinct and r.random() < 0.5:
             if r.random() < 0.7:
                 clauses += f" SEARCH {r.choice(['DEPTH', 'BREADTH'])} FIRST BY {r.choice(['x', 'y, x', 'd, y'])} SET o"
                 self.paths.append("o")

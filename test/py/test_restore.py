@@ -544,6 +544,8 @@ def test_promotion(make_server):
     copy.execute("SET search_path = public, shop")
     with pytest.raises(psycopg.errors.InvalidParameterValue, match="standby"):
         copy.execute("SELECT pgtrickle.refresh_stream_table('groups')")
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction, match="start_scheduler.. during recovery"):
+        copy.execute("SELECT pgtrickle.start_scheduler()")
     change(db)
     position = db.value("SELECT pg_current_wal_lsn()")
     wait_for(lambda: copy.execute("SELECT pg_last_wal_replay_lsn() >= %s", (position,)).fetchone()[0], "the standby")

@@ -12,7 +12,7 @@ import time
 import psycopg
 import pytest
 
-from conftest import Database, is_fresh, wait_for
+from conftest import Database, _as_pg, is_fresh, serve, wait_for
 
 LIBRARY = "pg_trickle"
 
@@ -80,11 +80,7 @@ class Scheduled(Database):
 
 @pytest.fixture(scope="module")
 def running(request):
-    from conftest import Server, _finish
-    server = Server(preload=LIBRARY, conf={"pg_trickle.enabled": "on", "pg_trickle.scheduler_interval_ms": "60000"})
-    server.start()
-    yield server
-    _finish(server, request)
+    yield from serve(request, preload=LIBRARY, conf={"pg_trickle.enabled": "on", "pg_trickle.scheduler_interval_ms": "60000"})
 
 
 @pytest.fixture
@@ -117,6 +113,33 @@ def test_follows_commits(scheduled):
     assert scheduled.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE initiated_by = 'SCHEDULER'") >= 20
 
 
+def test_on_commit(scheduled):
+    """However long the shortest duration is that users may choose."""
+    scheduled.source()
+    with scheduled.connect() as conn:
+        conn.execute("SET pg_trickle.min_schedule_seconds = 3600")
+        scheduled.create("s", "SELECT sum(n) AS n FROM t", "on commit", conn=conn)
+        for i in range(3):
+            conn.execute("INSERT INTO t VALUES (%s, 1)", (100 + i,))
+            scheduled.follows("s")
+    assert scheduled.value("SELECT schedule FROM pgtrickle.pgt_stream_tables") == "on commit"
+
+
+def test_what_they_wait_for(scheduled):
+    """pg_stat_activity names it, where servers let extensions do so."""
+    scheduled.source()
+    scheduled.create("s", "SELECT sum(n) AS n FROM t")
+    scheduled.follows("s")
+    named = scheduled.conn.info.server_version >= 170000
+
+    def waits():
+        return set(scheduled.rows("SELECT backend_type, wait_event_type, wait_event FROM pg_stat_activity"
+                                  " WHERE backend_type LIKE 'pg_trickle%' AND coalesce(datname, current_database()) = current_database()"))
+
+    wait_for(lambda: waits() == {(f"pg_trickle {process}", "Extension", f"PgTrickle{process.title()}" if named else "Extension")
+                                 for process in ("launcher", "scheduler", "worker")}, "all to wait")
+
+
 def test_time_alone(scheduled):
     """A row's time comes, and another's, though nothing is written; commits are followed as well."""
     scheduled.execute("CREATE TABLE t (id int PRIMARY KEY, at timestamptz)")
@@ -132,6 +155,30 @@ def test_time_alone(scheduled):
     wait_for(lambda: scheduled.value("SELECT n FROM s3") == 2, "the minute", 75)
     assert scheduled.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE refresh_reason IS NOT NULL"
                            " AND initiated_by = 'SCHEDULER'") == 0
+
+
+def test_minute_that_comes_during_a_refresh(scheduled):
+    """What is committed between the begin of a refresh and the minute is not left to the minute after (rule K24)."""
+    scheduled.source()
+    scheduled.execute("CREATE FUNCTION slowly(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS"
+                      " $$ BEGIN IF $1 = 77 THEN PERFORM pg_sleep(6); END IF; RETURN $1; END $$")
+    scheduled.create("s", "SELECT id, slowly(n) AS n FROM t", "* * * * *")
+    wait_for(scheduled.pid, "the scheduler")
+    wait_for(lambda: scheduled.value("SELECT extract(second FROM clock_timestamp()) BETWEEN 55 AND 57"), "the end of a minute", 75)
+    scheduled.execute("INSERT INTO t VALUES (100, 77)")
+    with scheduled.connect(autocommit=False) as conn:
+        conn.execute("SELECT 1")       # begins the transaction
+        conn.pgconn.send_query(b"SELECT pgtrickle.refresh_stream_table('s')")
+        wait_for(lambda: scheduled.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"),
+                 "the refresh")
+        scheduled.execute("INSERT INTO t VALUES (101, 1)")
+        while conn.pgconn.get_result():
+            pass
+        # the scheduler reads the catalog anew
+        conn.execute("SELECT pgtrickle.create_stream_table('other', 'SELECT id FROM t', '1s')")
+        conn.commit()
+    wait_for(lambda: scheduled.value("SELECT count(*) FROM s WHERE id = 101"), "the row", 30)
+    scheduled.follows("s")
 
 
 def test_chain_and_diamond(scheduled):
@@ -170,6 +217,57 @@ def test_many_upstreams(scheduled):
     scheduled.execute("UPDATE t SET n = n + 1")
     wait_for(lambda: scheduled.same("last", "SELECT id, n FROM t"), "the last to follow")
     scheduled.follows("last")
+
+
+def test_group_that_consumes_its_own_changes(scheduled):
+    """What a refresh writes for others that are refreshed with it makes nobody look again (rule H2)."""
+    scheduled.source()
+    scheduled.create("s0", "SELECT id, n FROM t WHERE n > 0", "calculated")
+    for i in range(1, 20):
+        scheduled.create(f"s{i}", f"SELECT id, n FROM s{i - 1} WHERE n > {-i}", "1s" if i == 19 else "calculated")
+    wait_for(scheduled.pid, "the scheduler")
+
+    def looks():
+        return scheduled.value("SELECT l1_hits FROM pgtrickle.cache_stats()")
+
+    scheduled.execute("CREATE TABLE u (id int)")
+    scheduled.create("later", "SELECT id FROM u", "1s")
+
+    def rest(i):
+        """What was told before it is done when a commit after it has been followed, and its second look is due."""
+        for j in range(2):
+            scheduled.execute("INSERT INTO u VALUES (%s)", (10 * i + j,))
+            wait_for(lambda: scheduled.value("SELECT count(*) FROM later WHERE id = %s", (10 * i + j,)), "the later commit")
+            wait_for(lambda: scheduled.value("SELECT count(*) FROM pgtrickle.scheduler_jobs()") == 0, "the end of refreshes")
+
+    def commit(i):
+        """How often a session looked at a stream table until nothing is to be done any more."""
+        rest(2 * i)
+        before = looks()
+        scheduled.execute("INSERT INTO t VALUES (%s, 1)", (1000 + i,))
+        wait_for(lambda: scheduled.value("SELECT count(*) FROM s19 WHERE id = %s", (1000 + i,)), "the row")
+        rest(2 * i + 1)
+        return looks() - before
+
+    commit(0)
+    taken = [commit(i) for i in range(1, 4)]
+    # two for each in the one refresh
+    assert min(taken) < 60, taken
+    scheduled.follows("s19")
+
+
+def test_readers_that_no_commit_tells(scheduled):
+    """Of what a recompute has changed its readers hear, whoever else is refreshed with it (rule H2)."""
+    scheduled.source()
+    scheduled.create("recomputed", "SELECT count(*) AS n FROM t", "1s", "FULL")
+    scheduled.create("reader", "SELECT n FROM recomputed", "1s")
+    scheduled.create("other", "SELECT n + 1 AS n FROM recomputed", "1s")
+    for i in range(3):
+        scheduled.execute("INSERT INTO t VALUES (%s, 1)", (1000 + i,))
+        wait_for(lambda: scheduled.value("SELECT n FROM reader") == 11 + i, "the reader")
+        wait_for(lambda: scheduled.value("SELECT n FROM other") == 12 + i, "the other one")
+    scheduled.follows("reader")
+    scheduled.follows("other")
 
 
 def test_cycle(scheduled):
@@ -386,6 +484,7 @@ def test_terminated_scheduler_comes_back(scheduled):
 
 
 def test_database_can_be_dropped_and_copied(running):
+    """Nobody but us is connected, and we leave (rule J25)."""
     database = Scheduled(running)
     database.source()
     database.create("s", "SELECT count(*) AS n FROM t")
@@ -408,6 +507,83 @@ def test_database_can_be_dropped_and_copied(running):
     copy.close()
     with running.connect() as admin:
         admin.execute("DROP DATABASE copied")
+
+
+def test_database_can_be_renamed_and_moved(running):
+    """For these, too, our processes count as users of the database (rule J25)."""
+    database = Scheduled(running)
+    database.source()
+    database.create("s", "SELECT count(*) AS n FROM t")
+    wait_for(database.pid, "the scheduler")
+    database.close()
+    place = running.dir / "place"
+    _as_pg(["mkdir", str(place)])
+    with running.connect() as admin:
+        admin.execute(f"ALTER DATABASE {database.name} RENAME TO renamed")
+        database.conn = running.connect("renamed")
+        database.execute("INSERT INTO t VALUES (50, 1)")
+        database.follows("s")
+        database.conn.close()
+        admin.execute(f"CREATE TABLESPACE place LOCATION '{place}'")
+        admin.execute("ALTER DATABASE renamed SET TABLESPACE place")
+        database.conn = running.connect("renamed")
+        database.execute("INSERT INTO t VALUES (51, 1)")
+        database.follows("s")
+        database.conn.close()
+        admin.execute("DROP DATABASE renamed")
+        admin.execute("DROP TABLESPACE place")
+
+
+def test_owner_that_cannot_log_in(scheduled):
+    """Workers connect as the bootstrap superuser and become the owner of what they refresh (rule J23)."""
+    owner = f"owner_{scheduled.name}"
+    scheduled.execute(f"CREATE ROLE {owner} NOLOGIN")
+    scheduled.execute(f"GRANT CREATE ON SCHEMA public TO {owner}")
+    scheduled.execute(f"SET ROLE {owner}")
+    scheduled.source()
+    scheduled.execute("CREATE FUNCTION who() RETURNS text STABLE LANGUAGE sql AS 'SELECT current_user::text'")
+    scheduled.create("s", "SELECT count(*) AS n FROM t")
+    scheduled.create("whose", "SELECT who() AS who, count(*) AS n FROM t")
+    scheduled.execute("INSERT INTO t VALUES (50, 1)")
+    scheduled.follows("s")
+    scheduled.execute("RESET ROLE")
+    wait_for(lambda: scheduled.rows("SELECT who, n FROM whose") == [(owner, 11)], "the other one")
+    processes = ("SELECT DISTINCT usename FROM pg_stat_activity WHERE backend_type IN ('pg_trickle worker', 'pg_trickle scheduler')"
+                 " AND datname = current_database()")
+    assert scheduled.rows(processes) == [(scheduled.value("SELECT rolname FROM pg_roles WHERE oid = 10"),)]
+
+
+def times_on_cpu(process):
+    """How often it has been given a CPU, as after each of its sleeps."""
+    return int(pathlib.Path(f"/proc/{process}/schedstat").read_text(encoding="ascii").split()[2])
+
+
+def test_objects_of_another_version(scheduled, running):
+    """Between new files and ALTER EXTENSION UPDATE nothing fails, and nothing is refreshed (rule J28)."""
+    scheduled.source()
+    scheduled.create("s", "SELECT count(*) AS n FROM t")
+    pid = wait_for(scheduled.pid, "the scheduler")
+    said = running.log.read_text(errors="replace").count("refreshes wait for ALTER EXTENSION")
+    version = scheduled.value("SELECT extversion FROM pg_extension WHERE extname = 'pg_trickle'")
+    update = "UPDATE pg_extension SET extversion = %s WHERE extname = 'pg_trickle'"
+    scheduled.execute(update, ("0.0.1",))
+    # it looks again since the graph has changed
+    scheduled.create("late", "SELECT n FROM t")
+    wait_for(lambda: running.log.read_text(errors="replace").count("refreshes wait for ALTER EXTENSION") > said, "the next one to wait")
+    assert not scheduled.value("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = %s)", (pid,))
+    assert scheduled.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle worker' AND datname = current_database()") == 0
+    scheduled.execute("INSERT INTO t VALUES (50, 1)")
+    scheduled.execute("SELECT pgtrickle.refresh_stream_table('late')")
+    scheduled.assert_fresh("late")
+    # it has looked, more than once, and has not refreshed
+    waiting = scheduled.value("SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_trickle scheduler' AND datname = current_database()")
+    before = times_on_cpu(waiting)
+    wait_for(lambda: times_on_cpu(waiting) >= before + 2, "it to look twice")
+    assert scheduled.value("SELECT n FROM s") == 10
+    scheduled.execute(update, (version,))
+    scheduled.follows("s")
+    scheduled.follows("late")
+    assert scheduled.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE status = 'FAILED'") == 0
 
 
 def test_extension_dropped_and_created_again(scheduled):

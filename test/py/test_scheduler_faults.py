@@ -3,6 +3,7 @@ room, processes that end at the wrong moment.
 
 Each server here has the scheduler switched on and says what processes it starts.
 """
+import datetime
 import os
 import re
 import signal
@@ -152,15 +153,21 @@ def stopped(server, kind):
     return found
 
 
-def test_job_of_a_worker_that_has_gone(make_server):
-    """It ends its job and then itself before the scheduler looks for a free worker: the result counts."""
-    server = make_server(conf={**CONF, "pg_trickle.max_concurrent_refreshes": "2"}, start=False)
-    with open(server.data / "postgresql.conf", "a", encoding="ascii") as conf:
-        conf.write(f"pg_trickle.fault_library = '{server.dir}/pg_trickle.so'\n")
+def faulty(make_server, conf):
+    """A server, and a database on it, with the library that has fault points."""
+    server = make_server(conf={**CONF, **conf}, start=False)
+    with open(server.data / "postgresql.conf", "a", encoding="ascii") as file:
+        file.write(f"pg_trickle.fault_library = '{server.dir}/pg_trickle.so'\n")
     server.start()
     database = Scheduled(server, extension=False)
     create_faulty_extension(server, database.name)
     database.reconnect()
+    return server, database
+
+
+def test_job_of_a_worker_that_has_gone(make_server):
+    """It ends its job and then itself before the scheduler looks for a free worker: the result counts."""
+    server, database = faulty(make_server, {"pg_trickle.max_concurrent_refreshes": "2"})
     database.source()
     database.execute("CREATE TABLE u (n int)")
     database.execute(SLOW)
@@ -187,3 +194,115 @@ def test_job_of_a_worker_that_has_gone(make_server):
     os.kill(scheduler, signal.SIGCONT)
     database.follows("b")
     database.follows("a")
+
+
+@pytest.mark.parametrize("fault", ["K17 jobs", "K17 memory"])
+def test_worn_worker_is_replaced(make_server, fault):
+    """After so many jobs, or with so much memory, of which the tests allow three and none."""
+    server, database = faulty(make_server, {"pg_trickle.fault": fault, "pg_trickle.max_concurrent_refreshes": "1"})
+    database.source()
+    database.create("s", "SELECT count(*) AS n FROM t")
+    database.follows("s")
+    before = started(server, "worker")
+    for i in range(7):
+        database.execute("INSERT INTO t VALUES (%s, 1)", (50 + i,))
+        wait_for(lambda: database.value("SELECT n FROM s") == 11 + i, "the row")
+    assert started(server, "worker") >= before + 2
+    assert database.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE status = 'FAILED'") == 0
+    database.follows("s")
+
+
+def test_idle_database_has_no_process(make_server):
+    """Where nothing happens (here: for a second) the scheduler goes; a commit, or what is due, brings it back."""
+    server, database = faulty(make_server, {"pg_trickle.fault": "K17 soon"})
+    database.source()
+    database.create("s", "SELECT count(*) AS n FROM t")
+    wait_for(database.pid, "the scheduler")
+    database.follows("s")
+
+    def gone():
+        return database.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle scheduler'") == 0
+
+    for i in range(3):
+        wait_for(gone, "its end")
+        assert database.rows("SELECT lag, stale FROM pgtrickle.freshness()") == [(datetime.timedelta(0), False)]
+        assert database.rows("SELECT scheduler_running, status FROM pgtrickle.quick_health") == [(True, "OK")]
+        assert database.value("SELECT pgtrickle.scheduler_status()") == "ACTIVE"
+        assert database.rows("SELECT severity, detail FROM pgtrickle.health_check() WHERE check_name = 'scheduler_running'") == \
+            [("OK", "nothing has happened for a while; the next commit starts a scheduler")]
+        database.execute("INSERT INTO t VALUES (%s, 1)", (50 + i,))
+        database.follows("s")
+    # nobody has to commit for what is recomputed every three seconds
+    database.create("f", "SELECT count(*) AS n FROM t", "3s", "FULL")
+    before = started(server)
+    first = database.value("SELECT last_refresh_at FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'f'")
+    wait_for(lambda: started(server) >= before + 2, "it to come back twice")
+    assert database.value("SELECT last_refresh_at FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'f'") > first
+    database.execute("SELECT pgtrickle.drop_stream_table('f')")
+    # the end of a prepared transaction asks for nobody
+    with database.connect(autocommit=False) as writer:
+        writer.execute("INSERT INTO t VALUES (60, 1)")
+        writer.execute("PREPARE TRANSACTION 'idle'")
+        writer.rollback()
+    wait_for(lambda: not gone(), "the scheduler")
+    database.execute("COMMIT PREPARED 'idle'")
+    database.follows("s")
+    # nor is anything lost with the launcher: the next one starts a scheduler once in each database
+    wait_for(gone, "its end")
+    database.execute("SELECT pg_terminate_backend(pgtrickle.launcher_pid())")
+    database.execute("INSERT INTO t VALUES (61, 1)")
+    database.follows("s")
+
+
+def test_more_databases_than_processes(make_server):
+    """They take turns, whoever has something to do."""
+    server = make_server(preload=LIBRARY, conf={**CONF, "max_worker_processes": "5", "max_logical_replication_workers": "0"})
+    databases = [Scheduled(server) for _ in range(8)]
+    for database in databases:
+        database.source()
+        database.create("s", "SELECT count(*) AS n FROM t")
+    for i in range(3):
+        for database in databases:
+            database.execute("INSERT INTO t VALUES (%s, 1)", (50 + i,))
+        for database in databases:
+            database.follows("s")
+
+
+def switch(server, setting):
+    with server.connect() as conn:
+        conn.execute(f"ALTER SYSTEM SET pg_trickle.enabled = {setting}")
+    server.reload()
+
+
+def test_turns_at_the_start(make_server):
+    """A scheduler that begins looks at everything, one stream table after the other (here: in five seconds), and
+    follows commits meanwhile."""
+    server, database = faulty(make_server, {"pg_trickle.fault": "H2 slow"})
+    names = [f"s{i}" for i in range(4)]
+    for name in names:
+        database.execute(f"CREATE TABLE of_{name} (n int)")
+        database.create(name, f"SELECT count(*) AS n FROM of_{name}")
+        database.follows(name)
+    # nobody hears of these commits: where they are told goes with the server
+    switch(server, "off")
+    wait_for(lambda: database.value("SHOW pg_trickle.enabled") == "off", "the setting")
+    for name in names:
+        database.execute(f"INSERT INTO of_{name} VALUES (1)")
+    database.close()
+    server.restart()
+    switch(server, "on")
+    database.reconnect()
+    wait_for(lambda: database.value("SHOW pg_trickle.enabled") == "on", "the setting")
+    database.execute("SELECT pgtrickle.start_scheduler()")
+
+    def done():
+        return [name for name in names if database.value(f"SELECT n FROM {name}") > 0]
+
+    first = wait_for(done, "the first")
+    assert len(first) < 3, "all at once"
+    last = [name for name in names if name not in first][-1]
+    database.execute(f"INSERT INTO of_{last} VALUES (2)")
+    wait_for(lambda: database.value(f"SELECT n FROM {last}") == 2, "the commit")
+    assert len(done()) < 4, "its turn may have come"
+    for name in names:
+        database.follows(name)

@@ -2,6 +2,7 @@
 recovers by itself once the cause is gone. And how fast the server stops meanwhile.
 """
 import os
+import pathlib
 import select
 import signal
 import time
@@ -113,6 +114,90 @@ def test_full_disk(make_server, tmp_path_factory):
         os.system(f"umount {small}")
 
 
+def compiles(pid):
+    """Whether it has loaded what compiles statements."""
+    return "llvmjit" in pathlib.Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
+
+
+def test_compiles_no_statements(make_server):
+    """What the scheduler and its workers run is small, whatever a database says of compiling."""
+    server = make_server(preload=LIBRARY, conf={"pg_trickle.enabled": "on", "pg_trickle.scheduler_interval_ms": "200"})
+    database = Scheduled(server)
+    for part in ("", "_inline", "_optimize"):
+        database.execute(f"ALTER DATABASE {database.name} SET jit{part}_above_cost = 0")
+    with server.connect(database.name) as other:
+        other.execute("SELECT count(*) FROM pg_class")
+        if not compiles(other.info.backend_pid):
+            pytest.skip("this server was built without LLVM")
+    database.execute("SELECT pg_terminate_backend(%s)", (database.pid(),))
+    database.source()
+    database.create("s", "SELECT id, n FROM t")
+    database.create("slow", "SELECT count(*) FROM s, pg_sleep(0.3)")
+    for i in range(3):
+        database.execute("INSERT INTO t VALUES (%s, 1)", (50 + i,))
+        database.follows("s")
+        database.follows("slow")
+    for (pid,) in database.rows("SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'pg_trickle%'"):
+        assert not compiles(pid)
+
+
+def test_start_while_a_source_is_locked(troubled):
+    """A scheduler that begins waits for nobody who alters a table."""
+    troubled.execute("CREATE TABLE u (n int)")
+    troubled.create("other", "SELECT count(*) AS n FROM u")
+    troubled.follows("other")
+    before = troubled.pid()
+    holder = troubled.connect(autocommit=False)
+    holder.execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
+    troubled.execute("SELECT pg_terminate_backend(%s)", (before,))
+    wait_for(lambda: troubled.pid() not in (None, before), "the next scheduler")
+    number = troubled.pid()
+    # it looks at all sources once a second
+    written = 0
+    deadline = time.monotonic() + 3
+    while time.monotonic() < deadline:
+        troubled.execute("INSERT INTO u VALUES (1)")
+        written += 1
+        wait_for(lambda: troubled.value("SELECT n FROM other") == written, "the row")
+    assert troubled.pid() == number, "it has ended"
+    holder.rollback()
+    troubled.follows("other")
+    troubled.follows("s")
+
+
+def test_no_worker_slot(make_server):
+    """What is quick the scheduler refreshes by itself; what is not waits until there is a worker."""
+    server = make_server(preload=LIBRARY, conf={"pg_trickle.enabled": "on", "max_worker_processes": "3",
+                                                "max_logical_replication_workers": "0"})
+    other = Scheduled(server)
+    with server.connect() as conn:
+        conn.execute(f"ALTER DATABASE {other.name} SET pg_trickle.parallel_refresh_mode = off")
+    other.source()
+    other.create("s", "SELECT count(*) AS n FROM t")
+    other.follows("s")
+    database = Scheduled(server)
+    database.source()
+    database.execute("CREATE FUNCTION slow(int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.3); RETURN $1; END $$")
+    database.create("canary", "SELECT count(*) AS n FROM t")
+    database.create("s", "SELECT public.slow(max(n)) AS n FROM t")
+    pool = "SELECT severity, split_part(detail, ':', 1) FROM pgtrickle.health_check() WHERE check_name = 'worker_pool'"
+    for i in range(5):
+        database.execute("INSERT INTO t VALUES (%s, %s)", (50 + i, 100 + i))
+        wait_for(lambda: database.value("SELECT n FROM canary") == 11 + i, "the canary")
+    assert database.rows(pool) == [("WARN", "no worker slot")]
+    began, used = time.monotonic(), cpu_seconds(database)
+    time.sleep(3)
+    assert cpu_seconds(database) - used < (time.monotonic() - began) * SPINNING + 0.2
+    assert database.value("SELECT n FROM s") == 10, "in 100 ms"
+    assert database.status("s") == "ACTIVE"
+    assert database.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE status = 'FAILED'") == 0
+    other.drop()
+    wait_for(lambda: database.value("SELECT n FROM s") == 104, "a worker")
+    assert database.rows(pool)[0][0] == "OK"
+    database.follows("canary")
+    database.assert_fresh("s")
+
+
 def test_out_of_memory_cancel_and_timeout(troubled):
     """An error of class 53; cancelled in the middle; a statement_timeout of database and role, which are not for it."""
     troubled.execute("CREATE TABLE moods (mood text)")
@@ -197,7 +282,7 @@ def test_stops_at_once(make_server, work):
     took = time.monotonic() - began
     for process in processes:
         os.close(process)
-    server.stop("immediate")
+    wait_for(lambda: not server.running(), "the end of the server")
     print(f"{work}: {took:.2f} s")
-    # a second, and the same again for a machine that does other things
-    assert took < 2, f"{took} s"
+    # a second, and more for a machine that does other things; what looks at no signal takes far longer
+    assert took < 5, f"{took} s"

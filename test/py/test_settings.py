@@ -17,6 +17,7 @@ SEEN = {
     "block_source_ddl": "cat_alter.sql",
     "cdc_capture_mode": "cat_capture_info.sql",
     "cdc_paused": "cat_capture_info.sql",
+    "change_buffer_durability": "cat_rotation.sql",
     "cost_model_safety_margin": "auto_cost.sql",
     "default_schedule_seconds": "api_settings.sql",
     "delta_work_mem": "api_settings.sql",
@@ -74,7 +75,7 @@ def test_each_has_a_test(db):
 
 
 def test_retired_in_the_configuration_file(make_server):
-    """One line in the server log for each when the file is read, none when somebody comes."""
+    """One line in the server log for each when the file is read, none when somebody comes (rule J33)."""
     server = make_server(preload="pg_trickle", conf={"pg_trickle.merge_strategy": "merge", "pg_trickle.compact_threshold": "7"})
     line = re.compile(r'WARNING: .*setting "pg_trickle\.(\w+)" has no effect')
 
@@ -89,6 +90,15 @@ def test_retired_in_the_configuration_file(make_server):
         conf.write("\npg_trickle.merge_strategy = 'auto'\n")
     server.reload()
     wait_for(lambda: told() == 2 * ["compact_threshold"] + 2 * ["merge_strategy"], "the reload")
+    # nor when it is set for who comes, but when it is being set
+    db.execute(f"ALTER DATABASE {db.name} SET pg_trickle.compact_threshold = '8'")
+    db.execute("ALTER ROLE postgres SET pg_trickle.merge_strategy = 'merge'")
+    before = told()
+    assert before == 3 * ["compact_threshold"] + 3 * ["merge_strategy"]
+    with db.connect() as conn:
+        assert conn.execute("SHOW pg_trickle.compact_threshold").fetchone() == ("8",)
+        conn.execute("SELECT pgtrickle.version()")
+    assert told() == before
     # a name that never was is one that was mistyped
     with (server.data / "postgresql.conf").open("a") as conf:
         conf.write("\npg_trickle.mistyped = 'auto'\n")

@@ -49,6 +49,8 @@ def old_server(monkeypatch, request):
         server.remove()
 
 
+# the first one of a version builds its server
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("major", [16, 17])
 @pytest.mark.parametrize("first", ["ddl", "scheduler"])
 def test_upgrade(old_server, make_server, major, first):

@@ -53,6 +53,7 @@ SELECT count(*) FROM api.folded;
 
 -- refresh_if_stale
 SELECT pgtrickle.refresh_if_stale('api.st', '1 day');
+SELECT pgtrickle.refresh_if_stale('api.st');
 SELECT pgtrickle.refresh_if_stale('api.st', '0 s');
 SELECT test.assert_fresh('api.st');
 

@@ -56,7 +56,7 @@ SELECT value FROM pgtrickle.explain_st('api_of_parts') WHERE property = 'source_
 
 SELECT regexp_replace(l, '\(cost.*', '') FROM pgtrickle.explain_delta('api_over') AS l;
 SELECT count(*), min(jsonb_array_length(d::jsonb)), min(d::jsonb -> 0 ->> 'Statement') FROM pgtrickle.explain_delta('api_st', 'JSON') AS d;
-SELECT count(*), bool_and(d::xml IS DOCUMENT) FROM pgtrickle.explain_delta('api_st', 'xml') AS d;
+SELECT count(*), bool_and(CASE WHEN test.lacks('xml') THEN d ~ '^<explain .*</explain>\s*$' ELSE d::xml IS DOCUMENT END) FROM pgtrickle.explain_delta('api_st', 'xml') AS d;
 SELECT count(*), min(split_part(d, E'\n', 1)) FROM pgtrickle.explain_delta('api_st', 'yaml') AS d;
 -- the statements that explain_stream_table() lists as those of the delta; none of what is recomputed
 SELECT regexp_replace(pgtrickle.explain_diff_sql('api_over'), '__pgt_d\d+', '__pgt_d', 'g');

@@ -11,6 +11,19 @@ CREATE FUNCTION pg_temp.look() RETURNS text LANGUAGE sql AS $$
 SELECT pgtrickle.create_stream_table_if_not_exists('api_st', 'SELECT id, a FROM api_t');
 SELECT pgtrickle.create_stream_table_if_not_exists('api_st', 'no query', 'no schedule', 'no mode');
 SELECT pg_temp.look();
+-- its parameters are those of create_stream_table()
+SELECT pgtrickle.create_stream_table_if_not_exists('api_all', 'SELECT id, a FROM api_t', '7m', 'DIFFERENTIAL', false, 'atomic', 'slowest', 'trigger', true, true,
+    'HASH:id:3', 5, 0.25, NULL, false, 'heap');
+SELECT is_populated, schedule, refresh_mode, diamond_consistency, diamond_schedule_policy, requested_cdc_mode, is_append_only,
+       pooler_compatibility_mode, st_partition_key, max_differential_joins, max_delta_fraction
+  FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'api_all';
+SELECT pgtrickle.create_or_replace_stream_table('api_empty', 'SELECT id, a FROM api_t', initialize => false);
+SELECT pgt_name, is_populated, (SELECT count(*) FROM api_empty) AS rows FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'api_empty';
+-- it is for creation only
+SELECT pgtrickle.create_or_replace_stream_table('api_empty', 'SELECT id, a FROM api_t', initialize => true);
+SELECT count(*) FROM api_empty;
+SELECT pgtrickle.refresh_stream_table(n), test.assert_fresh(n) FROM unnest('{api_all,api_empty}'::text[]) AS n;
+SELECT pgtrickle.drop_stream_table(n) FROM unnest('{api_all,api_empty}'::text[]) AS n;
 -- the same in other words: nothing
 SELECT pgtrickle.create_or_replace_stream_table('api_st', 'SELECT  id, api_t.a AS "a" from public.api_t;');
 SELECT pgtrickle.create_or_replace_stream_table('public.api_st', 'SELECT id, (a) FROM api_t');
@@ -42,6 +55,15 @@ SELECT pgtrickle.create_or_replace_stream_table('api_st', 'SELEC');
 SELECT pgtrickle.create_or_replace_stream_table('api_t', 'SELECT id FROM api_st');
 SELECT pgtrickle.create_stream_table_if_not_exists('api_t', 'SELECT id FROM api_st');
 SELECT pgtrickle.create_stream_table_if_not_exists(NULL, 'SELECT id FROM api_st');
+SELECT pgtrickle.create_stream_table_if_not_exists('api_new', 'SELECT id FROM api_t', output_distribution_column => 'id');
+SELECT pgtrickle.create_stream_table_if_not_exists('api_new', 'SELECT id FROM api_t', temporal => true);
+SELECT pgtrickle.create_stream_table_if_not_exists('api_new', 'SELECT id FROM api_t', storage_backend => 'citus');
+SELECT pgtrickle.create_stream_table_if_not_exists('api_new', 'SELECT id FROM api_t', diamond_consistency => 'maybe');
+SELECT pgtrickle.create_stream_table_if_not_exists('api_new', 'SELECT id FROM api_t', diamond_schedule_policy => 'soon');
+SELECT pgtrickle.create_stream_table_if_not_exists('api_new', 'SELECT id FROM api_t', cdc_mode => 'magic');
+SELECT pgtrickle.create_stream_table_if_not_exists('api_new', 'SELECT id FROM api_t', partition_by => 'nothing');
+SELECT pgtrickle.create_stream_table_if_not_exists('api_new', 'SELECT id FROM api_t', max_differential_joins => -1);
+SELECT pgtrickle.create_stream_table_if_not_exists('api_new', 'SELECT id FROM api_t', max_delta_fraction => 2);
 CREATE ROLE api_other;
 GRANT USAGE ON SCHEMA pgtrickle TO api_other;
 SET ROLE api_other;

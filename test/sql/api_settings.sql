@@ -40,6 +40,10 @@ SET pg_trickle.merge_strategy = 'delete_insert';
 SET pg_trickle.log_merge_sql = on;
 SET pg_trickle.spill_threshold_blocks = 5;
 SET pg_trickle.frontier_holdback_mode = 'lsn:100';
+SET pg_trickle.user_triggers = off;
+SET pg_trickle.online_schema_evolution = on;
+SET pg_trickle.delta_amplification_threshold = 10.5;
+SET pg_trickle.agg_diff_cardinality_threshold = 0;
 RESET pg_trickle.merge_strategy;
 SELECT count(*) FROM pg_settings WHERE name LIKE 'pg\_trickle.%merge%';
 SELECT current_database() AS database \gset

@@ -76,3 +76,20 @@ DELETE FROM ONLY cat_t WHERE a = 1;
 SELECT test.refresh('cat_later');
 SELECT test.drop_all();
 DROP TABLE cat_t CASCADE;
+-- an index of a user's own on the same key is not taken for ours, were it the older one
+CREATE TABLE cat_t (id int PRIMARY KEY, b text);
+INSERT INTO cat_t VALUES (1, 'x'), (2, 'y');
+SELECT test.create('cat_own', 'SELECT id, b FROM cat_t');
+CREATE UNIQUE INDEX cat_users ON cat_own (id);
+REINDEX INDEX CONCURRENTLY cat_own_id_idx;
+ALTER TABLE cat_t DROP CONSTRAINT cat_t_pkey;
+UPDATE cat_t SET b = 'z' WHERE id = 2;
+SELECT test.refresh('cat_own', 'REINITIALIZE');
+SELECT indexrelid::regclass FROM pg_index WHERE indrelid = 'cat_own'::regclass ORDER BY indexrelid::regclass::text;
+-- which keeps duplicates out
+INSERT INTO cat_t VALUES (1, 'x');
+SELECT pgtrickle.refresh_stream_table('cat_own');
+DROP INDEX cat_users;
+SELECT test.refresh('cat_own');
+SELECT test.drop_all();
+DROP TABLE cat_t CASCADE;

@@ -27,7 +27,7 @@ SELECT parent, array_agg(child || ' ' || pg_get_expr(c.relpartbound, c.oid) ORDE
   FROM (SELECT inhparent::regclass::text AS parent, inhrelid::regclass::text AS child, inhrelid FROM pg_inherits) AS i JOIN pg_class AS c ON c.oid = inhrelid
  WHERE parent LIKE 'pt.%' AND c.relkind = 'r' GROUP BY parent ORDER BY parent;
 SELECT indexrelid::regclass, indisunique, pg_get_indexdef(indexrelid) FROM pg_index
- WHERE indrelid::regclass::text ~ '^pt\.(by_range|by_list|by_hash|keyless)(_default|_p0)?$' ORDER BY 1::text COLLATE "C";
+ WHERE indrelid::regclass::text ~ '^pt\.(by_range|by_list|by_hash|keyless)(_default|_p0)?$' ORDER BY indexrelid::regclass::text COLLATE "C";
 SELECT pgt_name, st_partition_key, refresh_mode FROM pgtrickle.pgt_stream_tables WHERE pgt_schema = 'pt' ORDER BY 1;
 
 -- inserts, updates within a partition and across, deletes; only what changed is written

@@ -30,6 +30,29 @@ SELECT test.refresh('cat_1');
 SELECT * FROM cat_segments('cat_logged');
 RESET pg_trickle.unlogged_buffers;
 SELECT test.drop_all();
+-- either setting makes one that is not logged; nothing else does
+CREATE TABLE cat_small (id int);
+CREATE FUNCTION cat_created(durability text, buffers bool) RETURNS "char" LANGUAGE plpgsql AS $$
+DECLARE
+    found "char";
+BEGIN
+    PERFORM set_config('pg_trickle.change_buffer_durability', durability, true), set_config('pg_trickle.unlogged_buffers', buffers::text, true);
+    PERFORM pgtrickle.create_stream_table('cat_1', 'SELECT id FROM cat_small');
+    INSERT INTO cat_small VALUES (1);
+    PERFORM test.refresh('cat_1'), test.assert_fresh('cat_1');
+    SELECT DISTINCT persistence INTO STRICT found FROM cat_segments('cat_small');
+    PERFORM pgtrickle.drop_stream_table('cat_1');
+    RETURN found;
+END $$;
+SHOW pg_trickle.change_buffer_durability;
+\set VERBOSITY terse
+SET client_min_messages = error;
+SELECT durability, buffers, cat_created(durability, buffers)
+  FROM unnest(ARRAY['unlogged', 'logged', 'sync']) AS durability CROSS JOIN unnest(ARRAY[false, true]) AS buffers;
+RESET client_min_messages;
+\set VERBOSITY default
+DROP FUNCTION cat_created(text, bool);
+DROP TABLE cat_small;
 -- what is recomputed because of row security does not read the log, and does not keep it either
 CREATE ROLE cat_reader;
 GRANT USAGE ON SCHEMA pgtrickle, test TO cat_reader;

@@ -21,8 +21,14 @@ SELECT pgtrickle.ungate_source('"Odd name"');
 SELECT source_table, gated, ungated_at = now() AS now, ungated_at > gated_at AS later FROM pgtrickle.source_gates();
 SELECT pgtrickle.create_stream_table('ctl_s', 'SELECT n FROM ctl.t');
 SELECT pgtrickle.create_stream_table('ctl_s2', 'SELECT count(*) FROM ctl_view');
-SELECT source_table, gated, gate_duration = CASE WHEN gated THEN now() ELSE ungated_at END - gated_at AS since, affected_stream_tables FROM pgtrickle.bootstrap_gate_status();
+SELECT source_table, gated, CASE WHEN gated THEN gate_duration BETWEEN now() - gated_at AND clock_timestamp() - gated_at
+       ELSE gate_duration = ungated_at - gated_at END AS since, affected_stream_tables FROM pgtrickle.bootstrap_gate_status();
 COMMIT;
+-- since then, however old the transaction is in which somebody looks
+BEGIN;
+UPDATE pgtrickle.pgt_source_gates SET gated_at = clock_timestamp() WHERE source_relid = 'ctl.t'::regclass;
+SELECT source_table, gate_duration >= '0' AS closed FROM pgtrickle.bootstrap_gate_status() WHERE gated;
+ROLLBACK;
 -- closed again: as if for the first time
 SELECT pgtrickle.gate_source('"Odd name"');
 SELECT source_table, gated, clock_timestamp() - gated_at < '1 minute' AS just_now, ungated_at FROM pgtrickle.source_gates() WHERE source_table = 'Odd name';

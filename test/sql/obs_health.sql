@@ -154,7 +154,7 @@ SELECT pending, pending_since, lag, stale FROM pgtrickle.freshness(pgtrickle.str
 SELECT pgtrickle.get_staleness('obs_later'), pgtrickle.get_staleness('obs_hour') > 0 AS seconds;
 SELECT stale, staleness, is_topk FROM pgtrickle.stream_tables_info WHERE pgt_name = 'obs_later';
 SELECT pgtrickle.get_staleness('obs_missing');
-SELECT s, pgtrickle.parse_duration_seconds(s) FROM unnest(ARRAY['1h30m', '5', '1h30', 'x', '', ' 2m ', '1w', '1d1s', '@daily', '* * * * *', '-1s', '1.5h', '99999999999']) AS s;
+SELECT s, pgtrickle.parse_duration_seconds(s) FROM unnest(ARRAY['1h30m', '5', '1h30', 'x', '', ' 2m ', '1w', '1d1s', '@daily', '* * * * *', 'on commit', '-1s', '1.5h', '99999999999']) AS s;
 -- estimates of recursive queries are so high that compiling them would take seconds
 SELECT proname FROM pg_proc WHERE pronamespace = 'pgtrickle'::regnamespace AND prosqlbody::text LIKE '%:hasRecursive true%' AND NOT coalesce('jit=off' = ANY (proconfig), false);
 SELECT test.drop_all();

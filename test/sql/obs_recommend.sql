@@ -23,6 +23,7 @@ SELECT string_agg(k, ' ' ORDER BY k) FROM pgtrickle.recommend_refresh_mode('or_d
 -- changes that wait to be read
 UPDATE or_t SET n = n + 1 WHERE id <= 750;
 SELECT change_ratio_current, round(score::numeric, 3) FROM pgtrickle.refresh_mode_signals(1) WHERE name = 'change_ratio_current';
+SELECT pgt_id, count(*) FROM pgtrickle.refresh_mode_signals() GROUP BY pgt_id ORDER BY pgt_id;
 SELECT test.refresh('or_auto', 'DELTA'), test.refresh('or_diff'), test.refresh('or_full', 'FULL');
 DELETE FROM pgtrickle.pgt_refresh_history;
 -- five of each kind are a measurement

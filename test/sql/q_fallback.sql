@@ -8,7 +8,7 @@ INSERT INTO q_t SELECT x, x % 3, x / 2.0 FROM generate_series(1, 10) AS x;
 INSERT INTO q_u SELECT x, x % 5 FROM generate_series(1, 10) AS x;
 SET client_min_messages = error;
 SELECT pgtrickle.create_stream_table('q_window', 'SELECT id, ntile(3) OVER (ORDER BY n, id) AS s FROM q_t TABLESAMPLE system (100)');
-SELECT pgtrickle.create_stream_table('q_recursive', 'WITH RECURSIVE r AS (SELECT id, 1 AS depth FROM q_t WHERE a = 0 UNION ALL SELECT id, depth + 1 FROM r WHERE depth < 3) CYCLE id SET c USING p SELECT max(id) AS id, c FROM r GROUP BY p, c');
+SELECT pgtrickle.create_stream_table('q_recursive', 'WITH RECURSIVE r AS (SELECT id, n, 1 AS depth FROM q_t WHERE a = 0 UNION ALL SELECT id, n, depth + 1 FROM r WHERE depth < 3) CYCLE n SET c USING p SELECT max(id) AS id, c FROM r GROUP BY p, c');
 SELECT pgtrickle.create_stream_table('q_user', 'SELECT id, current_user::text AS who FROM q_t');
 RESET client_min_messages;
 SELECT pgt_name, refresh_mode, test.assert_fresh(pgt_name) FROM pgtrickle.pgt_stream_tables ORDER BY pgt_id;

@@ -16,6 +16,16 @@ SELECT test.create('g_above', 'SELECT 10 + (SELECT max(v.b) FROM v WHERE v.a = t
 SELECT test.create('g_in', 'SELECT a IN (SELECT b FROM v) AS k, string_agg(id::text, '','' ORDER BY id) AS ids FROM t GROUP BY a IN (SELECT b FROM v) ORDER BY 1');
 SELECT test.create('g_sets', 'SELECT (SELECT max(v.b) FROM v WHERE v.a = t.a) AS k, a, count(*) AS c, GROUPING(a) AS g FROM t GROUP BY ROLLUP (1, a)');
 SELECT test.create('g_sets_above', 'SELECT EXISTS (SELECT FROM v WHERE v.a = t.a) AS k, a, sum(n) AS s, (SELECT count(*) FROM v WHERE v.b > t.a) AS c, (SELECT max(b) FROM v) AS m FROM t GROUP BY GROUPING SETS ((1), (1, a), (a), ()) HAVING count(*) > (SELECT count(*) FROM v WHERE v.a = t.a)');
+SELECT test.create('g_sets_windows', 'SELECT a, sum(n) AS s, rank() OVER (PARTITION BY GROUPING(a) ORDER BY count(*)) AS r, (SELECT count(*) FROM v WHERE v.a = t.a) AS m FROM t GROUP BY ROLLUP (a)');
+SELECT test.create('g_sets_aggregate', 'SELECT a % 2 AS k, (SELECT max(v.b) FROM v WHERE v.a < sum(t.n)) AS m, (SELECT max(v.b) FROM v WHERE v.a = GROUPING(t.a)) AS o, EXISTS (SELECT FROM v WHERE v.a = max(t.a)) AS e FROM t GROUP BY GROUPING SETS ((a % 2), (a), (), ())');
+SELECT test.create('g_sets_only', 'SELECT (SELECT max(v.b) FROM v) AS m FROM t GROUP BY CUBE (a)');
+SELECT test.create('g_sets_none', 'SELECT (SELECT max(v.b) FROM v) AS m FROM t WHERE id > 1000 GROUP BY ()');
+SELECT test.create('g_sets_argument', 'SELECT a, sum((SELECT max(v.b) FROM v WHERE v.a = t.a)) AS m, (SELECT count(*) FROM v WHERE v.a = t.a) AS c FROM t GROUP BY ROLLUP (a)');
+SELECT test.create('g_sets_constant', 'SELECT ''x''::text AS x, a, ''x''::text || a AS y, (SELECT count(*) FROM v WHERE v.a = t.a) AS c FROM t GROUP BY GROUPING SETS ((1), (a))');
+SELECT test.create('g_sets_dependent', 'SELECT id, n, (SELECT count(*) FROM v WHERE v.a = t.a) AS c FROM t GROUP BY GROUPING SETS ((id), (id, a))');
+SELECT test.create('g_sets_distinct', 'SELECT DISTINCT ON (c) (SELECT count(*) FROM v WHERE v.a <= t.a) AS c, count(*) AS n FROM t GROUP BY ROLLUP (a) ORDER BY c, n DESC');
+SELECT test.create('g_sets_first', 'SELECT a, (SELECT count(*) FROM v WHERE v.a <= t.a) AS c FROM t GROUP BY ROLLUP (a) ORDER BY (SELECT min(v.b) FROM v WHERE v.a = t.a), sum(n) LIMIT 3');
+SELECT test.create('g_both', 'SELECT a, sum((SELECT max(v.b) FROM v WHERE v.a = t.a)) AS m, (SELECT count(*) FROM v WHERE v.b = t.a) AS c FROM t GROUP BY a');
 SET client_min_messages = warning;
 UPDATE v SET b = 9 WHERE a = 1 AND b = 2;
 SELECT stream_table, run FROM test.refresh_all('DELTA');

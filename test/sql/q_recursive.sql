@@ -24,6 +24,11 @@ SELECT test.create('r_grouped', 'WITH RECURSIVE r (x) AS (SELECT min(src) FROM e
 SELECT test.create('r_exists', 'WITH RECURSIVE r (x) AS (SELECT 1 UNION SELECT e.dst FROM r JOIN e ON e.src = r.x WHERE EXISTS (SELECT FROM n WHERE n.id = e.dst) AND NOT EXISTS (SELECT FROM n WHERE n.up = e.dst AND n.id > 12)) SELECT * FROM r');
 SELECT test.create('r_doubled', 'WITH RECURSIVE r (x, d) AS (SELECT src, 0 FROM e WHERE src = 1 UNION ALL SELECT e.dst, d + 1 FROM r JOIN e ON e.src = r.x WHERE d < 4) SELECT * FROM r');
 SELECT test.create('r_keyed', 'WITH RECURSIVE r (x, y) AS (SELECT src, dst FROM e UNION ALL SELECT r.x, n.up FROM r JOIN n ON n.id = r.y) SELECT n.id, r.y FROM n JOIN r ON r.x = n.id');
+-- of what UNION keeps one row of, a term may make less or more of the same
+SELECT test.create('r_distinct', 'WITH RECURSIVE r (x, y) AS (SELECT src, dst FROM e UNION SELECT DISTINCT d.x, e.dst FROM (SELECT DISTINCT x, y FROM r ORDER BY x) AS d JOIN e ON e.src = d.y) SELECT * FROM r');
+SELECT test.create('r_arms', 'WITH RECURSIVE r (x, y) AS (SELECT src, dst FROM e UNION SELECT d.x, d.y FROM (SELECT r.x, e.dst AS y FROM r JOIN e ON e.src = r.y UNION SELECT up, id FROM n WHERE up > 3) AS d) SELECT * FROM r');
+-- what nobody reads is not computed: this recursion would have no end
+SELECT test.create('r_unread', 'WITH RECURSIVE a (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM a), b AS (SELECT x FROM a), c AS (SELECT src FROM e) SELECT src FROM c WHERE src > 2');
 
 SET client_min_messages = warning;
 -- rows come

@@ -1,5 +1,10 @@
 -- UNION of a recursion over values that can be equal and look different: one of
 -- each is shown, which comes about from others as they are shown (rule A3).
+-- A server without ICU has nothing to test (q_recursive_images_1.out).
+SELECT test.lacks('icu') AS lacks \gset
+\if :lacks
+\quit
+\endif
 \o /dev/null
 SELECT test.restart_numbers();
 \o

@@ -63,6 +63,15 @@ SELECT test.create('x_top_shown', 'WITH RECURSIVE r AS (SELECT id, up FROM n WHE
 SELECT test.create('x_first', 'WITH RECURSIVE r AS (SELECT id, up FROM n WHERE up IS NULL UNION ALL SELECT n.id, n.up FROM n JOIN r ON n.up = r.id) SEARCH DEPTH FIRST BY id SET o SELECT o::text AS o FROM (SELECT DISTINCT ON (id % 2) o FROM r ORDER BY id % 2, o DESC) AS r', 'AUTO');
 SELECT test.create('x_first_key', 'WITH RECURSIVE r AS (SELECT id, up FROM n WHERE up IS NULL UNION ALL SELECT n.id, n.up FROM n JOIN r ON n.up = r.id) SEARCH DEPTH FIRST BY id SET o SELECT DISTINCT ON (o) id FROM r ORDER BY o, id', 'AUTO');
 SELECT test.create('x_group', 'WITH RECURSIVE r AS (SELECT id, up FROM n WHERE up IS NULL UNION ALL SELECT n.id, n.up FROM n JOIN r ON n.up = r.id) SEARCH DEPTH FIRST BY id SET o SELECT count(*) AS n FROM r GROUP BY o', 'AUTO');
+SELECT test.create('x_distinct', 'WITH RECURSIVE r AS (SELECT id, up FROM n WHERE up IS NULL UNION ALL SELECT n.id, n.up FROM n JOIN r ON n.up = r.id) SEARCH BREADTH FIRST BY up SET o SELECT x.o::text AS o FROM (SELECT DISTINCT o FROM r) AS x ORDER BY x.o', 'AUTO');
+SELECT test.create('x_group_shown', 'WITH RECURSIVE r (x, y) AS (SELECT src, dst FROM e UNION ALL SELECT r.x, e.dst FROM r JOIN e ON e.src = r.y) CYCLE y SET c USING p SELECT p::text AS p, c, count(*) AS n, cardinality(p) AS l, GROUPING(p) AS g FROM r GROUP BY ROLLUP (p, c) HAVING cardinality(p) > 1 OR GROUPING(p) = 1', 'AUTO');
+SELECT test.create('x_group_first', 'WITH RECURSIVE r AS (SELECT id, up FROM n WHERE up IS NULL UNION ALL SELECT n.id, n.up FROM n JOIN r ON n.up = r.id) SEARCH DEPTH FIRST BY up, id SET o SELECT o::text AS o, n FROM (SELECT o, count(*) AS n FROM r GROUP BY o ORDER BY o DESC LIMIT 2) AS x', 'AUTO');
+SELECT test.create('x_group_above', 'WITH RECURSIVE r AS (SELECT id, up FROM n WHERE up IS NULL UNION ALL SELECT n.id, n.up FROM n JOIN r ON n.up = r.id) SEARCH DEPTH FIRST BY id SET o SELECT o::text AS o, (SELECT count(*) FROM r AS s WHERE s.o > r.o) AS c FROM r GROUP BY o', 'AUTO');
+SELECT test.create('x_rows', 'SELECT k::text AS k, count(*) AS c FROM (SELECT ROW(up, name) AS k FROM n UNION ALL SELECT ROW(src, NULL::text) FROM e) AS x GROUP BY k', 'AUTO');
+SELECT test.create('x_inexact', 'SELECT k::text AS k, count(*) AS c FROM (SELECT ROW(up, w) AS k FROM n) AS x GROUP BY k', 'AUTO');
+SELECT test.create('x_shapes', 'SELECT k::text AS k, count(*) AS c FROM (SELECT ROW(up, name) AS k FROM n UNION ALL SELECT ROW(src, dst) FROM e WHERE src IS NULL AND dst > 5) AS x GROUP BY k', 'AUTO');
+SELECT test.create('x_union_exact', 'WITH RECURSIVE r (x, k) AS (SELECT id, ROW(up, name) FROM n WHERE up IS NULL UNION SELECT r.x, ROW(n.up, n.name) FROM n JOIN r ON n.up > r.x AND n.id < 5) SELECT x, k::text AS k FROM r', 'AUTO');
+SELECT test.create('x_step', 'WITH RECURSIVE r (x, k) AS (SELECT id, ROW(up) FROM n WHERE up IS NULL GROUP BY id UNION ALL SELECT * FROM (SELECT n.id, ROW(n.up) FROM n JOIN r ON n.up = r.x) AS s) SELECT x, k::text AS k FROM r', 'AUTO');
 SELECT test.create('x_window', 'WITH RECURSIVE r AS (SELECT id, up FROM n WHERE up IS NULL UNION ALL SELECT n.id, n.up FROM n JOIN r ON n.up = r.id) SEARCH DEPTH FIRST BY id SET o SELECT id, row_number() OVER (ORDER BY o) AS n FROM r', 'AUTO');
 SELECT test.create('x_join', 'WITH RECURSIVE r AS (SELECT id, up FROM n WHERE up IS NULL UNION ALL SELECT n.id, n.up FROM n JOIN r ON n.up = r.id) SEARCH DEPTH FIRST BY id SET o SELECT n.id, o::text AS o FROM n LEFT JOIN r ON r.id = n.id', 'AUTO');
 SELECT test.create('x_exists', 'WITH RECURSIVE r AS (SELECT id, up FROM n WHERE up IS NULL UNION ALL SELECT n.id, n.up FROM n JOIN r ON n.up = r.id) SEARCH DEPTH FIRST BY id SET o SELECT id, (SELECT max(o::text) FROM r WHERE r.up = n.id) AS o FROM n WHERE EXISTS (SELECT FROM r WHERE r.id = n.id AND r.o > ARRAY[ROW(0)])', 'AUTO');
@@ -72,6 +81,8 @@ SELECT test.create('x_union', 'WITH RECURSIVE r (x, k) AS (SELECT id, ROW(w) FRO
 INSERT INTO n VALUES (2, 1, 'more', 2), (3, 2, 'again', 1);
 SELECT pgt_name, test.refresh(pgt_name, CASE refresh_mode WHEN 'FULL' THEN 'FULL' ELSE 'DELTA' END) FROM pgtrickle.pgt_stream_tables ORDER BY pgt_id;
 UPDATE n SET up = 1, w = 2.0 WHERE id = 3;
+INSERT INTO e VALUES (9, 2, NULL), (9, 2, NULL), (2, 5, NULL);
+DELETE FROM e WHERE src = 1;
 SELECT pgt_name, test.refresh(pgt_name, CASE refresh_mode WHEN 'FULL' THEN 'FULL' ELSE 'DELTA' END) FROM pgtrickle.pgt_stream_tables ORDER BY pgt_id;
 RESET client_min_messages;
 

@@ -1,5 +1,10 @@
 -- EXCEPT and EXCEPT ALL over types whose equal values can look different: the
 -- right side takes away what looks different, the left side shows its own.
+-- A server without ICU has nothing to test (q_setops_images_1.out).
+SELECT test.lacks('icu') AS lacks \gset
+\if :lacks
+\quit
+\endif
 \o /dev/null
 SELECT test.restart_numbers();
 \o

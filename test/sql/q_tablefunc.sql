@@ -1,4 +1,9 @@
 -- XMLTABLE: rows computed from others. JSON_TABLE is tested by test/py/test_json_table.py.
+-- A server without libxml has nothing to test (q_tablefunc_1.out).
+SELECT test.lacks('xml') AS lacks \gset
+\if :lacks
+\quit
+\endif
 \o /dev/null
 SELECT test.restart_numbers();
 \o

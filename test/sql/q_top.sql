@@ -83,4 +83,39 @@ SELECT min(id), max(id), count(*) FROM q_large;
 UPDATE q_t SET id = 50000 + id WHERE id BETWEEN 5000 AND 5200;
 SELECT test.refresh('q_large', max_rows => 30000);
 SELECT test.drop_all();
+
+-- the last row of the state is one of many that look alike, of which more leave than the state holds
+TRUNCATE q_t;
+INSERT INTO q_t (id, g) SELECT x % 4, 1 FROM generate_series(0, 799) AS x;
+SELECT test.create('q_alike', 'SELECT id FROM q_t ORDER BY id LIMIT 150');
+SELECT test.create('q_alike_below', 'SELECT count(*) AS c, sum(x.id) AS s FROM (SELECT id FROM q_t ORDER BY id LIMIT (SELECT 120)) AS x');
+DELETE FROM q_t WHERE ctid IN (SELECT ctid FROM q_t WHERE id = 1 LIMIT 180);
+SELECT * FROM test.refresh_all('DELTA');
+DELETE FROM q_t WHERE ctid IN (SELECT ctid FROM q_t WHERE id = 0 LIMIT 100);
+SELECT * FROM test.refresh_all('DELTA');
+INSERT INTO q_t (id, g) SELECT 1, 1 FROM generate_series(1, 300);
+DELETE FROM q_t WHERE id = 0;
+SELECT * FROM test.refresh_all('DELTA');
+SELECT test.drop_all();
+
+-- what comes behind the last row by the first column of the order is not looked at:
+-- columns with few values, NULLs at either end, ties
+TRUNCATE q_t;
+INSERT INTO q_t (id, g, n, t) SELECT x, nullif(x % 3, 2), nullif(x % 50, 7), 't' || x % 9 FROM generate_series(1, 600) AS x;
+SELECT test.create('q_few', 'SELECT id, g FROM q_t ORDER BY g, id LIMIT 4');
+SELECT test.create('q_nulls_first', 'SELECT id, g FROM q_t ORDER BY g DESC, id DESC LIMIT 7');
+SELECT test.create('q_only_nulls', 'SELECT id, n FROM q_t ORDER BY n NULLS FIRST, id LIMIT 3');
+SELECT test.create('q_nulls_last', 'SELECT id, n FROM q_t ORDER BY n DESC NULLS LAST, t COLLATE "C", id LIMIT 6 OFFSET 2');
+SELECT test.create('q_tied', 'SELECT n, id FROM q_t ORDER BY n FETCH FIRST 2 ROWS WITH TIES');
+SELECT test.create('q_limited', 'SELECT x.id FROM (SELECT id FROM q_t ORDER BY n, id LIMIT (SELECT min(g) + 3 FROM q_u)) AS x');
+INSERT INTO q_t (id, g, n, t) VALUES (0, 0, 0.5, 't'), (-1, NULL, NULL, 't'), (-2, 1, 49, 'a'), (700, 1, 49.0, 't0'), (701, 0, 0.00, 't'), (702, 9, 99, 't');
+UPDATE q_t SET n = 49.5 WHERE id % 60 = 11;
+SELECT * FROM test.refresh_all('DELTA');
+DELETE FROM q_t WHERE id % 50 IN (0, 49) AND id > 300 OR id < 3;
+SELECT * FROM test.refresh_all('DELTA');
+UPDATE q_t SET n = NULL, g = NULL WHERE id % 2 = 0;
+SELECT stream_table FROM test.refresh_all();
+UPDATE q_t SET n = id, g = 0 WHERE n IS NULL;
+SELECT stream_table FROM test.refresh_all();
+SELECT test.drop_all();
 DROP TABLE q_t, q_u;

@@ -16,6 +16,10 @@ SELECT test.create('w_keyless', 'SELECT a, count(*) OVER (PARTITION BY a) AS c, 
 SELECT test.create('w_distinct', 'SELECT DISTINCT a, count(*) OVER (PARTITION BY a) AS c FROM u');
 SELECT test.create('w_joined', 'SELECT t.id, u.id AS u, count(*) OVER (PARTITION BY u.id) AS c, string_agg(t.b, '','' ) FILTER (WHERE t.id = 1) OVER (PARTITION BY t.id) AS g FROM t JOIN u ON u.a = t.a');
 SELECT test.create('w_grouped', 'SELECT a, sum(n) AS s, sum(sum(n)) OVER () AS t, count(*) OVER (PARTITION BY b) AS c FROM t GROUP BY a, b');
+SELECT test.create('w_subquery', 'SELECT id, rank() OVER (ORDER BY n) AS r, (SELECT count(*) FROM u WHERE u.a = t.a) AS c, EXISTS (SELECT FROM u WHERE u.id = t.id) AS e FROM t');
+SELECT test.create('w_of_subquery', 'SELECT id, sum((SELECT max(u.id) FROM u WHERE u.a = t.a)) OVER (PARTITION BY b ORDER BY id) AS s, a IN (SELECT a FROM u) AS e FROM t');
+SELECT test.create('w_above_groups', 'SELECT a, sum(n) AS s, rank() OVER (ORDER BY sum(n), a) AS r, (SELECT count(*) FROM u WHERE u.a = t.a) AS c FROM t GROUP BY a');
+SELECT test.create('w_sets', 'SELECT a, b, sum(n) AS s, rank() OVER (PARTITION BY GROUPING(a) ORDER BY sum(n)) AS r FROM t GROUP BY ROLLUP (a, b)');
 SELECT test.create('w_rank', 'SELECT a, sum(n) AS s, rank() OVER (ORDER BY sum(n) DESC) AS r, lag(a) OVER (ORDER BY a) AS l FROM t GROUP BY a');
 SELECT test.create('w_frame', 'SELECT k, c, sum(c) OVER w AS s, ntile(2) OVER (ORDER BY k) AS t, first_value(k) OVER (w ROWS 1 PRECEDING EXCLUDE CURRENT ROW) AS f FROM (SELECT a AS k, count(*) AS c FROM u GROUP BY a) AS x WINDOW w AS (ORDER BY k)');
 SELECT test.create('w_above', 'SELECT r, count(*) AS c, min(a) AS m FROM (SELECT a, b, dense_rank() OVER (ORDER BY a) AS r FROM t GROUP BY a, b) AS x GROUP BY r');

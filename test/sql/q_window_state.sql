@@ -41,6 +41,11 @@ SELECT stream_table, run FROM test.refresh_all('DELTA');
 UPDATE t SET n = n + 1.00 WHERE id IN (4, 17);
 UPDATE u SET n = -n WHERE o = 2;
 SELECT stream_table, run FROM test.refresh_all('DELTA');
+-- values that trade places, here and there: what lies between comes to the same
+UPDATE t SET n = u.n, k = u.k FROM t AS u WHERE (t.id, u.id) IN ((5, 9), (9, 5), (20, 26), (26, 20), (33, 34), (34, 33));
+SELECT stream_table, run FROM test.refresh_all('DELTA');
+UPDATE t SET o = u.o FROM t AS u WHERE (t.id, u.id) IN ((1, 2), (2, 1), (13, 22), (22, 13), (36, 38), (38, 36));
+SELECT stream_table, run FROM test.refresh_all('DELTA');
 -- partitions that come, go and change; the first and the last of an order
 UPDATE t SET a = NULL WHERE a = 0;
 UPDATE t SET b = 'new' WHERE id IN (1, 40);
@@ -100,4 +105,56 @@ SELECT stream_table, test.refresh(stream_table, 'DELTA', 500, 400) FROM (VALUES 
 DELETE FROM t WHERE id IN (5000, 5005);
 SELECT stream_table, test.refresh(stream_table, 'DELTA', 500, 400) FROM (VALUES ('s_cost'), ('s_bounded'), ('s_max')) AS x (stream_table);
 SELECT test.drop_all();
+-- changes far apart, between which all comes to the same
+SELECT test.create('s_apart', 'SELECT id, sum(v) OVER w AS s, lag(region) OVER w AS l, rank() OVER w AS r FROM t WINDOW w AS (ORDER BY at, id)');
+SELECT test.create('s_parts', 'SELECT id, sum(v) OVER w AS s, count(*) OVER w AS c FROM t WINDOW w AS (PARTITION BY customer % 2 ORDER BY id DESC)');
+SELECT test.create('s_hours', 'SELECT id, count(*) OVER (ORDER BY at RANGE BETWEEN ''20 minutes'' PRECEDING AND ''10 minutes'' FOLLOWING) AS c, sum(v) OVER (ORDER BY at DESC RANGE ''90 seconds'' PRECEDING) AS s FROM t');
+ANALYZE;
+UPDATE t SET region = 'none' WHERE id IN (10, 9000, 19990);
+SELECT stream_table, test.refresh(stream_table, 'DELTA', 500, 400) FROM (VALUES ('s_apart'), ('s_parts'), ('s_hours')) AS x (stream_table);
+UPDATE t SET v = u.v FROM t AS u WHERE (t.id, u.id) IN ((20, 24), (24, 20), (9000, 9002), (9002, 9000), (19990, 19994), (19994, 19990));
+SELECT stream_table, test.refresh(stream_table, 'DELTA', 500, 400) FROM (VALUES ('s_apart'), ('s_parts'), ('s_hours')) AS x (stream_table);
+SELECT test.drop_all();
+-- where most of a window would be computed again, mode AUTO recomputes, and says so
+SET pg_trickle.refresh_strategy = auto;
+SET pg_trickle.min_delta_budget_ms = 0;
+SELECT pgtrickle.create_stream_table('s_auto', 'SELECT id, sum(v) OVER (ORDER BY at) AS s, lag(v) OVER (ORDER BY at) AS l FROM t');
+SELECT pgtrickle.create_stream_table('s_all', 'SELECT id, nth_value(v, 2) OVER (PARTITION BY v < 0 ORDER BY id) AS s FROM t');
+SELECT test.create('s_always', 'SELECT id, sum(v) OVER (ORDER BY at) AS s FROM t');
+CREATE FUNCTION runs() RETURNS TABLE (stream_table text, run text) LANGUAGE plpgsql AS $$
+DECLARE
+    last bigint := (SELECT max(refresh_id) FROM pgtrickle.pgt_refresh_history);
+BEGIN
+    PERFORM pgtrickle.refresh_stream_table(pgt_name) FROM pgtrickle.pgt_stream_tables ORDER BY pgt_id;
+    PERFORM test.assert_fresh(pgt_name) FROM pgtrickle.pgt_stream_tables;
+    RETURN QUERY SELECT pgt_name, action || format(' +%s ~%s -%s', rows_inserted, rows_updated, rows_deleted) || coalesce(': ' || refresh_reason, '')
+      FROM pgtrickle.pgt_refresh_history JOIN pgtrickle.pgt_stream_tables USING (pgt_id) WHERE refresh_id > last ORDER BY pgt_id;
+END $$;
+INSERT INTO t SELECT x, 'region 1', 7, '2024-02-20'::timestamptz + x * interval '1 minute', 5 FROM generate_series(20002, 20005) AS x;
+SELECT * FROM runs();
+UPDATE t SET v = v + 1 WHERE id = 15000;
+SELECT * FROM runs();
+UPDATE t SET v = v + 1 WHERE id = 2;
+SELECT * FROM runs();
+SELECT pgt_name, regexp_replace(regexp_replace(line, '^.*\), ', ''), '\d+', 'N') AS line FROM pgtrickle.pgt_stream_tables, regexp_split_to_table(pgtrickle.explain_stream_table(pgt_name), '\n') AS line WHERE line ~ '^State \d+:' ORDER BY pgt_id;
+SELECT test.drop_all();
+DROP FUNCTION runs();
+RESET pg_trickle.refresh_strategy;
+RESET pg_trickle.min_delta_budget_ms;
 DROP TABLE t;
+
+-- a condition on what is divided by the number of rows, which was none, or will be
+CREATE TABLE few (id int, g int);
+SELECT test.create('f_ntile', 'SELECT id, b FROM (SELECT id, ntile(2) OVER (ORDER BY id) AS b FROM few) AS x WHERE b <= 2');
+SELECT test.create('f_cume_dist', 'SELECT id, b FROM (SELECT id, cume_dist() OVER (ORDER BY id) AS b FROM few) AS x WHERE b > 0');
+SELECT test.create('f_groups', 'SELECT g, b, p FROM (SELECT g, ntile(3) OVER (ORDER BY g) AS b, percent_rank() OVER (ORDER BY g) AS p FROM few GROUP BY g) AS x WHERE b < 3 AND p < 1');
+INSERT INTO few VALUES (1, 1);
+SELECT stream_table, run FROM test.refresh_all('DELTA');
+INSERT INTO few SELECT x, x % 5 FROM generate_series(2, 12) AS x;
+SELECT stream_table, run FROM test.refresh_all('DELTA');
+DELETE FROM few WHERE id > 2;
+SELECT stream_table, run FROM test.refresh_all('DELTA');
+DELETE FROM few;
+SELECT stream_table, run FROM test.refresh_all('DELTA');
+SELECT test.drop_all();
+DROP TABLE few;
