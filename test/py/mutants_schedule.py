@@ -50,31 +50,37 @@ def follow_three(db):
         rest(db)
 
 
+def end(db, process="%"):
+    """Of that kind, or all of the extension's processes of the database."""
+    ended = [row[0] for row in db.conn.execute(
+        "SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'pg_trickle ' || %s AND datname = current_database()"
+        " AND pg_terminate_backend(pid)", (process,))]
+    wait_for(lambda: db.conn.execute("SELECT count(*) FROM pg_stat_activity WHERE pid = ANY (%s)", (ended,)).fetchone()[0] == 0, "their end")
+
+
 def rest(db):
     wait_for(lambda: db.value("SELECT count(*) FROM pgtrickle.scheduler_jobs()") == 0, "the scheduler to rest")
 
 
-def stop_at(db, place, then):
-    """Do something while the scheduler, which "place" stops, stands there."""
-    stopped = []
+def stopped(db, process):
+    """The processes of that kind that a stop point has stopped."""
+    lines = os.popen(f"ps --ppid {db.server.postmaster_pid()} -o pid,stat,args").read().splitlines()
+    return [int(line.split()[0]) for line in lines if line.split()[1].startswith("T") and f"pg_trickle {process}" in line]
 
-    def is_stopped():
-        for line in os.popen("ps -eo pid,stat,args").read().splitlines():
-            number, state, command = line.split(None, 2)
-            if state.startswith("T") and "pg_trickle scheduler" in command:
-                with open(f"/proc/{number}/cmdline"):
-                    parent = open(f"/proc/{number}/stat").read().rsplit(")", 1)[1].split()[1]
-                if int(parent) == db.server.postmaster_pid():
-                    stopped[:] = [int(number)]
-        return bool(stopped)
 
+def stop_at(db, place, then, process="scheduler", cause=None):
+    """Do something while a process, which "place" stops, stands there; a new one that this insert brings there, if it is given."""
     db.server.admin.execute(f"ALTER DATABASE {db.name} SET pg_trickle.fault = '{db.fault};once;stop {place}'")
-    wait_for(is_stopped, f"the scheduler to come to {place}")
+    if cause:
+        end(db, process)
+        db.run(cause)
+    found = wait_for(lambda: stopped(db, process), f"the {process} to come to {place}")
     db.server.admin.execute(f"ALTER DATABASE {db.name} SET pg_trickle.fault = '{db.fault}'")
     try:
         then()
     finally:
-        os.kill(stopped[0], signal.SIGCONT)
+        for number in found:
+            os.kill(number, signal.SIGCONT)
 
 
 @mutant("H1")
@@ -292,13 +298,8 @@ def table_that_crashes_the_server(db):
     db.run("INSERT INTO t VALUES (1, 1)")
     follow(db, 1)
     db.server.admin.execute(f"ALTER DATABASE {db.name} SET pg_trickle.fault = '{db.fault};stop delta applied'")
-    db.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type LIKE 'pg_trickle %' AND datname = current_database()",
-           "INSERT INTO t VALUES (2, 1)")
-    postmaster = db.server.postmaster_pid()
-
-    def stopped():
-        return [int(line.split()[0]) for line in os.popen(f"ps --ppid {postmaster} -o pid,stat,args").read().splitlines()
-                if " T" in line and "pg_trickle worker" in line]
+    end(db)
+    db.run("INSERT INTO t VALUES (2, 1)")
 
     def answer():
         """Whether the server answers, and the stream table is suspended."""
@@ -309,11 +310,11 @@ def table_that_crashes_the_server(db):
             return None
 
     for _ in range(5):
-        wait_for(lambda: stopped() or (answer() or [False])[0], "the next refresh")
-        if not stopped():
+        wait_for(lambda: stopped(db, "worker") or (answer() or [False])[0], "the next refresh")
+        if not stopped(db, "worker"):
             break
-        os.kill(stopped()[0], signal.SIGKILL)
-        wait_for(lambda: not stopped(), "its end")
+        os.kill(stopped(db, "worker")[0], signal.SIGKILL)
+        wait_for(lambda: not stopped(db, "worker"), "its end")
         wait_for(lambda: answer() is not None, "the server")
     suspended = answer()[0]
     db.sessions.clear()
@@ -323,8 +324,8 @@ def table_that_crashes_the_server(db):
     db.server.admin.execute(f"ALTER DATABASE {db.name} RESET pg_trickle.fault")
     with db.server.connect(db.name) as conn:
         conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type LIKE 'pg_trickle %' AND datname = current_database()")
-    for pid in stopped():
-        os.kill(pid, signal.SIGCONT)
+    for number in stopped(db, "worker"):
+        os.kill(number, signal.SIGCONT)
     assert suspended, "it may crash the server for ever"
 
 
@@ -378,23 +379,14 @@ def gate_opened_while_it_is_found_closed(db):
     db.run("INSERT INTO t VALUES (1, 1)")
     follow(db, 1)
     db.run("SELECT pgtrickle.gate_source('t')")
-    db.server.admin.execute(f"ALTER DATABASE {db.name} SET pg_trickle.fault = '{db.fault};once;stop node done'")
-    db.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'pg_trickle worker' AND datname = current_database()",
-           "INSERT INTO t VALUES (2, 1)")
-    postmaster = db.server.postmaster_pid()
 
-    def stopped():
-        return [int(line.split()[0]) for line in os.popen(f"ps --ppid {postmaster} -o pid,stat,args").read().splitlines()
-                if " T" in line and "pg_trickle worker" in line]
+    def open_it():
+        db.run("SELECT pgtrickle.ungate_source('t')")
+        # the scheduler has read the catalog since
+        db.run("SELECT pgtrickle.create_stream_table('canary', 'SELECT 2 * count(*) AS n FROM t', '2h', initialize => false)")
+        wait_for(lambda: db.value("SELECT is_populated FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'canary'"), "the canary")
 
-    wait_for(stopped, "the worker to come to the end of its refresh")
-    db.server.admin.execute(f"ALTER DATABASE {db.name} SET pg_trickle.fault = '{db.fault}'")
-    db.run("SELECT pgtrickle.ungate_source('t')")
-    # the scheduler has read the catalog since
-    db.run("SELECT pgtrickle.create_stream_table('canary', 'SELECT 2 * count(*) AS n FROM t', '2h', initialize => false)")
-    wait_for(lambda: db.value("SELECT is_populated FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'canary'"), "the canary")
-    for process in stopped():
-        os.kill(process, signal.SIGCONT)
+    stop_at(db, "node done", open_it, "worker", "INSERT INTO t VALUES (2, 1)")
     follow(db, 2)
 
 
@@ -405,13 +397,9 @@ def drained(db):
     follow(db, 1)
     assert db.value("SELECT pgtrickle.drain(30)")
     # over the end of the scheduler, too
-    before = db.value("SELECT array_agg(pid) FROM pg_stat_activity"
-                      " WHERE backend_type LIKE 'pg_trickle %' AND datname = current_database() AND pg_terminate_backend(pid)")
-    wait_for(lambda: db.value(f"SELECT count(*) FROM pg_stat_activity WHERE pid = ANY ('{{{','.join(map(str, before))}}}')") == 0, "their end")
-    db.run("INSERT INTO t VALUES (2, 1)")
-    wait_for(lambda: pid(db) and db.value("SELECT count(*) FROM pgtrickle.scheduler_jobs()") == 0 and
-             db.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle worker' AND datname = current_database()"),
-             "a worker that finds out")
+    end(db)
+    stop_at(db, "node done", lambda: None, "worker", "INSERT INTO t VALUES (2, 1)")
+    rest(db)
     assert db.value("SELECT pgtrickle.is_drained()") and db.value("SELECT n FROM s") == 1, "it was refreshed"
     db.run("SELECT pgtrickle.undrain()")
     follow(db, 2)
