@@ -31,7 +31,10 @@ if [ ! -e "$dir/.complete" ]; then
 	# Its own makefile needs a configured source tree; an installed server has
 	# the one header and the library that it uses.  Those before 18 lack a macro.
 	cd "$work/src/pg_bsd_indent"
-	gcc -O2 -fno-strict-aliasing -fwrapv "-Dpg_noreturn=__attribute__((noreturn))" -I. -I"$("$PG_CONFIG" --includedir-server)" \
+	include=$("$PG_CONFIG" --includedir-server)
+	noreturn=()
+	grep -q pg_noreturn "$include/c.h" || noreturn=("-Dpg_noreturn=__attribute__((noreturn))")
+	gcc -O2 -fno-strict-aliasing -fwrapv ${noreturn[@]+"${noreturn[@]}"} -I. -I"$include" \
 		-o pg_bsd_indent args.c err.c indent.c io.c lexi.c parse.c pr_comment.c \
 		-L"$("$PG_CONFIG" --pkglibdir)" -L"$("$PG_CONFIG" --libdir)" -lpgcommon -lpgport
 	cd "$top"

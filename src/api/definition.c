@@ -465,15 +465,9 @@ st_definition_lock_all(StLockLook look, void *arg)
 		if (error)
 			ReThrowError(error);
 		if (attempt.busy)
-		{
-			(void) st_refresh_lock(attempt.busy, true);
-			st_refresh_unlock(attempt.busy);
-		}
+			st_refresh_wait(attempt.busy);
 		else if (OidIsValid(attempt.busy_going))
-		{
-			LockRelationOid(attempt.busy_going, AccessExclusiveLock);
-			UnlockRelationOid(attempt.busy_going, AccessExclusiveLock);
-		}
+			st_relation_wait(attempt.busy_going, AccessExclusiveLock);
 		else
 			continue;
 		look_now(&attempt);

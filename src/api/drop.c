@@ -580,8 +580,7 @@ lock_sources_that_go(List *going, List *tables)
 			return;
 		foreach(lc, locks)
 			UnlockRelationOid(((TableLock *) lfirst(lc))->relid, ((TableLock *) lfirst(lc))->mode);
-		(void) st_refresh_lock(busy->pgt_id, true);
-		st_refresh_unlock(busy->pgt_id);
+		st_refresh_wait(busy->pgt_id);
 	}
 }
 
@@ -634,8 +633,7 @@ lock_what_is_renamed(RenameStmt *statement)
 			return;
 		st_unlock_schema_names(ExclusiveLock);
 		UnlockDatabaseObject(NamespaceRelationId, schema, 0, AccessExclusiveLock);
-		(void) st_refresh_lock(busy->pgt_id, true);
-		st_refresh_unlock(busy->pgt_id);
+		st_refresh_wait(busy->pgt_id);
 	}
 }
 

@@ -989,8 +989,7 @@ st_entry_get(Oid relid)
 		if (entry)
 			return entry;
 		unlock_first(locked, list_length(locked), AccessShareLock);
-		LockRelationOid(busy, AccessShareLock);
-		UnlockRelationOid(busy, AccessShareLock);
+		st_relation_wait(busy, AccessShareLock);
 	}
 }
 

@@ -69,6 +69,20 @@ st_refresh_unlock(int64 pgt_id)
 	(void) LockRelease(&tag, ExclusiveLock, false);
 }
 
+void
+st_refresh_wait(int64 pgt_id)
+{
+	(void) st_refresh_lock(pgt_id, true);
+	st_refresh_unlock(pgt_id);
+}
+
+void
+st_relation_wait(Oid relid, LOCKMODE mode)
+{
+	LockRelationOid(relid, mode);
+	UnlockRelationOid(relid, mode);
+}
+
 /* What it is refreshed together with, of StStreamTable; itself first. */
 static List *
 members_of(StStreamTable *table)

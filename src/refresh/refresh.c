@@ -317,13 +317,6 @@ lock_sources_of(List *nodes, LOCKMODE *mode)
 	return missing;
 }
 
-static void
-wait_for_relation(Oid relid, LOCKMODE mode)
-{
-	LockRelationOid(relid, mode);
-	UnlockRelationOid(relid, mode);
-}
-
 /*
  * The nodes, and what they read, both locked; NIL: the one asked for is being
  * refreshed elsewhere. No source is locked before the last node is:
@@ -346,7 +339,7 @@ lock_group(const GroupOrder *order, List **units, List **adapted)
 			return NIL;
 		if (i == LOCK_TRIES || !OidIsValid(missing = lock_sources_of(nodes, &mode)))
 			return nodes;
-		wait_for_relation(missing, mode);
+		st_relation_wait(missing, mode);
 	}
 }
 
@@ -851,7 +844,7 @@ st_refresh_skip(Oid relid)
 			return false;
 		if (!OidIsValid(missing = lock_sources_of(list_make1(table), &mode)))
 			break;
-		wait_for_relation(missing, mode);
+		st_relation_wait(missing, mode);
 		table = st_stream_table_get(relid);
 	}
 	st_entries_hold();

@@ -224,6 +224,13 @@ extern char *st_refresh_lock_holders(int64 pgt_id);
 extern void st_refresh_unlock(int64 pgt_id);
 
 /*
+ * Wait until the stream table, or the relation in this mode, could be locked,
+ * and go on without: for who has just let go all that others may wait for.
+ */
+extern void st_refresh_wait(int64 pgt_id);
+extern void st_relation_wait(Oid relid, LOCKMODE mode);
+
+/*
  * What a refresh of the stream table takes along (of StStreamTable): what reads
  * before what is read. Takes no lock on a source: who waits for a node with one
  * could keep the holder of the node from the source.
