@@ -43,6 +43,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
 #include "parser/parse_func.h"
 #include "parser/parse_oper.h"
@@ -608,10 +609,8 @@ tables_of_schema(Oid schema)
  * waits for us (st_rename_settle): with the names in hand we wait for no node.
  */
 static void
-lock_what_is_renamed(RenameStmt *statement)
+lock_renamed_schema(Oid schema)
 {
-	Oid			schema = statement->renameType == OBJECT_SCHEMA ? get_namespace_oid(statement->subname, true) : InvalidOid;
-
 	if (!OidIsValid(schema) || !StSchemaOwnerCheck(schema, GetUserId()))
 		return;
 	for (int i = 1;; i++)
@@ -635,6 +634,56 @@ lock_what_is_renamed(RenameStmt *statement)
 		UnlockDatabaseObject(NamespaceRelationId, schema, 0, AccessExclusiveLock);
 		st_refresh_wait(busy->pgt_id);
 	}
+}
+
+/*
+ * Queries that use a function, say, are printed again when it has got another
+ * name or schema, with their nodes: these come first, as for DROP, and
+ * PostgreSQL's lock on the function afterwards. Relations are not concerned
+ * (lock_nodes() in rename.c).
+ */
+static void
+lock_users_of_renamed(ObjectType type, Node *name)
+{
+	bool		is_type = type == OBJECT_TYPE || type == OBJECT_DOMAIN;
+	List	   *tables = NIL;
+	ObjectAddress *object;
+	List	   *objects;
+	ListCell   *lc;
+
+	if (!is_type && type != OBJECT_FUNCTION && type != OBJECT_PROCEDURE && type != OBJECT_ROUTINE &&
+		type != OBJECT_AGGREGATE && type != OBJECT_OPERATOR && type != OBJECT_COLLATION)
+		return;
+	objects = add_named(NIL, type, is_type ? (Node *) makeTypeNameFromNameList(castNode(List, name)) : name);
+	if (objects == NIL || ST_FAULT("J9 renamed"))
+		return;
+	object = linitial(objects);
+	if (is_type && get_typtype(object->objectId) == TYPTYPE_COMPOSITE)
+		return;
+	foreach(lc, st_depend_dependants(object->classId, object->objectId))
+	{
+		StStreamTable *table = st_stream_table_get_if_exists(lfirst_oid(lc));
+
+		if (table)
+			tables = lappend(tables, table);
+	}
+	st_definition_lock(NIL, tables);
+}
+
+static void
+lock_what_is_renamed(Node *statement)
+{
+	RenameStmt *rename = (RenameStmt *) statement;
+	AlterObjectSchemaStmt *move = (AlterObjectSchemaStmt *) statement;
+
+	if (IsA(statement, AlterObjectSchemaStmt))
+		lock_users_of_renamed(move->objectType, move->object);
+	else if (!IsA(statement, RenameStmt))
+		return;
+	else if (rename->renameType == OBJECT_SCHEMA)
+		lock_renamed_schema(get_namespace_oid(rename->subname, true));
+	else
+		lock_users_of_renamed(rename->renameType, rename->object);
 }
 
 static void
@@ -692,8 +741,7 @@ st_sql_on_ddl_start(PG_FUNCTION_ARGS)
 	st_source_ddl_begin(statement);
 	if (OidIsValid(st_internal_relation("pgt_stream_tables", true)))
 	{
-		if (IsA(statement, RenameStmt))
-			lock_what_is_renamed((RenameStmt *) statement);
+		lock_what_is_renamed(statement);
 		lock_what_goes(statement);
 		st_partition_ddl_begin(statement);
 	}

@@ -1339,6 +1339,23 @@ def alter_locks_no_view_that_forbids_it(db):
             pass
 
 
+@mutant("J9 renamed")
+def rename_of_a_function_comes_after_its_users(db):
+    db.run("CREATE FUNCTION f(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1'", "CREATE TABLE t (id int)")
+    db.create("s", "SELECT f(id) AS id FROM t")
+    db.run("INSERT INTO t VALUES (1)")
+    other = db.session()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with db.conn.transaction():
+            db.refresh()
+            db.run("SET LOCAL deadlock_timeout = '100ms'")
+            renamed = pool.submit(other.execute, "ALTER FUNCTION f(int) RENAME TO g")
+            wait_for(lambda: waiting(db, other), "the session that renames")
+            db.run("COMMENT ON FUNCTION f(int) IS 'locked'")
+        renamed.result()
+    db.fresh()
+
+
 @mutant("J9 rows")
 def drop_locks_rows_as_who_alters(db):
     db.run("CREATE TABLE t (id int)")
