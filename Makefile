@@ -27,6 +27,7 @@ OBJS = \
 	src/guc.o \
 	src/init.o \
 	src/util/attempt.o \
+	src/util/best_values.o \
 	src/util/clock.o \
 	src/util/counters.o \
 	src/util/fault.o \

@@ -30,6 +30,46 @@ CREATE OR REPLACE FUNCTION pgtrickle.only_row(anyarray) RETURNS anyelement
 COMMENT ON FUNCTION pgtrickle.only_row(anyarray) IS
     'The only element of an array, NULL if it has none. Generated statements call it for scalar subqueries. Errors: 21000 more than one element.';
 
+CREATE OR REPLACE FUNCTION pgtrickle.best_step(internal, anynonarray, boolean) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'st_sql_best_step';
+COMMENT ON FUNCTION pgtrickle.best_step(internal, anynonarray, boolean) IS
+    'Of the aggregates best_values() and best_counts().';
+
+CREATE OR REPLACE FUNCTION pgtrickle.best_values_final(internal, anynonarray, boolean) RETURNS anyarray
+    LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'st_sql_best_values';
+COMMENT ON FUNCTION pgtrickle.best_values_final(internal, anynonarray, boolean) IS
+    'Of the aggregate best_values().';
+
+CREATE OR REPLACE FUNCTION pgtrickle.best_counts_final(internal, anynonarray, boolean) RETURNS bigint[]
+    LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'st_sql_best_counts';
+COMMENT ON FUNCTION pgtrickle.best_counts_final(internal, anynonarray, boolean) IS
+    'Of the aggregate best_counts().';
+
+CREATE OR REPLACE AGGREGATE pgtrickle.best_values(anynonarray, boolean)
+    (SFUNC = pgtrickle.best_step, STYPE = internal, FINALFUNC = pgtrickle.best_values_final, FINALFUNC_EXTRA, PARALLEL = SAFE);
+COMMENT ON AGGREGATE pgtrickle.best_values(anynonarray, boolean) IS
+    'The smallest values, or with true the largest, each once: up to 16, then the next one where they end; NULL for groups of up to 64 rows and for values of more than 500 bytes. Generated statements call it for min and max of large groups. Errors: 42883 the type has no order.';
+
+CREATE OR REPLACE AGGREGATE pgtrickle.best_counts(anynonarray, boolean)
+    (SFUNC = pgtrickle.best_step, STYPE = internal, FINALFUNC = pgtrickle.best_counts_final, FINALFUNC_EXTRA, PARALLEL = SAFE);
+COMMENT ON AGGREGATE pgtrickle.best_counts(anynonarray, boolean) IS
+    'How many rows have each of best_values(); 0 for the value where they end.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.best_values_after(anyarray, bigint[], anyarray, bigint[], boolean) RETURNS anyarray
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'st_sql_best_values_after';
+COMMENT ON FUNCTION pgtrickle.best_values_after(anyarray, bigint[], anyarray, bigint[], boolean) IS
+    'What best_values() would be of, after values, third argument, have entered and left as often as the fourth says; the first two are what it was. NULL: unknown. Errors: 42883 the type has no order.';
+
+CREATE OR REPLACE FUNCTION pgtrickle.best_counts_after(anyarray, bigint[], anyarray, bigint[], boolean) RETURNS bigint[]
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'st_sql_best_counts_after';
+COMMENT ON FUNCTION pgtrickle.best_counts_after(anyarray, bigint[], anyarray, bigint[], boolean) IS
+    'The same of best_counts().';
+
 CREATE OR REPLACE FUNCTION pgtrickle.store_row(record) RETURNS bytea
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'st_sql_store_row';

@@ -12,7 +12,10 @@
  *						scale of a numeric varies m<i> the largest
  *						scale and q<i> how many arguments have it
  *		variance, ..	the same, and z<i> the sum of squares
- *		min, max		v<i>	the extreme
+ *		min, max		v<i>	the extreme, and of large groups b<i> the
+ *						first values with e<i> the rows that have each,
+ *						since one has been computed again
+ *						(util/best_values.c); NULL: they are not known
  *		bool_and, _or	c<i>	non-null arguments, t<i> true ones
  *		recomputed		v<i>	the result
  *
@@ -26,8 +29,8 @@
  *
  *	  The delta of a group is added to its row. Where that cannot be right, the
  *	  group is marked and computed again from the block: the extreme left (unless
- *	  an index leads to the one that follows, which is then looked up), the
- *	  last argument of the largest scale left, a sum is or becomes NaN or
+ *	  an index leads to the one that follows, which is then looked up, or the
+ *	  first values are known and some are left), the last argument of the largest scale left, a sum is or becomes NaN or
  *	  infinite, or the last row that looks like the shown key (rules A3, E7).
  *
  *	  All names in here are the engine's own; user expressions come printed
@@ -37,24 +40,28 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/pg_aggregate.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/plancat.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
-#include "access/htup_details.h"
 #include "delta/aggregate.h"
 #include "delta/top.h"
 #include "delta/window.h"
 #include "query/build.h"
 #include "query/make.h"
 #include "query/source_facts.h"
+#include "util/best_values.h"
 #include "util/fault.h"
 #include "util/sqlbuf.h"
 
@@ -105,6 +112,34 @@ static bool
 is_extreme(StAggregate *aggregate)
 {
 	return aggregate->strategy == ST_AGGREGATE_MIN || aggregate->strategy == ST_AGGREGATE_MAX;
+}
+
+/* Of states with more aggregates no first values are kept: statements cannot have any number of columns. */
+#define MOST_AGGREGATES_WITH_BEST 64
+
+/*
+ * Can the first values of a group be kept? It takes arrays of the type, and
+ * that the aggregate orders values as the type does.
+ */
+static bool
+keeps_best(StNode *node, StAggregate *aggregate)
+{
+	Oid			type = exprType(aggregate->result);
+	TypeCacheEntry *entry;
+	HeapTuple	tuple;
+	Oid			operator;
+
+	if (!is_extreme(aggregate) || node->recompute || list_length(node->aggregates) > MOST_AGGREGATES_WITH_BEST ||
+		get_typtype(type) == TYPTYPE_PSEUDO || !OidIsValid(get_array_type(type)))
+		return false;
+	entry = lookup_type_cache(type, TYPECACHE_LT_OPR | TYPECACHE_GT_OPR | TYPECACHE_CMP_PROC);
+	tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate->aggref->aggfnoid));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for aggregate %u", aggregate->aggref->aggfnoid);
+	operator = ((Form_pg_aggregate) GETSTRUCT(tuple))->aggsortop;
+	ReleaseSysCache(tuple);
+	return OidIsValid(entry->cmp_proc) && OidIsValid(operator) &&
+		operator == (aggregate->strategy == ST_AGGREGATE_MIN ? entry->lt_opr : entry->gt_opr);
 }
 
 static bool
@@ -185,6 +220,12 @@ state_columns(StNode *node)
 		{
 			columns = add_column(columns, 'v', position, exprType(aggregate->result), -1,
 								 exprCollation(aggregate->result));
+			if (keeps_best(node, aggregate))
+			{
+				columns = add_column(columns, 'b', position, get_array_type(exprType(aggregate->result)), -1,
+									 exprCollation(aggregate->result));
+				columns = add_column(columns, 'e', position, INT8ARRAYOID, -1, InvalidOid);
+			}
 			continue;
 		}
 		if (is_sum(aggregate))
@@ -494,8 +535,129 @@ print_groups_by_first(StringInfo sql, StNode *node)
 	pfree(keys.data);
 }
 
+/*
+ * Rule E8: does an index of the only relation that a block reads lead to a
+ * group's extreme? Then it is looked up when it leaves, however large the group.
+ */
+static bool
+is_looked_up(StNode *node, StAggregate *aggregate)
+{
+	Query	   *block = node->block;
+	RangeTblEntry *rte = linitial_node(RangeTblEntry, block->rtable);
+	Var		   *argument;
+	Bitmapset  *keys = NULL;
+
+	if (!is_extreme(aggregate) || node->recompute || node->nkeys == 0 || list_length(block->rtable) != 1 ||
+		rte->rtekind != RTE_RELATION || block->hasSubLinks || block->setOperations || block->hasTargetSRFs)
+		return false;
+	for (int k = 0; k < node->nkeys; k++)
+	{
+		Var		   *key = (Var *) list_nth_node(TargetEntry, block->targetList, k)->expr;
+
+		if (!IsA(key, Var) || key->varattno <= 0 || type_is_rowtype(key->vartype))
+			return false;
+		keys = bms_add_member(keys, key->varattno);
+	}
+	argument = (Var *) list_nth_node(TargetEntry, block->targetList, node->nkeys + aggregate->argument - 1)->expr;
+	return IsA(argument, Var) && argument->varattno > 0 &&
+		st_type_is_exact(argument->vartype, argument->vartypmod, argument->varcollid) &&
+		st_relation_orders_behind(rte->relid, keys, argument->varattno);
+}
+
+/* Are the first values of its groups followed, if any are? An index makes them useless. */
+static bool
+follows_best(StNode *node, StAggregate *aggregate, bool best)
+{
+	return best && keeps_best(node, aggregate) && !is_looked_up(node, aggregate);
+}
+
+static double
+estimated_rows(Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	BlockNumber pages;
+	double		rows;
+	double		visible;
+
+	estimate_rel_size(rel, NULL, &pages, &rows, &visible);
+	table_close(rel, NoLock);
+	return rows;
+}
+
+/* With fewer groups it costs little to follow the first values, whether they will be asked for or not. */
+#define FEW_GROUPS 100
+
+/*
+ * Is it worth while to follow the first values of groups? Not if there are many,
+ * and so small on average that none will be kept. Any answer is right: groups
+ * that are touched while it is no are unknown from then on.
+ */
+bool
+st_state_follows_best(StNode *node, Oid state)
+{
+	double		groups;
+	ListCell   *lc;
+	bool		any = false;
+
+	foreach(lc, node->aggregates)
+		any = any || follows_best(node, lfirst(lc), true);
+	if (!any)
+		return false;
+	groups = estimated_rows(state);
+	if (groups <= FEW_GROUPS)
+		return true;
+	foreach(lc, node->block->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		/* what is no table here has any number of rows */
+		if (rte->rtekind != RTE_RELATION || !RELKIND_HAS_STORAGE(rte->relkind) ||
+			estimated_rows(rte->relid) > ST_BEST_FEW_ROWS * groups)
+			return true;
+	}
+	return false;
+}
+
+/* The argument as what the aggregate takes. */
+static void
+print_extreme_argument(StringInfo sql, StAggregate *aggregate)
+{
+	st_sql_format(sql, "i.a%d::", aggregate->argument);
+	st_sql_type(sql, exprType(aggregate->result), -1);
+}
+
+static const char *
+is_largest(StAggregate *aggregate)
+{
+	return aggregate->strategy == ST_AGGREGATE_MAX ? "true" : "false";
+}
+
+/* Two columns of the state, the first values and their numbers: read, or unknown. */
+static void
+print_best(StringInfo sql, StAggregate *aggregate, int i, bool read)
+{
+	static const char *const functions[] = {"best_values", "best_counts"};
+
+	for (int which = 0; which < 2; which++)
+	{
+		if (read)
+		{
+			st_sql_format(sql, ", pgtrickle.%s(", functions[which]);
+			print_extreme_argument(sql, aggregate);
+			st_sql_format(sql, ", %s)", is_largest(aggregate));
+		}
+		else
+		{
+			st_sql_text(sql, ", NULL::");
+			st_sql_type(sql, which == 0 ? get_array_type(exprType(aggregate->result)) : INT8ARRAYOID, -1);
+		}
+		if (i > 0)
+			st_sql_format(sql, " AS %c%d", "be"[which], i);
+	}
+}
+
 void
-st_state_print_fill(StringInfo sql, StNode *node)
+st_state_print_fill(StringInfo sql, StNode *node, bool best)
 {
 	ListCell   *lc;
 	int			i = 0;
@@ -555,6 +717,8 @@ st_state_print_fill(StringInfo sql, StNode *node)
 		if (is_extreme(aggregate))
 			st_sql_format(sql, ", pg_catalog.%s(i.a%d) AS v%d",
 						  aggregate->strategy == ST_AGGREGATE_MIN ? "min" : "max", a, i);
+		if (keeps_best(node, aggregate))
+			print_best(sql, aggregate, i, follows_best(node, aggregate, best));
 		if (is_sum(aggregate))
 			st_sql_format(sql, ", COALESCE(pg_catalog.sum(i.a%d), 0)::%s AS s%d", a,
 						  sums_as_int8(node, aggregate) ? "int8" : "numeric", i);
@@ -589,35 +753,6 @@ extreme_operator(StAggregate *aggregate)
 	return sql.data;
 }
 
-/*
- * Rule E8: does an index of the only relation that a block reads lead to a
- * group's extreme? Then it is looked up when it leaves, however large the group.
- */
-static bool
-is_looked_up(StNode *node, StAggregate *aggregate)
-{
-	Query	   *block = node->block;
-	RangeTblEntry *rte = linitial_node(RangeTblEntry, block->rtable);
-	Var		   *argument;
-	Bitmapset  *keys = NULL;
-
-	if (!is_extreme(aggregate) || node->recompute || node->nkeys == 0 || list_length(block->rtable) != 1 ||
-		rte->rtekind != RTE_RELATION || block->hasSubLinks || block->setOperations || block->hasTargetSRFs)
-		return false;
-	for (int k = 0; k < node->nkeys; k++)
-	{
-		Var		   *key = (Var *) list_nth_node(TargetEntry, block->targetList, k)->expr;
-
-		if (!IsA(key, Var) || key->varattno <= 0 || type_is_rowtype(key->vartype))
-			return false;
-		keys = bms_add_member(keys, key->varattno);
-	}
-	argument = (Var *) list_nth_node(TargetEntry, block->targetList, node->nkeys + aggregate->argument - 1)->expr;
-	return IsA(argument, Var) && argument->varattno > 0 &&
-		st_type_is_exact(argument->vartype, argument->vartypmod, argument->varcollid) &&
-		st_relation_orders_behind(rte->relid, keys, argument->varattno);
-}
-
 /* The leaving value is not behind the extreme, and no entering one is before it. */
 static void
 print_extreme_left(StringInfo sql, StAggregate *aggregate, int i)
@@ -649,7 +784,7 @@ print_lookup(StringInfo sql, StNode *node, StAggregate *aggregate)
 
 /* The groups' own deltas: __pgt_t, one row per touched group. */
 static void
-print_group_deltas(StringInfo sql, StNode *node)
+print_group_deltas(StringInfo sql, StNode *node, bool best)
 {
 	ListCell   *lc;
 	int			i = 0;
@@ -692,6 +827,15 @@ print_group_deltas(StringInfo sql, StNode *node)
 			st_sql_format(sql, ", pg_catalog.%s(i.a%d) FILTER (WHERE i." ST_WEIGHT_COLUMN " < 0) AS x%d",
 						  function, a, i);
 		}
+		if (follows_best(node, aggregate, best))
+		{
+			const char *present = present_condition(node, aggregate);
+
+			st_sql_text(sql, ", pg_catalog.array_agg(");
+			print_extreme_argument(sql, aggregate);
+			st_sql_format(sql, ") FILTER (WHERE %s) AS d%d, pg_catalog.array_agg(i." ST_WEIGHT_COLUMN ") FILTER (WHERE %s) AS g%d",
+						  present, i, present, i);
+		}
 		if (is_sum(aggregate))
 		{
 			bool		int8 = sums_as_int8(node, aggregate);
@@ -714,6 +858,33 @@ print_group_deltas(StringInfo sql, StNode *node)
 						  a, i, a, i, i);
 	}
 	print_grouped_input(sql, node);
+}
+
+/* The first values after the change: a row u beside each of s and t, if any are followed. */
+static void
+print_best_after(StringInfo sql, StNode *node, bool best)
+{
+	static const char *const functions[] = {"best_values_after", "best_counts_after"};
+	const char *separator = " CROSS JOIN LATERAL (SELECT ";
+	ListCell   *lc;
+	bool		any = false;
+
+	foreach(lc, node->aggregates)
+	{
+		StAggregate *aggregate = lfirst(lc);
+		int			i = foreach_current_index(lc) + 1;
+
+		if (!follows_best(node, aggregate, best))
+			continue;
+		for (int which = 0; which < 2; which++, separator = ", ")
+			st_sql_format(sql, "%sCASE WHEN t.d%d IS NULL%s THEN s.%c%d ELSE pgtrickle.%s(s.b%d, s.e%d, t.d%d, t.g%d, %s) END AS %c%d",
+						  separator, i, ST_FAULT("E8 followed") ? " OR true" : "", "be"[which], i,
+						  functions[which], i, i, i, i, is_largest(aggregate), "be"[which], i);
+		any = true;
+	}
+	/* each is looked at several times, and computed once */
+	if (any)
+		st_sql_text(sql, " OFFSET 0) u");
 }
 
 /*
@@ -742,7 +913,7 @@ print_shown_rows(StringInfo sql, StNode *node)
 
 /* Conditions under which a group must be computed again. */
 static void
-print_recompute_condition(StringInfo sql, StNode *node)
+print_recompute_condition(StringInfo sql, StNode *node, bool best)
 {
 	ListCell   *lc;
 	int			i = 0;
@@ -778,6 +949,8 @@ print_recompute_condition(StringInfo sql, StNode *node)
 			}
 			else if (is_looked_up(node, aggregate))
 				st_sql_text(sql, " AND false");
+			else if (follows_best(node, aggregate, best))
+				st_sql_format(sql, " AND u.b%d IS NULL", i);
 			st_sql_text(sql, ")");
 		}
 		if (is_sum(aggregate) && !sums_as_int8(node, aggregate) &&
@@ -791,7 +964,7 @@ print_recompute_condition(StringInfo sql, StNode *node)
 
 /* The state row after the change, column by column, behind the keys. */
 static void
-print_new_state(StringInfo sql, StNode *node)
+print_new_state(StringInfo sql, StNode *node, bool best)
 {
 	ListCell   *lc;
 	int			i = 0;
@@ -827,8 +1000,18 @@ print_new_state(StringInfo sql, StNode *node)
 				st_sql_text(sql, " THEN ");
 				print_lookup(sql, node, aggregate);
 			}
+			else if (follows_best(node, aggregate, best))
+			{
+				st_sql_text(sql, "WHEN ");
+				print_extreme_left(sql, aggregate, i);
+				st_sql_format(sql, " THEN u.b%d[1]", i);
+			}
 			st_sql_format(sql, " WHEN s.v%d IS NULL OR t.p%d %s s.v%d THEN t.p%d ELSE s.v%d END",
 						  i, i, before, i, i, i);
+			if (follows_best(node, aggregate, best))
+				st_sql_format(sql, ", u.b%d, u.e%d", i, i);
+			else if (keeps_best(node, aggregate))
+				print_best(sql, aggregate, 0, false);
 		}
 		if (is_sum(aggregate))
 			st_sql_format(sql, ", CASE WHEN COALESCE(s.c%d, 0) + t.c%d = 0 THEN 0::%s ELSE COALESCE(s.s%d, 0) + t.s%d END",
@@ -853,7 +1036,7 @@ print_new_state(StringInfo sql, StNode *node)
 }
 
 void
-st_state_print_delta(StringInfo sql, StNode *node, Oid state)
+st_state_print_delta(StringInfo sql, StNode *node, Oid state, bool best)
 {
 	ListCell   *lc;
 	const char *separator;
@@ -869,16 +1052,16 @@ st_state_print_delta(StringInfo sql, StNode *node, Oid state)
 		return;
 	}
 	st_sql_text(sql, "SELECT s.n IS NOT NULL, ");
-	print_recompute_condition(sql, node);
+	print_recompute_condition(sql, node, best);
 	for (int k = 1; k <= node->nkeys; k++)
 		st_sql_format(sql, ", s.k%d", k);
 	foreach(lc, state_columns(node))
 		st_sql_format(sql, ", s.%s", column_name(lfirst(lc)));
 	for (int k = 1; k <= node->nkeys; k++)
 		st_sql_format(sql, ", CASE WHEN s.n IS NULL THEN t.k%d ELSE s.k%d END", k, k);
-	print_new_state(sql, node);
+	print_new_state(sql, node, best);
 	st_sql_text(sql, ", s." ST_IDENTITY_COLUMN " FROM (");
-	print_group_deltas(sql, node);
+	print_group_deltas(sql, node, best);
 	st_sql_text(sql, ") t LEFT JOIN LATERAL (SELECT o.*, o.ctid AS " ST_IDENTITY_COLUMN " FROM ");
 	st_sql_relation(sql, state);
 	st_sql_text(sql, " o");
@@ -909,6 +1092,7 @@ st_state_print_delta(StringInfo sql, StNode *node, Oid state)
 			st_sql_text(sql, " AND o.k1 OPERATOR(pg_catalog.=) t.k1");
 	}
 	st_sql_text(sql, ") s ON true");
+	print_best_after(sql, node, best);
 
 	/*
 	 * one group without keys is there always, and must not be touched for

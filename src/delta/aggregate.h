@@ -18,11 +18,14 @@ extern void st_state_print_values(StringInfo sql, StNode *node, const char *alia
 /* Does that take more than reading them, divisions of numbers of any length? */
 extern bool st_state_computes_values(StNode *node);
 
-/* SELECT of state rows from __pgt_in, which holds the block's columns. */
-extern void st_state_print_fill(StringInfo sql, StNode *node);
+/* Are the first values of groups to be followed (util/best_values.c)? By how large groups are, so not always the same. */
+extern bool st_state_follows_best(StNode *node, Oid state);
+
+/* SELECT of state rows from __pgt_in, which holds the block's columns; best: with the first values. */
+extern void st_state_print_fill(StringInfo sql, StNode *node, bool best);
 
 /* SELECT of touched groups, joined with the state, from a weighted __pgt_in. */
-extern void st_state_print_delta(StringInfo sql, StNode *node, Oid state);
+extern void st_state_print_delta(StringInfo sql, StNode *node, Oid state, bool best);
 
 /* Column list of __pgt_in, in parentheses; weighted: with the weight. */
 extern void st_state_print_input_columns(StringInfo sql, StNode *node, bool weighted);

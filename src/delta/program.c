@@ -232,7 +232,7 @@ print_key_hash(StringInfo sql, StNode *node, const char *alias)
  * one; else in one pass over the block, hashed and null-safe.
  */
 static void
-print_recompute(StringInfo sql, StProgram *program, StNode *node)
+print_recompute(StringInfo sql, StProgram *program, StNode *node, bool best)
 {
 	char	   *block = st_block_print(program, node->block);
 
@@ -251,7 +251,7 @@ print_recompute(StringInfo sql, StProgram *program, StNode *node)
 			print_key_equality(sql, node, k);
 		}
 		st_sql_text(sql, ") ");
-		st_state_print_fill(sql, node);
+		st_state_print_fill(sql, node, best);
 		st_sql_text(sql, ") x");
 		return;
 	}
@@ -272,7 +272,7 @@ print_recompute(StringInfo sql, StProgram *program, StNode *node)
 		}
 	}
 	st_sql_text(sql, ") ");
-	st_state_print_fill(sql, node);
+	st_state_print_fill(sql, node, best);
 }
 
 static TupleDesc
@@ -292,6 +292,7 @@ make_node_program(MemoryContext context, StProgram *program, StNodeProgram *targ
 	List	   *leaves;
 	StInput		limit;
 	StringInfoData sql;
+	bool		best;
 
 	if (node->step)
 	{
@@ -310,13 +311,15 @@ make_node_program(MemoryContext context, StProgram *program, StNodeProgram *targ
 		return;
 	}
 
+	best = st_state_follows_best(node, target->state);
 	initStringInfo(&sql);
 	st_sql_text(&sql, "WITH ");
 	st_block_print_states(&sql, program, st_block_states(node->block));
 	st_sql_text(&sql, "__pgt_in");
 	st_state_print_input_columns(&sql, node, false);
 	st_sql_format(&sql, " AS NOT MATERIALIZED (%s) ", st_block_print(program, node->block));
-	st_state_print_fill(&sql, node);
+	/* the one group without keys is computed again by the same */
+	st_state_print_fill(&sql, node, best && node->nkeys == 0);
 	target->block.fill = st_make_statement(context, sql.data, NIL, NULL);
 
 	resetStringInfo(&sql);
@@ -325,7 +328,7 @@ make_node_program(MemoryContext context, StProgram *program, StNodeProgram *targ
 	st_sql_text(&sql, "__pgt_in");
 	st_state_print_input_columns(&sql, node, true);
 	st_sql_format(&sql, " AS NOT MATERIALIZED (%s) ", st_block_print_delta(node->block));
-	st_state_print_delta(&sql, node, target->state);
+	st_state_print_delta(&sql, node, target->state, best);
 	if (node->windows)
 		limit = (StInput)
 	{
@@ -339,7 +342,7 @@ make_node_program(MemoryContext context, StProgram *program, StNodeProgram *targ
 		StInput		groups = {.name = ST_GROUPS_INPUT, .desc = target->key_desc};
 
 		resetStringInfo(&sql);
-		print_recompute(&sql, program, node);
+		print_recompute(&sql, program, node, best);
 		target->recompute = st_make_statement(context, sql.data, NIL, &groups);
 	}
 	else

@@ -33,8 +33,9 @@ typedef enum StAggregateStrategy
 	ST_AGGREGATE_VAR_SAMP,
 	ST_AGGREGATE_STDDEV_POP,
 	ST_AGGREGATE_STDDEV_SAMP,
-	ST_AGGREGATE_MIN,			/* compared; the group is looked at when the
-								 * extreme leaves */
+	ST_AGGREGATE_MIN,			/* compared; when the extreme leaves, an index
+								 * or the first values tell the next one, or
+								 * the group is looked at */
 	ST_AGGREGATE_MAX,
 	ST_AGGREGATE_BOOL_AND,		/* counts of non-null and of true */
 	ST_AGGREGATE_BOOL_OR,

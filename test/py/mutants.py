@@ -697,6 +697,32 @@ def extreme_of_the_null_group(db):
     db.fresh()
 
 
+def large_group(db):
+    """Of which the first values are known, since its first one has left."""
+    db.run("CREATE TABLE t (id int, g int, n int)", "INSERT INTO t SELECT x, 1, x FROM generate_series(1, 100) AS x")
+    db.create("s", "SELECT g, min(n) AS a FROM t GROUP BY g")
+    db.run("DELETE FROM t WHERE n = 1")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("E8 followed")
+def known_value_that_has_left(db):
+    large_group(db)
+    db.run("DELETE FROM t WHERE n = 2")
+    db.refresh()
+    db.fresh()
+
+
+@mutant("E8 floor")
+def value_behind_those_that_are_known(db):
+    large_group(db)
+    for change in "DELETE FROM t WHERE n < 4", "INSERT INTO t VALUES (101, 1, 50)", "DELETE FROM t WHERE n < 18":
+        db.run(change)
+        db.refresh()
+        db.fresh()
+
+
 @mutant("E9")
 def null_group(db):
     grouped(db, "(1, NULL, 1), (2, 1, 2)", "SELECT g, count(*) AS c FROM t GROUP BY g")
