@@ -8,7 +8,7 @@
  *	  PARTITION, and take away empty ones (rule J30). PostgreSQL refuses to add
  *	  one whose rows lie in the default partition, and nobody but us could move
  *	  them: they are lifted out before the command and put back after it, where
- *	  they now belong. Both in the command's transaction, which keeps the stream
+ *	  they then belong. Both in the command's transaction, which keeps the stream
  *	  table locked meanwhile.
  *
  *	  A partition that comes or goes empty changes no row, so the next refresh is
@@ -35,6 +35,10 @@
 #include "catalog/pg_inherits.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_node.h"
+#include "parser/parse_utilcmd.h"
+#include "partitioning/partbounds.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -45,6 +49,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/resowner.h"
+#include "utils/ruleutils.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
@@ -275,9 +280,30 @@ write_rows(StStatement *statement, const StInput *input, StRowCallback callback,
 	AtEOXact_GUC(false, level);
 }
 
-/* All of them: which belong elsewhere PostgreSQL finds out when they come back. */
+/*
+ * The condition on rows of a partition, called "t", to belong to one with these
+ * bounds; raises what PostgreSQL will say of bounds that cannot be.
+ */
+static char *
+bound_condition(Oid parent, Oid partition, PartitionBoundSpec *bound)
+{
+	Relation	parent_rel = table_open(parent, NoLock);
+	Relation	partition_rel = table_open(partition, NoLock);
+	ParseState *pstate = make_parsestate(NULL);
+	List	   *conditions;
+
+	conditions = get_qual_from_partbound(parent_rel, transformPartitionBound(pstate, parent_rel, copyObject(bound)));
+	conditions = map_partition_varattnos(conditions, 1, partition_rel, parent_rel);
+	free_parsestate(pstate);
+	table_close(partition_rel, NoLock);
+	table_close(parent_rel, NoLock);
+	return deparse_expression((Node *) make_ands_explicit(conditions),
+							  deparse_context_for("t", partition), false, false);
+}
+
+/* Those that belong to a partition with these bounds. */
 static void
-lift_rows(Oid root, Oid partition)
+lift_rows(Oid root, Oid parent, Oid partition, PartitionBoundSpec *bound)
 {
 	MemoryContext old;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -289,8 +315,8 @@ lift_rows(Oid root, Oid partition)
 	initStringInfo(&sql);
 	st_sql_text(&sql, "DELETE FROM ");
 	st_sql_relation(&sql, partition);
-	st_sql_format(&sql, " t RETURNING %s", column_names(root));
 	st_owner_enter(&scope, st_relation_owner(root), NIL);
+	st_sql_format(&sql, " t WHERE %s RETURNING %s", bound_condition(parent, partition, bound), column_names(root));
 	statement = st_statement_create(CurrentMemoryContext, sql.data, 0, NULL);
 	old = MemoryContextSwitchTo(TopTransactionContext);
 	rows = palloc0(sizeof(Lifted));
@@ -325,15 +351,15 @@ put_rows(Lifted *rows)
 	tuplestore_end(rows->rows);
 }
 
-/* The relation that is to have a partition more, if the user may do that. */
+/* The relation that is to have a partition more, with these bounds, if the user may do that. */
 static void
-make_room(RangeVar *name)
+make_room(RangeVar *name, PartitionBoundSpec *bound)
 {
 	Oid			parent = RangeVarGetRelid(name, NoLock, true);
 	Oid			root;
 	Oid			partition;
 
-	if (!OidIsValid(parent) || get_rel_relkind(parent) != RELKIND_PARTITIONED_TABLE ||
+	if (bound->is_default || !OidIsValid(parent) || get_rel_relkind(parent) != RELKIND_PARTITIONED_TABLE ||
 		!StRelationOwnerCheck(parent, GetUserId()))
 		return;
 	root = root_of(parent);
@@ -346,7 +372,7 @@ make_room(RangeVar *name)
 	{
 		(void) find_all_inheritors(partition, AccessExclusiveLock, NULL);
 		LockRelationOid(partition, AccessExclusiveLock);
-		lift_rows(root, partition);
+		lift_rows(root, parent, partition, bound);
 	}
 }
 
@@ -356,7 +382,7 @@ look_at_command(AlterTableStmt *statement, AlterTableCmd *command)
 	Oid			relid;
 
 	if (command->subtype == AT_AttachPartition)
-		make_room(statement->relation);
+		make_room(statement->relation, ((PartitionCmd *) command->def)->bound);
 	if (command->subtype != AT_DetachPartition || !((PartitionCmd *) command->def)->concurrent)
 		return;
 	/* its second transaction could not refuse what was written meanwhile */
@@ -373,9 +399,8 @@ st_partition_ddl_begin(Node *statement)
 {
 	ListCell   *lc;
 
-	if (IsA(statement, CreateStmt) && ((CreateStmt *) statement)->partbound &&
-		!((CreateStmt *) statement)->partbound->is_default)
-		make_room(linitial_node(RangeVar, ((CreateStmt *) statement)->inhRelations));
+	if (IsA(statement, CreateStmt) && ((CreateStmt *) statement)->partbound)
+		make_room(linitial_node(RangeVar, ((CreateStmt *) statement)->inhRelations), ((CreateStmt *) statement)->partbound);
 	else if (IsA(statement, AlterTableStmt) && ((AlterTableStmt *) statement)->objtype == OBJECT_TABLE)
 		foreach(lc, ((AlterTableStmt *) statement)->cmds)
 			look_at_command((AlterTableStmt *) statement, lfirst_node(AlterTableCmd, lc));

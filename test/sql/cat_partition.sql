@@ -60,7 +60,12 @@ SELECT tableoid::regclass, count(*) FROM pt.by_range GROUP BY 1 ORDER BY 1;
 SELECT test.assert_fresh('pt.by_range');
 CREATE TABLE pt.february (LIKE pt.by_range);
 ALTER TABLE pt.by_range ATTACH PARTITION pt.february FOR VALUES FROM ('2026-02-01', MINVALUE) TO ('2026-03-01', MINVALUE);
+-- only those move that belong there
+CREATE TEMPORARY TABLE stay AS SELECT ctid AS place, xmin::text AS writer FROM pt.by_list_default WHERE region IN ('r1', 'r2');
 CREATE TABLE pt.r0 PARTITION OF pt.by_list FOR VALUES IN ('r0');
+CREATE TABLE pt.r_null PARTITION OF pt.by_list FOR VALUES IN (NULL);
+SELECT count(*) > 0 AS some, count(*) = (SELECT count(*) FROM stay) AS stayed FROM pt.by_list_default AS d JOIN stay ON d.ctid = place AND d.xmin::text = writer;
+SELECT tableoid::regclass, region, count(*) FROM pt.by_list GROUP BY 1, 2 ORDER BY 1, 2;
 CREATE TABLE pt.march (LIKE pt.by_range) PARTITION BY HASH (region);
 CREATE TABLE pt.march_0 PARTITION OF pt.march FOR VALUES WITH (MODULUS 1, REMAINDER 0);
 ALTER TABLE pt.by_range ATTACH PARTITION pt.march FOR VALUES FROM ('2026-03-01', MINVALUE) TO ('2026-04-01', MINVALUE);
