@@ -280,30 +280,53 @@ write_rows(StStatement *statement, const StInput *input, StRowCallback callback,
 	AtEOXact_GUC(false, level);
 }
 
+static bool
+are_constants(List *values)
+{
+	ListCell   *lc;
+
+	foreach(lc, values)
+	{
+		Node	   *value = lfirst(lc);
+
+		if (IsA(value, TypeCast))
+			value = ((TypeCast *) value)->arg;
+		/* a name alone is MINVALUE or MAXVALUE */
+		if (!IsA(value, A_Const) && !IsA(value, ColumnRef))
+			return false;
+	}
+	return true;
+}
+
 /*
- * The condition on rows of a partition, called "t", to belong to one with these
- * bounds; raises what PostgreSQL will say of bounds that cannot be.
+ * The condition on rows of a partition to belong to one with these bounds,
+ * which raises what PostgreSQL will say of those that cannot be; true if that
+ * would evaluate more than constants, as PostgreSQL will once more.
  */
-static char *
+static Node *
 bound_condition(Oid parent, Oid partition, PartitionBoundSpec *bound)
 {
-	Relation	parent_rel = table_open(parent, NoLock);
-	Relation	partition_rel = table_open(partition, NoLock);
-	ParseState *pstate = make_parsestate(NULL);
+	Relation	parent_rel;
+	Relation	partition_rel;
+	ParseState *pstate;
 	List	   *conditions;
 
+	if (!are_constants(bound->listdatums) || !are_constants(bound->lowerdatums) || !are_constants(bound->upperdatums))
+		return makeBoolConst(true, false);
+	parent_rel = table_open(parent, NoLock);
+	partition_rel = table_open(partition, NoLock);
+	pstate = make_parsestate(NULL);
 	conditions = get_qual_from_partbound(parent_rel, transformPartitionBound(pstate, parent_rel, copyObject(bound)));
 	conditions = map_partition_varattnos(conditions, 1, partition_rel, parent_rel);
 	free_parsestate(pstate);
 	table_close(partition_rel, NoLock);
 	table_close(parent_rel, NoLock);
-	return deparse_expression((Node *) make_ands_explicit(conditions),
-							  deparse_context_for("t", partition), false, false);
+	return (Node *) make_ands_explicit(conditions);
 }
 
-/* Those that belong to a partition with these bounds. */
+/* Those for which the condition holds; which belong elsewhere PostgreSQL finds out when they come back. */
 static void
-lift_rows(Oid root, Oid parent, Oid partition, PartitionBoundSpec *bound)
+lift_rows(Oid root, Oid partition, Node *condition)
 {
 	MemoryContext old;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -311,13 +334,17 @@ lift_rows(Oid root, Oid parent, Oid partition, PartitionBoundSpec *bound)
 	StringInfoData sql;
 	StStatement *statement;
 	StOwnerScope scope;
+	int			level;
 
 	initStringInfo(&sql);
 	st_sql_text(&sql, "DELETE FROM ");
 	st_sql_relation(&sql, partition);
 	st_owner_enter(&scope, st_relation_owner(root), NIL);
-	st_sql_format(&sql, " t WHERE %s RETURNING %s", bound_condition(parent, partition, bound), column_names(root));
+	level = st_sql_pin_printing();
+	st_sql_format(&sql, " t WHERE %s RETURNING %s",
+				  deparse_expression(condition, deparse_context_for("t", partition), false, false), column_names(root));
 	statement = st_statement_create(CurrentMemoryContext, sql.data, 0, NULL);
+	AtEOXact_GUC(false, level);
 	old = MemoryContextSwitchTo(TopTransactionContext);
 	rows = palloc0(sizeof(Lifted));
 	rows->root = root;
@@ -372,7 +399,7 @@ make_room(RangeVar *name, PartitionBoundSpec *bound)
 	{
 		(void) find_all_inheritors(partition, AccessExclusiveLock, NULL);
 		LockRelationOid(partition, AccessExclusiveLock);
-		lift_rows(root, parent, partition, bound);
+		lift_rows(root, partition, bound_condition(parent, partition, bound));
 	}
 }
 

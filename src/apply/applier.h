@@ -78,6 +78,13 @@ extern void st_apply_add_insert(StWork *work, TupleTableSlot *row, int64 k);
 
 /* settings under which our statements are planned; undo: AtEOXact_GUC(false, level) */
 extern int	st_apply_pin_planner(void);
+
+/*
+ * The next row of a list, as tuplestore_gettupleslot(). A list that has been
+ * spilled makes a row where it is called, and a statement's callback is called
+ * where nothing outlives the statement, as the slot does.
+ */
+extern bool st_apply_read_list(Tuplestorestate *list, TupleTableSlot *slot);
 extern void st_apply_add_found(StWork *work, Oid rel, ItemPointer tid, TupleTableSlot *new_row);
 
 /* find.c */

@@ -122,6 +122,16 @@ st_apply_pin_planner(void)
 	return level;
 }
 
+bool
+st_apply_read_list(Tuplestorestate *list, TupleTableSlot *slot)
+{
+	MemoryContext old = MemoryContextSwitchTo(slot->tts_mcxt);
+	bool		found = tuplestore_gettupleslot(list, true, false, slot);
+
+	MemoryContextSwitchTo(old);
+	return found;
+}
+
 /* Tell the callback the images of one step. */
 void
 st_apply_report(const StZsetStep *step, StApplyCallback callback, void *arg)

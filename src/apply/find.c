@@ -431,7 +431,7 @@ next_step(FindState *state)
 
 	if (state->wanted != 0)
 		state->work->inconsistent = true;
-	if (!tuplestore_gettupleslot(state->steps, true, false, state->step))
+	if (!st_apply_read_list(state->steps, state->step))
 		elog(ERROR, "rows found in the wrong order");
 	slot_getallattrs(state->step);
 	state->ord++;

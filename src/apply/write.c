@@ -205,7 +205,7 @@ check_inserted(TupleTableSlot *slot, void *arg)
 	CHECK_FOR_INTERRUPTS();
 	slot_getallattrs(slot);
 	tuplestore_select_read_pointer(work->inserts, check->pointer);
-	if (!tuplestore_gettupleslot(work->inserts, true, false, check->expected))
+	if (!st_apply_read_list(work->inserts, check->expected))
 		refuse_trigger(work);
 	slot_getallattrs(check->expected);
 	for (int i = 0; i < work->applier->natts; i++)

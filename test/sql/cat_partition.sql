@@ -81,6 +81,45 @@ CREATE TABLE pt.april PARTITION OF pt.by_range FOR VALUES FROM ('2026-04-01', MI
 ROLLBACK;
 SELECT test.refresh('pt.by_range', 'DELTA');
 
+-- bounds mean what they mean to the user: names, settings, and values that are another one each time
+CREATE SEQUENCE pt.bound;
+CREATE FUNCTION pt.five() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 5';
+CREATE TABLE pt.number (id int PRIMARY KEY, f float8 NOT NULL);
+INSERT INTO pt.number VALUES (1, 0.3), (2, 0.1 + 0.2), (3, 4), (4, 7);
+SELECT test.create('pt.numbers', 'SELECT id, f FROM pt.number');
+SELECT pgtrickle.alter_stream_table('pt.numbers', partition_by => 'f');
+SET extra_float_digits = -10;
+CREATE TABLE pt.third PARTITION OF pt.numbers FOR VALUES FROM (MINVALUE) TO (0.30000000000000004);
+RESET extra_float_digits;
+SET search_path = pt, public;
+CREATE TABLE pt.small PARTITION OF pt.numbers FOR VALUES FROM (1) TO (five());
+RESET search_path;
+CREATE TABLE pt.larger PARTITION OF pt.numbers FOR VALUES FROM (5) TO (nextval('pt.bound') + 6.5);
+SELECT tableoid::regclass, id FROM pt.numbers ORDER BY id;
+SELECT last_value FROM pt.bound;
+SELECT test.refresh('pt.numbers', 'DELTA');
+SELECT pgtrickle.drop_stream_table('pt.numbers');
+
+-- more rows than memory, of a table whose rows are written and looked up by statements
+CREATE TABLE pt.load (id int PRIMARY KEY, k int, pad text);
+INSERT INTO pt.load SELECT x, x % 10, repeat(md5(x::text), 10) FROM generate_series(1, 2000) AS x;
+SET work_mem = '64kB';
+SELECT pgtrickle.create_stream_table('pt.loaded', 'SELECT id, k, pad FROM pt.load', refresh_mode => 'DIFFERENTIAL', partition_by => 'HASH:k:4');
+UPDATE pt.load SET k = k + 1;
+SELECT test.refresh('pt.loaded');
+DELETE FROM pt.load WHERE id % 2 = 0;
+INSERT INTO pt.load SELECT x, x % 10, repeat(md5(x::text), 10) FROM generate_series(2001, 4000) AS x;
+SELECT test.refresh('pt.loaded');
+SELECT pgtrickle.create_stream_table('pt.watched', 'SELECT id, k, pad FROM pt.load', refresh_mode => 'DIFFERENTIAL');
+CREATE FUNCTION pt.same() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER same BEFORE INSERT OR UPDATE ON pt.watched FOR EACH ROW EXECUTE FUNCTION pt.same();
+UPDATE pt.load SET k = k + 1;
+INSERT INTO pt.load SELECT x, x % 10, repeat(md5(x::text), 10) FROM generate_series(4001, 6000) AS x;
+SELECT test.refresh('pt.watched');
+RESET work_mem;
+SELECT pgtrickle.bulk_drop_stream_tables(ARRAY['pt.loaded', 'pt.watched']);
+DROP TABLE pt.load, pt.number;
+
 -- rule G4: partitions are guarded, those that were added as well
 INSERT INTO pt.january SELECT * FROM pt.january LIMIT 1;
 UPDATE pt.february SET amount = 0;
