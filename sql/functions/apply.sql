@@ -58,6 +58,34 @@ CREATE OR REPLACE AGGREGATE pgtrickle.best_counts(anynonarray, boolean)
 COMMENT ON AGGREGATE pgtrickle.best_counts(anynonarray, boolean) IS
     'How many rows have each of best_values(); 0 for the value where they end.';
 
+CREATE OR REPLACE FUNCTION pgtrickle.change_step(internal, anynonarray, bigint) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'st_sql_change_step';
+COMMENT ON FUNCTION pgtrickle.change_step(internal, anynonarray, bigint) IS
+    'Of the aggregates changed_values() and changed_counts().';
+
+CREATE OR REPLACE FUNCTION pgtrickle.changed_values_final(internal, anynonarray, bigint) RETURNS anyarray
+    LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'st_sql_changed_values';
+COMMENT ON FUNCTION pgtrickle.changed_values_final(internal, anynonarray, bigint) IS
+    'Of the aggregate changed_values().';
+
+CREATE OR REPLACE FUNCTION pgtrickle.changed_counts_final(internal, anynonarray, bigint) RETURNS bigint[]
+    LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'st_sql_changed_counts';
+COMMENT ON FUNCTION pgtrickle.changed_counts_final(internal, anynonarray, bigint) IS
+    'Of the aggregate changed_counts().';
+
+CREATE OR REPLACE AGGREGATE pgtrickle.changed_values(anynonarray, bigint)
+    (SFUNC = pgtrickle.change_step, STYPE = internal, FINALFUNC = pgtrickle.changed_values_final, FINALFUNC_EXTRA, PARALLEL = SAFE);
+COMMENT ON AGGREGATE pgtrickle.changed_values(anynonarray, bigint) IS
+    'The values that are not NULL; NULL if there are more than 10,000 or one is longer than 500 bytes. Generated statements call it for what best_values_after() takes.';
+
+CREATE OR REPLACE AGGREGATE pgtrickle.changed_counts(anynonarray, bigint)
+    (SFUNC = pgtrickle.change_step, STYPE = internal, FINALFUNC = pgtrickle.changed_counts_final, FINALFUNC_EXTRA, PARALLEL = SAFE);
+COMMENT ON AGGREGATE pgtrickle.changed_counts(anynonarray, bigint) IS
+    'The numbers beside each of changed_values().';
+
 CREATE OR REPLACE FUNCTION pgtrickle.best_values_after(anyarray, bigint[], anyarray, bigint[], boolean) RETURNS anyarray
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'st_sql_best_values_after';

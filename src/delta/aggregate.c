@@ -829,12 +829,11 @@ print_group_deltas(StringInfo sql, StNode *node, bool best)
 		}
 		if (follows_best(node, aggregate, best))
 		{
-			const char *present = present_condition(node, aggregate);
-
-			st_sql_text(sql, ", pg_catalog.array_agg(");
+			st_sql_text(sql, ", pgtrickle.changed_values(");
 			print_extreme_argument(sql, aggregate);
-			st_sql_format(sql, ") FILTER (WHERE %s) AS d%d, pg_catalog.array_agg(i." ST_WEIGHT_COLUMN ") FILTER (WHERE %s) AS g%d",
-						  present, i, present, i);
+			st_sql_format(sql, ", i." ST_WEIGHT_COLUMN ") AS d%d, pgtrickle.changed_counts(", i);
+			print_extreme_argument(sql, aggregate);
+			st_sql_format(sql, ", i." ST_WEIGHT_COLUMN ") AS g%d", i);
 		}
 		if (is_sum(aggregate))
 		{
@@ -877,8 +876,8 @@ print_best_after(StringInfo sql, StNode *node, bool best)
 		if (!follows_best(node, aggregate, best))
 			continue;
 		for (int which = 0; which < 2; which++, separator = ", ")
-			st_sql_format(sql, "%sCASE WHEN t.d%d IS NULL%s THEN s.%c%d ELSE pgtrickle.%s(s.b%d, s.e%d, t.d%d, t.g%d, %s) END AS %c%d",
-						  separator, i, ST_FAULT("E8 followed") ? " OR true" : "", "be"[which], i,
+			st_sql_format(sql, "%sCASE WHEN t.p%d IS NULL AND t.x%d IS NULL%s THEN s.%c%d ELSE pgtrickle.%s(s.b%d, s.e%d, t.d%d, t.g%d, %s) END AS %c%d",
+						  separator, i, i, ST_FAULT("E8 followed") ? " OR true" : "", "be"[which], i,
 						  functions[which], i, i, i, i, is_largest(aggregate), "be"[which], i);
 		any = true;
 	}

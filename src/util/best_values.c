@@ -12,7 +12,8 @@
  * are more than fit, a last value with the number 0 is the floor: of what is
  * before it every row is counted, of what is not, none. A floor alone tells
  * nothing: then there is NULL instead, as for groups so small that reading them
- * costs no more than keeping this, and for long values.
+ * costs no more than keeping this, for long values, and after a change of very
+ * many, which are collected in memory.
  *
  * Values are compared by the default order of their type, and the images of
  * equal ones byte by byte. What the functions return and keep lives in the
@@ -22,6 +23,7 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "catalog/pg_type.h"
 #include "common/int.h"
 #include "fmgr.h"
@@ -37,6 +39,7 @@
 
 #define MOST_VALUES 16
 #define LONGEST_VALUE 500		/* bytes */
+#define MOST_CHANGES 10000		/* of one group at a time */
 
 typedef struct Order
 {
@@ -123,14 +126,20 @@ compare_counted(const void *left, const void *right, void *arg)
 	return result != 0 ? result : compare_images(arg, a, b);
 }
 
-/* Without compression and in this process's memory; is_long: it is not kept. */
-static Datum
-plain_value(const Order *order, Datum value, bool *is_long)
+/* It is not kept. */
+static bool
+is_long(const TypeCacheEntry *type, Datum value)
 {
-	if (order->type->typlen == -1)
-		value = PointerGetDatum(PG_DETOAST_DATUM_PACKED(value));
-	*is_long = !order->type->typbyval && datumGetSize(value, false, order->type->typlen) > LONGEST_VALUE;
-	return value;
+	if (type->typlen == -1)
+		return toast_raw_datum_size(value) > LONGEST_VALUE;
+	return !type->typbyval && datumGetSize(value, false, type->typlen) > LONGEST_VALUE;
+}
+
+/* Without compression and in this process's memory. */
+static Datum
+plain_value(const TypeCacheEntry *type, Datum value)
+{
+	return type->typlen == -1 ? PointerGetDatum(PG_DETOAST_DATUM_PACKED(value)) : value;
 }
 
 /* ----- reading a group ----- */
@@ -159,13 +168,15 @@ count_value(Best *best, Datum value)
 {
 	Counted		counted = {.rows = 1};
 	MemoryContext outer;
-	bool		is_long;
 	int			low = 0;
 	int			high = best->nvalues;
 
-	value = counted.value = plain_value(&best->order, value, &is_long);
 	if (best->too_long || (best->has_floor && compare(&best->order, value, best->floor) >= 0))
 		return;
+	best->too_long = is_long(best->order.type, value);
+	if (best->too_long)
+		return;
+	value = counted.value = plain_value(best->order.type, value);
 	while (low < high)
 	{
 		int			middle = (low + high) / 2;
@@ -181,7 +192,6 @@ count_value(Best *best, Datum value)
 		else
 			low = middle + 1;
 	}
-	best->too_long = is_long;
 	outer = MemoryContextSwitchTo(best->context);
 	counted.value = datumCopy(value, best->order.type->typbyval, best->order.type->typlen);
 	MemoryContextSwitchTo(outer);
@@ -194,6 +204,9 @@ count_value(Best *best, Datum value)
 PG_FUNCTION_INFO_V1(st_sql_best_step);
 PG_FUNCTION_INFO_V1(st_sql_best_values);
 PG_FUNCTION_INFO_V1(st_sql_best_counts);
+PG_FUNCTION_INFO_V1(st_sql_change_step);
+PG_FUNCTION_INFO_V1(st_sql_changed_values);
+PG_FUNCTION_INFO_V1(st_sql_changed_counts);
 PG_FUNCTION_INFO_V1(st_sql_best_values_after);
 PG_FUNCTION_INFO_V1(st_sql_best_counts_after);
 
@@ -285,7 +298,78 @@ st_sql_best_counts(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(make_counts(best->values, best->nvalues, best->has_floor));
 }
 
-/* ----- following a change ----- */
+/* ----- a change ----- */
+
+/* State of the aggregates. */
+typedef struct Changes
+{
+	const TypeCacheEntry *type;
+	bool		too_much;		/* values, or a long one */
+	ArrayBuildState *values;
+	ArrayBuildState *counts;
+} Changes;
+
+/* change_step(internal, anynonarray, bigint) returns internal */
+Datum
+st_sql_change_step(PG_FUNCTION_ARGS)
+{
+	MemoryContext context;
+	Changes    *changes;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		elog(ERROR, "change_step called in non-aggregate context");
+	if (PG_ARGISNULL(0))
+	{
+		changes = MemoryContextAllocZero(context, sizeof(Changes));
+		changes->type = lookup_type_cache(get_fn_expr_argtype(fcinfo->flinfo, 1), 0);
+		/* without a memory context of its own for each group */
+		changes->values = initArrayResult(changes->type->type_id, context, false);
+		changes->counts = initArrayResult(INT8OID, context, false);
+	}
+	else
+		changes = (Changes *) PG_GETARG_POINTER(0);
+	if (PG_ARGISNULL(1) || changes->too_much)
+		PG_RETURN_POINTER(changes);
+	changes->too_much = is_long(changes->type, PG_GETARG_DATUM(1)) ||
+		changes->values->nelems >= MOST_CHANGES;
+	if (changes->too_much)
+		PG_RETURN_POINTER(changes);
+	(void) accumArrayResult(changes->values, PG_GETARG_DATUM(1), false, changes->type->type_id, context);
+	(void) accumArrayResult(changes->counts, PG_ARGISNULL(2) ? (Datum) 0 : PG_GETARG_DATUM(2), PG_ARGISNULL(2), INT8OID, context);
+	PG_RETURN_POINTER(changes);
+}
+
+static Datum
+collected(FunctionCallInfo fcinfo, bool counts)
+{
+	Changes    *changes = PG_ARGISNULL(0) ? NULL : (Changes *) PG_GETARG_POINTER(0);
+	ArrayBuildState *state;
+	int			first = 1;
+
+	if (!AggCheckCallContext(fcinfo, NULL))
+		elog(ERROR, "a final function was called in non-aggregate context");
+	if (changes == NULL || changes->values->nelems == 0 || changes->too_much)
+		PG_RETURN_NULL();
+	state = counts ? changes->counts : changes->values;
+	/* the state may be asked for again */
+	PG_RETURN_DATUM(makeMdArrayResult(state, 1, &state->nelems, &first, CurrentMemoryContext, false));
+}
+
+/* changed_values(internal, anynonarray, bigint) returns anyarray */
+Datum
+st_sql_changed_values(PG_FUNCTION_ARGS)
+{
+	return collected(fcinfo, false);
+}
+
+/* changed_counts(internal, anynonarray, bigint) returns bigint[] */
+Datum
+st_sql_changed_counts(PG_FUNCTION_ARGS)
+{
+	return collected(fcinfo, true);
+}
+
+/* ----- following it ----- */
 
 /* What is kept after a change, or what it is made of. */
 typedef struct After
@@ -318,16 +402,15 @@ append_values(After *after, ArrayType *values, ArrayType *counts)
 	for (int i = 0; i < n[0]; i++)
 	{
 		Counted    *counted = &after->values[after->nvalues];
-		bool		is_long;
 
 		CHECK_FOR_INTERRUPTS();
 		if (nulls[0][i] || nulls[1][i])
 			return false;
-		counted->value = plain_value(&after->order, value_datums[i], &is_long);
+		counted->value = plain_value(type, value_datums[i]);
 		counted->rows = DatumGetInt64(count_datums[i]);
 		if (after->has_floor && compare(&after->order, counted->value, after->floor) >= 0 && !ST_FAULT("E8 floor"))
 			continue;
-		if (is_long)
+		if (is_long(type, counted->value))
 			return false;
 		after->nvalues++;
 	}
@@ -341,7 +424,6 @@ take_floor(After *after, ArrayType *values, ArrayType *counts)
 	const TypeCacheEntry *type = after->order.type;
 	int			last = ArrayGetNItems(ARR_NDIM(counts), ARR_DIMS(counts));
 	bool		is_null;
-	bool		is_long;
 	Datum		datum;
 
 	if (ARR_NDIM(counts) != 1 || ARR_NDIM(values) != 1 || ARR_LBOUND(counts)[0] != 1 || ARR_LBOUND(values)[0] != 1)
@@ -352,7 +434,7 @@ take_floor(After *after, ArrayType *values, ArrayType *counts)
 	datum = array_get_element(PointerGetDatum(values), 1, &last, -1, type->typlen, type->typbyval, type->typalign, &is_null);
 	if (is_null)
 		return;
-	after->floor = plain_value(&after->order, datum, &is_long);
+	after->floor = plain_value(type, datum);
 	after->has_floor = true;
 }
 

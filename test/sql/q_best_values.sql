@@ -98,6 +98,12 @@ UPDATE q_t SET s = repeat('a', 600) || id WHERE id % 50 = 0;
 SELECT * FROM everything();
 DELETE FROM q_t WHERE id IN (SELECT id FROM q_t WHERE id % 50 = 0 ORDER BY s LIMIT 3);
 SELECT test.refresh('q_text', 'DELTA', 1000000, 1000000);
+-- a very long one is not even looked at, and as little are very many
+INSERT INTO q_t (id, g, v, s) VALUES (50000, 1, 1, repeat('z', 1000000));
+INSERT INTO q_t (id, g, v) SELECT 60000 + x, 0, x FROM generate_series(1, 10001) AS x;
+SELECT * FROM everything();
+DELETE FROM q_t WHERE id IN (SELECT min(id) FROM q_t WHERE id > 60000) OR id = 50000;
+SELECT * FROM everything();
 -- groups become small, lose their values, and go
 DELETE FROM q_t WHERE g = 1 AND id % 100 <> 0 OR g = 2;
 UPDATE q_t SET v = NULL, s = NULL, f = NULL WHERE g = 0;
@@ -112,6 +118,9 @@ RESET client_min_messages;
 SELECT pgtrickle.best_values(x % 20, false) AS v, pgtrickle.best_counts(x % 20, false) AS c FROM generate_series(1, 100) AS x;
 SELECT pgtrickle.best_values(x % 20, true) IS NULL AS few, pgtrickle.best_counts(NULL::text, true) IS NULL AS none FROM generate_series(1, 64) AS x;
 SELECT pgtrickle.best_values(repeat('x', 400 + x), true) IS NULL AS long FROM generate_series(1, 200) AS x;
+SELECT pgtrickle.changed_values(x, x * 10) AS v, pgtrickle.changed_counts(x, x * 10) AS c FROM unnest(ARRAY[1, NULL, 3]) AS x;
+SELECT pgtrickle.changed_values(x, x) IS NULL AS many, pgtrickle.changed_counts(NULL::int, x) IS NULL AS none FROM generate_series(1, 10001) AS x;
+SELECT pgtrickle.changed_values(repeat('x', x), x) IS NULL AS long FROM generate_series(499, 501) AS x;
 SELECT pgtrickle.best_values_after('{1,3,9}'::int[], '{1,2,0}', v, c, false) AS v, pgtrickle.best_counts_after('{1,3,9}'::int[], '{1,2,0}', v, c, false) AS c
   FROM (VALUES ('{1,2,10}'::int[], '{-1,4,-1}'::bigint[]), ('{1,3,3}', '{-1,-1,-1}'), ('{2}', '{-1}'), ('{2,3}', '{1}'), ('{NULL}', '{1}'), ('{{1,2}}', '{{1,2}}'),
         ('{}', '{}'), ('{3,3}', '{9223372036854775807,1}')) AS changes (v, c);
