@@ -30,8 +30,9 @@
  *	  The delta of a group is added to its row. Where that cannot be right, the
  *	  group is marked and computed again from the block: the extreme left (unless
  *	  an index leads to the one that follows, which is then looked up, or the
- *	  first values are known and some are left), the last argument of the largest scale left, a sum is or becomes NaN or
- *	  infinite, or the last row that looks like the shown key (rules A3, E7).
+ *	  first values are known and some are left), the last argument of the
+ *	  largest scale left, a sum is or becomes NaN or infinite, or the last row
+ *	  that looks like the shown key (rules A3, E7, E8).
  *
  *	  All names in here are the engine's own; user expressions come printed
  *	  from trees.
@@ -626,6 +627,7 @@ print_extreme_argument(StringInfo sql, StAggregate *aggregate)
 	st_sql_type(sql, exprType(aggregate->result), -1);
 }
 
+/* Of the functions of util/best_values.c, which argument says. */
 static const char *
 is_largest(StAggregate *aggregate)
 {
